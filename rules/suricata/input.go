@@ -1,0 +1,178 @@
+// Package suricata compiles and matches rules written in Suricata's language.
+// Start with Load, which returns an immutable Set; NewEngine makes the matcher
+// one worker uses. The sensor offers packets, reassembled stream data and
+// transactions to an Engine; this file is the contract between the two.
+package suricata
+
+import "net/netip"
+
+// AppProto is the application protocol of a flow as rules name it.
+type AppProto uint8
+
+// Application protocols that rules can name in their header.
+const (
+	AppUnknown AppProto = iota
+	AppHTTP
+	AppTLS
+	AppDNS
+	AppSSH
+	AppSMTP
+	AppFTP
+	AppSMB
+	AppOther // known to the sensor, without buffers of its own yet
+)
+
+// Buffer identifies an inspection buffer. Ids are resolved when rules are
+// compiled, so matching never looks up a name.
+type Buffer uint8
+
+// Inspection buffers (Suricata user guide, "Payload keywords" to "SSH keywords").
+const (
+	BufPayload Buffer = iota // payload of the packet
+	BufStream                // reassembled TCP stream, one direction
+	BufFileData
+	BufHTTPMethod
+	BufHTTPURI // normalized
+	BufHTTPURIRaw
+	BufHTTPProtocol
+	BufHTTPHost // lower case, no port
+	BufHTTPHostRaw
+	BufHTTPUserAgent
+	BufHTTPReferer
+	BufHTTPAccept
+	BufHTTPAcceptEnc
+	BufHTTPAcceptLang
+	BufHTTPConnection
+	BufHTTPContentType
+	BufHTTPContentLen
+	BufHTTPCookie
+	BufHTTPHeader // normalized, one "Name: value\r\n" a line, without cookie
+	BufHTTPHeaderRaw
+	BufHTTPHeaderNames // "\r\nName\r\nName\r\n\r\n"
+	BufHTTPStart       // request or status line and headers
+	BufHTTPRequestLine
+	BufHTTPRequestBody
+	BufHTTPResponseLine
+	BufHTTPResponseBody
+	BufHTTPStatCode
+	BufHTTPStatMsg
+	BufHTTPServer
+	BufHTTPLocation
+	BufDNSQuery
+	BufTLSSNI
+	BufTLSVersion
+	BufTLSCertSubject
+	BufTLSCertIssuer
+	BufTLSCertSerial
+	BufTLSCertFingerprint
+	BufJA3Hash
+	BufJA3String
+	BufJA3SHash
+	BufJA3SString
+	BufJA4Hash
+	BufSSHProto
+	BufSSHSoftware
+	BufSSHHassh
+	BufSSHHasshServer
+	BufFileName
+	NumBuffers
+)
+
+// Packet is the view of one decoded packet that header keywords and payload
+// contents see. Slices are valid only during the call.
+type Packet struct {
+	Number   uint64 // in the capture, from 1
+	Time     int64  // Unix nanoseconds
+	Proto    uint8  // IP protocol number
+	Src, Dst netip.Addr
+	SrcPort  uint16 // ICMP: 0
+	DstPort  uint16
+	TTL      uint8
+	TCPFlags uint8
+	TCPSeq   uint32
+	TCPAck   uint32
+	TCPWin   uint16
+	ICMPType uint8
+	ICMPCode uint8
+	ICMPID   uint16
+	ICMPSeq  uint16
+	IPID     uint16
+	FragBits uint8 // bit 0 MF, bit 1 DF, bit 2 RB
+	FragOff  uint16
+	Payload  []byte // transport payload
+	App      AppProto
+	ToServer bool
+	// Established is true once both sides of a TCP handshake, or packets in
+	// both directions of another flow, were seen.
+	Established bool
+	NoStream    bool // the TCP payload is not part of a reassembled stream
+}
+
+// Tx is what a parser offers when a part of a transaction is complete: its
+// buffers in one direction. Buf returns nil for a buffer the transaction lacks;
+// NBuf and BufAt give the instances of a buffer that occurs several times
+// (DNS queries, files).
+type Tx interface {
+	App() AppProto
+	ID() uint64
+	// NBuf is the number of instances of b: 0 when absent.
+	NBuf(b Buffer) int
+	// BufAt returns instance i of b; valid only during the call.
+	BufAt(b Buffer, i int) []byte
+}
+
+// FlowState is what the engine keeps for one flow: bits, counters, and which
+// rules already alerted on which transaction. The sensor stores one pointer a
+// flow; the engine makes it only when a rule needs it.
+type FlowState struct {
+	bits []uint64
+	ints []int64
+	seen []seenTx
+}
+
+type seenTx struct {
+	tx   uint64
+	rule uint32
+}
+
+// Evidence is one matched piece of a hit: which buffer, where, and the bytes
+// (at most 64 of them, copied).
+type Evidence struct {
+	Buffer Buffer
+	Offset int
+	Length int
+	Bytes  []byte
+}
+
+// Hit is one rule that matched. Packet is the number of the packet that
+// completed the match.
+type Hit struct {
+	Rule     *Rule
+	Packet   uint64
+	Time     int64
+	TxID     uint64
+	HasTx    bool
+	Evidence []Evidence
+	// Incomplete is true when the step budget stopped part of the rule's
+	// evaluation on this input.
+	Incomplete bool
+}
+
+// Engine is what the sensor calls, one a worker. Its methods append hits to
+// dst and return it; a nil *FlowState pointer target is filled when needed.
+//
+// Packet is called for each packet in order; Stream for each newly reassembled
+// chunk of one direction, with the unread tail of what came before; Tx when a
+// parser completes a request or a response.
+type Engine interface {
+	Packet(dst []Hit, st **FlowState, p *Packet) []Hit
+	Stream(dst []Hit, st **FlowState, p *Packet, data []byte) []Hit
+	Tx(dst []Hit, st **FlowState, p *Packet, tx Tx) []Hit
+}
+
+// Orderer is the stage that runs in packet order over the hits of all workers:
+// thresholds, detection_filter, xbits and hostbits. Keep reports whether the
+// hit becomes an alert.
+type Orderer interface {
+	Keep(p *Packet, h *Hit) bool
+}
