@@ -1,0 +1,221 @@
+package event
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+func be64(b []byte) uint64       { return binary.BigEndian.Uint64(b) }
+func putBE64(b []byte, n uint64) { binary.BigEndian.PutUint64(b, n) }
+
+func floatBits(x float64) (uint64, bool) {
+	return math.Float64bits(x), !math.IsNaN(x) && !math.IsInf(x, 0)
+}
+
+// Float returns the number of a Float value.
+func (v Value) Float() float64 { return math.Float64frombits(v.num) }
+
+// paths holds, for each field, its segments already quoted and with a colon.
+var paths = func() [NumFields][]string {
+	var p [NumFields][]string
+	for i := 1; i < NumFields; i++ {
+		for _, s := range strings.Split(fields[i].name, ".") {
+			p[i] = append(p[i], `"`+s+`":`)
+		}
+	}
+	return p
+}()
+
+// derived marks the fields that are no part of a document's identity: the id
+// itself, when it was stored, the versions of who wrote it, and what a mapping
+// that may be edited later adds.
+var derived = func() [NumFields]bool {
+	var d [NumFields]bool
+	for _, f := range []Field{EventID, EventIngested, AgentVersion, ObserverVersion, SaksiControl} {
+		d[f] = true
+	}
+	return d
+}()
+
+// ID is the document's id: the SHA-256, in hex, of AppendJSON without
+// event.id, event.ingested, agent.version, observer.version and Saksi.control.
+// With jq it is
+//
+//	jq -cjS 'del(.event.id,.event.ingested,.agent.version,.observer.version,.Saksi.control)' | sha256sum
+//
+// where an object left empty by that is left out too.
+func (e *Event) ID() string {
+	buf := e.appendFields(make([]byte, 0, 1024), false)
+	sum := sha256.Sum256(buf)
+	return hex.EncodeToString(sum[:])
+}
+
+// AppendJSON appends the canonical JSON of e to dst: one nested object, keys
+// in byte order, no white space, with event.id. For a field that is no array
+// the last value counts.
+func (e *Event) AppendJSON(dst []byte) []byte {
+	start := len(dst)
+	dst = e.appendFields(dst, false)
+	sum := sha256.Sum256(dst[start:])
+	var id [2 * sha256.Size]byte
+	hex.Encode(id[:], sum[:])
+	e.Delete(EventID)
+	e.Str(EventID, string(id[:]))
+	return e.appendFields(dst[:start], true)
+}
+
+func (e *Event) sort() {
+	if !e.sorted {
+		slices.SortStableFunc(e.vals, func(a, b Value) int { return int(a.Field) - int(b.Field) })
+		e.sorted = true
+	}
+}
+
+func (e *Event) appendFields(dst []byte, withDerived bool) []byte {
+	e.sort()
+	dst = append(dst, '{')
+	var open []string // segments of the objects that are open
+	first := true
+	for i := 0; i < len(e.vals); {
+		f := e.vals[i].Field
+		j := i + 1
+		for j < len(e.vals) && e.vals[j].Field == f {
+			j++
+		}
+		if derived[f] && !withDerived {
+			i = j
+			continue
+		}
+		path := paths[f]
+		common := 0
+		for common < len(open) && common < len(path)-1 && open[common] == path[common] {
+			common++
+		}
+		for k := len(open); k > common; k-- {
+			dst = append(dst, '}')
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		for k := common; k < len(path)-1; k++ {
+			dst = append(dst, path[k]...)
+			dst = append(dst, '{')
+		}
+		open = path[:len(path)-1]
+		dst = append(dst, path[len(path)-1]...)
+		if fields[f].array {
+			dst = append(dst, '[')
+			for k := i; k < j; k++ {
+				if k > i {
+					dst = append(dst, ',')
+				}
+				dst = e.vals[k].appendJSON(dst)
+			}
+			dst = append(dst, ']')
+		} else {
+			dst = e.vals[j-1].appendJSON(dst)
+		}
+		i = j
+	}
+	for range open {
+		dst = append(dst, '}')
+	}
+	return append(dst, '}')
+}
+
+func (v Value) appendJSON(dst []byte) []byte {
+	switch v.typ {
+	case Keyword, Text:
+		return appendString(dst, v.str)
+	default:
+		if v.typ == Date || v.typ == IP {
+			dst = append(dst, '"')
+			return append(v.AppendText(dst), '"')
+		}
+		return v.AppendText(dst)
+	}
+}
+
+// AppendText appends v as plain text: RFC 3339 with nanoseconds and Z for a
+// date, the canonical form for an address, the bytes themselves for a string.
+func (v Value) AppendText(dst []byte) []byte {
+	switch v.typ {
+	case Keyword, Text:
+		return append(dst, v.str...)
+	case Long:
+		return strconv.AppendInt(dst, int64(v.num), 10)
+	case Float:
+		return strconv.AppendFloat(dst, v.Float(), 'g', -1, 64)
+	case Boolean:
+		return strconv.AppendBool(dst, v.num != 0)
+	case Date:
+		return AppendTime(dst, int64(v.num))
+	case IP:
+		return v.Addr().AppendTo(dst)
+	}
+	return dst
+}
+
+// AppendTime appends Unix nanoseconds as RFC 3339 in UTC with nine digits of
+// fraction, so that times sort as text.
+func AppendTime(dst []byte, ns int64) []byte {
+	return time.Unix(0, ns).UTC().AppendFormat(dst, "2006-01-02T15:04:05.000000000Z")
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendString appends s as a JSON string as jq writes it: the short escapes,
+// \u00NN for other control characters and DEL. Bytes that are no UTF-8 become
+// the four characters \xNN.
+func appendString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c < utf8.RuneSelf {
+			if c >= 0x20 && c != '"' && c != '\\' && c != 0x7f {
+				i++
+				continue
+			}
+			dst = append(dst, s[start:i]...)
+			switch c {
+			case '"', '\\':
+				dst = append(dst, '\\', c)
+			case '\n':
+				dst = append(dst, '\\', 'n')
+			case '\r':
+				dst = append(dst, '\\', 'r')
+			case '\t':
+				dst = append(dst, '\\', 't')
+			case '\b':
+				dst = append(dst, '\\', 'b')
+			case '\f':
+				dst = append(dst, '\\', 'f')
+			default:
+				dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+			}
+			i++
+			start = i
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && n == 1 {
+			dst = append(dst, s[start:i]...)
+			dst = append(dst, '\\', '\\', 'x', hexDigits[c>>4], hexDigits[c&15])
+			i++
+			start = i
+			continue
+		}
+		i += n
+	}
+	dst = append(dst, s[start:]...)
+	return append(dst, '"')
+}
