@@ -1,0 +1,51 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+)
+
+// envVar is one variable of the environment that Saksi reads. This file is the
+// only one that reads them.
+type envVar struct {
+	name      string
+	doc       string
+	sensitive bool // never printed
+}
+
+var (
+	envConfig     = envVar{"SAKSI_CONFIG", "settings file, as --config", false}
+	envIndex      = envVar{"SAKSI_INDEX", "index to write to and search, as --index; may hold a password", true}
+	envCase       = envVar{"SAKSI_CASE", "case folder, as --case", false}
+	envOutput     = envVar{"SAKSI_OUTPUT", "output form, as --output", false}
+	envWorker     = envVar{"SAKSI_WORKER", "path of saksi-worker, as --worker", false}
+	envPassphrase = envVar{"SAKSI_PASSPHRASE", "pass phrase of the signing key, where no terminal can ask for it", true}
+	envColor      = envVar{"NO_COLOR", "any value: no color", false}
+)
+
+var envVars = []envVar{envConfig, envIndex, envCase, envOutput, envWorker, envPassphrase, envColor}
+
+func (v envVar) get() string { return os.Getenv(v.name) }
+
+// dataDir is where Saksi keeps what belongs to no case: $XDG_DATA_HOME/saksi or
+// ~/.local/share/saksi.
+func dataDir() (string, error) {
+	if d := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(d) {
+		return filepath.Join(d, "saksi"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", failHint(exitUsage, err, "set XDG_DATA_HOME to a folder")
+	}
+	return filepath.Join(home, ".local", "share", "saksi"), nil
+}
+
+// configFiles lists the settings files that are read when none is named, the
+// strongest first. Never the current folder: it may be evidence.
+func configFiles() []string {
+	var files []string
+	if d, err := os.UserConfigDir(); err == nil {
+		files = append(files, filepath.Join(d, "saksi", "config.yaml"))
+	}
+	return append(files, "/etc/saksi/config.yaml")
+}

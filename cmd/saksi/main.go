@@ -1,0 +1,138 @@
+// Command saksi sees attacks on networks, examines seized disks, keeps the
+// evidence and shows how all of it meets the security framework.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the release build.
+var version = "dev"
+
+// app is what every command shares: its streams and the flags common to all.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	format         string // --output: table, json, ndjson, csv
+	to             string // --to: file instead of stdout
+	config         string
+	worker         string // --worker: path of saksi-worker
+	quiet          bool
+	ran            bool // the command line was understood and a command began
+}
+
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "saksi",
+		Short: "See attacks, examine disks, keep evidence, show auditors how it meets the framework",
+		Long: "Saksi (Malay: witness) reads traffic and disks, says what it found in one vocabulary,\n" +
+			"ties each finding to its evidence and to the controls it bears on, and lets anyone recompute it.",
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		DisableAutoGenTag: true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.applySettings(cmd); err != nil {
+				return err
+			}
+			a.ran = true
+			return a.checkFormat()
+		},
+	}
+	p := root.PersistentFlags()
+	p.StringVarP(&a.format, "output", "o", "table", "form of the output: table, json, ndjson or csv")
+	p.StringVar(&a.to, "to", "", "write the output to this `file` instead of standard output")
+	p.StringVar(&a.config, "config", "", "settings `file` (default: the user's, then the system's)")
+	p.StringVar(&a.worker, "worker", "", "`path` of saksi-worker (default: beside saksi, then in PATH)")
+	p.BoolVarP(&a.quiet, "quiet", "q", false, "no progress on standard error")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return failHint(exitUsage, err, "see '%s --help'", cmd.CommandPath())
+	})
+	root.AddCommand(
+		versionCommand(a),
+		generateCommand(a),
+	)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	return root
+}
+
+// run executes one command line and returns its exit code. No panic reaches a
+// user: one is reported as what it is, a defect.
+func run(ctx context.Context, a *app, args []string) (code exitCode) {
+	defer func() {
+		if r := recover(); r != nil {
+			fmt.Fprintf(a.stderr, "saksi: internal error: %v\nsaksi: please report this with the lines below\n%s", r, debug.Stack())
+			code = exitFailed
+		}
+	}()
+	root := newRoot(a)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	code = codeOf(err)
+	if code == exitFailed && !a.ran {
+		code = exitUsage
+	}
+	a.printError(code, err)
+	return code
+}
+
+// printError says what failed on standard error; under -o json and ndjson as
+// one JSON object.
+func (a *app) printError(code exitCode, err error) {
+	var e *exitError
+	hint := ""
+	if errors.As(err, &e) {
+		hint = e.hint
+	}
+	if a.format == "json" || a.format == "ndjson" {
+		b, _ := json.Marshal(struct {
+			Error string   `json:"error"`
+			Code  exitCode `json:"code"`
+			Hint  string   `json:"hint,omitempty"`
+		}{err.Error(), code, hint})
+		fmt.Fprintf(a.stderr, "%s\n", b)
+		return
+	}
+	fmt.Fprintf(a.stderr, "saksi: %s\n", printable(err.Error()))
+	if hint != "" {
+		fmt.Fprintf(a.stderr, "hint: %s\n", printable(hint))
+	}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
+	code := run(ctx, a, os.Args[1:])
+	stop()
+	os.Exit(int(code))
+}
+
+// noun makes a command that only groups others: alone it shows its help, with
+// an unknown verb it fails.
+func noun(use, short string, sub ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{
+		Use:   use,
+		Short: short,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return failHint(exitUsage, fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath()), "see '%s --help'", cmd.CommandPath())
+			}
+			return cmd.Help()
+		},
+	}
+	c.AddCommand(sub...)
+	return c
+}
