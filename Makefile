@@ -1,0 +1,72 @@
+# make demo: set-up and the main job.  make test: set-up and all tests.
+# Both work on a fresh Debian 12 machine with Go and make; scripts/need installs the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+GO ?= go
+BUILD ?= build
+CACHE := $(or $(SAKSI_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/saksi)
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+# Packages that hold C, linked into saksi-worker only.
+export SAKSI_BUILD := $(abspath $(BUILD))
+
+.PHONY: all build demo test unit integration interop lint bench fuzz soak dist generate clean
+
+all: build
+
+build: $(BUILD)/.libs
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BUILD)/ ./cmd/saksi
+	CGO_ENABLED=1 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BUILD)/ ./cmd/saksi-worker
+
+$(BUILD)/.libs: scripts/need
+	scripts/need worker-libs
+	mkdir -p $(BUILD)
+	touch $@
+
+demo: build
+	$(BUILD)/saksi demo
+
+test: unit integration interop
+
+# No externals but the worker's libraries; at most six minutes.
+unit: $(BUILD)/.libs
+	$(GO) test -timeout 10m ./...
+
+# One real Elasticsearch for all packages; see scripts/esnode.
+integration: build
+	scripts/need esnode
+	scripts/integration $(GO) test -timeout 15m -count=1 -run 'Elastic|Integration' ./findings/... ./cmd/...
+
+# Stock tools must agree with what we read and write.
+interop: build
+	scripts/need interop
+	SAKSI_INTEROP=1 $(GO) test -timeout 15m -count=1 -run Interop ./...
+
+lint: $(BUILD)/.libs
+	tools=$$(scripts/need lint); \
+	$(GO) vet ./...; \
+	unformatted=$$($$tools/gofumpt -modpath saksi -l .); \
+	if [ -n "$$unformatted" ]; then echo "not formatted by gofumpt: $$unformatted"; exit 1; fi; \
+	$$tools/staticcheck ./...; \
+	scripts/deadcode $$tools/deadcode
+
+bench: build
+	scripts/need interop
+	scripts/bench
+
+# FUZZTIME is per target.
+FUZZTIME ?= 60s
+fuzz: $(BUILD)/.libs
+	scripts/fuzz $(FUZZTIME)
+
+soak: build
+	SAKSI_SOAK=1 $(GO) test -timeout 24h -count=1 -run Soak ./...
+
+dist:
+	scripts/dist $(VERSION)
+
+generate:
+	$(GO) generate ./event
+
+clean:
+	rm -rf $(BUILD)
