@@ -315,3 +315,9 @@ func (v Value) Addr() netip.Addr {
 	}
 	return a
 }
+
+// Append adds a value taken from another event.
+func (e *Event) Append(v Value) {
+	e.vals = append(e.vals, v)
+	e.sorted = false
+}

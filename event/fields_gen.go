@@ -27,6 +27,7 @@ const (
 	SaksiFlowWhy                                           // Saksi.flow.why: what the classification rests on
 	SaksiIncomplete                                        // Saksi.incomplete: what stopped an analysis early: steps, time, memory, crash
 	SaksiMasked                                            // Saksi.masked: names of the fields in which personal data or credentials were masked
+	SaksiMaskedDigest                                      // Saksi.masked_digest: keyed digests of the masked values, to find equal ones
 	SaksiRuleDigest                                        // Saksi.rule.digest: SHA-256 of the rule's text
 	SaksiRuleLanguage                                      // Saksi.rule.language: suricata, sigma, yara or intel
 	SaksiRuleText                                          // Saksi.rule.text: the rule's text
@@ -303,6 +304,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.flow.why", typ: Keyword, array: true, doc: "what the classification rests on"},
 	{name: "Saksi.incomplete", typ: Keyword, array: true, doc: "what stopped an analysis early: steps, time, memory, crash"},
 	{name: "Saksi.masked", typ: Keyword, array: true, doc: "names of the fields in which personal data or credentials were masked"},
+	{name: "Saksi.masked_digest", typ: Keyword, array: true, doc: "keyed digests of the masked values, to find equal ones"},
 	{name: "Saksi.rule.digest", typ: Keyword, array: false, doc: "SHA-256 of the rule's text"},
 	{name: "Saksi.rule.language", typ: Keyword, array: false, doc: "suricata, sigma, yara or intel"},
 	{name: "Saksi.rule.text", typ: Keyword, array: false, doc: "the rule's text"},

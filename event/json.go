@@ -38,17 +38,17 @@ var paths = func() [NumFields][]string {
 // that may be edited later adds.
 var derived = func() [NumFields]bool {
 	var d [NumFields]bool
-	for _, f := range []Field{EventID, EventIngested, AgentVersion, ObserverVersion, SaksiControl} {
+	for _, f := range []Field{EventID, EventIngested, AgentVersion, ObserverVersion, SaksiControl, SaksiMaskedDigest} {
 		d[f] = true
 	}
 	return d
 }()
 
 // ID is the document's id: the SHA-256, in hex, of AppendJSON without
-// event.id, event.ingested, agent.version, observer.version and Saksi.control.
-// With jq it is
+// event.id, event.ingested, agent.version, observer.version, Saksi.control and
+// Saksi.masked_digest (whose key is an agency's own). With jq it is
 //
-//	jq -cjS 'del(.event.id,.event.ingested,.agent.version,.observer.version,.Saksi.control)' | sha256sum
+//	jq -cjS 'del(.event.id,.event.ingested,.agent.version,.observer.version,.Saksi.control,.Saksi.masked_digest)' | sha256sum
 //
 // where an object left empty by that is left out too.
 func (e *Event) ID() string {

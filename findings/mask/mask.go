@@ -1,0 +1,130 @@
+// Package mask keeps personal data and credentials out of what is stored:
+// Sink replaces them in each event's text before it reaches the spool, names
+// the field in Saksi.masked, and adds a keyed digest of the value to
+// Saksi.masked_digest so that equal values can still be found. What was masked
+// can be read again only from the exhibit.
+package mask
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	"saksi/event"
+	"saksi/findings"
+)
+
+// textual are the fields whose values come from the wire or the disk as free
+// text and so may hold anything.
+var textual = map[event.Field]bool{
+	event.URLOriginal: true, event.URLFull: true, event.URLPath: true, event.URLQuery: true, event.URLFragment: true,
+	event.HTTPRequestReferrer: true, event.HTTPRequestBodyContent: true, event.UserAgentOriginal: true, event.Message: true,
+	event.FilePath: true, event.FileName: true, event.FileDirectory: true, event.ProcessCommandLine: true,
+	event.ProcessArgs: true, event.RegistryDataStrings: true, event.UserName: true, event.SourceUserName: true,
+	event.DNSQuestionName: true, event.DNSAnswersData: true, event.EventOriginal: true,
+}
+
+// secret are the fields whose whole value is a credential.
+var secret = map[event.Field]bool{event.URLPassword: true}
+
+type sink struct {
+	next findings.Sink
+	key  []byte
+	buf  []byte
+	ev   event.Event
+}
+
+// Sink masks each event and hands it to next. key (at least 16 bytes, the
+// agency's own, kept secret) makes the digests.
+func Sink(key []byte, next findings.Sink) findings.Sink {
+	return &sink{next: next, key: key}
+}
+
+// Emit masks e into a copy, if there is anything to mask.
+func (s *sink) Emit(e *event.Event) error {
+	dirty := false
+	for v := range e.All() {
+		if s.touches(v) {
+			dirty = true
+			break
+		}
+	}
+	if !dirty {
+		return s.next.Emit(e)
+	}
+	s.ev.Reset()
+	for v := range e.All() {
+		if !s.touches(v) {
+			s.ev.Append(v)
+			continue
+		}
+		text := s.masked(v)
+		s.ev.Str(v.Field, text)
+		s.ev.Str(event.SaksiMasked, v.Field.Name())
+	}
+	return s.next.Emit(&s.ev)
+}
+
+func (s *sink) touches(v event.Value) bool {
+	switch {
+	case secret[v.Field]:
+		return true
+	case textual[v.Field]:
+		return len(Find(v.Str())) > 0
+	case v.Field == event.SaksiEvidenceMatch:
+		b, _ := matchBytes(v.Str())
+		return len(Find(string(b))) > 0
+	}
+	return false
+}
+
+func (s *sink) masked(v event.Value) string {
+	if secret[v.Field] {
+		s.note(v.Str())
+		return "[password]"
+	}
+	if v.Field == event.SaksiEvidenceMatch {
+		b, head := matchBytes(v.Str())
+		for _, f := range Find(string(b)) {
+			s.note(string(b[f.Start:f.End]))
+		}
+		return head + "[masked]"
+	}
+	text := v.Str()
+	s.buf = s.buf[:0]
+	at := 0
+	for _, f := range Find(text) {
+		s.note(text[f.Start:f.End])
+		s.buf = append(s.buf, text[at:f.Start]...)
+		s.buf = append(s.buf, '[')
+		s.buf = append(s.buf, f.Kind...)
+		s.buf = append(s.buf, ']')
+		at = f.End
+	}
+	return string(append(s.buf, text[at:]...))
+}
+
+// note adds the keyed digest of a masked value; separators do not count, so
+// that 4111-1111... and 41111111... are equal.
+func (s *sink) note(value string) {
+	m := hmac.New(sha256.New, s.key)
+	m.Write([]byte(strings.Map(func(r rune) rune {
+		if r == ' ' || r == '-' {
+			return -1
+		}
+		return r
+	}, strings.ToLower(value))))
+	s.ev.Str(event.SaksiMaskedDigest, hex.EncodeToString(m.Sum(nil)[:16]))
+}
+
+// matchBytes splits "name@offset+length:hex" into its bytes and what stands
+// before them.
+func matchBytes(s string) (b []byte, head string) {
+	i := strings.LastIndexByte(s, ':')
+	b, err := hex.DecodeString(s[i+1:])
+	if err != nil {
+		return nil, s
+	}
+	return b, s[:i+1]
+}
