@@ -1,0 +1,341 @@
+// Package decode takes captured frames apart down to the transport header:
+// link layers, tags, tunnels, IPv4 and IPv6 with extension headers, and
+// defragmentation. Start with New and call Decoder.Decode for each frame.
+// Nothing is allocated for a frame that is not a fragment.
+package decode
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"net/netip"
+)
+
+// NumShards is the fixed number of shards packets are spread over. It never
+// depends on the number of workers, so that what a shard does is the same for
+// any number of them.
+const NumShards = 64
+
+// maxDepth bounds tunnels in tunnels.
+const maxDepth = 5
+
+// maxTags bounds the VLAN tags, MPLS labels and link headers of one frame.
+const maxTags = 32
+
+// IP protocol numbers (IANA "Assigned Internet Protocol Numbers").
+const (
+	ProtoICMP   = 1
+	ProtoIGMP   = 2
+	ProtoIPIP   = 4
+	ProtoTCP    = 6
+	ProtoUDP    = 17
+	ProtoIPv6   = 41
+	ProtoGRE    = 47
+	ProtoESP    = 50
+	ProtoAH     = 51
+	ProtoICMPv6 = 58
+	ProtoSCTP   = 132
+)
+
+// Flags of a Packet.
+const (
+	FlagV6          = 1 << iota // IPv6
+	FlagCut                     // the capture holds less than the IP header says
+	FlagReassembled             // put together from fragments
+	FlagBadTCP                  // transport header does not fit
+	FlagTunnel                  // carries an inner packet that follows as its own
+	FlagFragment                // a fragment that was not put together
+)
+
+// TCP header flags.
+const (
+	FIN = 1 << iota
+	SYN
+	RST
+	PSH
+	ACK
+	URG
+	ECE
+	CWR
+)
+
+// Packet is one decoded IP packet. A frame with tunnels gives several with the
+// same Number: outer first, each deeper one with a higher Depth.
+type Packet struct {
+	Number  uint64
+	Time    int64  // Unix nanoseconds
+	Segment []byte // transport header and payload as captured, within the IP length
+	// Frags are the numbers of the other frames of a reassembled packet.
+	Frags []uint64
+
+	Src, Dst [16]byte // IPv4 in its IPv4-mapped form
+	SrcMAC   [6]byte  // zero where the link layer has none
+	DstMAC   [6]byte
+	IPLen    uint32 // length of the IP packet by its header
+	SegLen   uint32 // length of transport header and payload by the IP header
+	Seq, Ack uint32 // TCP
+	Context  uint32 // VLAN tags, tunnel id and depth; 0 for a plain packet
+	VLAN     [2]uint16
+	SrcPort  uint16 // ICMP: type; else 0 where the protocol has no ports
+	DstPort  uint16 // ICMP: type of the counterpart message, or code
+	Window   uint16
+	IPID     uint16
+	FragOff  uint16 // in bytes, of a fragment
+	ICMPID   uint16
+	ICMPSeq  uint16
+	HdrLen   uint16 // of the transport header within Segment
+	Proto    uint8
+	TTL      uint8
+	TCPFlags uint8
+	Flags    uint8
+	FragBits uint8 // bit 0 MF, bit 1 DF, bit 2 reserved
+	ICMPType uint8
+	ICMPCode uint8
+	Shard    uint8
+	Depth    uint8
+	OneWay   bool // ICMP message without a counterpart
+}
+
+// Payload is the transport payload as captured.
+func (p *Packet) Payload() []byte { return p.Segment[p.HdrLen:] }
+
+// PayloadLen is the length of the transport payload by the IP header.
+func (p *Packet) PayloadLen() uint32 {
+	if p.SegLen < uint32(p.HdrLen) {
+		return 0
+	}
+	return p.SegLen - uint32(p.HdrLen)
+}
+
+// Addrs returns source and destination address.
+func (p *Packet) Addrs() (src, dst netip.Addr) { return Addr(p.Src), Addr(p.Dst) }
+
+// Addr unmaps an address as Packet holds it.
+func Addr(a [16]byte) netip.Addr { return netip.AddrFrom16(a).Unmap() }
+
+// Reason says why a frame, or the rest of it, was not decoded.
+type Reason uint8
+
+// Reasons.
+const (
+	OK Reason = iota
+	NotIP
+	UnknownLink
+	ShortLink
+	ShortIP
+	BadIP
+	ShortTransport
+	BadTransport
+	Fragment // held until its datagram is complete
+	FragmentBad
+	TooDeep
+	Encrypted80211
+	NumReasons
+)
+
+var reasonNames = [NumReasons]string{
+	"", "not_ip", "unknown_link_type", "short_link_header", "short_ip_header", "bad_ip_header",
+	"short_transport_header", "bad_transport_header", "fragment", "bad_fragment", "nested_too_deep", "encrypted_wlan",
+}
+
+func (r Reason) String() string { return reasonNames[r] }
+
+// Decoder decodes the frames of one capture in order.
+type Decoder struct {
+	frags   defrag
+	Reasons [NumReasons]uint64  // frames by what stopped their decoding
+	Ether   map[uint16]uint64   // frames of no IP by EtherType
+	Links   map[uint16]uint64   // frames of link types not known here
+	Tunnels [numTunnels]uint64  // inner packets by tunnel
+	Frags   FragStats           // fragments by what became of them
+	headers [maxDepth + 1]frame // of the frame in work, without allocation
+}
+
+// frame is what the link layers of one frame said.
+type frame struct {
+	srcMAC, dstMAC [6]byte
+	vlan           [2]uint16
+	vlans          int
+	id             uint32 // of the tunnel
+	depth          uint8
+}
+
+// New makes a Decoder.
+func New(l FragLimits) *Decoder {
+	d := &Decoder{Ether: map[uint16]uint64{}, Links: map[uint16]uint64{}}
+	d.frags.init(l)
+	return d
+}
+
+// Decode appends the packets of one frame to out. A frame none of whose bytes
+// could be decoded appends nothing; the counters of d say why.
+func (d *Decoder) Decode(out []Packet, number uint64, time int64, link uint16, data []byte) []Packet {
+	base := Packet{Number: number, Time: time}
+	d.headers[0] = frame{}
+	out, r := d.link(out, &base, &d.headers[0], link, data)
+	d.Reasons[r]++
+	return out
+}
+
+// ip decodes an IP packet of unknown version.
+func (d *Decoder) ip(out []Packet, base *Packet, f *frame, b []byte) ([]Packet, Reason) {
+	if len(b) == 0 {
+		return out, ShortIP
+	}
+	switch b[0] >> 4 {
+	case 4:
+		return d.ipv4(out, base, f, b)
+	case 6:
+		return d.ipv6(out, base, f, b)
+	}
+	return out, BadIP
+}
+
+// ipv4 decodes RFC 791.
+//
+//	0 version, IHL  1 TOS  2 total length  4 identification
+//	6 flags, fragment offset  8 TTL  9 protocol  10 checksum  12 source  16 destination
+func (d *Decoder) ipv4(out []Packet, base *Packet, f *frame, b []byte) ([]Packet, Reason) {
+	if len(b) < 20 {
+		return out, ShortIP
+	}
+	hl := int(b[0]&15) * 4
+	total := int(binary.BigEndian.Uint16(b[2:]))
+	if b[0]>>4 != 4 || hl < 20 {
+		return out, BadIP
+	}
+	if total == 0 { // TCP segmentation offload at the capturing host
+		total = len(b)
+	}
+	if total < hl {
+		return out, BadIP
+	}
+	if len(b) < hl {
+		return out, ShortIP
+	}
+	p := *base
+	if total > len(b) {
+		p.Flags |= FlagCut
+		b = b[:len(b):len(b)]
+	} else {
+		b = b[:total:total]
+	}
+	p.IPLen, p.SegLen = uint32(total), uint32(total-hl)
+	p.IPID = binary.BigEndian.Uint16(b[4:])
+	fo := binary.BigEndian.Uint16(b[6:])
+	p.FragBits = uint8(fo>>13&1 | fo>>14&1<<1 | fo>>15<<2)
+	p.FragOff = fo & 0x1fff * 8
+	p.TTL, p.Proto = b[8], b[9]
+	p.Src[10], p.Src[11], p.Dst[10], p.Dst[11] = 0xff, 0xff, 0xff, 0xff
+	copy(p.Src[12:], b[12:16])
+	copy(p.Dst[12:], b[16:20])
+	p.Segment = b[hl:]
+	if fo&0x3fff != 0 {
+		return d.fragment(out, &p, f, fragKey{src: p.Src, dst: p.Dst, id: uint32(p.IPID), proto: p.Proto, ctx: f.context()},
+			int(p.FragOff), fo&0x2000 != 0)
+	}
+	return d.transport(out, &p, f)
+}
+
+// ipv6 decodes RFC 8200.
+//
+//	0 version, class, flow label  4 payload length  6 next header  7 hop limit
+//	8 source  24 destination
+func (d *Decoder) ipv6(out []Packet, base *Packet, f *frame, b []byte) ([]Packet, Reason) {
+	if len(b) < 40 {
+		return out, ShortIP
+	}
+	if b[0]>>4 != 6 {
+		return out, BadIP
+	}
+	n := int(binary.BigEndian.Uint16(b[4:]))
+	if n == 0 { // jumbogram or segmentation offload
+		n = len(b) - 40
+	}
+	p := *base
+	p.Flags |= FlagV6
+	p.IPLen = uint32(40 + n)
+	next := b[6]
+	p.TTL = b[7]
+	copy(p.Src[:], b[8:24])
+	copy(p.Dst[:], b[24:40])
+	seg := b[40:]
+	if n > len(seg) {
+		p.Flags |= FlagCut
+	} else {
+		seg = seg[:n:n]
+	}
+	left := n
+	for range 16 { // RFC 8200 names seven; more is hostile
+		switch next {
+		case 0, 43, 60, 135, 139, 140: // hop-by-hop, routing, destination, mobility, HIP, shim6
+			if len(seg) < 8 {
+				return out, ShortIP
+			}
+			l := 8 + int(seg[1])*8
+			if l > len(seg) {
+				return out, ShortIP
+			}
+			next, seg, left = seg[0], seg[l:], left-l
+			continue
+		case ProtoAH: // RFC 4302
+			if len(seg) < 12 {
+				return out, ShortIP
+			}
+			l := 8 + int(seg[1])*4
+			if l > len(seg) {
+				return out, ShortIP
+			}
+			next, seg, left = seg[0], seg[l:], left-l
+			continue
+		case 44: // fragment
+			if len(seg) < 8 {
+				return out, ShortIP
+			}
+			fo := binary.BigEndian.Uint16(seg[2:])
+			id := binary.BigEndian.Uint32(seg[4:])
+			p.Proto, next, seg, left = seg[0], seg[0], seg[8:], left-8
+			if fo&0xfff9 == 0 { // atomic fragment, RFC 6946
+				continue
+			}
+			p.FragOff, p.FragBits = fo&0xfff8, uint8(fo&1)
+			p.Segment, p.SegLen = seg, uint32(max(left, 0))
+			return d.fragment(out, &p, f, fragKey{src: p.Src, dst: p.Dst, id: id, proto: p.Proto, ctx: f.context(), v6: true},
+				int(p.FragOff), fo&1 != 0)
+		}
+		break
+	}
+	p.Proto, p.Segment, p.SegLen = next, seg, uint32(max(left, 0))
+	return d.transport(out, &p, f)
+}
+
+// context folds tags, tunnel id and depth into what separates flows of equal
+// addresses.
+func (f *frame) context() uint32 {
+	c := uint32(f.vlan[0])<<12 | uint32(f.vlan[1])
+	if f.depth == 0 && f.id == 0 {
+		return c
+	}
+	hi, lo := bits.Mul64(uint64(c)<<32|uint64(f.id)|uint64(f.depth)<<60, 0x9e3779b97f4a7c15)
+	return uint32(hi^lo) | 1<<31
+}
+
+func (p *Packet) finish(f *frame) {
+	p.Context = f.context()
+	p.VLAN, p.SrcMAC, p.DstMAC, p.Depth = f.vlan, f.srcMAC, f.dstMAC, f.depth
+	p.Shard = shard(&p.Src, &p.Dst)
+}
+
+// shard spreads unordered address pairs; fragments, and the flows that two
+// hosts have with each other, all come to the same one. The function is fixed
+// so that the order of events never depends on the run.
+func shard(a, b *[16]byte) uint8 {
+	h := mix(a) + mix(b)
+	h ^= h >> 29
+	h *= 0xbf58476d1ce4e5b9
+	return uint8(h >> 58)
+}
+
+func mix(a *[16]byte) uint64 {
+	hi, lo := bits.Mul64(binary.LittleEndian.Uint64(a[:8])^0x2d358dccaa6c78a5, binary.LittleEndian.Uint64(a[8:])^0x8bb84b93962eacc9)
+	return hi ^ lo
+}
