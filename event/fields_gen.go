@@ -20,9 +20,12 @@ const (
 	SaksiFileIncomplete                                    // Saksi.file.incomplete: why the content is only partly there: gap, limit, unallocated, read_error
 	SaksiFileStream                                        // Saksi.file.stream: name of the alternate data stream; absent for the main one
 	SaksiFileVolume                                        // Saksi.file.volume: number of the volume in the image, from 0
+	SaksiFlowDestinationPayload                            // Saksi.flow.destination_payload: payload bytes the destination sent; TCP by sequence numbers
+	SaksiFlowEndReason                                     // Saksi.flow.end_reason: why the flow ended: timeout, closed, reused, evicted, end_of_capture
 	SaksiFlowHistory                                       // Saksi.flow.history: TCP history in Zeek's letters
 	SaksiFlowID                                            // Saksi.flow.id: flow id: hex of the hash of source key and first packet
 	SaksiFlowMissedBytes                                   // Saksi.flow.missed_bytes: bytes of gaps in reassembly
+	SaksiFlowSourcePayload                                 // Saksi.flow.source_payload: payload bytes the source sent; TCP by sequence numbers
 	SaksiFlowState                                         // Saksi.flow.state: connection state in Zeek's terms (SF, S0, REJ ...)
 	SaksiFlowWhy                                           // Saksi.flow.why: what the classification rests on
 	SaksiIncomplete                                        // Saksi.incomplete: what stopped an analysis early: steps, time, memory, crash
@@ -297,9 +300,12 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.file.incomplete", typ: Keyword, array: false, doc: "why the content is only partly there: gap, limit, unallocated, read_error"},
 	{name: "Saksi.file.stream", typ: Keyword, array: false, doc: "name of the alternate data stream; absent for the main one"},
 	{name: "Saksi.file.volume", typ: Long, array: false, doc: "number of the volume in the image, from 0"},
+	{name: "Saksi.flow.destination_payload", typ: Long, array: false, doc: "payload bytes the destination sent; TCP by sequence numbers"},
+	{name: "Saksi.flow.end_reason", typ: Keyword, array: false, doc: "why the flow ended: timeout, closed, reused, evicted, end_of_capture"},
 	{name: "Saksi.flow.history", typ: Keyword, array: false, doc: "TCP history in Zeek's letters"},
 	{name: "Saksi.flow.id", typ: Keyword, array: false, doc: "flow id: hex of the hash of source key and first packet"},
 	{name: "Saksi.flow.missed_bytes", typ: Long, array: false, doc: "bytes of gaps in reassembly"},
+	{name: "Saksi.flow.source_payload", typ: Long, array: false, doc: "payload bytes the source sent; TCP by sequence numbers"},
 	{name: "Saksi.flow.state", typ: Keyword, array: false, doc: "connection state in Zeek's terms (SF, S0, REJ ...)"},
 	{name: "Saksi.flow.why", typ: Keyword, array: true, doc: "what the classification rests on"},
 	{name: "Saksi.incomplete", typ: Keyword, array: true, doc: "what stopped an analysis early: steps, time, memory, crash"},
