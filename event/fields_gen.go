@@ -29,6 +29,7 @@ const (
 	SaksiFlowState                                         // Saksi.flow.state: connection state in Zeek's terms (SF, S0, REJ ...)
 	SaksiFlowWhy                                           // Saksi.flow.why: what the classification rests on
 	SaksiIncomplete                                        // Saksi.incomplete: what stopped an analysis early: steps, time, memory, crash
+	SaksiLink                                              // Saksi.link: ids of the documents a finding joins
 	SaksiMasked                                            // Saksi.masked: names of the fields in which personal data or credentials were masked
 	SaksiMaskedDigest                                      // Saksi.masked_digest: keyed digests of the masked values, to find equal ones
 	SaksiRuleDigest                                        // Saksi.rule.digest: SHA-256 of the rule's text
@@ -309,6 +310,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.flow.state", typ: Keyword, array: false, doc: "connection state in Zeek's terms (SF, S0, REJ ...)"},
 	{name: "Saksi.flow.why", typ: Keyword, array: true, doc: "what the classification rests on"},
 	{name: "Saksi.incomplete", typ: Keyword, array: true, doc: "what stopped an analysis early: steps, time, memory, crash"},
+	{name: "Saksi.link", typ: Keyword, array: true, doc: "ids of the documents a finding joins"},
 	{name: "Saksi.masked", typ: Keyword, array: true, doc: "names of the fields in which personal data or credentials were masked"},
 	{name: "Saksi.masked_digest", typ: Keyword, array: true, doc: "keyed digests of the masked values, to find equal ones"},
 	{name: "Saksi.rule.digest", typ: Keyword, array: false, doc: "SHA-256 of the rule's text"},
