@@ -1,0 +1,162 @@
+package image
+
+// QCOW2: QEMU's copy-on-write format, versions 2 and 3.
+//
+// Specification: QEMU, docs/interop/qcow2.txt. All numbers are big-endian.
+//
+//	0 "QFI\xfb" | 4 version | 8 offset of the backing file's name | 16 its
+//	length | 20 cluster bits | 24 media size | 32 encryption | 36 L1 entries |
+//	40 L1 offset | 48 refcount table | 56 its clusters | 60 snapshots | 64
+//	their offset | v3: 72 incompatible features | 80 compatible | 88
+//	autoclear | 96 refcount order | 100 header length | 104 compression type
+//
+// The reading is lima-vm/go-qcow2reader's. It trusts the header with what it
+// allocates and opens backing files by path, so the header is judged here
+// first.
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/klauspost/compress/flate"
+	"github.com/klauspost/compress/zstd"
+	"github.com/lima-vm/go-qcow2reader/image/qcow2"
+	"github.com/lima-vm/go-qcow2reader/log"
+)
+
+const (
+	qcowMagic      = "QFI\xfb"
+	qcowMaxCluster = 21 // bits: 2 MiB, QEMU's limit
+	qcowZlib       = qcow2.CompressionType(0)
+	qcowZstd       = qcow2.CompressionType(1)
+	qcowMaxWindow  = 16 << 20 // bytes a zstd cluster may ask for; QEMU writes 2 MiB at most
+)
+
+func init() {
+	log.SetWarnFunc(nil) // what matters is said by the checks below
+	qcow2.SetDecompressor(qcowZlib, func(r io.Reader) (io.ReadCloser, error) { return flate.NewReader(r), nil })
+	qcow2.SetDecompressor(qcowZstd, func(r io.Reader) (io.ReadCloser, error) {
+		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(qcowMaxWindow))
+		if err != nil {
+			return nil, err
+		}
+		return z.IOReadCloser(), nil
+	})
+	register(Format{
+		Name:      "qcow2",
+		Doc:       "QEMU copy-on-write 2 and 3 with zlib or zstd compression; encrypted ones and backing files are named, not read",
+		Reference: "QEMU, docs/interop/qcow2.txt",
+		Detect: func(head, _ []byte) bool {
+			return len(head) >= 8 && string(head[:4]) == qcowMagic && binary.BigEndian.Uint32(head[4:]) >= 2
+		},
+		Open:    openQCOW2,
+		Samples: []string{"ext4.qcow2", "zstd.qcow2"},
+		Hostile: []string{
+			"ext4.qcow2 cut=60", "ext4.qcow2 cut=70000", "ext4.qcow2 @20=000000ff", "ext4.qcow2 @36=ffffffff",
+			"ext4.qcow2 @40=7fffffffffffff00", "ext4.qcow2 @24=7fffffffffffffff", "ext4.qcow2 @8=0000000000000200",
+		},
+	})
+}
+
+func openQCOW2(segs []Segment, _ int) (*Image, error) {
+	s := segs[0]
+	h := make([]byte, 112)
+	if err := readFull(s, h[:72], 0); err != nil {
+		return nil, err
+	}
+	version := binary.BigEndian.Uint32(h[4:])
+	if version > 3 {
+		return nil, fmt.Errorf("opening %s: QCOW version %d is %w", s.Name, version, ErrUnsupported)
+	}
+	if version == 3 {
+		if err := readFull(s, h[:104], 0); err != nil {
+			return nil, err
+		}
+	}
+	im := &Image{Segments: []string{s.Name}, Size: int64(binary.BigEndian.Uint64(h[24:]))}
+	bits := binary.BigEndian.Uint32(h[20:])
+	if bits < 9 || bits > qcowMaxCluster {
+		return nil, corrupt(s.Name, 20, "clusters of 2^%d bytes; 2^9 to 2^%d are possible", bits, qcowMaxCluster)
+	}
+	l1, l1Off := int64(binary.BigEndian.Uint32(h[36:])), int64(binary.BigEndian.Uint64(h[40:]))
+	if l1 > maxTable/8 || l1Off < 0 || l1Off > s.Size-l1*8 {
+		return nil, corrupt(s.Name, 36, "a first-level table of %d entries at %d; the file has %d bytes", l1, l1Off, s.Size)
+	}
+	features := binary.BigEndian.Uint64(h[72:])
+	l2 := int64(1) << (bits - 3)
+	if features&(1<<qcow2.IncompatibleFeaturesExtendedL2EntriesBit) != 0 {
+		l2 /= 2
+	}
+	if im.Size < 0 || im.Size>>bits > l1*l2 {
+		return nil, corrupt(s.Name, 24, "%d bytes of media; its tables reach %d clusters of 2^%d bytes", im.Size, l1*l2, bits)
+	}
+	if crypt := binary.BigEndian.Uint32(h[32:]); crypt != 0 {
+		return nil, fmt.Errorf("opening %s: it is encrypted (method %d: 1 AES, 2 LUKS), which is %w; decrypt it with 'qemu-img convert'", s.Name, crypt, ErrUnsupported)
+	}
+	if off := int64(binary.BigEndian.Uint64(h[8:])); off != 0 {
+		n := binary.BigEndian.Uint32(h[16:])
+		if n > 1023 {
+			return nil, corrupt(s.Name, 16, "its backing file's name has %d bytes; 1023 are possible", n)
+		}
+		name := make([]byte, n)
+		if err := readFull(s, name, off); err != nil {
+			return nil, err
+		}
+		return nil, fmt.Errorf("opening %s: it is a layer over %q, which is %w; join them with 'qemu-img convert -O raw'", s.Name, strings.ToValidUTF8(string(name), "\ufffd"), ErrUnsupported)
+	}
+	if features&(1<<qcow2.IncompatibleFeaturesDirtyBit|1<<qcow2.IncompatibleFeaturesCorruptBit) != 0 {
+		im.Notes = append(im.Notes, "its header says that it was not closed or that it is corrupt")
+	}
+	q, err := qcow2.Open(readerOnly{s}, nil)
+	if err != nil {
+		return nil, fmt.Errorf("opening %s: %w: %w", s.Name, ErrCorrupt, err)
+	}
+	if err := q.Readable(); err != nil {
+		return nil, fmt.Errorf("opening %s: %w: %w", s.Name, ErrUnsupported, err)
+	}
+	im.r = &qcow{name: s.Name, q: q, size: im.Size, cluster: 1 << bits, clusters: newCache(1 << bits)}
+	return im, nil
+}
+
+// readerOnly hides all but ReadAt, so that nothing is opened by name.
+type readerOnly struct{ io.ReaderAt }
+
+// qcow reads whole clusters, so that a compressed one is unpacked once.
+type qcow struct {
+	name     string
+	mu       sync.Mutex // the library's table cache is not safe for concurrent use
+	q        *qcow2.Qcow2
+	size     int64
+	cluster  int64
+	clusters *cache
+}
+
+func (r *qcow) ReadAt(p []byte, off int64) (int, error) {
+	n := 0
+	for n < len(p) {
+		at := off + int64(n)
+		data, err := r.clusters.get(at/r.cluster, func() ([]byte, error) { return r.read(at / r.cluster) })
+		if err != nil {
+			return n, err
+		}
+		n += copy(p[n:], data[at%r.cluster:])
+	}
+	return n, nil
+}
+
+func (r *qcow) read(c int64) ([]byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b := make([]byte, min(r.cluster, r.size-c*r.cluster))
+	for n := 0; n < len(b); {
+		m, err := r.q.ReadAt(b[n:], c*r.cluster+int64(n))
+		n += m
+		if n < len(b) && (err != nil || m == 0) {
+			return nil, &ChunkError{Segment: r.name, Chunk: c, Offset: c * r.cluster, Length: int64(len(b)), Reason: fmt.Sprint(err)}
+		}
+	}
+	return b, nil
+}

@@ -1,0 +1,147 @@
+package image
+
+// Raw images: the media as it is, in one file or in numbered pieces.
+//
+// There is no header. Pieces are named NAME.000, NAME.001 … or from .001 on
+// (dd, split, FTK Imager, dcfldd); their concatenation is the media.
+
+import (
+	"bytes"
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+func init() {
+	register(Format{
+		Name:      "raw",
+		Doc:       "raw media in one file or in numbered pieces (.000 or .001 on); also what no other format recognizes",
+		Reference: "dd(1), POSIX.1-2017; piece names as split(1) -d and FTK Imager write them",
+		Next:      rawNext,
+		Open:      openRaw,
+		Samples:   []string{"ext4.raw", "split.001"},
+		Hostile:   []string{"ext4.raw cut=0", "ext4.raw cut=1", "ext4.raw cut=100000"},
+	})
+}
+
+// rawNext: only names that end in .000 or .001 begin a set.
+func rawNext(first string, n int) string {
+	stem, digits, ok := cutLast(first)
+	if !ok || (digits != "000" && digits != "001") {
+		return ""
+	}
+	from := int(digits[2] - '0')
+	if from+n > 999 {
+		return ""
+	}
+	return fmt.Sprintf("%s.%03d", stem, from+n)
+}
+
+// cutLast splits "stem.ext".
+func cutLast(name string) (stem, ext string, ok bool) {
+	i := strings.LastIndexByte(name, '.')
+	if i < 0 {
+		return name, "", false
+	}
+	return name[:i], name[i+1:], true
+}
+
+// named are containers that are recognized so that their packed bytes are
+// not mistaken for media.
+var named = []struct {
+	tail  bool
+	at    int
+	magic string
+	what  string
+	hint  string
+}{
+	{false, 0, "EVF2\r\n\x81\x00", "an EnCase 7 (Ex01) image", "convert it with 'ewfexport' of libewf or with EnCase"},
+	{false, 0, "LEF2\r\n\x81\x00", "an EnCase 7 logical (Lx01) image", "export its files with EnCase"},
+	{false, 0, "LVF\x09\r\n\xff\x00", "an EnCase logical (L01) image", "export its files with 'ewfexport'"},
+	{false, 0, "AFF10\r\n\x00", "an AFF image", "convert it with 'affconvert -r'"},
+	{false, 64, "\x7f\x10\xda\xbe", "a VirtualBox VDI image", "convert it with 'qemu-img convert -O raw'"},
+	{false, 0, "WithoutFreeSpace", "a Parallels image", "convert it with 'qemu-img convert -O raw'"},
+	{false, 0, "COWD", "a VMware ESX sparse (COWD) extent", "convert it with 'vmkfstools -i'"},
+	{true, 512, "koly", "an Apple UDIF (DMG) image", "convert it with 'qemu-img convert -f dmg -O raw'"},
+}
+
+func openRaw(segs []Segment, _ int) (*Image, error) {
+	head := make([]byte, min(segs[0].Size, headSize))
+	if err := readFull(segs[0], head, 0); err != nil {
+		return nil, err
+	}
+	tail := make([]byte, min(segs[0].Size, tailSize))
+	if err := readFull(segs[0], tail, segs[0].Size-int64(len(tail))); err != nil {
+		return nil, err
+	}
+	for _, m := range named {
+		b := head
+		if m.tail {
+			b = tail
+		}
+		if len(b) >= m.at && bytes.HasPrefix(b[m.at:], []byte(m.magic)) {
+			return nil, fmt.Errorf("opening %s: it is %s, which is %w; %s", segs[0].Name, m.what, ErrUnsupported, m.hint)
+		}
+	}
+	segs, err := orderRaw(segs)
+	if err != nil {
+		return nil, err
+	}
+	c := concat{segs: segs}
+	im := &Image{}
+	for _, s := range segs {
+		c.start = append(c.start, im.Size)
+		im.Size += s.Size
+		im.Segments = append(im.Segments, s.Name)
+	}
+	im.r = c
+	return im, nil
+}
+
+// orderRaw sorts the pieces by their number and finds the first gap.
+func orderRaw(segs []Segment) ([]Segment, error) {
+	if len(segs) == 1 {
+		return segs, nil
+	}
+	segs = append([]Segment(nil), segs...)
+	number := func(s Segment) int {
+		_, ext, _ := cutLast(s.Name)
+		n, err := strconv.Atoi(ext)
+		if err != nil {
+			return -1
+		}
+		return n
+	}
+	sort.SliceStable(segs, func(i, j int) bool { return number(segs[i]) < number(segs[j]) })
+	for i, s := range segs[1:] {
+		if n, want := number(s), number(segs[0])+i+1; n != want {
+			stem, _, _ := cutLast(segs[0].Name)
+			return nil, &MissingError{Image: segs[0].Name, Names: []string{fmt.Sprintf("%s.%03d", stem, want)}, Why: "piece"}
+		}
+	}
+	return segs, nil
+}
+
+// concat reads segments one after the other.
+type concat struct {
+	segs  []Segment
+	start []int64
+}
+
+func (c concat) ReadAt(p []byte, off int64) (int, error) {
+	i := sort.Search(len(c.start), func(i int) bool { return c.start[i] > off }) - 1
+	n := 0
+	for n < len(p) && i < len(c.segs) {
+		s := c.segs[i]
+		at := off + int64(n) - c.start[i]
+		want := min(int64(len(p)-n), s.Size-at)
+		m, err := s.ReadAt(p[n:n+int(want)], at)
+		n += m
+		if int64(m) < want {
+			return n, fmt.Errorf("reading %s at offset %d: %w", s.Name, at+int64(m), err)
+		}
+		i++
+	}
+	return n, nil
+}
