@@ -20,14 +20,14 @@ const (
 
 // Flags of a Record.
 const (
-	flagOrigB    = 1 << iota // the originator is the higher (address, port)
-	flagV6                   // IPv6
-	flagOneWay               // ICMP without counterpart
-	flagAckSeen0             // history letter bookkeeping
-	flagAckSeen1             //
-	flagStart0               // Start[0] holds
-	flagStart1               //
-	flagUsed                 // the record is in use
+	flagOrigB  = 1 << iota // the originator is the higher (address, port)
+	flagV6                 // IPv6
+	flagOneWay             // ICMP without counterpart
+	flagDone               // nothing more is parsed
+	flagMid                // picked up without a SYN
+	flagStart0             // Start[0] holds
+	flagStart1             //
+	flagUsed               // the record is in use
 )
 
 // Record is one flow. It holds no pointers, so a million of them cost the
@@ -136,9 +136,6 @@ func (r *Record) flip() {
 	if swapBit == flagStart0 || swapBit == flagStart1 {
 		r.flags ^= flagStart0 | flagStart1
 	}
-	if a := r.flags & (flagAckSeen0 | flagAckSeen1); a == flagAckSeen0 || a == flagAckSeen1 {
-		r.flags ^= flagAckSeen0 | flagAckSeen1
-	}
 	r.State = r.State>>4 | r.State<<4
 	r.Pkts[0], r.Pkts[1] = r.Pkts[1], r.Pkts[0]
 	r.bytes[0], r.bytes[1] = r.bytes[1], r.bytes[0]
@@ -154,6 +151,21 @@ func (r *Record) flip() {
 	r.history = h
 	r.mark('^', FromOrig)
 }
+
+// Done reports whether the flow is no longer parsed.
+func (r *Record) Done() bool { return r.flags&flagDone != 0 }
+
+// SetDone ends parsing of the flow.
+func (r *Record) SetDone() { r.flags |= flagDone }
+
+// Start returns the sequence number at which a side's data begins, if known.
+func (r *Record) Start(dir int) (uint32, bool) { return r.start[dir], r.flags&(flagStart0<<dir) != 0 }
+
+// MidStream reports a TCP connection whose SYNs were not seen.
+func (r *Record) MidStream() bool { return r.flags&flagMid != 0 }
+
+// Closed reports a TCP connection that has ended.
+func (r *Record) Closed() bool { return r.Proto == decode.ProtoTCP && r.closed() }
 
 // key tells whether a packet belongs to r.
 func (r *Record) key(p *decode.Packet, lo int) bool {
@@ -173,4 +185,12 @@ func lower(p *decode.Packet) int {
 		return 0
 	}
 	return 1
+}
+
+// VLAN is the outermost VLAN tag, 0 for none or inside a tunnel.
+func (r *Record) VLAN() uint16 {
+	if r.Context>>31 != 0 {
+		return 0
+	}
+	return uint16(r.Context >> 12 & 0xfff)
 }

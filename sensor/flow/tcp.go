@@ -205,6 +205,9 @@ func (r *Record) tcp(p *decode.Packet, dir int, n uint32) {
 		}
 	case own == inactive:
 		r.setEndpoint(dir, partial)
+		if peer == inactive {
+			r.flags |= flagMid
+		}
 		if peer == synAckSent { // the SYN was not captured, its answer was
 			r.setEndpoint(dir, established)
 			r.setEndpoint(1-dir, established)

@@ -1,0 +1,354 @@
+package sensor
+
+import (
+	"saksi/rules/suricata"
+	"saksi/sensor/decode"
+	"saksi/sensor/proto"
+	"saksi/sensor/stream"
+)
+
+const (
+	// detectBytes is how much of a direction is looked at for its protocol.
+	detectBytes = 2048
+	// detectTries is how many datagrams, or segments of a direction, are.
+	detectTries = 6
+	// streamDepth is how much of a direction of a stream whose protocol is
+	// not parsed is shown to the rules.
+	streamDepth = 1 << 20
+	// maxRedetect bounds how often a flow changes its protocol.
+	maxRedetect = 4
+)
+
+// conn is what a flow needs while it is parsed.
+type conn struct {
+	half   [2]stream.Half
+	tail   [2][]byte // bytes a parser has not used, or detection waits on
+	parser proto.Parser
+	entry  *proto.Entry
+	tries  [2]uint8
+	none   [2]bool // no protocol begins as the direction does
+	quiet  bool    // parsing is over; rules may still read the stream
+	closed bool
+	again  uint8 // times the flow went back to detection
+	missed uint64
+	seen   [2]uint64 // bytes delivered
+	window [2][]byte // what rules see before the next chunk
+	state  *suricata.FlowState
+	ids    flowIDs
+}
+
+func (c *conn) reset() {
+	tail := c.tail
+	for d := range tail {
+		if cap(tail[d]) > 4<<10 { // keep small buffers for the next flow
+			tail[d] = nil
+		}
+		tail[d] = tail[d][:0]
+	}
+	*c = conn{tail: tail}
+}
+
+// datagram detects and parses one UDP payload.
+func (w *worker) datagram(c *conn, dir proto.Dir, b []byte) {
+	if c.parser == nil && c.entry == nil {
+		e, _ := w.protos.Detect(&proto.Probe{
+			Data: b, Dir: dir, Transport: proto.UDP, SrcPort: w.pkt.SrcPort, DstPort: w.pkt.DstPort,
+			Length: int(w.pkt.PayloadLen()),
+		})
+		if e == nil {
+			if c.tries[0]++; c.tries[0] >= detectTries {
+				w.finishParsing(c)
+			}
+			return
+		}
+		w.found(c, e, proto.UDP)
+		if c.parser == nil {
+			w.finishParsing(c)
+			return
+		}
+	}
+	switch c.parser.Data(&w.pc, dir, b) {
+	case proto.Broken:
+		w.stats.broken[w.rec.App]++
+		c.parser.Close(&w.pc)
+		w.finishParsing(c)
+	case proto.Done:
+		c.parser.Close(&w.pc)
+		w.finishParsing(c)
+	}
+}
+
+// found labels the flow and makes its parser.
+func (w *worker) found(c *conn, e *proto.Entry, t proto.Transport) {
+	c.entry = e
+	w.rec.App = e.Index()
+	if e.New != nil {
+		c.parser = e.New(t)
+	}
+}
+
+// finishParsing ends parsing of the flow; without rules its state is given
+// back at once.
+func (w *worker) finishParsing(c *conn) {
+	c.parser, c.quiet = nil, true
+	c.tail[0], c.tail[1] = c.tail[0][:0], c.tail[1][:0]
+	if w.rec.Proto == decode.ProtoTCP && w.engine != nil && c.entry == nil {
+		return // rules read streams of unknown protocols up to streamDepth
+	}
+	w.rec.SetDone()
+	if c.state == nil && c.missed == 0 {
+		w.release()
+	}
+}
+
+// tcp reassembles.
+func (w *worker) tcp(p *decode.Packet, dir int) {
+	if p.Flags&decode.FlagBadTCP != 0 || p.HdrLen < 20 {
+		return
+	}
+	b := p.Payload()
+	c := w.conn
+	if c == nil {
+		if len(b) == 0 {
+			return
+		}
+		c = w.getConn()
+	}
+	w.context(p.Number, p.Time)
+	pool := w.sh.pool
+	h := &c.half[dir]
+	seq := p.Seq
+	if p.TCPFlags&decode.SYN != 0 {
+		seq++
+	}
+	if p.TCPFlags&decode.ACK != 0 && c.half[1-dir].Started() {
+		if n := c.half[1-dir].Acked(pool, p.Ack); n > 0 {
+			w.gap(c, 1-dir, n)
+			w.drain(c, 1-dir)
+		}
+	}
+	if w.conn == nil {
+		return
+	}
+	if len(b) > 0 {
+		before := h.Waiting()
+		if data := h.Add(pool, seq, b, p.Number); len(data) > 0 {
+			w.deliver(c, dir, data)
+			if before && w.conn != nil {
+				w.drain(c, dir)
+			}
+		} else if !h.Waiting() {
+			w.rec.Mark('t', dir)
+		}
+		if w.conn == nil {
+			return
+		}
+		if cut := int(p.PayloadLen()) - len(b); cut > 0 && !h.Waiting() {
+			h.Advance(pool, uint32(cut))
+			w.gap(c, dir, uint32(cut))
+		}
+		for w.conn != nil && h.Full(pool) {
+			w.gap(c, dir, h.Skip(pool, stream.GapLimit))
+			w.drain(c, dir)
+		}
+		if w.conn == nil {
+			return
+		}
+	}
+	if p.TCPFlags&decode.FIN != 0 {
+		h.Fin(seq + p.PayloadLen())
+	}
+	if p.TCPFlags&decode.RST != 0 || c.half[0].Ended() && c.half[1].Ended() {
+		w.closeConn()
+		if !c.quiet {
+			w.finishParsing(c)
+		}
+	}
+}
+
+// drain delivers what waited and is now in order.
+func (w *worker) drain(c *conn, dir int) {
+	for w.conn != nil {
+		data, number, ok := c.half[dir].Pop(w.sh.pool)
+		if !ok {
+			return
+		}
+		w.pc.Number = number
+		w.deliver(c, dir, data)
+	}
+	w.pc.Number = w.pkt.Number
+}
+
+// deliver hands on the next bytes of a direction.
+func (w *worker) deliver(c *conn, dir int, data []byte) {
+	c.seen[dir] += uint64(len(data))
+	if w.engine != nil && !w.rec.Done() {
+		w.matchStream(c, dir, data)
+	}
+	if c.quiet {
+		if c.seen[0] > streamDepth && c.seen[1] > streamDepth || c.seen[dir] > 2*streamDepth {
+			w.rec.SetDone()
+		}
+		return
+	}
+	w.feed(c, dir, data)
+}
+
+// feed parses data behind what was not used before.
+func (w *worker) feed(c *conn, dir int, data []byte) {
+	if c.parser == nil {
+		if c.entry != nil || !w.detect(c, dir, data) {
+			return
+		}
+		if other := 1 - dir; len(c.tail[other]) > 0 {
+			early := c.tail[other]
+			c.tail[other] = nil
+			w.parse(c, other, early)
+			if w.conn == nil || c.parser == nil {
+				return
+			}
+		}
+		data, c.tail[dir] = c.tail[dir], nil
+		if len(data) == 0 {
+			return
+		}
+	}
+	w.parse(c, dir, data)
+}
+
+// detect gathers the first bytes of a direction and asks for their protocol.
+// When it returns true the parser is set and all bytes are in tail.
+func (w *worker) detect(c *conn, dir int, data []byte) bool {
+	if c.none[dir] {
+		return false
+	}
+	room := detectBytes - len(c.tail[dir])
+	c.tail[dir] = append(c.tail[dir], data...)
+	src, dst := w.rec.OrigPort(), w.rec.RespPort()
+	if dir == 1 {
+		src, dst = dst, src
+	}
+	e, more := w.protos.Detect(&proto.Probe{
+		Data: c.tail[dir], Other: c.tail[1-dir], Dir: proto.Dir(dir), Transport: proto.TCP,
+		SrcPort: src, DstPort: dst, Length: len(c.tail[dir]),
+	})
+	if e != nil {
+		w.found(c, e, proto.TCP)
+		if c.parser == nil {
+			w.finishParsing(c)
+			return false
+		}
+		return true
+	}
+	c.tries[dir]++
+	if !more || len(data) > room || c.tries[dir] > detectTries {
+		c.none[dir] = true
+	}
+	if c.none[0] && c.none[1] || c.none[dir] && c.tries[dir] > detectTries || len(c.tail[dir]) > 4*detectBytes {
+		w.finishParsing(c)
+	}
+	return false
+}
+
+// parse offers data, behind the bytes not used before, to the parser.
+func (w *worker) parse(c *conn, dir int, data []byte) {
+	in := data
+	if len(c.tail[dir]) > 0 {
+		c.tail[dir] = append(c.tail[dir], data...)
+		in = c.tail[dir]
+	}
+	w.pc.Redetect, w.pc.Used = false, 0
+	n := c.parser.Data(&w.pc, proto.Dir(dir), in)
+	switch {
+	case n == proto.Done && w.pc.Redetect && c.again < maxRedetect:
+		c.again++
+		rest := append([]byte(nil), in[min(max(w.pc.Used, 0), len(in)):]...)
+		c.parser.Close(&w.pc)
+		c.parser, c.entry = nil, nil
+		c.none, c.tries = [2]bool{}, [2]uint8{}
+		c.tail[0], c.tail[1] = c.tail[0][:0], c.tail[1][:0]
+		if len(rest) > 0 {
+			w.feed(c, dir, rest)
+		}
+		return
+	case n == proto.Broken || n == proto.Done:
+		if n == proto.Broken {
+			w.stats.broken[w.rec.App]++
+		}
+		c.parser.Close(&w.pc)
+		w.finishParsing(c)
+		return
+	}
+	rest := in[min(max(int(n), 0), len(in)):]
+	if len(rest) > proto.MaxUnread {
+		w.stats.broken[w.rec.App]++
+		c.parser.Close(&w.pc)
+		w.finishParsing(c)
+		return
+	}
+	switch {
+	case len(rest) == 0:
+		c.tail[dir] = c.tail[dir][:0]
+	case len(c.tail[dir]) > 0:
+		c.tail[dir] = c.tail[dir][:copy(c.tail[dir], rest)]
+	default:
+		c.tail[dir] = append(c.tail[dir], rest...)
+	}
+}
+
+// gap tells the parser that bytes are missing.
+func (w *worker) gap(c *conn, dir int, n uint32) {
+	if n == 0 {
+		return
+	}
+	c.missed += uint64(n)
+	w.stats.gaps++
+	w.rec.Mark('g', dir)
+	c.window[dir] = c.window[dir][:0]
+	if c.quiet {
+		return
+	}
+	if c.parser == nil { // the beginning is missing
+		c.none[dir] = true
+		c.tail[dir] = c.tail[dir][:0]
+		return
+	}
+	if len(c.tail[dir]) > 0 {
+		w.stats.unread += uint64(len(c.tail[dir]))
+		c.tail[dir] = c.tail[dir][:0]
+	}
+	if !c.parser.Gap(&w.pc, proto.Dir(dir), n) {
+		w.stats.broken[w.rec.App]++
+		c.parser.Close(&w.pc)
+		w.finishParsing(c)
+	}
+}
+
+// closeConn delivers what still waits behind gaps and closes the parser.
+func (w *worker) closeConn() {
+	c := w.conn
+	if c == nil || c.closed {
+		return
+	}
+	for d := range c.half {
+		for c.half[d].Waiting() && !c.quiet {
+			w.gap(c, d, c.half[d].Skip(w.sh.pool, stream.GapEnd))
+			for w.conn != nil {
+				data, number, ok := c.half[d].Pop(w.sh.pool)
+				if !ok {
+					break
+				}
+				w.pc.Number = number
+				w.deliver(c, d, data)
+			}
+			if w.conn == nil {
+				return
+			}
+		}
+	}
+	c.closed = true
+	if c.parser != nil {
+		c.parser.Close(&w.pc)
+		c.parser = nil
+	}
+}

@@ -1,0 +1,184 @@
+package sensor
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"strconv"
+
+	"saksi/event"
+	"saksi/rules/suricata"
+	"saksi/sensor/decode"
+	"saksi/sensor/flow"
+	"saksi/sensor/proto"
+)
+
+// flowIDs are the texts that name a flow, made once and kept while it is
+// parsed.
+type flowIDs struct {
+	community string
+	id        string
+}
+
+// flowID is the hex of the first half of the SHA-256 over source key, number
+// of the first packet and context (VLAN and tunnel).
+func flowID(key string, r *flow.Record) string {
+	var buf [96]byte
+	b := append(buf[:0], key...)
+	b = binary.BigEndian.AppendUint64(b, r.FirstPacket())
+	b = binary.BigEndian.AppendUint32(b, r.Context)
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:16])
+}
+
+func (w *worker) ids() flowIDs {
+	if w.conn != nil && w.conn.ids.id != "" {
+		return w.conn.ids
+	}
+	ids := flowIDs{community: string(w.rec.AppendCommunityID(w.cid[:0])), id: flowID(w.src.key, w.rec)}
+	if w.conn != nil {
+		w.conn.ids = ids
+	}
+	return ids
+}
+
+var transportNames = map[uint8]string{
+	decode.ProtoICMP: "icmp", decode.ProtoIGMP: "igmp", decode.ProtoIPIP: "ipip", decode.ProtoTCP: "tcp", decode.ProtoUDP: "udp",
+	decode.ProtoIPv6: "ipv6", decode.ProtoGRE: "gre", decode.ProtoESP: "esp", decode.ProtoAH: "ah",
+	decode.ProtoICMPv6: "ipv6-icmp", decode.ProtoSCTP: "sctp", 46: "rsvp", 88: "eigrp", 89: "ospf", 103: "pim", 112: "vrrp", 136: "udplite",
+}
+
+// protocols holds the decimal texts of all IP protocol numbers.
+var protocols = func() (t [256]string) {
+	for i := range t {
+		t[i] = strconv.Itoa(i)
+	}
+	return t
+}()
+
+// transportName is the network.transport of an IP protocol.
+func transportName(p uint8) string {
+	if s, ok := transportNames[p]; ok {
+		return s
+	}
+	return protocols[p]
+}
+
+// begin starts an event with what all events of the flow in work carry.
+func (w *worker) begin(kind, dataset string, t int64) *event.Event {
+	e := w.res.next()
+	e.Time(event.Timestamp, t)
+	e.Str(event.EventKind, kind)
+	e.Str(event.EventDataset, dataset)
+	e.Str(event.EventCategory, "network")
+	e.Str(event.SaksiEvidenceKey, w.src.key)
+	e.Str(event.SaksiEvidenceName, w.src.name)
+	if r := w.rec; r != nil {
+		ids := w.ids()
+		o, op := r.Orig()
+		p, pp := r.Resp()
+		e.Addr(event.SourceIP, o)
+		e.Addr(event.DestinationIP, p)
+		switch r.Proto {
+		case decode.ProtoTCP, decode.ProtoUDP, decode.ProtoSCTP:
+			e.Int(event.SourcePort, int64(op))
+			e.Int(event.DestinationPort, int64(pp))
+		}
+		e.Str(event.NetworkTransport, transportName(r.Proto))
+		if r.V6() {
+			e.Str(event.NetworkType, "ipv6")
+		} else {
+			e.Str(event.NetworkType, "ipv4")
+		}
+		if r.App != 0 {
+			e.Str(event.NetworkProtocol, w.protos.Entry(r.App).Name)
+		}
+		e.Str(event.NetworkCommunityID, ids.community)
+		e.Str(event.SaksiFlowID, ids.id)
+	}
+	return e
+}
+
+// Begin implements proto.Host.
+func (w *worker) Begin(dataset string, packets []uint64) *event.Event {
+	e := w.begin("event", dataset, w.pc.Time)
+	e.Str(event.EventType, "protocol")
+	for _, n := range packets {
+		e.Int(event.SaksiEvidencePacket, int64(n))
+	}
+	return e
+}
+
+// Emit implements proto.Host.
+func (w *worker) Emit(e *event.Event) { w.push(e, itemEvent, 0) }
+
+// push adds the event begun last to what the batch emits.
+func (w *worker) push(e *event.Event, kind itemKind, ref int) {
+	r := w.res
+	if dataset, ok := e.GetStr(event.EventDataset); ok && kind != itemHit {
+		w.stats.events[dataset]++ // dataset names are constants: no copy is kept of packet bytes
+	}
+	it := item{number: w.now, phase: w.phase, kind: kind, at: r.used, from: ref}
+	if w.phase == phaseTimer {
+		it.shard = uint8(w.sh.index)
+	}
+	if w.enc != nil && kind == itemEvent {
+		it.from = len(r.encoded)
+		r.encoded = w.enc.AppendEvent(r.encoded, e)
+		it.to = len(r.encoded)
+	} else {
+		r.arena = e.Own(r.arena)
+		r.used++
+	}
+	r.items = append(r.items, it)
+}
+
+// Offer implements proto.Host.
+func (w *worker) Offer(tx suricata.Tx, dir proto.Dir) {
+	if w.engine != nil {
+		w.matchTx(tx, int(dir))
+	}
+}
+
+// Matching implements proto.Host.
+func (w *worker) Matching() bool { return w.engine != nil }
+
+// emitFlow tells of a flow that has ended.
+func (w *worker) emitFlow(r *flow.Record, why flow.EndReason) {
+	e := w.begin("event", "saksi.flow", r.Last)
+	e.Str(event.EventType, "connection")
+	e.Str(event.EventType, "end")
+	e.Time(event.EventStart, r.First)
+	e.Time(event.EventEnd, r.Last)
+	e.Int(event.EventDuration, r.Last-r.First)
+	e.Int(event.SaksiEvidencePacket, int64(r.FirstPacket()))
+	if last := r.LastPacket(); last != r.FirstPacket() {
+		e.Int(event.SaksiEvidencePacket, int64(last))
+	}
+	sb, db := r.IPBytes(flow.FromOrig), r.IPBytes(flow.FromResp)
+	e.Int(event.SourceBytes, int64(sb))
+	e.Int(event.DestinationBytes, int64(db))
+	e.Int(event.SourcePackets, int64(r.Pkts[0]))
+	e.Int(event.DestinationPackets, int64(r.Pkts[1]))
+	e.Int(event.NetworkBytes, int64(sb+db))
+	e.Int(event.NetworkPackets, int64(r.Pkts[0])+int64(r.Pkts[1]))
+	e.Str(event.NetworkIANANumber, protocols[r.Proto])
+	if r.Proto == decode.ProtoTCP || r.Proto == decode.ProtoUDP {
+		e.Int(event.SaksiFlowSourcePayload, int64(r.Payload(flow.FromOrig)))
+		e.Int(event.SaksiFlowDestinationPayload, int64(r.Payload(flow.FromResp)))
+	}
+	state := r.ConnState()
+	e.Str(event.SaksiFlowState, state)
+	var h [16]byte
+	hist := r.AppendHistory(h[:0])
+	e.Bytes(event.SaksiFlowHistory, hist)
+	e.Str(event.SaksiFlowEndReason, why.String())
+	if v := r.VLAN(); v != 0 {
+		e.Str(event.NetworkVLANID, strconv.Itoa(int(v)))
+	}
+	if w.conn != nil && w.conn.missed > 0 {
+		e.Int(event.SaksiFlowMissedBytes, int64(w.conn.missed))
+	}
+	w.push(e, itemEvent, 0)
+	w.stats.flow(r, state, sb, db)
+}

@@ -1,0 +1,180 @@
+package sensor
+
+import (
+	"context"
+	"fmt"
+
+	"saksi/event"
+	"saksi/rules/suricata"
+)
+
+// phaseTimer orders what timers emit behind what packets emit. Packets of one
+// frame have their tunnel depth as phase.
+const phaseTimer = 255
+
+// item is one thing emitted. Items are ordered by packet number, phase and,
+// among timers, shard; a worker emits its own in that order.
+type item struct {
+	number uint64
+	phase  uint8
+	shard  uint8
+	kind   itemKind
+	at     int // index into events, files or hits
+	from   int // encoded bytes, when the sink takes them
+	to     int
+}
+
+type itemKind uint8
+
+const (
+	itemEvent itemKind = iota
+	itemFile           // an event, then the file for the scanners
+	itemHit            // an event that counts only if the orderer keeps its hit
+)
+
+// hit is a rule's hit with the packet header the orderer looks at.
+type hit struct {
+	packet suricata.Packet
+	hit    suricata.Hit
+}
+
+// result is what one worker emitted for one batch.
+type result struct {
+	owner   *worker
+	items   []item
+	events  []event.Event
+	used    int
+	arena   []byte
+	encoded []byte
+	files   []*File
+	hits    []hit
+}
+
+func (r *result) reset() {
+	r.items, r.encoded = r.items[:0], r.encoded[:0]
+	clear(r.files)
+	r.files = r.files[:0]
+	clear(r.hits)
+	r.hits = r.hits[:0]
+	r.used = 0
+	if cap(r.arena) > 4<<20 {
+		r.arena = nil
+	}
+	r.arena = r.arena[:0]
+}
+
+// next returns an empty event that lives as long as the result.
+func (r *result) next() *event.Event {
+	if r.used == len(r.events) {
+		r.events = append(r.events, event.Event{})
+	}
+	e := &r.events[r.used]
+	e.Reset()
+	return e
+}
+
+// order is the stage that sees everything in packet order.
+type order struct {
+	ctx     context.Context
+	cfg     *Config
+	sum     *Summary
+	enc     Encoder
+	orderer suricata.Orderer
+	heads   []int
+	err     error
+}
+
+func newOrder(ctx context.Context, cfg *Config, sum *Summary) *order {
+	o := &order{ctx: ctx, cfg: cfg, sum: sum, heads: make([]int, cfg.Workers)}
+	o.enc, _ = cfg.Sink.(Encoder)
+	if cfg.Rules != nil {
+		o.orderer = cfg.Rules.NewOrderer()
+	}
+	return o
+}
+
+func (a *item) before(b *item) bool {
+	switch {
+	case a.number != b.number:
+		return a.number < b.number
+	case a.phase != b.phase:
+		return a.phase < b.phase
+	}
+	return a.shard < b.shard
+}
+
+// merge emits what all workers found in b, in order, and gives the results
+// back to them.
+func (o *order) merge(b *batch) {
+	clear(o.heads)
+	for o.err == nil {
+		var r *result
+		best := -1
+		for i, x := range b.results {
+			if o.heads[i] < len(x.items) && (best < 0 || x.items[o.heads[i]].before(&r.items[o.heads[best]])) {
+				best, r = i, x
+			}
+		}
+		if best < 0 {
+			break
+		}
+		it := &r.items[o.heads[best]]
+		o.heads[best]++
+		if err := o.emit(r, it); err != nil {
+			o.err = err
+		}
+	}
+	for i, r := range b.results {
+		b.results[i] = nil
+		select {
+		case r.owner.spare <- r:
+		default:
+		}
+	}
+}
+
+func (o *order) emit(r *result, it *item) error {
+	e := &r.events[it.at]
+	var f *File
+	switch it.kind {
+	case itemHit:
+		h := &r.hits[it.from]
+		if o.orderer != nil && !o.orderer.Keep(&h.packet, &h.hit) {
+			o.sum.suppressed++
+			return nil
+		}
+		o.sum.alert(e)
+		return o.sink(e)
+	case itemFile:
+		f = r.files[it.from]
+	}
+	if o.enc != nil && it.kind == itemEvent {
+		if err := o.enc.Write(r.encoded[it.from:it.to]); err != nil {
+			return fmt.Errorf("emitting an event: %w", err)
+		}
+		return nil
+	}
+	if f != nil {
+		f.Event = e
+	}
+	if err := o.sink(e); err != nil {
+		return err
+	}
+	if f != nil {
+		o.sum.file(f)
+		for _, s := range o.cfg.Files {
+			if err := s.ScanFile(o.ctx, f); err != nil {
+				o.sum.scanError(f, err)
+			}
+		}
+		f.release()
+	}
+	return nil
+}
+
+func (o *order) sink(e *event.Event) error {
+	if err := o.cfg.Sink.Emit(e); err != nil {
+		return fmt.Errorf("emitting an event: %w", err)
+	}
+	return nil
+}

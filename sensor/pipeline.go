@@ -1,0 +1,330 @@
+package sensor
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"saksi/evidence"
+	"saksi/sensor/capture"
+	"saksi/sensor/decode"
+)
+
+// batch is a group of consecutive packets on its way through the pipeline. It
+// is counted: its memory is used again once all workers are done with it and
+// its events were merged.
+type batch struct {
+	cap     capture.Batch
+	pkts    []decode.Packet
+	mine    [][]uint32 // by worker: indexes into pkts
+	clock   int64      // capture time at the end
+	last    uint64     // number of the last packet
+	final   bool       // the source ends with it
+	results []*result  // by worker
+	pending atomic.Int32
+	done    chan struct{}
+}
+
+// source is the capture being read.
+type source struct {
+	name   string
+	key    string
+	total  int64
+	reader *capture.Reader
+	file   *os.File
+	clock  int64
+	last   uint64
+	verify bool
+	first  bool
+	dec    *decode.Decoder
+	sum    *SourceSummary
+	total2 uint64
+}
+
+// openSource opens a capture and makes its key.
+func openSource(src Source, sum *Summary) (*source, error) {
+	s := &source{name: src.Name, key: src.Key, first: true, dec: decode.New(decode.FragLimits{})}
+	in := src.Reader
+	if in == nil && src.Path == "-" {
+		in = os.Stdin
+	}
+	if s.name == "" {
+		s.name = filepath.Base(src.Path)
+	}
+	if in == nil {
+		f, err := os.Open(src.Path)
+		if err != nil {
+			return nil, err
+		}
+		s.file = f
+		if st, err := f.Stat(); err == nil && st.Mode().IsRegular() {
+			s.total = st.Size()
+			if s.key == "" {
+				if s.key, err = evidence.SourceKey(f, st.Size()); err != nil {
+					f.Close()
+					return nil, err
+				}
+			}
+		}
+		in = f
+	}
+	if s.key == "" { // a stream can't be sampled: its key is made from its first bytes
+		head := make([]byte, streamKeyBytes)
+		n, err := io.ReadFull(in, head)
+		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			s.close()
+			return nil, err
+		}
+		s.key = streamKey(head[:n])
+		in = io.MultiReader(newHead(head[:n]), in)
+	}
+	name := src.Path
+	if name == "" {
+		name = s.name
+	}
+	sum.Sources = append(sum.Sources, SourceSummary{Name: s.name, Key: s.key})
+	s.sum = &sum.Sources[len(sum.Sources)-1]
+	r, err := capture.NewReader(name, in)
+	if err != nil {
+		s.close()
+		s.sum.Error = err.Error()
+		return nil, err
+	}
+	s.reader = r
+	return s, nil
+}
+
+func (s *source) close() {
+	if s.reader != nil {
+		s.reader.Close()
+	}
+	if s.file != nil {
+		s.file.Close()
+	}
+}
+
+// read fills b; at the end of the source b is final and may be empty. The
+// error that ended the source is returned with the final batch.
+func (s *source) read(b *batch, workers int) error {
+	b.pkts = b.pkts[:0]
+	b.final = false
+	for i := range b.mine {
+		b.mine[i] = b.mine[i][:0]
+	}
+	err := s.reader.ReadBatch(&b.cap)
+	if err != nil {
+		b.final, b.clock, b.last = true, s.clock, s.last
+		return err
+	}
+	for i := range b.cap.Packets {
+		p := &b.cap.Packets[i]
+		b.pkts = s.dec.Decode(b.pkts, p.Number, p.Time, uint16(p.Link), p.Data)
+		s.sum.WireBytes += uint64(p.OrigLen)
+		if p.Time > s.clock || p.Time < s.clock-600e9 {
+			s.clock = p.Time
+		}
+		s.sum.see(p.Time)
+	}
+	s.last = b.cap.Packets[len(b.cap.Packets)-1].Number
+	b.clock, b.last = s.clock, s.last
+	if workers > 1 {
+		for i := range b.pkts {
+			w := int(b.pkts[i].Shard) % workers
+			b.mine[w] = append(b.mine[w], uint32(i))
+		}
+	}
+	if s.first {
+		s.first = false
+		s.checkChecksums(b)
+	}
+	return nil
+}
+
+// checkChecksums decides by the first batch whether checksums mean anything.
+func (s *source) checkChecksums(b *batch) {
+	if !s.verify {
+		return
+	}
+	bad := 0
+	for i := range b.pkts {
+		if !b.pkts[i].ChecksumOK() {
+			bad++
+		}
+	}
+	if bad*10 > len(b.pkts) {
+		s.verify = false
+		s.sum.Offload = true
+	}
+}
+
+func readSource(ctx context.Context, cfg *Config, in Source, sum *Summary) error {
+	s, err := openSource(in, sum)
+	if err != nil {
+		var ce *capture.Error
+		if errors.As(err, &ce) && errors.Is(err, capture.ErrTruncated) {
+			return &incompleteError{err}
+		}
+		return err
+	}
+	defer s.close()
+	s.verify = !cfg.NoChecksum
+	var seed [8]byte
+	rand.Read(seed[:])
+	p := &pipeline{cfg: cfg, src: s, sum: sum, seed: binary.LittleEndian.Uint64(seed[:])}
+	p.order = newOrder(ctx, cfg, sum)
+	n := cfg.Workers
+	for i := range n {
+		p.workers = append(p.workers, newWorker(p, i, n))
+	}
+	var end error
+	if n == 1 {
+		end = p.inline(ctx)
+	} else {
+		end = p.parallel(ctx)
+	}
+	for _, w := range p.workers {
+		w.summarize(sum, s.sum)
+	}
+	s.sum.finish(s)
+	if p.order.err != nil {
+		return p.order.err
+	}
+	if ctx.Err() != nil {
+		s.sum.Error = "interrupted"
+		return ctx.Err()
+	}
+	if !errors.Is(end, io.EOF) {
+		s.sum.Error = end.Error()
+		return &incompleteError{end}
+	}
+	return s.sum.problem()
+}
+
+type pipeline struct {
+	cfg     *Config
+	src     *source
+	sum     *Summary
+	seed    uint64
+	workers []*worker
+	order   *order
+	read    uint64 // bytes at the last progress
+}
+
+func (p *pipeline) newBatch() *batch {
+	n := len(p.workers)
+	return &batch{mine: make([][]uint32, n), results: make([]*result, n), done: make(chan struct{}, 1)}
+}
+
+// next reads a batch; an interrupted context ends the source.
+func (p *pipeline) next(ctx context.Context, b *batch) error {
+	if ctx.Err() != nil {
+		b.pkts, b.final = b.pkts[:0], true
+		for i := range b.mine {
+			b.mine[i] = b.mine[i][:0]
+		}
+		b.clock, b.last = p.src.clock, p.src.last
+		return ctx.Err()
+	}
+	err := p.src.read(b, len(p.workers))
+	p.progress()
+	return err
+}
+
+const progressEvery = 1 << 20
+
+func (p *pipeline) progress() {
+	if p.cfg.Progress == nil {
+		return
+	}
+	st := p.src.reader.Stats()
+	if uint64(st.Bytes) < p.read+progressEvery {
+		return
+	}
+	p.read = uint64(st.Bytes)
+	total := p.src.total
+	if st.Compression != "" {
+		total = 0
+	}
+	p.cfg.Progress(Progress{Source: p.src.name, Bytes: st.Bytes, Total: total, Packets: st.Packets})
+}
+
+// inline runs everything in one goroutine.
+func (p *pipeline) inline(ctx context.Context) error {
+	b := p.newBatch()
+	for {
+		err := p.next(ctx, b)
+		b.results[0] = p.workers[0].process(b)
+		p.order.merge(b)
+		if err != nil || p.order.err != nil {
+			return err
+		}
+	}
+}
+
+// inFlight bounds the batches between reader and merging stage.
+const inFlight = 12
+
+// parallel runs the reader, each worker, and the merging stage (the caller) in
+// their own goroutines.
+func (p *pipeline) parallel(ctx context.Context) error {
+	free := make(chan *batch, inFlight)
+	for range inFlight {
+		free <- p.newBatch()
+	}
+	queue := make(chan *batch, inFlight)
+	var end error
+	var wg sync.WaitGroup
+	var failed atomic.Bool
+	in := make([]chan *batch, len(p.workers))
+	for i, w := range p.workers {
+		in[i] = make(chan *batch, inFlight)
+		wg.Go(func() {
+			for b := range in[i] {
+				b.results[i] = w.process(b)
+				if b.pending.Add(-1) == 0 {
+					b.done <- struct{}{}
+				}
+			}
+		})
+	}
+	wg.Go(func() {
+		for {
+			b := <-free
+			err := p.next(ctx, b)
+			if failed.Load() {
+				err = context.Canceled
+				b.final = true
+			}
+			last := b.final
+			b.pending.Store(int32(len(p.workers)))
+			for i := range in {
+				in[i] <- b
+			}
+			queue <- b
+			if last {
+				end = err
+				for i := range in {
+					close(in[i])
+				}
+				close(queue)
+				return
+			}
+		}
+	})
+	for b := range queue {
+		<-b.done
+		p.order.merge(b)
+		if p.order.err != nil {
+			failed.Store(true)
+		}
+		free <- b
+	}
+	wg.Wait()
+	return end
+}

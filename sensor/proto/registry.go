@@ -1,0 +1,157 @@
+package proto
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sync"
+)
+
+var registered []*Entry
+
+// register adds an entry, and panics at start-up if it lacks what every entry
+// must have: that is a defect of the program, not of its input.
+func register(e *Entry) {
+	if err := e.check(); err != nil {
+		panic(err)
+	}
+	registered = append(registered, e)
+}
+
+func (e *Entry) check() error {
+	switch {
+	case e.Name == "":
+		return fmt.Errorf("registering a protocol: it has no name")
+	case e.Doc == "":
+		return fmt.Errorf("registering protocol %s: it has no documentation", e.Name)
+	case e.Reference == "":
+		return fmt.Errorf("registering protocol %s: it names no specification", e.Name)
+	case e.Transport == 0:
+		return fmt.Errorf("registering protocol %s: it has no transport", e.Name)
+	case e.Detect == nil:
+		return fmt.Errorf("registering protocol %s: it can't be detected", e.Name)
+	case len(e.Samples) == 0:
+		return fmt.Errorf("registering protocol %s: it has no sample", e.Name)
+	case len(e.Hostile) == 0:
+		return fmt.Errorf("registering protocol %s: it has no hostile sample", e.Name)
+	}
+	for _, o := range registered {
+		if o.Name == e.Name {
+			return fmt.Errorf("registering protocol %s: it is registered already", e.Name)
+		}
+	}
+	return nil
+}
+
+// Table finds entries by a flow's first bytes.
+type Table struct {
+	entries []*Entry
+	byFirst [2][256][]*Entry // by transport and first byte
+	byPort  [2]map[uint16][]*Entry
+}
+
+// Default returns the table of all registered entries.
+var Default = sync.OnceValue(newTable)
+
+func newTable() *Table {
+	t := &Table{entries: slices.Clone(registered)}
+	slices.SortFunc(t.entries, func(a, b *Entry) int { return cmp.Compare(a.Name, b.Name) })
+	for k := range t.byPort {
+		t.byPort[k] = map[uint16][]*Entry{}
+	}
+	for i, e := range t.entries {
+		e.index = uint8(i + 1)
+		for k, tr := range []Transport{TCP, UDP} {
+			if e.Transport&tr == 0 {
+				continue
+			}
+			for b := range 256 {
+				if e.first(byte(b)) {
+					t.byFirst[k][b] = append(t.byFirst[k][b], e)
+				}
+			}
+			for _, p := range e.Ports {
+				t.byPort[k][p] = append(t.byPort[k][p], e)
+			}
+		}
+	}
+	return t
+}
+
+func (e *Entry) first(b byte) bool {
+	for _, s := range e.First {
+		if s[0] == b {
+			return true
+		}
+	}
+	return len(e.First) == 0
+}
+
+// Entries returns all entries in the order of their names.
+func (t *Table) Entries() []*Entry { return t.entries }
+
+// Entry returns the entry of an index, or nil.
+func (t *Table) Entry(index uint8) *Entry {
+	if index == 0 || int(index) > len(t.entries) {
+		return nil
+	}
+	return t.entries[index-1]
+}
+
+// Detect asks the entries that may begin as p does. It returns the one that
+// says Yes; otherwise nil, and whether any wants more bytes.
+func (t *Table) Detect(p *Probe) (e *Entry, more bool) {
+	if len(p.Data) == 0 {
+		return nil, true
+	}
+	k := 0
+	switch p.Transport {
+	case UDP:
+		k = 1
+	case TCP:
+	default:
+		return nil, false
+	}
+	b := p.Data[0]
+	for _, port := range [2]uint16{p.DstPort, p.SrcPort} {
+		for _, e := range t.byPort[k][port] {
+			if !e.first(b) {
+				continue
+			}
+			switch e.ask(p) {
+			case Yes:
+				return e, false
+			case More:
+				more = true
+			}
+		}
+	}
+	for _, e := range t.byFirst[k][b] {
+		switch e.ask(p) {
+		case Yes:
+			return e, false
+		case More:
+			more = true
+		}
+	}
+	return nil, more
+}
+
+// ask compares the prefixes before it calls Detect.
+func (e *Entry) ask(p *Probe) Verdict {
+	if len(e.First) == 0 {
+		return e.Detect(p)
+	}
+	v := No
+	for _, s := range e.First {
+		n := min(len(s), len(p.Data))
+		if string(p.Data[:n]) != s[:n] {
+			continue
+		}
+		if n == len(s) {
+			return e.Detect(p)
+		}
+		v = More
+	}
+	return v
+}

@@ -1,0 +1,170 @@
+package sensor
+
+import (
+	"encoding/hex"
+	"strconv"
+
+	"saksi/event"
+	"saksi/rules/suricata"
+	"saksi/sensor/decode"
+	"saksi/sensor/flow"
+)
+
+// windowBytes is how much of a stream rules see again before each new chunk,
+// so that a pattern may lie across two.
+const windowBytes = 4 << 10
+
+// fill sets the view of the packet in work that rules see.
+func (w *worker) fill(dir int) *suricata.Packet {
+	v, r := &w.view, w.rec
+	*v = suricata.Packet{Number: w.pc.Number, Time: w.pc.Time, Proto: r.Proto, ToServer: dir == flow.FromOrig, Established: r.Established()}
+	if r.App != 0 {
+		if v.App = w.protos.Entry(r.App).App; v.App == suricata.AppUnknown {
+			v.App = suricata.AppOther
+		}
+	}
+	if r.Proto == decode.ProtoTCP {
+		for d, n := range [2]*uint32{&v.ClientBytes, &v.ServerBytes} {
+			*n = uint32(r.Payload(d))
+		}
+	}
+	if p := w.pkt; p != nil && p.Number == w.now {
+		v.Number, v.Time = p.Number, p.Time
+		v.Src, v.Dst = p.Addrs()
+		if p.Proto != decode.ProtoICMP && p.Proto != decode.ProtoICMPv6 {
+			v.SrcPort, v.DstPort = p.SrcPort, p.DstPort
+		}
+		v.TTL, v.TCPFlags, v.TCPSeq, v.TCPAck, v.TCPWin = p.TTL, p.TCPFlags, p.Seq, p.Ack, p.Window
+		v.ICMPType, v.ICMPCode, v.ICMPID, v.ICMPSeq = p.ICMPType, p.ICMPCode, p.ICMPID, p.ICMPSeq
+		v.IPID, v.FragBits, v.FragOff = p.IPID, p.FragBits, p.FragOff
+		v.Payload = p.Payload()
+		v.Seen = r.Pkts[dir] > 1
+		return v
+	}
+	v.Src, v.SrcPort = r.Orig()
+	v.Dst, v.DstPort = r.Resp()
+	v.Seen = true
+	return v
+}
+
+// toward makes the view one of dir, when data of the other direction than the
+// packet's became complete with it.
+func toward(v *suricata.Packet, dir int) {
+	if v.ToServer == (dir == flow.FromOrig) {
+		return
+	}
+	v.ToServer = !v.ToServer
+	v.Src, v.Dst, v.SrcPort, v.DstPort = v.Dst, v.Src, v.DstPort, v.SrcPort
+}
+
+// state lends the engine the flow's state, kept only if it made one.
+func (w *worker) withState(run func(st **suricata.FlowState)) {
+	if w.conn != nil {
+		run(&w.conn.state)
+		return
+	}
+	var st *suricata.FlowState
+	run(&st)
+	if st != nil {
+		w.getConn().state = st
+	}
+}
+
+// matchPacket shows the packet in work to the rules.
+func (w *worker) matchPacket(p *decode.Packet, dir int) {
+	w.pc.Number, w.pc.Time = p.Number, p.Time
+	v := w.fill(dir)
+	v.NoStream = p.Proto == decode.ProtoTCP && len(v.Payload) > 0 && w.rec.Done()
+	w.withState(func(st **suricata.FlowState) { w.hits = w.engine.Packet(w.hits[:0], st, v) })
+	w.found1(v)
+}
+
+// matchStream shows a new chunk of a stream, behind what came before it.
+func (w *worker) matchStream(c *conn, dir int, data []byte) {
+	win := c.window[dir]
+	if len(win) > windowBytes {
+		win = win[:copy(win, win[len(win)-windowBytes:])]
+	}
+	tail := len(win)
+	win = append(win, data...)
+	c.window[dir] = win
+	v := w.fill(w.pktDir())
+	toward(v, dir)
+	v.StreamTail = tail
+	w.withState(func(st **suricata.FlowState) { w.hits = w.engine.Stream(w.hits[:0], st, v, win) })
+	w.found1(v)
+}
+
+// pktDir is the direction of the packet in work.
+func (w *worker) pktDir() int {
+	if w.pkt != nil && w.pkt.Number == w.now {
+		if a, p := w.rec.Orig(); a != decode.Addr(w.pkt.Src) || w.pkt.Proto == decode.ProtoTCP && p != w.pkt.SrcPort {
+			return flow.FromResp
+		}
+	}
+	return flow.FromOrig
+}
+
+// streamTx adds to a transaction the stream that holds it.
+type streamTx struct {
+	suricata.Tx
+	stream []byte
+}
+
+// NBuf implements suricata.Tx.
+func (t *streamTx) NBuf(b suricata.Buffer) int {
+	if b == suricata.BufStream && len(t.stream) > 0 {
+		return 1
+	}
+	return t.Tx.NBuf(b)
+}
+
+// BufAt implements suricata.Tx.
+func (t *streamTx) BufAt(b suricata.Buffer, i int) []byte {
+	if b == suricata.BufStream && len(t.stream) > 0 {
+		return t.stream
+	}
+	return t.Tx.BufAt(b, i)
+}
+
+// matchTx shows a part of a transaction to the rules.
+func (w *worker) matchTx(tx suricata.Tx, dir int) {
+	v := w.fill(w.pktDir())
+	toward(v, dir)
+	if w.conn != nil && w.rec.Proto == decode.ProtoTCP {
+		tx = &streamTx{tx, w.conn.window[dir]}
+	}
+	w.withState(func(st **suricata.FlowState) { w.hits = w.engine.Tx(w.hits[:0], st, v, tx) })
+	w.found1(v)
+}
+
+// found1 makes an alert of each hit.
+func (w *worker) found1(v *suricata.Packet) {
+	for i := range w.hits {
+		w.alert(v, &w.hits[i])
+	}
+}
+
+func (w *worker) alert(v *suricata.Packet, h *suricata.Hit) {
+	e := w.begin("alert", "saksi.alert", v.Time)
+	e.Str(event.EventCategory, "intrusion_detection")
+	e.Str(event.EventType, "info")
+	e.Int(event.SaksiEvidencePacket, int64(v.Number))
+	if w.pkt != nil && w.pkt.Number == v.Number {
+		for _, n := range w.pkt.Frags {
+			e.Int(event.SaksiEvidencePacket, int64(n))
+		}
+	}
+	e.Str(event.SaksiRuleLanguage, "suricata")
+	ruleFields(e, h.Rule)
+	for _, m := range h.Evidence {
+		e.Str(event.SaksiEvidenceMatch, m.Buffer.String()+"@"+strconv.Itoa(m.Offset)+"+"+strconv.Itoa(m.Length)+":"+hex.EncodeToString(m.Bytes))
+	}
+	if h.Incomplete {
+		e.Str(event.SaksiIncomplete, "steps")
+	}
+	kept := hit{packet: *v, hit: *h}
+	kept.packet.Payload = nil
+	w.res.hits = append(w.res.hits, kept)
+	w.push(e, itemHit, len(w.res.hits)-1)
+}

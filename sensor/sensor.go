@@ -1,0 +1,141 @@
+// Package sensor reads network captures: packets become flows, streams,
+// protocol events, carved files and findings. Start with Read. Packets are
+// spread over a fixed number of shards that workers own, and what they emit is
+// merged in packet order, so the output is the same for any number of workers.
+package sensor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+
+	"saksi/event"
+	"saksi/findings"
+	"saksi/rules/suricata"
+	"saksi/sensor/flow"
+	"saksi/sensor/stream"
+)
+
+// Source is one capture.
+type Source struct {
+	// Path is a file; "-" is standard input. It is ignored if Reader is set.
+	Path string
+	// Reader is read instead of a file. Name then stands for it in messages.
+	Reader io.Reader
+	Name   string
+	// Key overrides the source key of the capture, see evidence.SourceKey.
+	Key string
+}
+
+// Rules makes what matches packets, streams and transactions.
+type Rules interface {
+	// NewEngine makes the matcher of one worker.
+	NewEngine() suricata.Engine
+	// NewOrderer makes the stage that sees the hits of all workers in packet
+	// order.
+	NewOrderer() suricata.Orderer
+}
+
+// FileScanner is given each carved file, in packet order, one at a time. f and
+// its content are valid only during the call. What it finds it emits itself.
+type FileScanner interface {
+	ScanFile(ctx context.Context, f *File) error
+}
+
+// Encoder is an ability of a Sink: AppendEvent is called by workers at the same
+// time, Write with the results in packet order. It spares the merging stage
+// the encoding of each event.
+type Encoder interface {
+	AppendEvent(dst []byte, e *event.Event) []byte
+	Write(encoded []byte) error
+}
+
+// Config says what to read and where events go.
+type Config struct {
+	// Sources are read one after the other; flows end with their source, as
+	// their packets are numbered within it.
+	Sources []Source
+	// Workers is the number of goroutines that parse; 0 is one a CPU. With 1
+	// everything runs in the caller's goroutine.
+	Workers int
+	// NoChecksum takes packets with a wrong checksum as they are. Otherwise
+	// they are counted and not parsed, unless more than a tenth of a capture's
+	// first packets are wrong: then the capturing host left checksums to its
+	// network card, and they are not looked at.
+	NoChecksum bool
+	// Rules match what is seen; nil for none.
+	Rules Rules
+	// Files are given each carved file; none need be set.
+	Files []FileScanner
+	// Sink takes the events in packet order.
+	Sink findings.Sink
+	// Progress is called about every MiB of capture; nil for none.
+	Progress func(Progress)
+	// Limits bound memory; zero values take the defaults of the packages.
+	Flow   flow.Config
+	Stream stream.Limits
+	// MaxFile is how many bytes of a carved file are kept for rules and
+	// scanners; 0 is 8 MiB. Size and digest always cover the whole content.
+	MaxFile int
+}
+
+// Progress says how far reading has come.
+type Progress struct {
+	Source  string
+	Bytes   int64 // of the source read, after decompression
+	Total   int64 // of the source; 0 if unknown or compressed
+	Packets uint64
+}
+
+// ErrIncomplete is returned, joined with its causes, when a capture could not
+// be read to its end or part of it not be understood. Everything before was
+// emitted.
+var ErrIncomplete = errors.New("input is incomplete")
+
+// defaultMaxFile is the default of Config.MaxFile.
+const defaultMaxFile = 8 << 20
+
+// Read reads all sources. The Summary is good even when an error is returned:
+// an error that is ErrIncomplete means that all that could be read was; any
+// other that reading stopped there, such as the sink's or ctx's.
+func Read(ctx context.Context, cfg Config) (Summary, error) {
+	if cfg.Workers <= 0 {
+		cfg.Workers = runtime.GOMAXPROCS(0)
+	}
+	if cfg.Workers > 64 {
+		cfg.Workers = 64
+	}
+	if cfg.MaxFile == 0 {
+		cfg.MaxFile = defaultMaxFile
+	}
+	if cfg.Sink == nil {
+		cfg.Sink = findings.SinkFunc(func(*event.Event) error { return nil })
+	}
+	s := newSummary()
+	var incomplete []error
+	for _, src := range cfg.Sources {
+		err := readSource(ctx, &cfg, src, s)
+		switch {
+		case err == nil:
+		case errors.Is(err, ErrIncomplete):
+			incomplete = append(incomplete, err)
+		default:
+			s.finish()
+			return *s, err
+		}
+	}
+	s.finish()
+	return *s, errors.Join(incomplete...)
+}
+
+// incompleteError carries a cause and is ErrIncomplete.
+type incompleteError struct{ cause error }
+
+func (e *incompleteError) Error() string   { return e.cause.Error() }
+func (e *incompleteError) Unwrap() []error { return []error{ErrIncomplete, e.cause} }
+
+func incomplete(format string, args ...any) error {
+	return &incompleteError{fmt.Errorf(format, args...)}
+}

@@ -1,0 +1,327 @@
+package sensor
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"saksi/event"
+	"saksi/sensor/capture"
+	"saksi/sensor/decode"
+	"saksi/sensor/flow"
+	"saksi/sensor/stream"
+)
+
+// Count is a name with a number.
+type Count struct {
+	Name string
+	N    uint64
+}
+
+// SourceSummary is what one capture held.
+type SourceSummary struct {
+	Name, Key   string
+	Stats       capture.Stats
+	WireBytes   uint64 // sum of the original lengths
+	First, Last int64  // Unix nanoseconds; 0 without packets
+	Offload     bool   // checksums were wrong from the start and not looked at
+	Error       string // why reading stopped early, "" if it did not
+	Undecoded   []Count
+	UnknownLink []Count // frames by link type not decoded
+}
+
+// Talker is a host by what it sent and received.
+type Talker struct {
+	Addr           netip.Addr
+	Flows          uint64
+	Sent, Received uint64 // IP bytes
+	Packets        uint64
+}
+
+// ProtoCount is one protocol by its flows.
+type ProtoCount struct {
+	Name  string
+	Flows uint64
+	Bytes uint64 // IP bytes
+}
+
+// AlertCount is one rule by its alerts.
+type AlertCount struct {
+	Severity   int64 // 1 low to 4 critical
+	Rule, Name string
+	N          uint64
+}
+
+// FileCount is one carved file, by its digest.
+type FileCount struct {
+	SHA256, Name, MIME string
+	Size               int64
+	N                  uint64
+	Whole              bool
+}
+
+// Summary counts everything that was seen, and everything that was not
+// understood, by reason.
+type Summary struct {
+	Sources    []SourceSummary
+	Flows      uint64
+	Events     []Count // by dataset
+	Protocols  []ProtoCount
+	States     []Count // TCP flows by Zeek's connection state
+	Talkers    []Talker
+	Alerts     []AlertCount
+	Severities [5]uint64
+	Files      []FileCount
+	Oddities   []Count // what is strange or was given up, by reason
+	Suppressed uint64  // hits that thresholds kept back
+	// TalkersOther is the number of flows of hosts beyond those counted.
+	TalkersOther uint64
+
+	events     map[string]uint64
+	protos     map[string]*ProtoCount
+	states     map[string]uint64
+	talkers    talkers
+	alerts     map[string]*AlertCount
+	files      map[string]*FileCount
+	odd        map[string]uint64
+	suppressed uint64
+}
+
+func newSummary() *Summary {
+	return &Summary{
+		events: map[string]uint64{}, protos: map[string]*ProtoCount{}, states: map[string]uint64{},
+		talkers: newTalkers(), alerts: map[string]*AlertCount{}, files: map[string]*FileCount{}, odd: map[string]uint64{},
+	}
+}
+
+// maxCounted bounds hosts, rules and files that are told apart.
+const maxCounted = 1 << 16
+
+// talkers counts hosts, at most maxCounted of them.
+type talkers struct {
+	m     map[netip.Addr]*Talker
+	other uint64
+}
+
+func newTalkers() talkers { return talkers{m: map[netip.Addr]*Talker{}} }
+
+func (t *talkers) add(a netip.Addr, flows, sent, received, packets uint64) {
+	x := t.m[a]
+	if x == nil {
+		if len(t.m) >= maxCounted {
+			t.other += flows
+			return
+		}
+		x = &Talker{Addr: a}
+		t.m[a] = x
+	}
+	x.Flows += flows
+	x.Sent += sent
+	x.Received += received
+	x.Packets += packets
+}
+
+// flow counts a flow that has ended.
+func (s *workerStats) flow(r *flow.Record, state string, sent, received uint64) {
+	o, _ := r.Orig()
+	p, _ := r.Resp()
+	n := uint64(r.Pkts[0]) + uint64(r.Pkts[1])
+	s.talkers.add(o, 1, sent, received, n)
+	s.talkers.add(p, 1, received, sent, n)
+	s.protoBytes[r.App] += sent + received
+	s.protoFlows[r.App]++
+	if r.Proto == decode.ProtoTCP {
+		s.states[state]++
+	}
+}
+
+// summarize adds what a worker counted.
+func (w *worker) summarize(s *Summary, src *SourceSummary) {
+	for _, e := range w.protos.Entries() {
+		s.proto(e.Name, w.stats.protoFlows[e.Index()], w.stats.protoBytes[e.Index()])
+		s.count("parser gave up: "+e.Name, w.stats.broken[e.Index()])
+	}
+	s.proto("unknown", w.stats.protoFlows[0], w.stats.protoBytes[0])
+	for k, n := range w.stats.states {
+		s.states[k] += n
+	}
+	for k, n := range w.stats.events {
+		s.events[k] += n
+	}
+	for a, t := range w.stats.talkers.m {
+		s.talkers.add(a, t.Flows, t.Sent, t.Received, t.Packets)
+	}
+	s.talkers.other += w.stats.talkers.other
+	s.count("wrong checksum", w.stats.badChecksum)
+	for _, sh := range w.mine {
+		s.Flows += sh.table.Created
+		s.count("flows ended early for memory", sh.table.Evicted)
+		p := sh.pool
+		s.count("TCP retransmitted segments", p.Retransmitted)
+		s.count("TCP overlapping segments", p.Overlaps)
+		s.count("TCP segments out of order", p.OutOfOrder)
+		s.count("TCP segments out of window", p.OutOfWindow)
+		for g := stream.Gap(0); g < stream.NumGaps; g++ {
+			s.count("TCP bytes missing: "+strings.ReplaceAll(g.String(), "_", " "), p.GapBytes[g])
+		}
+	}
+}
+
+func (s *Summary) count(what string, n uint64) {
+	if n > 0 {
+		s.odd[what] += n
+	}
+}
+
+func (s *Summary) proto(name string, flows, bytes uint64) {
+	if flows == 0 {
+		return
+	}
+	p := s.protos[name]
+	if p == nil {
+		p = &ProtoCount{Name: name}
+		s.protos[name] = p
+	}
+	p.Flows += flows
+	p.Bytes += bytes
+}
+
+// alert counts an alert that stands.
+func (s *Summary) alert(e *event.Event) {
+	id, _ := e.GetStr(event.RuleID)
+	a := s.alerts[id]
+	if a == nil {
+		if len(s.alerts) >= maxCounted {
+			s.odd["alerts of rules beyond those counted"]++
+			return
+		}
+		name, _ := e.GetStr(event.RuleName)
+		sev, _ := e.GetInt(event.EventSeverity)
+		a = &AlertCount{Rule: strings.Clone(id), Name: strings.Clone(name), Severity: sev}
+		s.alerts[a.Rule] = a
+	}
+	a.N++
+	if a.Severity >= 0 && int(a.Severity) < len(s.Severities) {
+		s.Severities[a.Severity]++
+	}
+	s.events["saksi.alert"]++
+}
+
+// file counts a carved file.
+func (s *Summary) file(f *File) {
+	c := s.files[f.SHA256]
+	if c == nil {
+		if len(s.files) >= maxCounted {
+			s.odd["files beyond those counted"]++
+			return
+		}
+		c = &FileCount{SHA256: f.SHA256, Name: strings.Clone(f.Name), MIME: f.MIME, Size: f.Size, Whole: f.Whole}
+		s.files[f.SHA256] = c
+	}
+	c.N++
+}
+
+// scanError counts a file a scanner could not do.
+func (s *Summary) scanError(f *File, err error) {
+	s.odd["file not scanned: "+err.Error()]++
+}
+
+func (s *SourceSummary) see(t int64) {
+	if s.First == 0 || t < s.First {
+		s.First = t
+	}
+	s.Last = max(s.Last, t)
+}
+
+// finish takes over what reader and decoder counted.
+func (s *SourceSummary) finish(src *source) {
+	s.Stats = src.reader.Stats()
+	d := src.dec
+	for r, n := range d.Reasons {
+		if n > 0 && decode.Reason(r) != decode.OK && decode.Reason(r) != decode.Fragment {
+			s.Undecoded = append(s.Undecoded, Count{decode.Reason(r).String(), n})
+		}
+	}
+	for link, n := range d.Links {
+		name := strconv.Itoa(int(link))
+		if known := decode.LinkName(link); known != "" {
+			name += " (" + known + ")"
+		}
+		s.UnknownLink = append(s.UnknownLink, Count{name, n})
+	}
+	sortCounts(s.UnknownLink)
+	for _, c := range []Count{
+		{"datagrams never complete", uint64(d.Pending()) + d.Frags.Expired},
+		{"datagrams given up for memory", d.Frags.Evicted},
+		{"overlapping fragments", d.Frags.Overlaps},
+		{"impossible fragments", d.Frags.Bad},
+	} {
+		if c.N > 0 {
+			s.Undecoded = append(s.Undecoded, c)
+		}
+	}
+}
+
+// problem returns what makes the source incomplete although it was read to its
+// end: link types not known here, and blocks that contradict themselves.
+func (s *SourceSummary) problem() error {
+	if b := s.Stats.FirstBad; b != nil {
+		s.Error = b.Error()
+		return incomplete("%w (%d such blocks)", b, s.Stats.BadBlocks)
+	}
+	if len(s.UnknownLink) > 0 {
+		var list []string
+		for _, c := range s.UnknownLink {
+			list = append(list, fmt.Sprintf("%s: %d frames", c.Name, c.N))
+		}
+		s.Error = "link type not decoded: " + strings.Join(list, ", ")
+		return incomplete("reading %s: %s", s.Name, s.Error)
+	}
+	return nil
+}
+
+func sortCounts(c []Count) {
+	slices.SortFunc(c, func(a, b Count) int { return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.Name, b.Name)) })
+}
+
+func counts(m map[string]uint64) []Count {
+	var out []Count
+	for k, n := range m {
+		out = append(out, Count{k, n})
+	}
+	sortCounts(out)
+	return out
+}
+
+// finish orders what was counted.
+func (s *Summary) finish() {
+	s.Events, s.States, s.Oddities, s.Suppressed = counts(s.events), counts(s.states), counts(s.odd), s.suppressed
+	s.Protocols = s.Protocols[:0]
+	for _, p := range s.protos {
+		s.Protocols = append(s.Protocols, *p)
+	}
+	slices.SortFunc(s.Protocols, func(a, b ProtoCount) int {
+		return cmp.Or(cmp.Compare(b.Flows, a.Flows), cmp.Compare(a.Name, b.Name))
+	})
+	s.TalkersOther = s.talkers.other
+	for _, t := range s.talkers.m {
+		s.Talkers = append(s.Talkers, *t)
+	}
+	slices.SortFunc(s.Talkers, func(a, b Talker) int {
+		return cmp.Or(cmp.Compare(b.Sent+b.Received, a.Sent+a.Received), a.Addr.Compare(b.Addr))
+	})
+	for _, a := range s.alerts {
+		s.Alerts = append(s.Alerts, *a)
+	}
+	slices.SortFunc(s.Alerts, func(a, b AlertCount) int {
+		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(b.N, a.N), cmp.Compare(a.Rule, b.Rule))
+	})
+	for _, k := range slices.Sorted(maps.Keys(s.files)) {
+		s.Files = append(s.Files, *s.files[k])
+	}
+	slices.SortStableFunc(s.Files, func(a, b FileCount) int { return cmp.Compare(b.Size, a.Size) })
+}

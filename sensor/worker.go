@@ -1,0 +1,215 @@
+package sensor
+
+import (
+	"saksi/rules/suricata"
+	"saksi/sensor/decode"
+	"saksi/sensor/flow"
+	"saksi/sensor/proto"
+	"saksi/sensor/stream"
+)
+
+// shard is what one of the fixed shards owns.
+type shard struct {
+	index int
+	table *flow.Table
+	pool  *stream.Pool
+	conns []*conn // by Record.Ext, from 1
+	free  []uint32
+	files int // bytes of carved files held
+}
+
+// worker parses the packets of its shards. It is the proto.Host of the
+// parsers it calls.
+type worker struct {
+	cfg    *Config
+	src    *source
+	shards [decode.NumShards]*shard // nil: another worker's
+	mine   []*shard
+	id     int
+	n      int
+	protos *proto.Table
+	engine suricata.Engine
+	enc    Encoder
+	res    *result
+	spare  chan *result
+	sorted []uint32
+
+	// The packet and flow in work.
+	pkt   *decode.Packet
+	phase uint8
+	now   uint64 // number of the packet that orders what is emitted
+	sh    *shard
+	rec   *flow.Record
+	conn  *conn
+	pc    proto.Context
+	cid   [40]byte
+	view  suricata.Packet
+	hits  []suricata.Hit
+	stats workerStats
+}
+
+// workerStats are counted by each worker and added up at the end.
+type workerStats struct {
+	badChecksum uint64
+	broken      []uint64 // flows whose parser gave up, by protocol index
+	gaps        uint64
+	unread      uint64
+	talkers     talkers
+	protoBytes  []uint64
+	protoFlows  []uint64
+	events      map[string]uint64
+	states      map[string]uint64
+}
+
+func newWorker(p *pipeline, id, n int) *worker {
+	w := &worker{cfg: p.cfg, src: p.src, id: id, n: n, protos: proto.Default(), spare: make(chan *result, inFlight+1)}
+	if e, ok := p.cfg.Sink.(Encoder); ok {
+		w.enc = e
+	}
+	if p.cfg.Rules != nil {
+		w.engine = p.cfg.Rules.NewEngine()
+	}
+	k := len(w.protos.Entries()) + 1
+	w.stats.broken, w.stats.protoBytes, w.stats.protoFlows = make([]uint64, k), make([]uint64, k), make([]uint64, k)
+	w.stats.events = map[string]uint64{}
+	w.stats.states = map[string]uint64{}
+	w.stats.talkers = newTalkers()
+	w.pc.Host = w
+	fc := p.cfg.Flow
+	fc.Seed = p.seed
+	for i := id; i < decode.NumShards; i += n {
+		sh := &shard{index: i, table: flow.NewTable(fc), pool: stream.NewPool(p.cfg.Stream)}
+		sh.table.End = func(_ uint32, r *flow.Record, why flow.EndReason) { w.end(sh, r, why) }
+		w.shards[i] = sh
+		w.mine = append(w.mine, sh)
+	}
+	return w
+}
+
+// process parses the worker's packets of b and returns what it emitted.
+func (w *worker) process(b *batch) *result {
+	select {
+	case w.res = <-w.spare:
+		w.res.reset()
+	default:
+		w.res = &result{owner: w}
+	}
+	if w.n == 1 {
+		for i := range b.pkts {
+			w.packet(&b.pkts[i])
+		}
+	} else {
+		for _, i := range b.mine[w.id] {
+			w.packet(&b.pkts[i])
+		}
+	}
+	w.pkt, w.phase, w.now = nil, phaseTimer, b.last
+	for _, sh := range w.mine {
+		sh.table.Advance(b.clock)
+		if b.final {
+			w.sorted = sh.table.Close(w.sorted)
+		}
+	}
+	return w.res
+}
+
+// packet takes one packet through flow table, reassembly and parsers.
+func (w *worker) packet(p *decode.Packet) {
+	sh := w.shards[p.Shard]
+	good := !w.src.verify || p.ChecksumOK()
+	if !good {
+		w.stats.badChecksum++
+	}
+	w.pkt, w.phase, w.now = p, p.Depth, p.Number
+	i, dir, _ := sh.table.Update(p, good)
+	if !good {
+		return
+	}
+	r := sh.table.Get(i)
+	w.sh, w.rec, w.conn = sh, r, nil
+	if r.Ext != 0 {
+		w.conn = sh.conns[r.Ext-1]
+	}
+	if w.engine != nil {
+		w.matchPacket(p, dir)
+	}
+	if r.Done() || p.Flags&decode.FlagFragment != 0 {
+		return
+	}
+	switch p.Proto {
+	case decode.ProtoTCP:
+		w.tcp(p, dir)
+	case decode.ProtoUDP:
+		if w.conn == nil && p.HdrLen < 8 || p.Flags&decode.FlagTunnel != 0 {
+			return
+		}
+		if b := p.Payload(); len(b) > 0 {
+			w.context(p.Number, p.Time)
+			w.datagram(w.getConn(), proto.Dir(dir), b)
+		}
+	}
+}
+
+// getConn returns the parser state of the flow in work, made when needed.
+func (w *worker) getConn() *conn {
+	if w.conn != nil {
+		return w.conn
+	}
+	sh := w.sh
+	var k uint32
+	if n := len(sh.free); n > 0 {
+		k = sh.free[n-1]
+		sh.free = sh.free[:n-1]
+	} else {
+		sh.conns = append(sh.conns, &conn{})
+		k = uint32(len(sh.conns))
+	}
+	w.rec.Ext = k
+	c := sh.conns[k-1]
+	w.conn = c
+	if w.rec.Proto == decode.ProtoTCP {
+		for d := range 2 {
+			if seq, ok := w.rec.Start(d); ok {
+				c.half[d].Begin(seq)
+			}
+		}
+	}
+	return c
+}
+
+// release gives back the parser state of the flow in work.
+func (w *worker) release() {
+	c := w.conn
+	if c == nil {
+		return
+	}
+	for d := range c.half {
+		c.half[d].Drop(w.sh.pool)
+	}
+	c.reset()
+	w.sh.free = append(w.sh.free, w.rec.Ext)
+	w.rec.Ext = 0
+	w.conn = nil
+}
+
+// context points the parsers' context at the flow in work and at the packet
+// whose bytes come next.
+func (w *worker) context(number uint64, time int64) {
+	w.pc.Number, w.pc.Time = number, time
+	w.pc.Client, w.pc.ClientPort = w.rec.Orig()
+	w.pc.Server, w.pc.ServerPort = w.rec.Resp()
+}
+
+// end tells of a flow that is over.
+func (w *worker) end(sh *shard, r *flow.Record, why flow.EndReason) {
+	pkt, rec, c := w.pkt, w.rec, w.conn
+	w.sh, w.rec, w.conn = sh, r, nil
+	if r.Ext != 0 {
+		w.conn = sh.conns[r.Ext-1]
+		w.context(r.LastPacket(), r.Last)
+		w.closeConn()
+	}
+	w.emitFlow(r, why)
+	w.release()
+	w.pkt, w.rec, w.conn = pkt, rec, c
+}
