@@ -169,9 +169,8 @@ func (w *worker) emitFlow(r *flow.Record, why flow.EndReason) {
 	}
 	state := r.ConnState()
 	e.Str(event.SaksiFlowState, state)
-	var h [16]byte
-	hist := r.AppendHistory(h[:0])
-	e.Bytes(event.SaksiFlowHistory, hist)
+	w.history = r.AppendHistory(w.history[:0])
+	e.Bytes(event.SaksiFlowHistory, w.history)
 	e.Str(event.SaksiFlowEndReason, why.String())
 	if v := r.VLAN(); v != 0 {
 		e.Str(event.NetworkVLANID, strconv.Itoa(int(v)))

@@ -35,17 +35,18 @@ type worker struct {
 	sorted []uint32
 
 	// The packet and flow in work.
-	pkt   *decode.Packet
-	phase uint8
-	now   uint64 // number of the packet that orders what is emitted
-	sh    *shard
-	rec   *flow.Record
-	conn  *conn
-	pc    proto.Context
-	cid   [40]byte
-	view  suricata.Packet
-	hits  []suricata.Hit
-	stats workerStats
+	pkt     *decode.Packet
+	phase   uint8
+	now     uint64 // number of the packet that orders what is emitted
+	sh      *shard
+	rec     *flow.Record
+	conn    *conn
+	pc      proto.Context
+	cid     [40]byte
+	history []byte
+	view    suricata.Packet
+	hits    []suricata.Hit
+	stats   workerStats
 }
 
 // workerStats are counted by each worker and added up at the end.

@@ -1,0 +1,326 @@
+package proto
+
+// HTTP/1, RFC 9112: requests and responses, pipelined, with bodies by length,
+// chunked or until the connection closes. One event a transaction; each body
+// is a file.
+
+import (
+	"bytes"
+	"strings"
+
+	"saksi/rules/suricata"
+	"saksi/sensor/proto/internal/http"
+)
+
+func init() {
+	first := []string{"HTTP/1.", "HTTP/0."}
+	for _, m := range httpMethods {
+		first = append(first, m+" ")
+	}
+	register(&Entry{
+		Name: "http", Doc: "Hypertext Transfer Protocol version 1", Reference: "RFC 9110, RFC 9112",
+		Transport: TCP, Ports: []uint16{80, 8000, 8080, 3128}, App: suricata.AppHTTP,
+		First: first, Detect: detectHTTP, New: func(Transport) Parser { return &httpParser{} },
+		Samples: []string{"http_get.txt", "http_post.txt", "http_chunked_gzip.txt", "http_pipeline.txt"},
+		Hostile: []string{"http_hostile.txt"},
+	})
+}
+
+var httpMethods = []string{
+	"GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "CONNECT", "TRACE", "PATCH", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK",
+	"UNLOCK", "REPORT", "SEARCH", "SUBSCRIBE", "UNSUBSCRIBE", "NOTIFY", "M-SEARCH", "BMOVE", "BPROPFIND", "RPC_IN_DATA", "RPC_OUT_DATA",
+}
+
+func detectHTTP(p *Probe) Verdict {
+	b := p.Data
+	if bytes.HasPrefix(b, []byte("HTTP/")) {
+		if len(b) < 13 {
+			return More
+		}
+		if b[8] != ' ' || b[9] < '1' || b[9] > '9' {
+			return No
+		}
+		return Yes
+	}
+	i := bytes.IndexByte(b, '\n')
+	if i < 0 {
+		if len(b) > 1024 { // a long target
+			return Yes
+		}
+		return More
+	}
+	line := bytes.TrimRight(b[:i], "\r")
+	if k := bytes.LastIndex(line, []byte(" HTTP/")); k > 0 && len(line)-k >= 8 {
+		return Yes
+	}
+	if p.On(80, 8080) && bytes.HasPrefix(line, []byte("GET /")) { // HTTP/0.9
+		return Yes
+	}
+	return No
+}
+
+const (
+	// maxHTTPPending bounds requests that wait for their response.
+	maxHTTPPending = 128
+	// maxHTTPCoded is how much of a coded body is kept to be decoded.
+	maxHTTPCoded = 2 << 20
+	// maxHTTPDecoded is how much it may become.
+	maxHTTPDecoded = 8 << 20
+	// maxHTTPInspect is how much of a body rules see.
+	maxHTTPInspect = 128 << 10
+)
+
+// httpMessage is one request or response.
+type httpMessage struct {
+	seen    bool // head
+	done    bool
+	head    http.Head
+	body    http.Body
+	bytes   int64 // of the body as transferred
+	coded   []byte
+	coding  string
+	inspect []byte
+	file    FileWriter
+	gap     bool
+	over    bool // more was coded than is kept
+}
+
+// httpTx is a transaction.
+type httpTx struct {
+	id       uint64
+	packets  Packets
+	req, rsp httpMessage
+	told     bool
+}
+
+type httpParser struct {
+	txs     []*httpTx // oldest first; the last is the request in work
+	nextID  uint64
+	scanned [2]int
+	tunnel  bool
+}
+
+// request gives the transaction whose request is in work.
+func (p *httpParser) request() *httpTx {
+	if n := len(p.txs); n > 0 && !p.txs[n-1].req.done {
+		return p.txs[n-1]
+	}
+	return p.add()
+}
+
+func (p *httpParser) add() *httpTx {
+	p.nextID++
+	t := &httpTx{id: p.nextID}
+	p.txs = append(p.txs, t)
+	return t
+}
+
+// response gives the transaction whose response is in work.
+func (p *httpParser) response() *httpTx {
+	for _, t := range p.txs {
+		if !t.rsp.done {
+			return t
+		}
+	}
+	t := p.add()
+	t.req.done = true // its request was not seen
+	return t
+}
+
+// Data implements Parser.
+func (p *httpParser) Data(c *Context, dir Dir, b []byte) Result {
+	used := 0
+	for used < len(b) {
+		var t *httpTx
+		var m *httpMessage
+		if dir == FromClient {
+			t = p.request()
+			m = &t.req
+		} else {
+			t = p.response()
+			m = &t.rsp
+		}
+		t.packets.Add(c.Number)
+		if !m.seen {
+			for used < len(b) && (b[used] == '\r' || b[used] == '\n') { // empty lines before a start line
+				used++
+			}
+			n := http.EndOfHead(b[used:], p.scanned[dir])
+			if n == 0 {
+				if len(b)-used > http.MaxHead {
+					return Broken
+				}
+				p.scanned[dir] = len(b) - used
+				return Result(used)
+			}
+			p.scanned[dir] = 0
+			raw := append([]byte(nil), b[used:used+n]...)
+			used += n
+			if !http.ParseHead(&m.head, raw, dir == FromServer) {
+				return Broken
+			}
+			m.seen = true
+			p.begin(c, t, m, dir)
+		} else {
+			content, n, end, err := m.body.Next(b[used:])
+			if err != nil {
+				return Broken
+			}
+			used += n
+			m.content(c, t, dir, content)
+			if end {
+				p.end(c, t, m, dir, true, "")
+			} else if n == 0 {
+				return Result(used)
+			}
+		}
+		if p.tunnel {
+			c.Redetect, c.Used = true, used
+			return Done
+		}
+	}
+	return Result(used)
+}
+
+// begin looks at a head that is complete.
+func (p *httpParser) begin(c *Context, t *httpTx, m *httpMessage, dir Dir) {
+	if dir == FromClient {
+		m.body = http.BodyOf(&m.head, false, false)
+	} else {
+		code := string(m.head.Status)
+		if code[0] == '1' && code != "101" { // interim response; the final one follows
+			t.rsp = httpMessage{}
+			return
+		}
+		noBody := code == "204" || code == "304" || code == "101" || http.EqualFold(t.req.head.Method, "head")
+		if http.EqualFold(t.req.head.Method, "connect") && code[0] == '2' {
+			noBody, p.tunnel = true, true
+		}
+		if code == "101" {
+			p.tunnel = true
+		}
+		m.body = http.BodyOf(&m.head, true, noBody)
+	}
+	m.coding = strings.ToLower(string(m.head.Get("content-encoding")))
+	if m.coding == "identity" {
+		m.coding = ""
+	}
+	if m.body.Ended() {
+		p.end(c, t, m, dir, true, "")
+	}
+}
+
+// content takes bytes of a body.
+func (m *httpMessage) content(c *Context, t *httpTx, dir Dir, b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	m.bytes += int64(len(b))
+	if m.coding != "" {
+		if room := maxHTTPCoded - len(m.coded); room > 0 {
+			m.coded = append(m.coded, b[:min(room, len(b))]...)
+		}
+		m.over = m.bytes > maxHTTPCoded
+		return
+	}
+	m.plain(c, t, dir, b)
+}
+
+func (m *httpMessage) plain(c *Context, t *httpTx, dir Dir, b []byte) {
+	if m.file == nil {
+		m.file = c.OpenFile(t.fileName(dir), dir)
+	}
+	if m.file != nil {
+		m.file.Write(b)
+	}
+	if c.Matching() {
+		if room := maxHTTPInspect - len(m.inspect); room > 0 {
+			m.inspect = append(m.inspect, b[:min(room, len(b))]...)
+		}
+	}
+}
+
+// end finishes a message and, when both of a transaction are finished, lets go
+// of it.
+func (p *httpParser) end(c *Context, t *httpTx, m *httpMessage, dir Dir, whole bool, why string) {
+	if m.done || !m.seen {
+		return
+	}
+	m.finish(c, t, dir, whole, why)
+	if dir == FromServer {
+		p.emit(c, t)
+	}
+	for len(p.txs) > 0 && (p.txs[0].req.done && p.txs[0].rsp.done || len(p.txs) > maxHTTPPending) {
+		p.emit(c, p.txs[0])
+		p.txs = p.txs[:copy(p.txs, p.txs[1:])]
+	}
+}
+
+// finish decodes the body, shows the message to the rules and ends its file.
+func (m *httpMessage) finish(c *Context, t *httpTx, dir Dir, whole bool, why string) {
+	m.done = true
+	if m.coding != "" && len(m.coded) > 0 {
+		out, all, known := http.Decode(m.coding, m.coded, maxHTTPDecoded)
+		switch {
+		case !known: // stays as transferred
+			out, all, why = m.coded, false, "coding"
+		case !all && whole:
+			why = "coding"
+			if m.over || len(out) == maxHTTPDecoded {
+				why = "limit"
+			}
+		}
+		m.coded = nil
+		m.plain(c, t, dir, out)
+		whole = whole && all
+	}
+	if c.Matching() {
+		c.Offer(&httpView{t: t, m: m, dir: dir}, dir)
+	}
+	if m.file != nil {
+		m.file.Close(whole, why, t.aboutFile)
+	}
+}
+
+// Gap implements Parser: a hole within a body of known framing is passed over.
+func (p *httpParser) Gap(c *Context, dir Dir, n uint32) bool {
+	if len(p.txs) == 0 {
+		return false
+	}
+	t := p.txs[0]
+	m := &t.rsp
+	if dir == FromClient {
+		t = p.txs[len(p.txs)-1]
+		m = &t.req
+	}
+	p.scanned[dir] = 0
+	if !m.seen || m.done || !m.body.Skip(n) {
+		return false
+	}
+	m.gap = true
+	if m.coding != "" {
+		m.over = true
+	}
+	if m.file != nil {
+		m.file.Gap(n)
+	}
+	if m.body.Ended() {
+		p.end(c, t, m, dir, false, "gap")
+	}
+	return true
+}
+
+// Close implements Parser.
+func (p *httpParser) Close(c *Context) {
+	for _, t := range p.txs {
+		for dir, m := range [2]*httpMessage{&t.req, &t.rsp} {
+			if !m.seen || m.done {
+				continue
+			}
+			whole := m.body.Framing == http.Close && !m.gap
+			m.finish(c, t, Dir(dir), whole, "connection_end")
+		}
+		p.emit(c, t)
+	}
+	p.txs = nil
+}

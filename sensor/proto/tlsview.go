@@ -1,0 +1,108 @@
+package proto
+
+import (
+	"strings"
+
+	"saksi/rules/suricata"
+	tlsmsg "saksi/sensor/proto/internal/tls"
+)
+
+// tlsView is a TLS session, seen from one direction, as rules see it.
+type tlsView struct {
+	p   *tlsParser
+	dir Dir
+}
+
+// App implements suricata.Tx.
+func (v *tlsView) App() suricata.AppProto { return suricata.AppTLS }
+
+// ID implements suricata.Tx: a session is one transaction.
+func (v *tlsView) ID() uint64 { return 0 }
+
+// NBuf implements suricata.Tx.
+func (v *tlsView) NBuf(b suricata.Buffer) int {
+	if b == suricata.BufTLSCerts {
+		return len(v.p.certs[v.dir])
+	}
+	if v.buf(b) == nil {
+		return 0
+	}
+	return 1
+}
+
+// BufAt implements suricata.Tx.
+func (v *tlsView) BufAt(b suricata.Buffer, i int) []byte {
+	if b == suricata.BufTLSCerts {
+		return v.p.certs[v.dir][i].DER
+	}
+	return v.buf(b)
+}
+
+// text makes a buffer of a string; empty ones are absent.
+func text(s string) []byte {
+	if s == "" {
+		return nil
+	}
+	return []byte(s)
+}
+
+func (v *tlsView) buf(b suricata.Buffer) []byte {
+	p := v.p
+	if b == suricata.BufTLSVersion {
+		version := p.version
+		if p.hasS {
+			version = p.server.Version
+		}
+		number, _ := tlsmsg.VersionName(version)
+		return text(number)
+	}
+	if v.dir == FromClient {
+		if !p.hasC {
+			return nil
+		}
+		switch b {
+		case suricata.BufTLSSNI:
+			return p.client.ServerName
+		case suricata.BufJA3Hash:
+			return tlsmsg.AppendMD5(nil, p.ja3)
+		case suricata.BufJA3String:
+			return p.ja3
+		case suricata.BufJA4Hash:
+			return p.ja4
+		}
+	} else if p.hasS {
+		switch b {
+		case suricata.BufJA3SHash:
+			return tlsmsg.AppendMD5(nil, p.ja3s)
+		case suricata.BufJA3SString:
+			return p.ja3s
+		}
+	}
+	if len(p.certs[v.dir]) == 0 {
+		return nil
+	}
+	x := p.certs[v.dir][0]
+	switch b {
+	case suricata.BufTLSCertSubject:
+		return text(x.Subject)
+	case suricata.BufTLSCertIssuer:
+		return text(x.Issuer)
+	case suricata.BufTLSCertSerial:
+		return text(colons(x.Serial))
+	case suricata.BufTLSCertFingerprint:
+		return text(colons(x.SHA1))
+	}
+	return nil
+}
+
+// colons puts a colon between the bytes of a hex text.
+func colons(s string) string {
+	var b strings.Builder
+	for i := 0; i+1 < len(s); i += 2 {
+		if i > 0 {
+			b.WriteByte(':')
+		}
+		b.WriteString(s[i : i+2])
+	}
+	return b.String()
+}
