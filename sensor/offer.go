@@ -1,0 +1,18 @@
+package sensor
+
+import "saksi/rules/suricata"
+
+// Offer says which buffers the sensor fills; rules that need others are
+// refused when they are loaded. Digests of files are not among them: a file is
+// offered before its last byte.
+func Offer() *suricata.Offer {
+	o := &suricata.Offer{StreamSize: true}
+	for b := suricata.Buffer(0); b < suricata.NumBuffers; b++ {
+		switch b {
+		case suricata.BufFileMD5, suricata.BufFileSHA1, suricata.BufFileSHA256:
+		default:
+			o.Buffers = append(o.Buffers, b)
+		}
+	}
+	return o
+}
