@@ -224,11 +224,12 @@ func (e *Event) Delete(f Field) {
 
 // Has reports whether f has a value.
 func (e *Event) Has(f Field) bool {
-	_, ok := e.last(f)
+	_, ok := e.Last(f)
 	return ok
 }
 
-func (e *Event) last(f Field) (Value, bool) {
+// Last returns the value that counts for a field that is no array.
+func (e *Event) Last(f Field) (Value, bool) {
 	for i := len(e.vals) - 1; i >= 0; i-- {
 		if e.vals[i].Field == f {
 			return e.vals[i], true
@@ -239,31 +240,31 @@ func (e *Event) last(f Field) (Value, bool) {
 
 // GetStr returns the string that counts for f: the last one added.
 func (e *Event) GetStr(f Field) (string, bool) {
-	v, ok := e.last(f)
+	v, ok := e.Last(f)
 	return v.str, ok
 }
 
 // GetInt returns the number that counts for f.
 func (e *Event) GetInt(f Field) (int64, bool) {
-	v, ok := e.last(f)
+	v, ok := e.Last(f)
 	return v.Int(), ok
 }
 
 // GetTime returns the Unix nanoseconds that count for f.
 func (e *Event) GetTime(f Field) (int64, bool) {
-	v, ok := e.last(f)
+	v, ok := e.Last(f)
 	return v.Int(), ok
 }
 
 // GetBool returns the truth value that counts for f.
 func (e *Event) GetBool(f Field) (value, ok bool) {
-	v, ok := e.last(f)
+	v, ok := e.Last(f)
 	return v.Bool(), ok
 }
 
 // GetAddr returns the address that counts for f.
 func (e *Event) GetAddr(f Field) (netip.Addr, bool) {
-	v, ok := e.last(f)
+	v, ok := e.Last(f)
 	return v.Addr(), ok
 }
 
