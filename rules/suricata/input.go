@@ -75,6 +75,12 @@ const (
 	BufSSHHassh
 	BufSSHHasshServer
 	BufFileName
+	BufTLSCerts // DER of a certificate, one instance a certificate
+	BufSSHHasshString
+	BufSSHHasshServerString
+	BufFileMD5    // 16 raw bytes, one instance a file
+	BufFileSHA1   // 20 raw bytes
+	BufFileSHA256 // 32 raw bytes
 	NumBuffers
 )
 
@@ -106,12 +112,25 @@ type Packet struct {
 	// both directions of another flow, were seen.
 	Established bool
 	NoStream    bool // the TCP payload is not part of a reassembled stream
+	// Seen is true when a packet of the same flow and direction came before;
+	// rules on addresses and ports alone alert on the first one only.
+	Seen bool
+	// StreamTail is the number of bytes at the start of Stream's data that an
+	// earlier call of the same direction offered already.
+	StreamTail int
+	// ClientBytes and ServerBytes are the sequence numbers each side has used
+	// since its first one (stream_size).
+	ClientBytes, ServerBytes uint32
 }
 
 // Tx is what a parser offers when a part of a transaction is complete: its
-// buffers in one direction. Buf returns nil for a buffer the transaction lacks;
-// NBuf and BufAt give the instances of a buffer that occurs several times
-// (DNS queries, files).
+// buffers in one direction, that of the packet. NBuf and BufAt give the
+// instances of a buffer that occurs several times (DNS queries, files). A
+// buffer that is there but empty has one instance of length 0.
+//
+// BufStream, when offered, is the reassembled stream of this direction that
+// holds the transaction: rules that mix plain contents with the buffers of a
+// protocol look there; without it they look at the packet's payload.
 type Tx interface {
 	App() AppProto
 	ID() uint64
@@ -119,20 +138,6 @@ type Tx interface {
 	NBuf(b Buffer) int
 	// BufAt returns instance i of b; valid only during the call.
 	BufAt(b Buffer, i int) []byte
-}
-
-// FlowState is what the engine keeps for one flow: bits, counters, and which
-// rules already alerted on which transaction. The sensor stores one pointer a
-// flow; the engine makes it only when a rule needs it.
-type FlowState struct {
-	bits []uint64
-	ints []int64
-	seen []seenTx
-}
-
-type seenTx struct {
-	tx   uint64
-	rule uint32
 }
 
 // Evidence is one matched piece of a hit: which buffer, where, and the bytes
@@ -161,9 +166,10 @@ type Hit struct {
 // Engine is what the sensor calls, one a worker. Its methods append hits to
 // dst and return it; a nil *FlowState pointer target is filled when needed.
 //
-// Packet is called for each packet in order; Stream for each newly reassembled
-// chunk of one direction, with the unread tail of what came before; Tx when a
-// parser completes a request or a response.
+// Packet is called for each packet in order; then Stream for each newly
+// reassembled chunk of one direction that the packet completed, with the unread
+// tail of what came before; then Tx when a parser completes a request or a
+// response. Calls for one packet carry the same Packet.Number.
 type Engine interface {
 	Packet(dst []Hit, st **FlowState, p *Packet) []Hit
 	Stream(dst []Hit, st **FlowState, p *Packet, data []byte) []Hit
@@ -171,8 +177,9 @@ type Engine interface {
 }
 
 // Orderer is the stage that runs in packet order over the hits of all workers:
-// thresholds, detection_filter, xbits and hostbits. Keep reports whether the
-// hit becomes an alert.
+// thresholds, detection_filter and xbits. Keep reports whether the hit becomes
+// an alert; it MUST be called for every hit, in the order of packet numbers and,
+// within a packet, in the order the Engine appended them.
 type Orderer interface {
 	Keep(p *Packet, h *Hit) bool
 }

@@ -1,0 +1,318 @@
+package suricata
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// check is one condition on the packet or the flow, before any content.
+type check struct {
+	op  checkOp
+	neg bool
+	cmp uintCmp
+	a   uint32   // bit, counter, protocol or mask
+	b   uint32   // second operand
+	set []uint32 // bits of which one suffices
+}
+
+type checkOp uint8
+
+const (
+	ckEstablished checkOp = iota
+	ckNotEstablished
+	ckFlags
+	ckTTL
+	ckICMPType
+	ckICMPCode
+	ckICMPID
+	ckICMPSeq
+	ckID
+	ckSeq
+	ckAck
+	ckWindow
+	ckIPProto
+	ckFragBits
+	ckFragOffset
+	ckSameIP
+	ckDsize
+	ckAppProto
+	ckFlowbit
+	ckFlowint
+	ckFlowintSet
+	ckStreamSize
+)
+
+// eval decides one check. bits and counters of a flow without state are unset.
+func (c *check) eval(p *Packet, st *FlowState) bool {
+	var ok bool
+	switch c.op {
+	case ckEstablished:
+		ok = p.Established
+	case ckNotEstablished:
+		ok = !p.Established
+	case ckFlags:
+		ok = p.Proto == 6 && bitsMatch(uint32(p.TCPFlags)&^c.b, c.a, c.cmp.op)
+	case ckFragBits:
+		ok = bitsMatch(uint32(p.FragBits), c.a, c.cmp.op)
+	case ckTTL:
+		ok = c.cmp.match(uint64(p.TTL))
+	case ckICMPType:
+		ok = isICMP(p) && c.cmp.match(uint64(p.ICMPType))
+	case ckICMPCode:
+		ok = isICMP(p) && c.cmp.match(uint64(p.ICMPCode))
+	case ckICMPID:
+		ok = isICMP(p) && c.cmp.match(uint64(p.ICMPID))
+	case ckICMPSeq:
+		ok = isICMP(p) && c.cmp.match(uint64(p.ICMPSeq))
+	case ckID:
+		ok = c.cmp.match(uint64(p.IPID))
+	case ckSeq:
+		ok = p.Proto == 6 && c.cmp.match(uint64(p.TCPSeq))
+	case ckAck:
+		ok = p.Proto == 6 && c.cmp.match(uint64(p.TCPAck))
+	case ckWindow:
+		ok = p.Proto == 6 && c.cmp.match(uint64(p.TCPWin))
+	case ckIPProto:
+		ok = c.cmp.match(uint64(p.Proto))
+	case ckFragOffset:
+		ok = c.cmp.match(uint64(p.FragOff))
+	case ckSameIP:
+		ok = p.Src == p.Dst
+	case ckDsize:
+		ok = c.cmp.match(uint64(len(p.Payload)))
+	case ckAppProto:
+		ok = uint32(p.App) == c.a
+	case ckFlowbit:
+		for _, b := range c.set {
+			if st.bit(b) != c.neg {
+				return true
+			}
+		}
+		return false
+	case ckFlowint:
+		v, set := st.counter(c.a)
+		want := c.cmp
+		if c.b > 0 {
+			other, there := st.counter(c.b - 1)
+			set = set && there
+			want.a = uint64(other)
+		}
+		ok = set && want.match(uint64(v))
+	case ckFlowintSet:
+		_, ok = st.counter(c.a)
+	case ckStreamSize:
+		cl, sv := c.cmp.match(uint64(p.ClientBytes)), c.cmp.match(uint64(p.ServerBytes))
+		switch c.a {
+		case 0:
+			ok = cl
+		case 1:
+			ok = sv
+		case 2:
+			ok = cl && sv
+		default:
+			ok = cl || sv
+		}
+		ok = ok && p.Proto == 6
+	}
+	return ok != c.neg
+}
+
+func isICMP(p *Packet) bool { return p.Proto == 1 || p.Proto == 58 }
+
+// bitsMatch compares flag bits: equal, all of (opGe), any of (opAnd) or none
+// of them (opNe).
+func bitsMatch(have, want uint32, op cmpOp) bool {
+	switch op {
+	case opGe:
+		return have&want == want
+	case opAnd:
+		return have&want != 0
+	case opNe:
+		return have&want == 0
+	}
+	return have == want
+}
+
+// uintKeywords compare one number of the packet.
+var uintKeywords = map[string]struct {
+	op   checkOp
+	bits int
+	size bool // looks at single packets
+}{
+	"ttl": {ckTTL, 8, false}, "itype": {ckICMPType, 8, false}, "icode": {ckICMPCode, 8, false},
+	"icmp_id": {ckICMPID, 16, false}, "icmp_seq": {ckICMPSeq, 16, false}, "id": {ckID, 16, false},
+	"seq": {ckSeq, 32, false}, "tcp.seq": {ckSeq, 32, false}, "ack": {ckAck, 32, false}, "tcp.ack": {ckAck, 32, false},
+	"window": {ckWindow, 16, false}, "tcp.window": {ckWindow, 16, false},
+	"fragoffset": {ckFragOffset, 16, false}, "dsize": {ckDsize, 16, true},
+}
+
+func kwUint(b *builder, o *option) *fault {
+	k := uintKeywords[o.key.s]
+	f, _, err := o.quoted()
+	if err != nil {
+		return err
+	}
+	if strings.HasPrefix(o.val.s, "!") {
+		f = o.val
+	}
+	c, err := parseUint(f, k.bits)
+	if err != nil {
+		return err
+	}
+	b.packetKeyword = b.packetKeyword || k.size
+	b.r.checks = append(b.r.checks, check{op: k.op, cmp: c})
+	return nil
+}
+
+// flagLetters are the TCP flags (RFC 9293, section 3.1) and their older names.
+var flagLetters = map[rune]uint32{
+	'F': 1, 'S': 2, 'R': 4, 'P': 8, 'A': 16, 'U': 32, '2': 64, 'E': 64, '1': 128, 'C': 128, '0': 0,
+}
+
+var fragLetters = map[rune]uint32{'M': 1, 'D': 2, 'R': 4}
+
+func bitLetters(f field, letters map[rune]uint32) (bits uint32, op cmpOp, err *fault) {
+	for i, c := range strings.ToUpper(f.s) {
+		switch c {
+		case '+':
+			op = opGe
+		case '*':
+			op = opAnd
+		case '!':
+			op = opNe
+		case ' ':
+		default:
+			v, ok := letters[c]
+			if !ok {
+				return 0, 0, wrong(f.off+i, fmt.Sprintf("unknown flag %q", c), "letters of flags, with + * or ! before them or not")
+			}
+			bits |= v
+		}
+	}
+	return bits, op, nil
+}
+
+func kwFlags(b *builder, o *option) *fault {
+	parts := o.val.list()
+	bits, op, err := bitLetters(parts[0], flagLetters)
+	if err != nil {
+		return err
+	}
+	var mask uint32
+	if len(parts) > 1 {
+		if mask, _, err = bitLetters(parts[1], flagLetters); err != nil {
+			return err
+		}
+	}
+	b.r.checks = append(b.r.checks, check{op: ckFlags, a: bits, b: mask, cmp: uintCmp{op: op}})
+	return nil
+}
+
+func kwFragBits(b *builder, o *option) *fault {
+	bits, op, err := bitLetters(o.val, fragLetters)
+	if err != nil {
+		return err
+	}
+	b.r.checks = append(b.r.checks, check{op: ckFragBits, a: bits, cmp: uintCmp{op: op}})
+	return nil
+}
+
+// ipProtocols are names of the IANA registry "Protocol Numbers".
+var ipProtocols = map[string]uint64{
+	"icmp": 1, "igmp": 2, "ipip": 4, "ipv4": 4, "tcp": 6, "egp": 8, "igp": 9, "udp": 17, "dccp": 33, "ipv6": 41,
+	"ipv6-route": 43, "ipv6-frag": 44, "rsvp": 46, "gre": 47, "esp": 50, "ah": 51, "ipv6-icmp": 58, "icmpv6": 58,
+	"ipv6-nonxt": 59, "ipv6-opts": 60, "eigrp": 88, "ospf": 89, "pim": 103, "vrrp": 112, "l2tp": 115, "sctp": 132,
+}
+
+func kwIPProto(b *builder, o *option) *fault {
+	s := strings.TrimLeft(o.val.s, "!<>= ")
+	f := o.val
+	if n, ok := ipProtocols[strings.ToLower(s)]; ok {
+		f.s = strings.TrimSuffix(f.s, s) + strconv.FormatUint(n, 10)
+	}
+	c, err := parseUint(f, 8)
+	if err != nil {
+		err.msg = "neither a protocol's number nor a known name"
+		return err
+	}
+	b.r.checks = append(b.r.checks, check{op: ckIPProto, cmp: c})
+	return nil
+}
+
+func kwSameIP(b *builder, _ *option) *fault {
+	b.r.checks = append(b.r.checks, check{op: ckSameIP})
+	return nil
+}
+
+func kwAppProto(b *builder, o *option) *fault {
+	f, neg := o.val, false
+	if strings.HasPrefix(f.s, "!") {
+		f, neg = field{f.s[1:], f.off + 1}, true
+	}
+	parts := f.list()
+	if len(parts) > 1 {
+		return refused(parts[1].off, "app-layer-protocol with a direction")
+	}
+	app, ok := appNames[parts[0].s]
+	if !ok {
+		if otherApps[parts[0].s] || parts[0].s == "failed" || parts[0].s == "unknown" {
+			return refused(parts[0].off, "protocol "+parts[0].s+" without a parser")
+		}
+		return wrong(parts[0].off, fmt.Sprintf("unknown protocol %q", parts[0].s), "a protocol such as http")
+	}
+	b.appChecks++
+	b.r.checks = append(b.r.checks, check{op: ckAppProto, a: uint32(app), neg: neg})
+	return nil
+}
+
+func kwFlow(b *builder, o *option) *fault {
+	for _, p := range o.val.list() {
+		switch strings.ToLower(p.s) {
+		case "established":
+			b.r.checks = append(b.r.checks, check{op: ckEstablished})
+		case "not_established":
+			b.r.checks = append(b.r.checks, check{op: ckNotEstablished})
+		case "stateless":
+		case "to_server", "from_client":
+			b.r.dir |= toServer
+		case "to_client", "from_server":
+			b.r.dir |= toClient
+		case "only_stream":
+			b.onlyStream = true
+		case "no_stream":
+			b.noStream = true
+		case "only_frag", "no_frag":
+			return refused(p.off, "flow:"+strings.ToLower(p.s))
+		default:
+			return wrong(p.off, fmt.Sprintf("unknown flow option %q", p.s), "established, not_established, stateless, to_server, to_client, from_server, from_client, only_stream or no_stream")
+		}
+	}
+	if b.r.dir == toServer|toClient {
+		return wrong(o.val.off, "flow asks for both directions", "to_server or to_client")
+	}
+	if b.onlyStream && b.noStream {
+		return wrong(o.val.off, "flow asks for only_stream and no_stream", "one of them")
+	}
+	b.flowKeyword = true
+	return nil
+}
+
+// kwStreamSize takes stream_size: server|client|both|either, operator, number.
+func kwStreamSize(b *builder, o *option) *fault {
+	parts := o.val.list()
+	if len(parts) != 3 {
+		return wrong(o.val.off, "stream_size takes three values", "side, operator, number")
+	}
+	side, ok := map[string]uint32{"client": 0, "server": 1, "both": 2, "either": 3}[parts[0].s]
+	if !ok {
+		return wrong(parts[0].off, fmt.Sprintf("unknown side %q", parts[0].s), "client, server, both or either")
+	}
+	c, err := parseUint(field{parts[1].s + parts[2].s, parts[1].off}, 32)
+	if err != nil {
+		return err
+	}
+	b.streamSize = true
+	b.r.checks = append(b.r.checks, check{op: ckStreamSize, a: side, cmp: c})
+	return nil
+}

@@ -1,0 +1,391 @@
+package suricata
+
+import (
+	"bytes"
+	"slices"
+)
+
+// Matcher is the Engine of one worker. It is not safe for concurrent use; any
+// number of Matchers may share one Set.
+type Matcher struct {
+	set   *Set
+	cand  candidates
+	re    reScratch
+	vars  [maxVars]uint64
+	steps int
+	cut   bool // the step budget or a limit stopped the rule being evaluated
+
+	rule    *Rule
+	pieces  []piece
+	found   []evidence // of the rule being evaluated
+	bytes   []byte     // their bytes
+	decoded []byte
+
+	number  uint64   // of the packet the next fields are about
+	hits    []uint32 // rules that hit on packet or stream
+	passed  bool     // a pass rule ended inspection of the packet
+	tx      Tx
+	txEpoch uint64
+	cached  []cachedView
+	arena   []byte
+	stats   Stats
+}
+
+type evidence struct {
+	buf           Buffer
+	off, n        int
+	start, length int // in Matcher.bytes
+}
+
+// cachedView holds the transformed instances of a buffer for one transaction.
+type cachedView struct {
+	epoch uint64
+	data  [][]byte
+}
+
+// Stats count what an engine did.
+type Stats struct {
+	Scanned    uint64 // bytes given to prefilters
+	Evaluated  uint64 // rules evaluated
+	Matched    uint64
+	Incomplete uint64 // evaluations that a limit stopped
+}
+
+// maxEvidence is how many bytes of a match a Hit keeps.
+const maxEvidence = 64
+
+// maxArena bounds the memory kept for transformed buffers between transactions.
+const maxArena = 1 << 20
+
+var _ Engine = (*Matcher)(nil)
+
+// NewEngine makes the matcher of one worker.
+func NewEngine(s *Set) *Matcher {
+	return &Matcher{
+		set:    s,
+		cand:   candidates{stamp: make([]uint32, len(s.rules))},
+		pieces: make([]piece, s.maxItems),
+		cached: make([]cachedView, len(s.views)),
+	}
+}
+
+// Stats returns what the engine did so far.
+func (m *Matcher) Stats() Stats { return m.stats }
+
+// begin starts a call; false means a pass rule ended inspection.
+func (m *Matcher) begin(st **FlowState, p *Packet) bool {
+	if m.number != p.Number {
+		m.number = p.Number
+		m.hits = m.hits[:0]
+		m.passed = false
+	}
+	m.cand.reset()
+	return !m.passed && (*st == nil || !(*st).pass)
+}
+
+func dirIndex(p *Packet) int {
+	if p.ToServer {
+		return 0
+	}
+	return 1
+}
+
+// Packet implements Engine.
+func (m *Matcher) Packet(dst []Hit, st **FlowState, p *Packet) []Hit {
+	if !m.begin(st, p) {
+		return dst
+	}
+	g := grPacketOther
+	switch p.Proto {
+	case 6:
+		g = grPacketTCP
+	case 17:
+		g = grPacketUDP
+	}
+	m.collect(&m.set.groups[g+dirIndex(p)], p, p.Payload)
+	if p.Proto == 6 && p.NoStream && len(p.Payload) > 0 {
+		m.collect(&m.set.groups[grStream+dirIndex(p)], p, p.Payload)
+	}
+	return m.each(dst, st, p, p.Payload, false)
+}
+
+// Stream implements Engine.
+func (m *Matcher) Stream(dst []Hit, st **FlowState, p *Packet, data []byte) []Hit {
+	if len(data) == 0 || !m.begin(st, p) {
+		return dst
+	}
+	m.collect(&m.set.groups[grStream+dirIndex(p)], p, data)
+	return m.each(dst, st, p, data, true)
+}
+
+func (m *Matcher) collect(g *group, p *Packet, data []byte) {
+	g.always.collect(p, &m.cand)
+	if len(data) > 0 {
+		m.stats.Scanned += uint64(len(data))
+		g.filter.scan(data, &m.cand)
+	}
+}
+
+// each evaluates the candidates on packet or stream, in the order of rules.
+func (m *Matcher) each(dst []Hit, st **FlowState, p *Packet, data []byte, stream bool) []Hit {
+	slices.Sort(m.cand.list)
+	for _, id := range m.cand.list {
+		r := m.set.rules[id]
+		if !m.header(r, p) || slices.Contains(m.hits, id) || !m.checks(r, p, *st) {
+			continue
+		}
+		m.start(r)
+		if len(r.payload.items) > 0 {
+			if !m.buffer(r.payload, data, bufferKind(stream)) || stream && !m.isNew(p.StreamTail) {
+				m.done()
+				continue
+			}
+		}
+		m.done()
+		if r.kind == kindOnce && !m.first(st, r, p) {
+			continue
+		}
+		m.hits = append(m.hits, id)
+		var stop bool
+		if dst, stop = m.matched(dst, st, p, r, nil); stop {
+			break
+		}
+	}
+	return dst
+}
+
+func bufferKind(stream bool) Buffer {
+	if stream {
+		return BufStream
+	}
+	return BufPayload
+}
+
+// isNew reports whether a match in a stream reaches beyond what was offered
+// before.
+func (m *Matcher) isNew(tail int) bool {
+	if tail == 0 || len(m.found) == 0 {
+		return true
+	}
+	for _, e := range m.found {
+		if e.off+e.n > tail {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *Matcher) first(st **FlowState, r *Rule, p *Packet) bool {
+	if r.app == AppUnknown && len(r.checks) == 0 && p.Seen {
+		return false
+	}
+	return m.state(st).first(r.id, dirOf(p))
+}
+
+func (m *Matcher) state(st **FlowState) *FlowState {
+	if *st == nil {
+		*st = &FlowState{}
+	}
+	return *st
+}
+
+// Tx implements Engine.
+func (m *Matcher) Tx(dst []Hit, st **FlowState, p *Packet, tx Tx) []Hit {
+	if !m.begin(st, p) {
+		return dst
+	}
+	app := int(tx.App())
+	if app >= numApps {
+		app = int(AppOther)
+	}
+	m.tx = tx
+	m.txEpoch++
+	m.arena = m.arena[:0]
+	if cap(m.arena) > maxArena {
+		m.arena = nil
+	}
+	for _, v := range m.set.txViews[app] {
+		w := &m.set.views[v]
+		n := tx.NBuf(w.buf)
+		for i := range n {
+			data := m.instance(int(v), i)
+			m.stats.Scanned += uint64(len(data))
+			w.filter.scan(data, &m.cand)
+		}
+	}
+	for _, id := range m.set.txAlways[app][dirIndex(p)] {
+		m.cand.add(id)
+	}
+	slices.Sort(m.cand.list)
+	for _, id := range m.cand.list {
+		r := m.set.rules[id]
+		if r.app != AppUnknown && r.app != tx.App() || !m.header(r, p) || !m.checks(r, p, *st) {
+			continue
+		}
+		m.start(r)
+		ok := m.lists(r, p)
+		m.done()
+		if !ok {
+			continue
+		}
+		var stop bool
+		if dst, stop = m.matched(dst, st, p, r, tx); stop {
+			break
+		}
+	}
+	m.tx = nil
+	return dst
+}
+
+// instance gives instance i of a view of the transaction.
+func (m *Matcher) instance(v, i int) []byte {
+	w := &m.set.views[v]
+	if len(w.chain) == 0 {
+		return m.tx.BufAt(w.buf, i)
+	}
+	c := &m.cached[v]
+	if c.epoch != m.txEpoch {
+		c.epoch = m.txEpoch
+		c.data = c.data[:0]
+	}
+	for len(c.data) <= i {
+		in := m.tx.BufAt(w.buf, len(c.data))
+		for j := range w.chain {
+			start := len(m.arena)
+			m.arena = w.chain[j].apply(m.arena, in)
+			in = m.arena[start:]
+		}
+		c.data = append(c.data, in)
+	}
+	return c.data[i]
+}
+
+// lists matches every buffer a rule names.
+func (m *Matcher) lists(r *Rule, p *Packet) bool {
+	for _, l := range r.lists {
+		n := m.tx.NBuf(l.buf)
+		if l.absent {
+			if n == 0 {
+				continue
+			}
+			if !l.orElse {
+				return false
+			}
+		}
+		ok := false
+		for i := 0; i < n && !ok; i++ {
+			ok = m.buffer(l, m.instance(l.view, i), l.buf)
+		}
+		if !ok {
+			return false
+		}
+	}
+	if len(r.payload.items) == 0 {
+		return true
+	}
+	n := m.tx.NBuf(BufStream)
+	if n == 0 {
+		return m.buffer(r.payload, p.Payload, BufPayload)
+	}
+	for i := range n {
+		if m.buffer(r.payload, m.tx.BufAt(BufStream, i), BufStream) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *Matcher) start(r *Rule) {
+	m.rule = r
+	m.steps = stepsPerRule
+	m.cut = false
+	m.found = m.found[:0]
+	m.bytes = m.bytes[:0]
+	m.stats.Evaluated++
+	if r.nvars > 0 {
+		clear(m.vars[:r.nvars])
+	}
+}
+
+func (m *Matcher) done() {
+	if m.cut {
+		m.stats.Incomplete++
+	}
+}
+
+// buffer matches one list on one buffer and keeps where its contents stood.
+func (m *Matcher) buffer(l *list, data []byte, buf Buffer) bool {
+	clear(m.pieces[:len(l.items)])
+	if m.run(l, data, 0, 0) != resMatch {
+		return false
+	}
+	for i := range l.items {
+		p := m.pieces[i]
+		if !p.set {
+			continue
+		}
+		start := len(m.bytes)
+		m.bytes = append(m.bytes, data[p.off:p.off+min(p.n, maxEvidence)]...)
+		m.found = append(m.found, evidence{buf, p.off, p.n, start, len(m.bytes) - start})
+	}
+	return true
+}
+
+// header matches protocol, direction, addresses and ports.
+func (m *Matcher) header(r *Rule, p *Packet) bool {
+	if r.proto&protoOf(p) == 0 || !r.dir.has(dirOf(p)) || r.app != AppUnknown && r.kind != kindTx && r.app != p.App {
+		return false
+	}
+	if r.src == nil && r.dst == nil && r.sport == nil && r.dport == nil {
+		return true
+	}
+	src, dst := addrKey(p.Src), addrKey(p.Dst)
+	sport, dport := key128{0, uint64(p.SrcPort)}, key128{0, uint64(p.DstPort)}
+	if r.sport.has(sport) && r.dport.has(dport) && r.src.has(src) && r.dst.has(dst) {
+		return true
+	}
+	return r.bidir && r.sport.has(dport) && r.dport.has(sport) && r.src.has(dst) && r.dst.has(src)
+}
+
+func (m *Matcher) checks(r *Rule, p *Packet, st *FlowState) bool {
+	for i := range r.checks {
+		if !r.checks[i].eval(p, st) {
+			return false
+		}
+	}
+	return true
+}
+
+// matched applies a rule's effects and adds its hit. stop is true when a pass
+// rule ended inspection.
+func (m *Matcher) matched(dst []Hit, st **FlowState, p *Packet, r *Rule, tx Tx) (_ []Hit, stop bool) {
+	m.stats.Matched++
+	if len(r.post) > 0 {
+		s := m.state(st)
+		for i := range r.post {
+			r.post[i].apply(s)
+		}
+	}
+	if r.Action == Pass {
+		m.passed = true
+		if r.kind == kindTx || r.kind == kindOnce || r.stream {
+			m.state(st).pass = true
+		}
+		return dst, true
+	}
+	if r.noalert && len(r.ordered) == 0 {
+		return dst, false
+	}
+	h := Hit{Rule: r, Packet: p.Number, Time: p.Time, Incomplete: m.cut}
+	if tx != nil {
+		h.TxID, h.HasTx = tx.ID(), true
+	}
+	if len(m.found) > 0 && len(r.payload.items)+len(r.lists) > 0 {
+		h.Evidence = make([]Evidence, len(m.found))
+		all := bytes.Clone(m.bytes)
+		for i, e := range m.found {
+			h.Evidence[i] = Evidence{Buffer: e.buf, Offset: e.off, Length: e.n, Bytes: all[e.start : e.start+e.length : e.start+e.length]}
+		}
+	}
+	return append(dst, h), false
+}

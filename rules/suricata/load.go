@@ -1,0 +1,192 @@
+package suricata
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"os"
+
+	"saksi/rules"
+)
+
+// Offer says what the caller of an Engine can supply; rules that need more are
+// refused. The zero *Offer (nil) offers everything of the contract.
+type Offer struct {
+	Buffers    []Buffer
+	StreamSize bool
+}
+
+func (o *Offer) buffer(b Buffer) bool {
+	if o == nil {
+		return true
+	}
+	for _, x := range o.Buffers {
+		if x == b {
+			return true
+		}
+	}
+	return false
+}
+
+// Config says how rules are compiled.
+type Config struct {
+	// Vars overrides variables such as HOME_NET; names without '$'.
+	Vars map[string]string
+	// Offer limits rules to what the sensor supplies; nil: no limit.
+	Offer *Offer
+}
+
+// maxFile is the largest file of rules read, in bytes; all of ET Open has 14 MB.
+const maxFile = 256 << 20
+
+// ReadFile reads one file of rules.
+func ReadFile(path string) (Source, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Source{}, fmt.Errorf("reading rules: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return Source{}, fmt.Errorf("reading rules: %w", err)
+	}
+	if len(data) > maxFile {
+		return Source{}, fmt.Errorf("reading rules from %s: more than %d bytes; split the file", path, maxFile)
+	}
+	return Source{Name: path, Data: data}, nil
+}
+
+// LoadFiles reads and compiles files of rules; see Load.
+func LoadFiles(paths []string, cfg Config) (*Set, []rules.Problem, error) {
+	var srcs []Source
+	for _, p := range paths {
+		s, err := ReadFile(p)
+		if err != nil {
+			return nil, nil, err
+		}
+		srcs = append(srcs, s)
+	}
+	set, problems := Load(srcs, cfg)
+	return set, problems, nil
+}
+
+// Load compiles rules. A rule that is wrong, or that cannot be honored exactly,
+// does not run and is named among the problems with its position; all others
+// run. The Set is immutable and may be shared by any number of engines.
+func Load(srcs []Source, cfg Config) (*Set, []rules.Problem) {
+	c := &compiler{
+		headers: headers{vars: maps.Clone(defaultVars), cache: map[string]*set{}},
+		bits:    names{}, ints: names{}, sids: map[[2]int64]string{}, offered: cfg.Offer,
+	}
+	if c.offered == nil {
+		all := &Offer{StreamSize: true}
+		for b := range NumBuffers {
+			all.Buffers = append(all.Buffers, b)
+		}
+		c.offered = all
+	}
+	maps.Copy(c.headers.vars, cfg.Vars)
+	s := &Set{}
+	var problems []rules.Problem
+	for _, src := range srcs {
+		splitRules(src, func(t *ruleText) {
+			r, err := c.one(t)
+			if err == nil {
+				s.rules = append(s.rules, r)
+				return
+			}
+			id := ""
+			if r != nil && r.SID != 0 {
+				id = itoa(r.SID)
+			}
+			problems = append(problems, err.problem(t, id))
+			s.refused = append(s.refused, refusedEntry(t, r, err))
+		})
+	}
+	s.build()
+	return s, problems
+}
+
+func refusedEntry(t *ruleText, r *Rule, err *fault) rules.Entry {
+	line, _ := t.pos(0)
+	e := rules.Entry{Language: rules.Suricata, Ruleset: ruleset(t.file), File: t.file, Line: line}
+	if r != nil {
+		e = r.Entry()
+	}
+	e.Refused = err.msg
+	return e
+}
+
+// one compiles one rule. What the options name is read even when the rule is
+// refused, so that problems carry the sid.
+func (c *compiler) one(t *ruleText) (*Rule, *fault) {
+	p, err := parse(t.text)
+	if err != nil {
+		return peek(t, p), err
+	}
+	if len(p.options) == 0 {
+		return nil, wrong(len(t.text)-1, "a rule without options", "sid:N; at least")
+	}
+	r, err := c.compile(t, p)
+	if err != nil {
+		return peek(t, p), err
+	}
+	id := [2]int64{r.GID, r.SID}
+	line, _ := t.pos(0)
+	at := fmt.Sprintf("%s:%d", t.file, line)
+	if other, ok := c.sids[id]; ok {
+		for i := range p.options {
+			if p.options[i].key.s == "sid" {
+				err = wrong(p.options[i].val.off, "sid used twice", "a sid of its own")
+			}
+		}
+		return r, err.detail(fmt.Sprintf("sid %d was used before, at %s", r.SID, other))
+	}
+	c.sids[id] = at
+	return r, nil
+}
+
+// peek reads who a refused rule is.
+func peek(t *ruleText, p *parsed) *Rule {
+	line, _ := t.pos(0)
+	r := &Rule{File: t.file, Line: line}
+	if p == nil {
+		return r
+	}
+	b := &builder{r: r}
+	for i := range p.options {
+		switch o := &p.options[i]; o.key.s {
+		case "sid", "msg", "metadata", "classtype":
+			if o.hasVal && o.val.s != "" {
+				_ = keywords[o.key.s].f(b, o)
+			}
+		}
+	}
+	if r.Severity == 0 {
+		r.Severity = rules.SeverityByPriority(b.classPriority)
+	}
+	return r
+}
+
+// Set is a compiled set of rules.
+type Set struct {
+	rules   []*Rule
+	refused []rules.Entry
+	index
+}
+
+// Rules gives the rules that run, in the order of evaluation. The caller MUST
+// NOT change them.
+func (s *Set) Rules() []*Rule { return s.rules }
+
+// Len is the number of rules that run.
+func (s *Set) Len() int { return len(s.rules) }
+
+// Entries lists every rule, those that run and those refused.
+func (s *Set) Entries() []rules.Entry {
+	out := make([]rules.Entry, 0, len(s.rules)+len(s.refused))
+	for _, r := range s.rules {
+		out = append(out, r.Entry())
+	}
+	return append(out, s.refused...)
+}

@@ -1,0 +1,366 @@
+package suricata
+
+import "bytes"
+
+// result is what became of a list of items from one of them on.
+type result uint8
+
+const (
+	resFail  result = iota // another place for an earlier item may still do
+	resAbort               // no other place can help
+	resMatch
+)
+
+// stepsPerRule bounds the work on one rule and one input: one step an item
+// tried and one for each 64 bytes searched. What it stops is marked
+// incomplete. It is counted, not timed, so the same input gives the same result.
+const stepsPerRule = 20_000
+
+// piece is where an item matched.
+type piece struct {
+	off, n int
+	set    bool
+}
+
+// value gives a number or the value of a variable.
+func (m *Matcher) value(n num) int64 {
+	if n.ref > 0 {
+		return int64(m.vars[n.ref-1])
+	}
+	return n.v
+}
+
+func (it *item) usesVar() bool {
+	return it.depth.ref|it.offset.ref|it.distance.ref|it.within.ref != 0 || it.by != nil && (it.by.offset.ref|it.by.nbytes.ref|it.by.value.ref|it.by.post.ref) != 0
+}
+
+// run matches the items of l from i on. prev is where the last match ended.
+func (m *Matcher) run(l *list, data []byte, i, prev int) result {
+	if m.steps--; m.steps < 0 {
+		m.cut = true
+		return resAbort
+	}
+	if i == len(l.items) {
+		return resMatch
+	}
+	it := &l.items[i]
+	fail := resFail
+	if !it.relative && !it.usesVar() {
+		fail = resAbort
+	}
+	switch it.kind {
+	case itContent:
+		return m.content(l, it, data, i, prev, fail)
+	case itPCRE:
+		return m.pcre(l, it, data, i, prev, fail)
+	case itIsDataAt:
+		off, ok := m.value(it.offset), false
+		if it.relative {
+			ok = int64(prev)+off <= int64(len(data))
+		} else {
+			ok = off < int64(len(data))
+		}
+		if ok == it.neg {
+			return fail
+		}
+	case itSize:
+		if !it.size.match(uint64(len(data))) {
+			return resAbort
+		}
+	case itByteTest:
+		v, _, _, ok := m.read(it, data, prev)
+		if !ok {
+			return fail
+		}
+		want := uint64(m.value(it.by.value))
+		if (uintCmp{op: it.by.cmp, a: want}).match(v) == it.neg {
+			return fail
+		}
+	case itByteJump:
+		to, ok := m.jump(it, data, prev)
+		if !ok {
+			return fail
+		}
+		prev = to
+	case itByteExtract:
+		v, _, _, ok := m.read(it, data, prev)
+		if !ok {
+			return fail
+		}
+		if it.by.multiplier > 0 {
+			v *= uint64(it.by.multiplier)
+		}
+		if a := uint64(it.by.align); a > 0 && v%a != 0 {
+			v += a - v%a
+		}
+		m.vars[it.by.result] = v
+		// What follows is relative to the end of what was read.
+		if _, pos, n, _ := m.read(it, data, prev); n > 0 {
+			prev = pos + n
+		}
+	case itByteMath:
+		v, ok := m.math(it, data, prev)
+		if !ok {
+			return fail
+		}
+		m.vars[it.by.result] = v
+	case itBase64:
+		if !m.base64(it, data, prev) {
+			return fail
+		}
+	}
+	r := m.run(l, data, i+1, prev)
+	if r == resFail && fail == resAbort && !it.relNext {
+		return resAbort
+	}
+	return r
+}
+
+// window gives where a content may stand: from lo, ending by hi.
+func (m *Matcher) window(it *item, n, prev int) (lo, hi int) {
+	hi = n
+	if it.relative {
+		dist := int(m.value(it.distance))
+		lo = max(prev+dist, 0)
+		if it.hasWithin {
+			hi = min(hi, prev+int(m.value(it.within))+dist)
+		}
+		if it.hasDepth {
+			hi = min(hi, prev+int(m.value(it.depth))+int(m.value(it.offset)))
+		}
+		if it.hasOffset {
+			lo = max(lo, int(m.value(it.offset)))
+		}
+		return lo, hi
+	}
+	if it.hasOffset {
+		lo = int(min(m.value(it.offset), int64(n)+1))
+	}
+	if it.hasDepth {
+		hi = int(min(int64(n), m.value(it.offset)+m.value(it.depth)))
+	}
+	return lo, hi
+}
+
+func (m *Matcher) content(l *list, it *item, data []byte, i, prev int, fail result) result {
+	lo, hi := m.window(it, len(data), prev)
+	if it.neg {
+		if m.search(it, data, lo, hi) >= 0 {
+			return fail
+		}
+		return m.run(l, data, i+1, prev)
+	}
+	for {
+		at := m.search(it, data, lo, hi)
+		if at < 0 {
+			return fail
+		}
+		end := at + len(it.pat)
+		m.note(l, i, at, len(it.pat))
+		if r := m.run(l, data, i+1, end); r != resFail || !it.relNext {
+			if r == resFail {
+				return fail
+			}
+			return r
+		}
+		if m.steps < 0 {
+			return resAbort
+		}
+		lo = at + 1
+	}
+}
+
+// search finds the content in data[lo:hi]; with endswith only at the end of
+// data.
+func (m *Matcher) search(it *item, data []byte, lo, hi int) int {
+	n := len(it.pat)
+	if lo < 0 || hi > len(data) || hi-lo < n {
+		return -1
+	}
+	if it.endswith {
+		if hi != len(data) {
+			return -1
+		}
+		lo = max(lo, hi-n)
+	}
+	m.steps -= (hi - lo) / 64
+	at := -1
+	if it.nocase {
+		at = indexFold(data[lo:hi], it.pat)
+	} else {
+		at = bytes.Index(data[lo:hi], it.pat)
+	}
+	if at < 0 {
+		return -1
+	}
+	return lo + at
+}
+
+func (m *Matcher) pcre(l *list, it *item, data []byte, i, prev int, fail result) result {
+	base := 0
+	if it.relative {
+		base = prev
+	}
+	if base > len(data) {
+		return fail
+	}
+	sub := data[base:]
+	from := 0
+	for {
+		m.steps -= 1 + len(sub)/64
+		s, e, ok, cut := it.re.find(&m.re, sub, from)
+		m.cut = m.cut || cut
+		if cut && !ok {
+			return resAbort // neither a match nor its absence is known
+		}
+		if it.neg {
+			if ok {
+				return fail
+			}
+			return m.run(l, data, i+1, prev)
+		}
+		if !ok {
+			return fail
+		}
+		m.note(l, i, base+s, e-s)
+		if r := m.run(l, data, i+1, base+e); r != resFail || !it.relNext {
+			if r == resFail {
+				return fail
+			}
+			return r
+		}
+		if m.steps < 0 {
+			m.cut = true
+			return resAbort
+		}
+		from = s + 1
+		if from > len(sub) {
+			return fail
+		}
+	}
+}
+
+// read takes a byte keyword's number and says where it stood.
+func (m *Matcher) read(it *item, data []byte, prev int) (v uint64, pos, n int, ok bool) {
+	at := m.value(it.by.offset)
+	if it.relative {
+		at += int64(prev)
+	}
+	v, n, ok = it.by.read(data, at, m.value(it.by.nbytes))
+	return it.by.masked(v), int(at), n, ok
+}
+
+func (m *Matcher) jump(it *item, data []byte, prev int) (to int, ok bool) {
+	v, pos, n, ok := m.read(it, data, prev)
+	if !ok || v > 1<<31 {
+		return 0, false
+	}
+	d := int64(v)
+	if it.by.multiplier > 0 {
+		d *= it.by.multiplier
+	}
+	if it.by.align > 0 && d%4 != 0 {
+		d += 4 - d%4
+	}
+	d += m.value(it.by.post)
+	switch {
+	case it.by.fromBegin:
+	case it.by.fromEnd:
+		d += int64(len(data))
+	default:
+		d += int64(pos + n)
+	}
+	if d < 0 || d > int64(len(data)) {
+		return 0, false
+	}
+	return int(d), true
+}
+
+func (m *Matcher) math(it *item, data []byte, prev int) (uint64, bool) {
+	v, _, _, ok := m.read(it, data, prev)
+	if !ok {
+		return 0, false
+	}
+	r := uint64(m.value(it.by.value))
+	switch it.by.math {
+	case '+':
+		v += r
+	case '-':
+		v -= r
+	case '*':
+		v *= r
+	case '/':
+		if r == 0 {
+			return 0, false
+		}
+		v /= r
+	case 'l':
+		v <<= r
+	case 'r':
+		v >>= r
+	}
+	return v, true
+}
+
+// base64 decodes a part of the buffer and matches what base64_data says of it.
+func (m *Matcher) base64(it *item, data []byte, prev int) bool {
+	at := m.value(it.by.offset)
+	if it.relative {
+		at += int64(prev)
+	}
+	if at < 0 || at > int64(len(data)) {
+		return false
+	}
+	in := data[at:]
+	if n := m.value(it.by.nbytes); n > 0 && n < int64(len(in)) {
+		in = in[:n]
+	}
+	m.decoded = decodeBase64(m.decoded[:0], in)
+	if len(m.decoded) == 0 {
+		return false
+	}
+	return m.rule.base64 == nil || m.run(m.rule.base64, m.decoded, 0, 0) == resMatch
+}
+
+// decodeBase64 decodes up to the first byte that is not of the alphabet of RFC
+// 4648, section 4.
+func decodeBase64(dst, in []byte) []byte {
+	var acc uint32
+	n := 0
+	for _, c := range in {
+		v := base64Table[c]
+		if v < 0 {
+			break
+		}
+		acc = acc<<6 | uint32(v)
+		if n++; n == 4 {
+			dst = append(dst, byte(acc>>16), byte(acc>>8), byte(acc))
+			acc, n = 0, 0
+		}
+	}
+	switch n {
+	case 2:
+		dst = append(dst, byte(acc>>4))
+	case 3:
+		dst = append(dst, byte(acc>>10), byte(acc>>2))
+	}
+	return dst
+}
+
+var base64Table = func() (t [256]int8) {
+	for i := range t {
+		t[i] = -1
+	}
+	for i, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") {
+		t[c] = int8(i)
+	}
+	return t
+}()
+
+// note records where an item of a buffer matched; matches in decoded data have
+// no place in the input.
+func (m *Matcher) note(l *list, i, off, n int) {
+	if l != m.rule.base64 {
+		m.pieces[i] = piece{off, n, true}
+	}
+}

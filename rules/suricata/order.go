@@ -1,0 +1,169 @@
+package suricata
+
+import (
+	"net/netip"
+	"time"
+)
+
+// maxTracked bounds the counters and the address bits the ordered stage keeps;
+// beyond it the oldest generation is forgotten and counted.
+const maxTracked = 1 << 20
+
+// Order is the ordered stage. It is used by one goroutine.
+type Order struct {
+	counters map[counterKey]*counter
+	bits     map[bitKey]int64 // when each bit expires, Unix nanoseconds
+	// Forgotten counts counters and bits dropped because there were too many.
+	Forgotten uint64
+}
+
+// NewOrder makes the ordered stage of one run.
+func NewOrder() *Order {
+	return &Order{counters: map[counterKey]*counter{}, bits: map[bitKey]int64{}}
+}
+
+type counterKey struct {
+	rule         uint32
+	a, b         netip.Addr
+	aPort, bPort uint16
+	proto        uint8
+}
+
+type counter struct {
+	start int64 // Unix nanoseconds
+	n     uint32
+	next  uint32 // backoff
+}
+
+type bitKey struct {
+	name string
+	a, b netip.Addr
+}
+
+// Keep implements Orderer.
+func (o *Order) Keep(p *Packet, h *Hit) bool {
+	r := h.Rule
+	for i := range r.ordered {
+		if !o.holds(p, &r.ordered[i], h.Time) {
+			return false
+		}
+	}
+	for i := range r.ordered {
+		o.change(p, &r.ordered[i], h.Time)
+	}
+	if r.threshold != nil && !o.pass(p, r, h.Time) {
+		return false
+	}
+	return !r.noalert
+}
+
+func key(p *Packet, x *ordered) bitKey {
+	switch x.track {
+	case obSrc:
+		return bitKey{name: x.name, a: p.Src}
+	case obDst:
+		return bitKey{name: x.name, a: p.Dst}
+	}
+	a, b := p.Src, p.Dst
+	if b.Less(a) {
+		a, b = b, a
+	}
+	return bitKey{x.name, a, b}
+}
+
+func (o *Order) holds(p *Packet, x *ordered, now int64) bool {
+	switch x.op {
+	case obIsSet:
+		return o.bits[key(p, x)] > now
+	case obIsNotSet:
+		return o.bits[key(p, x)] <= now
+	}
+	return true
+}
+
+func (o *Order) change(p *Packet, x *ordered, now int64) {
+	k := key(p, x)
+	switch x.op {
+	case obUnset:
+		delete(o.bits, k)
+		return
+	case obToggle:
+		if o.bits[k] > now {
+			delete(o.bits, k)
+			return
+		}
+	case obIsSet, obIsNotSet:
+		return
+	}
+	if _, ok := o.bits[k]; !ok && len(o.bits) >= maxTracked {
+		o.forgetBits(now)
+	}
+	o.bits[k] = now + x.expire*int64(time.Second)
+}
+
+// forgetBits drops expired bits, or all when none is.
+func (o *Order) forgetBits(now int64) {
+	for k, t := range o.bits {
+		if t <= now {
+			delete(o.bits, k)
+		}
+	}
+	if len(o.bits) >= maxTracked {
+		o.Forgotten += uint64(len(o.bits))
+		clear(o.bits)
+	}
+}
+
+// pass counts a match against the rule's threshold and reports whether it
+// alerts.
+func (o *Order) pass(p *Packet, r *Rule, now int64) bool {
+	t := r.threshold
+	k := counterKey{rule: r.id}
+	switch t.track {
+	case bySrc:
+		k.a = p.Src
+	case byDst:
+		k.a = p.Dst
+	case byBoth:
+		k.a, k.b = p.Src, p.Dst
+		if k.b.Less(k.a) {
+			k.a, k.b = k.b, k.a
+		}
+	case byFlow:
+		k.a, k.b, k.aPort, k.bPort, k.proto = p.Src, p.Dst, p.SrcPort, p.DstPort, p.Proto
+		if !p.ToServer {
+			k.a, k.b, k.aPort, k.bPort = k.b, k.a, k.bPort, k.aPort
+		}
+	}
+	c := o.counters[k]
+	if c == nil {
+		if len(o.counters) >= maxTracked {
+			o.Forgotten += uint64(len(o.counters))
+			clear(o.counters)
+		}
+		c = &counter{start: now, next: t.count}
+		o.counters[k] = c
+	} else if t.kind != thBackoff && now-c.start > t.seconds*int64(time.Second) {
+		*c = counter{start: now}
+	}
+	c.n++
+	switch t.kind {
+	case thLimit:
+		return c.n <= t.count
+	case thThreshold:
+		if c.n >= t.count {
+			c.n = 0
+			return true
+		}
+		return false
+	case thBoth:
+		return c.n == t.count
+	case thBackoff:
+		if c.n == c.next {
+			c.next *= t.multiplier
+			return true
+		}
+		return false
+	}
+	return c.n > t.count
+}

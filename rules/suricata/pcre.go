@@ -1,0 +1,222 @@
+package suricata
+
+import (
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/dlclark/regexp2"
+)
+
+// The value of pcre (Suricata user guide, "pcre"):
+//
+//	pcre:[!]"/" regex "/" modifiers
+//
+// Patterns look at bytes. Go's engine runs in linear time and takes what it can
+// express; back references, look-around and atomic groups go to a backtracking
+// engine under a time limit, and a match that the limit stops is marked
+// incomplete.
+
+// pcreLimit is how long the backtracking engine may take on one buffer.
+const pcreLimit = 200 * time.Millisecond
+
+// maxBacktrack is the longest buffer the backtracking engine is given; of a
+// longer one it sees the start, and the result is marked incomplete.
+const maxBacktrack = 64 << 10
+
+// regex is a compiled pattern; it is compiled when first used.
+type regex struct {
+	src       string // translated
+	backtrack bool
+	anchored  bool // has assertions that look at what is before
+	fold      bool
+
+	once sync.Once
+	re   *regexp.Regexp
+	re2  *regexp2.Regexp
+}
+
+func (x *regex) compile() {
+	if x.backtrack {
+		var opt regexp2.RegexOptions
+		if x.fold {
+			opt = regexp2.IgnoreCase
+		}
+		x.re2, _ = regexp2.Compile(x.src, opt)
+		if x.re2 != nil {
+			x.re2.MatchTimeout = pcreLimit
+		}
+		return
+	}
+	x.re, _ = regexp.Compile(x.src)
+}
+
+// reScratch is what one worker needs to run patterns.
+type reScratch struct {
+	wide  []byte
+	runes []rune
+}
+
+// find looks for the first match that starts at or after from; start and end
+// are offsets in data.
+func (x *regex) find(sc *reScratch, data []byte, from int) (start, end int, ok, incomplete bool) {
+	x.once.Do(x.compile)
+	if x.backtrack {
+		return x.findBacktrack(sc, data, from)
+	}
+	if x.re == nil || from > len(data) {
+		return 0, 0, false, x.re == nil
+	}
+	in := data[from:]
+	ascii := isASCII(in)
+	if !ascii {
+		// Each byte is one character to the pattern, as to PCRE.
+		sc.wide = sc.wide[:0]
+		for _, c := range in {
+			sc.wide = utf8.AppendRune(sc.wide, rune(c))
+		}
+		in = sc.wide
+	}
+	loc := x.re.FindIndex(in)
+	if loc == nil {
+		return 0, 0, false, false
+	}
+	if !ascii {
+		loc[0], loc[1] = utf8.RuneCount(in[:loc[0]]), utf8.RuneCount(in[:loc[1]])
+	}
+	return from + loc[0], from + loc[1], true, false
+}
+
+func (x *regex) findBacktrack(sc *reScratch, data []byte, from int) (start, end int, ok, incomplete bool) {
+	if x.re2 == nil || from > len(data) {
+		return 0, 0, false, x.re2 == nil
+	}
+	cut := len(data) > maxBacktrack
+	if cut {
+		data = data[:maxBacktrack]
+	}
+	if from > len(data) {
+		return 0, 0, false, true
+	}
+	sc.runes = sc.runes[:0]
+	for _, c := range data {
+		sc.runes = append(sc.runes, rune(c))
+	}
+	m, err := x.re2.FindRunesMatchStartingAt(sc.runes, from)
+	if err != nil {
+		return 0, 0, false, true
+	}
+	if m == nil {
+		return 0, 0, false, cut
+	}
+	return m.Index, m.Index + m.Length, true, false
+}
+
+func isASCII(b []byte) bool {
+	for len(b) >= 8 {
+		if (b[0]|b[1]|b[2]|b[3]|b[4]|b[5]|b[6]|b[7])&0x80 != 0 {
+			return false
+		}
+		b = b[8:]
+	}
+	for _, c := range b {
+		if c&0x80 != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// pcreFlags are what the modifiers after a pattern say.
+type pcreFlags struct {
+	i, s, m, x, a, e, g bool
+	relative            bool
+	buf                 Buffer // BufPayload unless a letter names one
+}
+
+// parsePCRE takes a pcre value apart.
+func parsePCRE(f field) (body field, fl pcreFlags, err *fault) {
+	if f.s == "" || f.s[0] != '/' {
+		return body, fl, wrong(f.off, "the pattern is not between slashes", `"/pattern/modifiers"`)
+	}
+	end := -1
+	for i := len(f.s) - 1; i > 0; i-- {
+		if f.s[i] == '/' && f.s[i-1] != '\\' {
+			end = i
+			break
+		}
+	}
+	if end < 1 {
+		return body, fl, wrong(f.off+len(f.s), "the pattern is not closed", "'/'")
+	}
+	body = field{strings.ReplaceAll(f.s[1:end], `\;`, ";"), f.off + 1}
+	for i := end + 1; i < len(f.s); i++ {
+		c := f.s[i]
+		switch c {
+		case 'i':
+			fl.i = true
+		case 's':
+			fl.s = true
+		case 'm':
+			fl.m = true
+		case 'x':
+			fl.x = true
+		case 'A':
+			fl.a = true
+		case 'E':
+			fl.e = true
+		case 'G':
+			fl.g = true
+		case 'R':
+			fl.relative = true
+		case 'B', 'O', ' ': // no meaning, and the limit is ours
+		case ',':
+			return body, fl, refused(f.off+i, "pcre with captures into variables")
+		default:
+			b, ok := pcreBuffers[c]
+			if !ok {
+				return body, fl, wrong(f.off+i, fmt.Sprintf("unknown pcre modifier %q", c), "one of i s m x A E G R B O U I P Q H D M C S Y V W Z")
+			}
+			if fl.buf != BufPayload && fl.buf != b {
+				return body, fl, wrong(f.off+i, "two buffers in one pcre", "one letter that names a buffer")
+			}
+			fl.buf = b
+		}
+	}
+	return body, fl, nil
+}
+
+// compilePCRE translates a pattern. exactEnd is set when what follows is
+// relative to the end of the match, or a match may have to be looked for again.
+func compilePCRE(body field, fl pcreFlags, exactEnd bool) (*regex, *fault) {
+	if len(body.s) > maxPattern {
+		return nil, wrong(body.off, "the pattern is too long", fmt.Sprintf("at most %d bytes", maxPattern))
+	}
+	t := &translator{src: body, flags: fl, exactEnd: exactEnd}
+	out, err := t.run()
+	if err != nil {
+		return nil, err
+	}
+	backtrack := t.backtrack || exactEnd && t.anchored
+	if !backtrack {
+		if _, e := syntax.Parse(out, syntax.Perl); e != nil {
+			backtrack = true
+		}
+	}
+	if backtrack {
+		t = &translator{src: body, flags: fl, exactEnd: exactEnd, net: true}
+		if out, err = t.run(); err != nil {
+			return nil, err
+		}
+		if _, e := regexp2.Compile(out, 0); e != nil {
+			return nil, refused(body.off, "pcre that neither engine can run").detail("the pattern can't be compiled: " + e.Error())
+		}
+	}
+	return &regex{src: out, backtrack: backtrack, anchored: t.anchored, fold: backtrack && fl.i && t.backrefs}, nil
+}
+
+const maxPattern = 16 << 10
