@@ -314,7 +314,9 @@ func (t *translator) escape() *fault {
 	case 'E':
 		t.i++
 		return nil
-	case 'K', 'G', 'C', 'X', 'p', 'P', 'g':
+	case 'g':
+		return t.numberedReference()
+	case 'K', 'G', 'C', 'X', 'p', 'P':
 		return t.refuse(`\` + string(c))
 	case 'k':
 		return t.namedReference()
@@ -347,6 +349,35 @@ func (t *translator) escape() *fault {
 func (t *translator) reference(n int) {
 	t.backtrack, t.backrefs = true, true
 	t.emit(fmt.Sprintf(`(?:\%d)`, n))
+}
+
+// numberedReference reads \gN, \g{N} and \g{-N}.
+func (t *translator) numberedReference() *fault {
+	rest := t.src.s[t.i+1:]
+	body, braced := strings.CutPrefix(rest, "{")
+	num := body
+	if braced {
+		var ok bool
+		if num, _, ok = strings.Cut(body, "}"); !ok {
+			return t.fail("\\g{ is not closed", "'}'")
+		}
+	} else {
+		for num = body; num != "" && !digits(num); num = num[:len(num)-1] {
+		}
+	}
+	n, err := strconv.Atoi(num)
+	if err == nil && n < 0 {
+		n += t.ngroups + 1
+	}
+	if err != nil || n < 1 {
+		return t.refuse(`\g`)
+	}
+	t.i += 1 + len(num)
+	if braced {
+		t.i += 2
+	}
+	t.reference(n)
+	return nil
 }
 
 func (t *translator) namedReference() *fault {

@@ -233,6 +233,10 @@ func kwPCRE(b *builder, o *option) *fault {
 		return err
 	}
 	l := b.cur
+	// file.data and the response's body are one buffer to Suricata.
+	if fl.buf == BufHTTPResponseBody && b.sticky && b.cur.buf == BufFileData {
+		fl.buf = BufPayload
+	}
 	if fl.buf != BufPayload {
 		if b.sticky && l.buf != fl.buf {
 			return wrong(o.val.off, "pcre names a buffer inside another sticky buffer", "no buffer letter, or pkt_data before")

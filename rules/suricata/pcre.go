@@ -145,7 +145,7 @@ func parsePCRE(f field) (body field, fl pcreFlags, err *fault) {
 	}
 	end := -1
 	for i := len(f.s) - 1; i > 0; i-- {
-		if f.s[i] == '/' && f.s[i-1] != '\\' {
+		if f.s[i] == '/' && !escaped(f.s, i) {
 			end = i
 			break
 		}
@@ -188,6 +188,15 @@ func parsePCRE(f field) (body field, fl pcreFlags, err *fault) {
 		}
 	}
 	return body, fl, nil
+}
+
+// escaped reports whether an odd number of backslashes stands before s[i].
+func escaped(s string, i int) bool {
+	n := 0
+	for i--; i >= 0 && s[i] == '\\'; i-- {
+		n++
+	}
+	return n%2 == 1
 }
 
 // compilePCRE translates a pattern. exactEnd is set when what follows is

@@ -60,7 +60,7 @@ func kwTransform(b *builder, o *option) *fault {
 		return wrong(o.key.off, "too many transformations", fmt.Sprintf("at most %d", maxTransforms))
 	}
 	chain := append(append([]transform(nil), b.cur.transforms...), t)
-	if len(b.cur.items) > 0 || b.cur.absent {
+	if len(b.cur.items) > 0 && len(b.cur.transforms) > 0 || b.cur.absent {
 		return wrong(o.key.off, "a transformation after a content of the same buffer", "transformations right after the buffer")
 	}
 	b.dropCurrent()

@@ -295,6 +295,16 @@ func (t *translator) open() *fault {
 		t.i += end + 1
 		return nil
 	}
+	if rest, ok := strings.CutPrefix(s, "(?P="); ok {
+		name, _, ok := strings.Cut(rest, ")")
+		n := t.names[name]
+		if !ok || n == 0 {
+			return t.fail("a reference to a group that does not exist", "a name used before")
+		}
+		t.i += len("(?P=") + len(name) + 1
+		t.reference(n)
+		return nil
+	}
 	for _, p := range []struct{ in, end string }{{"(?P<", ">"}, {"(?<", ">"}, {"(?'", "'"}} {
 		if rest, ok := strings.CutPrefix(s, p.in); ok {
 			name, _, ok := strings.Cut(rest, p.end)
