@@ -25,9 +25,10 @@ echo "ini fail ujian sahaja";
 END
 }
 
-# make_pdf FILE: one page set by groff.
+# make_pdf FILE: one page set by groff, with a fixed date so that its digest is
+# the same on every run.
 make_pdf() {
-	groff -Tpdf -ms >"$1" <<'END'
+	SOURCE_DATE_EPOCH=1790931600 groff -Tpdf -ms >"$1" <<'END'
 .TL
 Pekeliling Bil. 4/2026
 .AU

@@ -86,9 +86,3 @@ install -m 644 "$work/demo.pcap" "$root/capture/demo.pcap"
 install -m 644 "$work/portal.access.log" "$root/capture/demo.access.log"
 install -m 644 "$work/sshd.auth.log" "$root/capture/demo.auth.log"
 editcap -F pcapng "$work/demo.pcap" "$root/capture/demo.pcapng"
-{
-	printf 'sha256\tbytes\tname\n'
-	for f in c2/invoice-viewer.bin www/dokumen/pekeliling-4-2026.pdf www/imej/kod-qr.png www/berita.html www/index.html www/syarat.html; do
-		printf '%s\t%s\t%s\n' "$(sha256sum <"$work/$f" | cut -d' ' -f1)" "$(stat -c %s "$work/$f")" "$(basename "$f")"
-	done
-} >"$root/truth/demo_files.tsv"
