@@ -88,7 +88,7 @@ func newOrder(ctx context.Context, cfg *Config, sum *Summary) *order {
 	o := &order{ctx: ctx, cfg: cfg, sum: sum, heads: make([]int, cfg.Workers)}
 	o.enc, _ = cfg.Sink.(Encoder)
 	if cfg.Rules != nil {
-		o.orderer = cfg.Rules.NewOrderer()
+		o.orderer = suricata.NewOrder()
 	}
 	return o
 }

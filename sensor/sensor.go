@@ -29,15 +29,6 @@ type Source struct {
 	Key string
 }
 
-// Rules makes what matches packets, streams and transactions.
-type Rules interface {
-	// NewEngine makes the matcher of one worker.
-	NewEngine() suricata.Engine
-	// NewOrderer makes the stage that sees the hits of all workers in packet
-	// order.
-	NewOrderer() suricata.Orderer
-}
-
 // FileScanner is given each carved file, in packet order, one at a time. f and
 // its content are valid only during the call. What it finds it emits itself.
 type FileScanner interface {
@@ -66,7 +57,7 @@ type Config struct {
 	// network card, and they are not looked at.
 	NoChecksum bool
 	// Rules match what is seen; nil for none.
-	Rules Rules
+	Rules *suricata.Set
 	// Files are given each carved file; none need be set.
 	Files []FileScanner
 	// Sink takes the events in packet order.

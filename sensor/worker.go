@@ -68,7 +68,7 @@ func newWorker(p *pipeline, id, n int) *worker {
 		w.enc = e
 	}
 	if p.cfg.Rules != nil {
-		w.engine = p.cfg.Rules.NewEngine()
+		w.engine = suricata.NewEngine(p.cfg.Rules)
 	}
 	k := len(w.protos.Entries()) + 1
 	w.stats.broken, w.stats.protoBytes, w.stats.protoFlows = make([]uint64, k), make([]uint64, k), make([]uint64, k)
