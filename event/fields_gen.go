@@ -11,6 +11,7 @@ const (
 	SaksiEvidenceCommand                                   // Saksi.evidence.command: command that shows the evidence again
 	SaksiEvidenceKey                                       // Saksi.evidence.key: source key: SHA-256 over the source's size and 64 evenly spaced blocks
 	SaksiEvidenceMatch                                     // Saksi.evidence.match: matched pieces as "name@offset+length:hex", at most 64 bytes each
+	SaksiEvidenceMatchOffset                               // Saksi.evidence.match_offset: image offsets of the matched pieces in their order; -1 where a piece lies in no block of the image
 	SaksiEvidenceName                                      // Saksi.evidence.name: base name of the source as given
 	SaksiEvidenceOffset                                    // Saksi.evidence.offset: byte offset in the source (image or capture file)
 	SaksiEvidencePacket                                    // Saksi.evidence.packet: numbers of the packets, from 1, at most 64
@@ -292,6 +293,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.evidence.command", typ: Keyword, array: false, doc: "command that shows the evidence again"},
 	{name: "Saksi.evidence.key", typ: Keyword, array: false, doc: "source key: SHA-256 over the source's size and 64 evenly spaced blocks"},
 	{name: "Saksi.evidence.match", typ: Keyword, array: true, doc: "matched pieces as \"name@offset+length:hex\", at most 64 bytes each"},
+	{name: "Saksi.evidence.match_offset", typ: Long, array: true, doc: "image offsets of the matched pieces in their order; -1 where a piece lies in no block of the image"},
 	{name: "Saksi.evidence.name", typ: Keyword, array: false, doc: "base name of the source as given"},
 	{name: "Saksi.evidence.offset", typ: Long, array: false, doc: "byte offset in the source (image or capture file)"},
 	{name: "Saksi.evidence.packet", typ: Long, array: true, doc: "numbers of the packets, from 1, at most 64"},
