@@ -163,7 +163,8 @@ func (w *worker) emitFlow(r *flow.Record, why flow.EndReason) {
 	e.Int(event.NetworkBytes, int64(sb+db))
 	e.Int(event.NetworkPackets, int64(r.Pkts[0])+int64(r.Pkts[1]))
 	e.Str(event.NetworkIANANumber, protocols[r.Proto])
-	if r.Proto == decode.ProtoTCP || r.Proto == decode.ProtoUDP {
+	switch r.Proto {
+	case decode.ProtoTCP, decode.ProtoUDP, decode.ProtoICMP, decode.ProtoICMPv6:
 		e.Int(event.SaksiFlowSourcePayload, int64(r.Payload(flow.FromOrig)))
 		e.Int(event.SaksiFlowDestinationPayload, int64(r.Payload(flow.FromResp)))
 	}

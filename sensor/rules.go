@@ -8,6 +8,7 @@ import (
 	"saksi/rules/suricata"
 	"saksi/sensor/decode"
 	"saksi/sensor/flow"
+	"saksi/sensor/proto"
 )
 
 // windowBytes is how much of a stream rules see again before each new chunk,
@@ -76,7 +77,7 @@ func (w *worker) matchPacket(p *decode.Packet, dir int) {
 	v := w.fill(dir)
 	v.NoStream = p.Proto == decode.ProtoTCP && len(v.Payload) > 0 && w.rec.Done()
 	w.withState(func(st **suricata.FlowState) { w.hits = w.engine.Packet(w.hits[:0], st, v) })
-	w.found1(v)
+	w.alerts(v, nil)
 }
 
 // matchStream shows a new chunk of a stream, behind what came before it.
@@ -92,7 +93,7 @@ func (w *worker) matchStream(c *conn, dir int, data []byte) {
 	toward(v, dir)
 	v.StreamTail = tail
 	w.withState(func(st **suricata.FlowState) { w.hits = w.engine.Stream(w.hits[:0], st, v, win) })
-	w.found1(v)
+	w.alerts(v, nil)
 }
 
 // pktDir is the direction of the packet in work.
@@ -131,24 +132,34 @@ func (t *streamTx) BufAt(b suricata.Buffer, i int) []byte {
 func (w *worker) matchTx(tx suricata.Tx, dir int) {
 	v := w.fill(w.pktDir())
 	toward(v, dir)
+	var packets []uint64
+	if x, ok := tx.(proto.Evidence); ok {
+		packets = x.Packets()
+	}
 	if w.conn != nil && w.rec.Proto == decode.ProtoTCP {
 		tx = &streamTx{tx, w.conn.window[dir]}
 	}
 	w.withState(func(st **suricata.FlowState) { w.hits = w.engine.Tx(w.hits[:0], st, v, tx) })
-	w.found1(v)
+	w.alerts(v, packets)
 }
 
-// found1 makes an alert of each hit.
-func (w *worker) found1(v *suricata.Packet) {
+// alerts makes an alert of each hit. earlier are the packets that what matched
+// rests on besides the one that completed it.
+func (w *worker) alerts(v *suricata.Packet, earlier []uint64) {
 	for i := range w.hits {
-		w.alert(v, &w.hits[i])
+		w.alert(v, &w.hits[i], earlier)
 	}
 }
 
-func (w *worker) alert(v *suricata.Packet, h *suricata.Hit) {
+func (w *worker) alert(v *suricata.Packet, h *suricata.Hit, earlier []uint64) {
 	e := w.begin("alert", "saksi.alert", v.Time)
 	e.Str(event.EventCategory, "intrusion_detection")
 	e.Str(event.EventType, "info")
+	for _, n := range earlier {
+		if n < v.Number {
+			e.Int(event.SaksiEvidencePacket, int64(n))
+		}
+	}
 	e.Int(event.SaksiEvidencePacket, int64(v.Number))
 	if w.pkt != nil && w.pkt.Number == v.Number {
 		for _, n := range w.pkt.Frags {

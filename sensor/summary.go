@@ -132,8 +132,13 @@ func (s *workerStats) flow(r *flow.Record, state string, sent, received uint64) 
 	n := uint64(r.Pkts[0]) + uint64(r.Pkts[1])
 	s.talkers.add(o, 1, sent, received, n)
 	s.talkers.add(p, 1, received, sent, n)
-	s.protoBytes[r.App] += sent + received
-	s.protoFlows[r.App]++
+	if r.App != 0 {
+		s.protoBytes[r.App] += sent + received
+		s.protoFlows[r.App]++
+	} else {
+		s.ipBytes[r.Proto] += sent + received
+		s.ipFlows[r.Proto]++
+	}
 	if r.Proto == decode.ProtoTCP {
 		s.states[state]++
 	}
@@ -145,7 +150,13 @@ func (w *worker) summarize(s *Summary, src *SourceSummary) {
 		s.proto(e.Name, w.stats.protoFlows[e.Index()], w.stats.protoBytes[e.Index()])
 		s.count("parser gave up: "+e.Name, w.stats.broken[e.Index()])
 	}
-	s.proto("unknown", w.stats.protoFlows[0], w.stats.protoBytes[0])
+	for i := range w.stats.ipFlows {
+		name := transportName(uint8(i))
+		if i == decode.ProtoTCP || i == decode.ProtoUDP {
+			name = "unknown (" + name + ")"
+		}
+		s.proto(name, w.stats.ipFlows[i], w.stats.ipBytes[i])
+	}
 	for k, n := range w.stats.states {
 		s.states[k] += n
 	}

@@ -1,6 +1,8 @@
 package sensor
 
 import (
+	"sync"
+
 	"saksi/rules/suricata"
 	"saksi/sensor/decode"
 	"saksi/sensor/flow"
@@ -58,6 +60,8 @@ type workerStats struct {
 	talkers     talkers
 	protoBytes  []uint64
 	protoFlows  []uint64
+	ipBytes     [256]uint64 // of flows of no known application protocol, by IP protocol
+	ipFlows     [256]uint64
 	events      map[string]uint64
 	states      map[string]uint64
 }
@@ -78,6 +82,9 @@ func newWorker(p *pipeline, id, n int) *worker {
 	w.pc.Host = w
 	fc := p.cfg.Flow
 	fc.Seed = p.seed
+	if fc.Servers == nil {
+		fc.Servers = serverPorts()
+	}
 	for i := id; i < decode.NumShards; i += n {
 		sh := &shard{index: i, table: flow.NewTable(fc), pool: stream.NewPool(p.cfg.Stream)}
 		sh.table.End = func(_ uint32, r *flow.Record, why flow.EndReason) { w.end(sh, r, why) }
@@ -86,6 +93,16 @@ func newWorker(p *pipeline, id, n int) *worker {
 	}
 	return w
 }
+
+// serverPorts are the ports of the protocols known and of the UDP tunnels.
+var serverPorts = sync.OnceValue(func() *flow.Ports {
+	s := &flow.Ports{}
+	proto.Default().EachPort(s.Add)
+	for _, p := range decode.TunnelPorts {
+		s.Add(false, p)
+	}
+	return s
+})
 
 // process parses the worker's packets of b and returns what it emitted.
 func (w *worker) process(b *batch) *result {

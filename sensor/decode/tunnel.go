@@ -17,6 +17,9 @@ const (
 // TunnelNames names the entries of Decoder.Tunnels.
 var TunnelNames = [numTunnels]string{"ipip", "gre", "erspan", "vxlan", "geneve", "gtp", "teredo"}
 
+// TunnelPorts are the UDP ports that tunnels are looked for on.
+var TunnelPorts = [...]uint16{2152, 3544, 4789, 6081, 8472}
+
 // inner begins the packet inside a tunnel.
 func (d *Decoder) inner(outer *Packet, f *frame, kind int, id uint32) (*frame, *Packet, bool) {
 	if f.depth >= maxDepth {

@@ -25,7 +25,25 @@ var DefaultTimeouts = Timeouts{TCP: 300e9, Attempt: 300e9, Closed: 5e9, UDP: 60e
 type Config struct {
 	Timeouts Timeouts
 	MaxFlows int    // at once; 0: 32,768
+	Servers  *Ports // ports that servers listen on; they decide direction when the beginning was not captured
 	Seed     uint64 // of the hash; a secret keeps senders from choosing collisions
+}
+
+// Ports is a set of TCP and UDP ports.
+type Ports [2][65536 / 64]uint64
+
+// Add puts a port into the set, for TCP or else for UDP.
+func (s *Ports) Add(tcp bool, port uint16) { s[row(tcp)][port/64] |= 1 << (port % 64) }
+
+func (s *Ports) has(proto uint8, port uint16) bool {
+	return s != nil && s[row(proto == decode.ProtoTCP)][port/64]>>(port%64)&1 != 0
+}
+
+func row(tcp bool) int {
+	if tcp {
+		return 0
+	}
+	return 1
 }
 
 const (
@@ -147,7 +165,7 @@ func (t *Table) Update(p *decode.Packet, goodChecksum bool) (i uint32, dir int, 
 	if r.side(FromOrig) != lo {
 		dir = FromResp
 	}
-	dir = r.count(p, dir, goodChecksum)
+	dir = r.count(p, dir, goodChecksum, t.cfg.Servers)
 	return i, dir, fresh
 }
 

@@ -96,15 +96,29 @@ func (r *Record) AppendHistory(dst []byte) []byte {
 	return dst
 }
 
-// count adds p to the record and returns its direction, which a SYN+ACK as
-// first packet turns round.
-func (r *Record) count(p *decode.Packet, dir int, good bool) int {
+// backward reports a first packet that a server sent: a SYN with ACK, or, where
+// the beginning was not captured, one from a server's port to none.
+func (r *Record) backward(p *decode.Packet, server *Ports) bool {
+	switch r.Proto {
+	case decode.ProtoTCP:
+		if f := p.TCPFlags & (decode.SYN | decode.ACK | decode.RST | decode.FIN); f&decode.SYN != 0 {
+			return f == decode.SYN|decode.ACK
+		}
+	case decode.ProtoUDP:
+	default:
+		return false
+	}
+	return server.has(r.Proto, p.SrcPort) && !server.has(r.Proto, p.DstPort)
+}
+
+// count adds p to the record and returns its direction, which a first
+// packet that a server sent turns round.
+func (r *Record) count(p *decode.Packet, dir int, good bool, server *Ports) int {
 	if p.Time > r.Last {
 		r.Last = p.Time
 	}
 	r.setPacket(1, p.Number)
-	if r.Proto == decode.ProtoTCP && r.Pkts[0]+r.Pkts[1] == 0 && good &&
-		p.TCPFlags&(decode.SYN|decode.ACK|decode.RST|decode.FIN) == decode.SYN|decode.ACK {
+	if r.Pkts[0]+r.Pkts[1] == 0 && good && r.backward(p, server) {
 		r.flip()
 		dir = FromResp
 	}
@@ -120,7 +134,7 @@ func (r *Record) count(p *decode.Packet, dir int, good bool) int {
 	}
 	n := p.PayloadLen()
 	if r.Proto != decode.ProtoTCP {
-		if n > 0 || r.Proto == decode.ProtoUDP {
+		if n > 0 && r.Proto == decode.ProtoUDP {
 			r.mark('d', dir)
 		}
 		if p.Flags&decode.FlagFragment == 0 {
@@ -163,7 +177,8 @@ func (r *Record) tcp(p *decode.Packet, dir int, n uint32) {
 	case f&decode.SYN != 0 && own <= synAckSent && seq != r.start[dir] && r.next[dir] == r.start[dir]:
 		r.start[dir], r.next[dir] = seq, end // another SYN before the connection stood
 	default:
-		if int32(end-r.next[dir]) > 0 && f&decode.RST == 0 {
+		// Behind a FIN, which takes a sequence number itself, only data counts.
+		if int32(end-r.next[dir]) > 0 && f&decode.RST == 0 && (own != closed || n > 0) {
 			r.next[dir] = end
 		}
 	}

@@ -162,6 +162,9 @@ func (v *httpView) App() suricata.AppProto { return suricata.AppHTTP }
 // ID implements suricata.Tx.
 func (v *httpView) ID() uint64 { return v.t.id }
 
+// Packets implements Evidence.
+func (v *httpView) Packets() []uint64 { return v.t.packets.List() }
+
 // NBuf implements suricata.Tx.
 func (v *httpView) NBuf(b suricata.Buffer) int {
 	if v.is[b] == 0 {

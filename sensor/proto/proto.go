@@ -151,6 +151,10 @@ type Host interface {
 	OpenFile(name string, dir Dir) FileWriter
 }
 
+// Evidence is an ability of a transaction offered to the rules: the numbers of
+// the packets that carried it.
+type Evidence interface{ Packets() []uint64 }
+
 // FileWriter takes the content of a file that a flow carries.
 type FileWriter interface {
 	// Write adds content, seen in the packet being parsed.

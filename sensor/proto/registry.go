@@ -98,6 +98,20 @@ func (t *Table) Entry(index uint8) *Entry {
 	return t.entries[index-1]
 }
 
+// EachPort calls f with each usual port of each entry.
+func (t *Table) EachPort(f func(tcp bool, port uint16)) {
+	for _, e := range t.entries {
+		for _, p := range e.Ports {
+			if e.Transport&TCP != 0 {
+				f(true, p)
+			}
+			if e.Transport&UDP != 0 {
+				f(false, p)
+			}
+		}
+	}
+}
+
 // Detect asks the entries that may begin as p does. It returns the one that
 // says Yes; otherwise nil, and whether any wants more bytes.
 func (t *Table) Detect(p *Probe) (e *Entry, more bool) {

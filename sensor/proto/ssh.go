@@ -194,6 +194,9 @@ func (v *sshView) App() suricata.AppProto { return suricata.AppSSH }
 // ID implements suricata.Tx: a connection is one transaction.
 func (v *sshView) ID() uint64 { return 0 }
 
+// Packets implements Evidence.
+func (v *sshView) Packets() []uint64 { return v.p.packets.List() }
+
 // NBuf implements suricata.Tx.
 func (v *sshView) NBuf(b suricata.Buffer) int {
 	if v.BufAt(b, 0) == nil {

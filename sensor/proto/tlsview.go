@@ -19,6 +19,9 @@ func (v *tlsView) App() suricata.AppProto { return suricata.AppTLS }
 // ID implements suricata.Tx: a session is one transaction.
 func (v *tlsView) ID() uint64 { return 0 }
 
+// Packets implements Evidence.
+func (v *tlsView) Packets() []uint64 { return v.p.packets.List() }
+
 // NBuf implements suricata.Tx.
 func (v *tlsView) NBuf(b suricata.Buffer) int {
 	if b == suricata.BufTLSCerts {

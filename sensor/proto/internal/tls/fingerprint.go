@@ -118,6 +118,9 @@ func (c *Client) alpnPair() []byte {
 	}
 	v := c.ALPN[0]
 	first, last := v[0], v[len(v)-1]
+	if first > 127 { // as FoxIO's own program has it, against the later text
+		return []byte("99")
+	}
 	if alnum(first) && alnum(last) {
 		return []byte{first, last}
 	}

@@ -1,0 +1,305 @@
+package sensor
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"testing"
+
+	"saksi/event"
+)
+
+// corpus returns a folder of the corpus of other projects' captures, or skips.
+func corpus(t *testing.T, dir string) string {
+	t.Helper()
+	root := os.Getenv("SAKSI_CORPUS")
+	if root == "" {
+		t.Skip("SAKSI_CORPUS is not set: nothing to compare with")
+	}
+	return filepath.Join(root, dir)
+}
+
+// rows reads a table with a header.
+func rows(t *testing.T, path string) []map[string]string {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var out []map[string]string
+	var head []string
+	sc := bufio.NewScanner(f)
+	for sc.Scan() {
+		c := strings.Split(sc.Text(), "\t")
+		if head == nil {
+			head = c
+			continue
+		}
+		m := map[string]string{}
+		for i, h := range head {
+			if i < len(c) {
+				m[h] = c[i]
+			}
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// documents reads a capture and returns its events.
+func documents(t *testing.T, path string) []*event.Event {
+	t.Helper()
+	var l lines
+	read(t, path, 1, &l)
+	var out []*event.Event
+	for _, b := range strings.Split(strings.TrimSpace(l.buf.String()), "\n") {
+		if b == "" {
+			continue
+		}
+		e, err := event.Parse([]byte(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+func str(e *event.Event, f event.Field) string {
+	s, _ := e.GetStr(f)
+	return s
+}
+
+func num(e *event.Event, f event.Field) int64 {
+	n, _ := e.GetInt(f)
+	return n
+}
+
+func addr(e *event.Event, f event.Field) string {
+	a, _ := e.GetAddr(f)
+	return a.String()
+}
+
+// byCapture groups rows by their capture, in the order of names.
+func byCapture(list []map[string]string) (names []string, groups map[string][]map[string]string) {
+	groups = map[string][]map[string]string{}
+	for _, r := range list {
+		groups[r["capture"]] = append(groups[r["capture"]], r)
+	}
+	for n := range groups {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	return names, groups
+}
+
+// atLeast reports a share and fails below a floor, in percent.
+func atLeast(t *testing.T, what string, good, all int, floor float64) {
+	t.Helper()
+	share := 100 * float64(good) / float64(max(all, 1))
+	t.Logf("%s: %d of %d (%.1f %%), floor %.1f %%", what, good, all, share, floor)
+	if share < floor {
+		t.Errorf("%s: %.1f %% is below %.1f %%", what, share, floor)
+	}
+}
+
+// TestCommunityIDs proves the ids of corelight's reference implementation.
+func TestCommunityIDs(t *testing.T) {
+	dir := corpus(t, "captures/community-id")
+	data, err := os.ReadFile(filepath.Join(dir, "baseline_deflt.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []struct{ Communityid string }
+	if err := json.Unmarshal(data, &want); err != nil {
+		t.Fatal(err)
+	}
+	have := map[string]bool{}
+	files, err := filepath.Glob(filepath.Join(dir, "*.pcap"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range files {
+		for _, e := range documents(t, p) {
+			have[str(e, event.NetworkCommunityID)] = true
+		}
+	}
+	good := 0
+	for _, w := range want {
+		if have[w.Communityid] {
+			good++
+		} else {
+			t.Logf("missing %s", w.Communityid)
+		}
+	}
+	atLeast(t, "community ids", good, len(want), 100)
+}
+
+// TestJA4 proves the fingerprints of FoxIO's captures.
+func TestJA4(t *testing.T) {
+	dir := corpus(t, "captures/ja4")
+	names, groups := byCapture(rows(t, filepath.Join(dir, "ja4.tsv")))
+	good, all := 0, 0
+	for _, n := range names {
+		have := map[string]string{}
+		for _, e := range documents(t, filepath.Join(dir, n)) {
+			if v := str(e, event.SaksiTLSJA4); v != "" {
+				have[flowKey(e)] = v
+			}
+		}
+		for _, r := range groups[n] {
+			all++
+			k := r["src_ip"] + " " + r["src_port"] + " " + r["dst_ip"] + " " + r["dst_port"]
+			if have[k] == r["ja4"] {
+				good++
+			} else {
+				t.Logf("%s %s: %q, expected %s", n, k, have[k], r["ja4"])
+			}
+		}
+	}
+	atLeast(t, "JA4", good, all, floorJA4)
+}
+
+func flowKey(e *event.Event) string {
+	return addr(e, event.SourceIP) + " " + itoa(num(e, event.SourcePort)) + " " + addr(e, event.DestinationIP) + " " + itoa(num(e, event.DestinationPort))
+}
+
+func itoa(n int64) string {
+	b, _ := json.Marshal(n)
+	return string(b)
+}
+
+// zeekService is what Zeek calls a protocol.
+var zeekService = map[string]string{"tls": "ssl", "http": "http", "dns": "dns", "ssh": "ssh", "pop3": "pop3", "redis": "redis", "ftp": "ftp", "smtp": "smtp"}
+
+// TestZeekConnections reports how many of Zeek's connections have the same
+// state, history and bytes.
+func TestZeekConnections(t *testing.T) {
+	dir := corpus(t, "captures/zeek")
+	names, groups := byCapture(rows(t, filepath.Join(dir, "conn.tsv")))
+	type count struct{ state, history, bytes, service, whole int }
+	var good count
+	all := 0
+	for _, n := range names {
+		have := map[string][]*event.Event{}
+		for _, e := range documents(t, filepath.Join(dir, n)) {
+			if str(e, event.EventDataset) == "saksi.flow" {
+				have[flowKey(e)] = append(have[flowKey(e)], e)
+			}
+		}
+		for _, r := range groups[n] {
+			all++
+			if r["proto"] == "icmp" { // Zeek has type and code in the place of ports
+				r["id.orig_p"], r["id.resp_p"] = "0", "0"
+			}
+			k := r["id.orig_h"] + " " + r["id.orig_p"] + " " + r["id.resp_h"] + " " + r["id.resp_p"]
+			list := have[k]
+			if len(list) == 0 {
+				t.Logf("%s: no flow %s (%s %s)", n, k, r["proto"], r["conn_state"])
+				continue
+			}
+			e := list[0]
+			have[k] = list[1:]
+			dash := func(n int64) string { return itoa(n) }
+			state := str(e, event.SaksiFlowState) == r["conn_state"]
+			history := strings.ReplaceAll(str(e, event.SaksiFlowHistory), "T", "") == strings.Trim(strings.ReplaceAll(r["history"], "T", ""), "-")
+			bytes := (r["orig_bytes"] == "-" || dash(num(e, event.SaksiFlowSourcePayload)) == r["orig_bytes"]) &&
+				(r["resp_bytes"] == "-" || dash(num(e, event.SaksiFlowDestinationPayload)) == r["resp_bytes"]) &&
+				dash(num(e, event.SourceBytes)) == r["orig_ip_bytes"] && dash(num(e, event.DestinationBytes)) == r["resp_ip_bytes"]
+			service := r["service"] == "-" || strings.Contains(r["service"], zeekService[str(e, event.NetworkProtocol)]) && zeekService[str(e, event.NetworkProtocol)] != ""
+			for ok, c := range map[*bool]*int{&state: &good.state, &history: &good.history, &bytes: &good.bytes, &service: &good.service} {
+				if *ok {
+					*c++
+				}
+			}
+			if state && history && bytes {
+				good.whole++
+			} else {
+				t.Logf("%s %s: %s %s %d/%d %d/%d, expected %s %s %s/%s %s/%s", n, k, str(e, event.SaksiFlowState), str(e, event.SaksiFlowHistory),
+					num(e, event.SaksiFlowSourcePayload), num(e, event.SaksiFlowDestinationPayload), num(e, event.SourceBytes), num(e, event.DestinationBytes),
+					r["conn_state"], r["history"], r["orig_bytes"], r["resp_bytes"], r["orig_ip_bytes"], r["resp_ip_bytes"])
+			}
+		}
+	}
+	t.Logf("of %d connections: state %d, history %d, bytes %d, service %d", all, good.state, good.history, good.bytes, good.service)
+	atLeast(t, "connections equal in state, history and bytes", good.whole, all, floorZeek)
+}
+
+// ndpiNames is what nDPI calls a protocol, lower case.
+var ndpiNames = map[string]string{"tls": "tls", "dtls": "dtls", "snmp": "snmp", "smb": "smbv23"}
+
+// TestNDPILabels reports how many flows have the protocol nDPI gives them.
+func TestNDPILabels(t *testing.T) {
+	dir := corpus(t, "captures/ndpi")
+	names, groups := byCapture(rows(t, filepath.Join(dir, "labels.tsv")))
+	good, all := 0, 0
+	missed := map[string]int{}
+	for _, n := range names {
+		have := map[string]string{}
+		for _, e := range documents(t, filepath.Join(dir, n)) {
+			if str(e, event.EventDataset) != "saksi.flow" {
+				continue
+			}
+			k := pairKey(addr(e, event.SourceIP), itoa(num(e, event.SourcePort)), addr(e, event.DestinationIP), itoa(num(e, event.DestinationPort)))
+			if p := str(e, event.NetworkProtocol); p != "" {
+				have[k] = p
+			} else if have[k] == "" {
+				have[k] = str(e, event.NetworkTransport)
+			}
+		}
+		for _, r := range groups[n] {
+			a, ap, ok1 := splitPair(r["a"])
+			b, bp, ok2 := splitPair(r["b"])
+			if !ok1 || !ok2 {
+				continue
+			}
+			all++
+			base, _, _ := strings.Cut(strings.ToLower(r["protocol"]), ".")
+			p := have[pairKey(a, ap, b, bp)]
+			if want := ndpiNames[p]; want == base || p == base || p == "ipv6-icmp" && base == "icmpv6" {
+				good++
+			} else {
+				missed[base+" as "+p]++
+			}
+		}
+	}
+	var list []string
+	for k, n := range missed {
+		list = append(list, itoa(int64(n))+" "+k)
+	}
+	sort.Slice(list, func(i, j int) bool {
+		return len(list[i]) > 0 && missed[list[i][strings.IndexByte(list[i], ' ')+1:]] > missed[list[j][strings.IndexByte(list[j], ' ')+1:]]
+	})
+	t.Logf("most missed: %s", strings.Join(list[:min(len(list), 40)], "; "))
+	atLeast(t, "protocols as nDPI names them", good, all, floorNDPI)
+}
+
+func splitPair(s string) (host, port string, ok bool) {
+	if a, err := netip.ParseAddrPort(s); err == nil {
+		return a.Addr().String(), itoa(int64(a.Port())), true
+	}
+	if a, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		return a.String(), "0", true
+	}
+	return "", "", false
+}
+
+func pairKey(a, ap, b, bp string) string {
+	x, y := a+" "+ap, b+" "+bp
+	if x > y {
+		x, y = y, x
+	}
+	return x + " " + y
+}
+
+// Floors that were reached, in percent; they only go up.
+const (
+	floorJA4  = 100
+	floorZeek = 95
+	floorNDPI = 70
+)
