@@ -126,30 +126,42 @@ func TestDemo(t *testing.T) {
 			t.Errorf("no flow is recognized as %s", p)
 		}
 	}
-	truth, err := os.ReadFile("../testdata/truth/demo_files.tsv")
-	if err != nil {
-		t.Fatal(err)
-	}
 	files := map[string]FileCount{}
 	for _, f := range s.Files {
 		files[f.SHA256] = f
 	}
-	rows := strings.Split(strings.TrimSpace(string(truth)), "\n")[1:]
-	found := 0
-	for _, row := range rows {
-		c := strings.Split(row, "\t")
-		f, ok := files[c[0]]
-		if !ok {
-			continue // fetched over TLS, or not fetched
+	objects, err := os.ReadFile("../testdata/truth/demo_objects.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	implant := strings.Split(strings.Split(string(objects), "\n")[1], "\t")
+	if f := files[implant[0]]; fmt.Sprint(f.Size) != implant[1] || !f.Whole || f.Name != implant[2] {
+		t.Errorf("%s was carved as %+v; expected %s bytes", implant[2], f, implant[1])
+	}
+	log, err := os.ReadFile("../testdata/capture/demo.access.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	requests := map[string]int{} // as the server logged them; those over TLS too
+	for _, line := range strings.Split(strings.TrimSpace(string(log)), "\n") {
+		q := strings.SplitN(line, "\"", 3)
+		req := strings.Fields(q[1])
+		requests[req[0]+" "+req[1]+" "+strings.Fields(q[2])[0]]++
+	}
+	seen := 0
+	for _, e := range documents(t, demo) {
+		dst := addr(e, event.DestinationIP)
+		if str(e, event.EventDataset) != "saksi.http" || dst != "192.0.2.10" && dst != "2001:db8:2::10" {
+			continue
 		}
-		found++
-		if fmt.Sprint(f.Size) != c[1] || !f.Whole {
-			t.Errorf("file %s: %d bytes, whole %v; expected %s bytes", c[2], f.Size, f.Whole, c[1])
+		seen++
+		k := fmt.Sprintf("%s %s %d", str(e, event.HTTPRequestMethod), str(e, event.URLOriginal), num(e, event.HTTPResponseStatusCode))
+		if requests[k]--; requests[k] < 0 {
+			t.Errorf("request %q is not in the server's log", k)
 		}
 	}
-	t.Logf("%d of %d known files carved", found, len(rows))
-	if found < 5 {
-		t.Errorf("only %d of the known files were carved", found)
+	if seen < 14 {
+		t.Errorf("only %d requests to the portal were seen", seen)
 	}
 }
 
