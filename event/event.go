@@ -103,15 +103,14 @@ const MaxValue = 8192
 
 // Event is one ECS document. The zero value is ready to use.
 type Event struct {
-	vals   []Value
-	sorted bool
+	vals  []Value
+	order []uint64 // scratch of the encoder: field and position of each value
 }
 
 // Reset empties e and keeps its memory.
 func (e *Event) Reset() {
 	clear(e.vals)
 	e.vals = e.vals[:0]
-	e.sorted = false
 }
 
 // Len is the number of values.
@@ -120,12 +119,11 @@ func (e *Event) Len() int { return len(e.vals) }
 // CopyTo makes dst hold the same values as e. Views stay views: see Clone.
 func (e *Event) CopyTo(dst *Event) {
 	dst.vals = append(dst.vals[:0], e.vals...)
-	dst.sorted = e.sorted
 }
 
 // Clone returns a copy of e that owns its strings.
 func (e *Event) Clone() *Event {
-	c := &Event{vals: slices.Clone(e.vals), sorted: e.sorted}
+	c := &Event{vals: slices.Clone(e.vals)}
 	for i := range c.vals {
 		c.vals[i].str = strings.Clone(c.vals[i].str)
 	}
@@ -136,7 +134,6 @@ func (e *Event) add(f Field, v Value) {
 	v.Field = f
 	v.typ = fields[f].typ
 	e.vals = append(e.vals, v)
-	e.sorted = false
 }
 
 func (e *Event) check(f Field, want Type) {
@@ -320,5 +317,4 @@ func (v Value) Addr() netip.Addr {
 // Append adds a value taken from another event.
 func (e *Event) Append(v Value) {
 	e.vals = append(e.vals, v)
-	e.sorted = false
 }

@@ -62,31 +62,81 @@ func (e *Event) ID() string {
 // the last value counts.
 func (e *Event) AppendJSON(dst []byte) []byte {
 	start := len(dst)
-	dst = e.appendFields(dst, false)
+	dst, at := e.appendDocument(dst, false)
 	sum := sha256.Sum256(dst[start:])
-	var id [2 * sha256.Size]byte
-	hex.Encode(id[:], sum[:])
+	const key = `,"id":"`
+	var id [len(key) + 2*sha256.Size + 1]byte
+	copy(id[:], key)
+	hex.Encode(id[len(key):], sum[:])
+	id[len(id)-1] = '"'
+	others := e.hasDerived()
 	e.Delete(EventID)
-	e.Str(EventID, string(id[:]))
-	return e.appendFields(dst[:start], true)
+	e.Str(EventID, string(id[len(key):len(id)-1]))
+	if at == 0 || others {
+		return e.appendFields(dst[:start], true)
+	}
+	n := len(dst) // the id goes where it belongs in what is written already
+	dst = append(dst, id[:]...)
+	copy(dst[at+len(id):], dst[at:n])
+	copy(dst[at:], id[:])
+	return dst
 }
 
+// hasDerived reports whether e has a derived field besides its id.
+func (e *Event) hasDerived() bool {
+	for i := range e.vals {
+		if f := e.vals[i].Field; derived[f] && f != EventID {
+			return true
+		}
+	}
+	return false
+}
+
+// sort puts the positions of the values into the order of their fields, values
+// of one field in the order they were added.
 func (e *Event) sort() {
-	if !e.sorted {
-		slices.SortStableFunc(e.vals, func(a, b Value) int { return int(a.Field) - int(b.Field) })
-		e.sorted = true
+	e.order = e.order[:0]
+	for i := range e.vals {
+		k := uint64(e.vals[i].Field)<<32 | uint64(i)
+		j := len(e.order)
+		e.order = append(e.order, k)
+		for ; j > 0 && e.order[j-1] > k; j-- {
+			e.order[j] = e.order[j-1]
+		}
+		e.order[j] = k
+		if i == maxInsertion {
+			for i++; i < len(e.vals); i++ {
+				e.order = append(e.order, uint64(e.vals[i].Field)<<32|uint64(i))
+			}
+			slices.Sort(e.order)
+			return
+		}
 	}
 }
 
+// maxInsertion is the number of values up to which an insertion sort is faster.
+const maxInsertion = 48
+
 func (e *Event) appendFields(dst []byte, withDerived bool) []byte {
+	dst, _ = e.appendDocument(dst, withDerived)
+	return dst
+}
+
+// eventSegment is the first segment of the fields beside event.id.
+var eventSegment = paths[EventID][0]
+
+// appendDocument also returns where event.id would follow what is written, or
+// 0 if no other field of the event object comes before it.
+func (e *Event) appendDocument(dst []byte, withDerived bool) (_ []byte, idAt int) {
 	e.sort()
 	dst = append(dst, '{')
 	var open []string // segments of the objects that are open
 	first := true
-	for i := 0; i < len(e.vals); {
-		f := e.vals[i].Field
+	for i := 0; i < len(e.order); {
+		v := &e.vals[uint32(e.order[i])]
+		f := v.Field
 		j := i + 1
-		for j < len(e.vals) && e.vals[j].Field == f {
+		for j < len(e.order) && Field(e.order[j]>>32) == f {
 			j++
 		}
 		if derived[f] && !withDerived {
@@ -117,21 +167,24 @@ func (e *Event) appendFields(dst []byte, withDerived bool) []byte {
 				if k > i {
 					dst = append(dst, ',')
 				}
-				dst = e.vals[k].appendJSON(dst)
+				dst = e.vals[uint32(e.order[k])].appendJSON(dst)
 			}
 			dst = append(dst, ']')
 		} else {
-			dst = e.vals[j-1].appendJSON(dst)
+			dst = e.vals[uint32(e.order[j-1])].appendJSON(dst)
+		}
+		if f < EventID && len(path) == 2 && path[0] == eventSegment {
+			idAt = len(dst)
 		}
 		i = j
 	}
 	for range open {
 		dst = append(dst, '}')
 	}
-	return append(dst, '}')
+	return append(dst, '}'), idAt
 }
 
-func (v Value) appendJSON(dst []byte) []byte {
+func (v *Value) appendJSON(dst []byte) []byte {
 	switch v.typ {
 	case Keyword, Text:
 		return appendString(dst, v.str)
@@ -167,7 +220,22 @@ func (v Value) AppendText(dst []byte) []byte {
 // AppendTime appends Unix nanoseconds as RFC 3339 in UTC with nine digits of
 // fraction, so that times sort as text.
 func AppendTime(dst []byte, ns int64) []byte {
-	return time.Unix(0, ns).UTC().AppendFormat(dst, "2006-01-02T15:04:05.000000000Z")
+	t := time.Unix(0, ns).UTC()
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
+		return t.AppendFormat(dst, "2006-01-02T15:04:05.000000000Z")
+	}
+	hour, minute, sec := t.Clock()
+	b := [...]byte{
+		byte('0' + year/1000), byte('0' + year/100%10), byte('0' + year/10%10), byte('0' + year%10), '-',
+		byte('0' + month/10), byte('0' + month%10), '-', byte('0' + day/10), byte('0' + day%10), 'T',
+		byte('0' + hour/10), byte('0' + hour%10), ':', byte('0' + minute/10), byte('0' + minute%10), ':',
+		byte('0' + sec/10), byte('0' + sec%10), '.', '0', '0', '0', '0', '0', '0', '0', '0', '0', 'Z',
+	}
+	for i, n := len(b)-2, t.Nanosecond(); n > 0; i, n = i-1, n/10 {
+		b[i] = byte('0' + n%10)
+	}
+	return append(dst, b[:]...)
 }
 
 const hexDigits = "0123456789abcdef"
