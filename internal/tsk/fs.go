@@ -337,3 +337,20 @@ func (f *File) Close() {
 	defer mu.Unlock()
 	C.sk_file_close(&f.c)
 }
+
+// Stream finds the stream of a file by its name, as the file system writes it.
+func (fs *FS) Stream(inode uint64, name string) (Attr, error) {
+	mu.Lock()
+	defer mu.Unlock()
+	s := C.CString(name)
+	defer C.free(unsafe.Pointer(s))
+	var kind, id C.uint32_t
+	var e C.sk_err
+	switch n := C.sk_stream(fs.c, C.uint64_t(inode), s, &kind, &id, &e); {
+	case n < 0:
+		return Attr{}, fault(fmt.Sprintf("opening inode %d", inode), &e)
+	case n == 0:
+		return Attr{}, fmt.Errorf("stream %s of inode %d: %w", name, inode, ErrNotFound)
+	}
+	return Attr{Type: uint32(kind), ID: uint32(id), HasID: true}, nil
+}

@@ -95,6 +95,8 @@ int sk_volumes(sk_image *im, sk_part *out, int max, char scheme[16], int *backup
 	tsk_error_reset();
 	TSK_VS_INFO *vs = tsk_vs_open(&im->img, 0, TSK_VS_TYPE_DETECT);
 	if (!vs) {
+		if (tsk_error_get_errno() == 0)
+			tsk_error_set_errno(TSK_ERR_VS_UNKTYPE);
 		take_error(err);
 		return -1;
 	}
@@ -271,6 +273,12 @@ sk_fs *sk_fs_open(sk_image *im, int64_t offset, const TSK_POOL_INFO *pool, uint6
 		offset = 0;
 	}
 	TSK_FS_INFO *fs = img ? tsk_fs_open_img(img, offset, pool ? TSK_FS_TYPE_APFS : TSK_FS_TYPE_DETECT) : NULL;
+	char head[90];
+	if (!fs && !pool && tsk_img_read(img, offset, head, sizeof head) == sizeof head && !memcmp(head + 82, "FAT32   ", 8)) {
+		// libtsk takes a FAT32 with few clusters for a broken FAT16 unless told.
+		tsk_error_reset();
+		fs = tsk_fs_open_img(img, offset, TSK_FS_TYPE_FAT32);
+	}
 	if (!fs) {
 		take_error(err);
 		return NULL;
@@ -305,7 +313,6 @@ void sk_fs_close(sk_fs *fs)
 			*p = fs->next;
 			break;
 		}
-	fs->fs->dir_open_meta = fs->dir_open_meta;
 	tsk_fs_close(fs->fs);
 	free(fs);
 }
@@ -576,6 +583,27 @@ int sk_file_open(sk_fs *fs, uint64_t inode, uint32_t type, uint32_t id, int has_
 	if (f->meta && (f->meta->flags & TSK_FS_META_FLAG_UNALLOC))
 		out->flags |= SK_META_DELETED;
 	return 0;
+}
+
+int sk_stream(sk_fs *fs, uint64_t inode, const char *name, uint32_t *type, uint32_t *id, sk_err *err)
+{
+	tsk_error_reset();
+	TSK_FS_FILE *f = tsk_fs_file_open_meta(fs->fs, NULL, inode);
+	if (!f) {
+		take_error(err);
+		return -1;
+	}
+	int found = 0, n = tsk_fs_file_attr_getsize(f);
+	for (int i = 0; i < n && !found; i++) {
+		const TSK_FS_ATTR *a = tsk_fs_file_attr_get_idx(f, i);
+		if (a && a->name && !strcmp(a->name, name)) {
+			found = 1;
+			*type = a->type;
+			*id = a->id;
+		}
+	}
+	tsk_fs_file_close(f);
+	return found;
 }
 
 int64_t sk_file_read(sk_file *f, int64_t off, char *buf, size_t n, int slack, sk_err *err)

@@ -74,6 +74,7 @@ void sk_fs_close(sk_fs *fs);
 int sk_walk(sk_fs *fs, uintptr_t h, uint32_t flags, int max_runs, sk_err *err);
 int sk_lookup(sk_fs *fs, const char *path, uint64_t *inode, sk_err *err);
 int sk_file_open(sk_fs *fs, uint64_t inode, uint32_t type, uint32_t id, int has_id, sk_file *out, sk_err *err);
+int sk_stream(sk_fs *fs, uint64_t inode, const char *name, uint32_t *type, uint32_t *id, sk_err *err);
 int64_t sk_file_read(sk_file *f, int64_t off, char *buf, size_t n, int slack, sk_err *err);
 int sk_file_runs(sk_fs *fs, sk_file *f, sk_run *out, int max, uint64_t *record);
 void sk_file_close(sk_file *f);

@@ -1,0 +1,18 @@
+package filesystem
+
+// APFS: the container superblock at block 0 has "NXSB" at offset 32 (Apple,
+// Apple File System Reference, 2020). Each volume of a container is a volume
+// of the image.
+
+func init() {
+	register(Format{
+		Name:      "apfs",
+		Doc:       "APFS: live files of each volume of a container, without encryption",
+		Reference: "Apple, Apple File System Reference, 2020",
+		Types:     []string{"apfs"},
+		Detect:    func(head []byte) bool { return magicAt(head, 32, "NXSB") },
+		Engine:    "libtsk",
+		Samples:   []string{"apfs.raw"},
+		Hostile:   []string{"apfs.raw cut=100000", "apfs.raw @36=ffffffff"},
+	})
+}

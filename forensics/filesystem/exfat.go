@@ -1,0 +1,17 @@
+package filesystem
+
+// exFAT: the boot sector has "EXFAT   " at offset 3 (Microsoft, exFAT file
+// system specification, section 3.1).
+
+func init() {
+	register(Format{
+		Name:      "exfat",
+		Doc:       "exFAT: live and deleted files; times carry their zone",
+		Reference: "Microsoft, exFAT file system specification 1.00",
+		Types:     []string{"exfat"},
+		Detect:    func(head []byte) bool { return magicAt(head, 3, "EXFAT   ") },
+		Engine:    "libtsk",
+		Samples:   []string{"exfat.raw"},
+		Hostile:   []string{"exfat.raw cut=300000", "exfat.raw @108=ff"},
+	})
+}

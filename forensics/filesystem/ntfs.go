@@ -1,0 +1,17 @@
+package filesystem
+
+// NTFS: the boot sector has "NTFS    " at offset 3; everything else, the master
+// file table included, is a file (B. Carrier, File System Forensic Analysis).
+
+func init() {
+	register(Format{
+		Name:      "ntfs",
+		Doc:       "NTFS: live and deleted files, alternate streams, resident, sparse and compressed content, orphan files",
+		Reference: "[MS-FSA] and the ntfs-3g documentation of the on-disk format; B. Carrier, File System Forensic Analysis, 2005, chapters 11-13",
+		Types:     []string{"ntfs"},
+		Detect:    func(head []byte) bool { return magicAt(head, 3, "NTFS    ") },
+		Engine:    "libtsk",
+		Samples:   []string{"ntfs.raw"},
+		Hostile:   []string{"ntfs.raw cut=300000", "ntfs.raw @48=ffffffffffffff7f"},
+	})
+}

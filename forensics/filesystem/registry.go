@@ -1,0 +1,166 @@
+package filesystem
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"sort"
+)
+
+// Media is the volume a file system lies on.
+type Media struct {
+	io.ReaderAt        // the whole image
+	Offset      int64  // of the volume in it
+	Length      int64  // bytes to the end of the volume, or of the image
+	Sector      int    // bytes
+	Block       uint64 // of the superblock, for a volume of an APFS container
+	Pool        bool   // it is such a volume
+}
+
+// Format is one file system. Its door file registers it; nothing else lists
+// it.
+type Format struct {
+	Name      string
+	Doc       string // what of it is read
+	Reference string // its specification
+	Types     []string
+	// Detect decides by the first 128 KiB of the volume. It MUST NOT fail.
+	Detect func(head []byte) bool
+	// Engine names the library that reads it, installed by the worker; or
+	// Open is a reader of our own.
+	Engine string
+	Open   func(m Media) (Reader, error)
+	// Samples are files of testdata/image, with the number of the volume after
+	// a "#" when it is not 0. Hostile are recipes, see image.Format.
+	Samples []string
+	Hostile []string
+}
+
+// headSize is what Detect is given.
+const headSize = 128 << 10
+
+var (
+	formats []*Format
+	engines = map[string]func(m Media, f *Format) (Reader, error){}
+)
+
+func register(f Format) {
+	if err := f.check(); err != nil {
+		panic(err)
+	}
+	formats = append(formats, &f)
+	sort.Slice(formats, func(i, j int) bool { return formats[i].Name < formats[j].Name })
+}
+
+func (f *Format) check() error {
+	missing := ""
+	switch {
+	case f.Name == "":
+		missing = "name"
+	case f.Doc == "":
+		missing = "documentation"
+	case f.Reference == "":
+		missing = "reference to its specification"
+	case f.Detect == nil:
+		missing = "way to detect it"
+	case f.Open == nil && f.Engine == "":
+		missing = "reader"
+	case len(f.Samples) == 0:
+		missing = "sample"
+	case len(f.Hostile) == 0:
+		missing = "hostile sample"
+	}
+	if missing != "" {
+		return fmt.Errorf("registering file system %q: it has no %s", f.Name, missing)
+	}
+	for _, g := range formats {
+		if g.Name == f.Name {
+			return fmt.Errorf("registering file system %q: the name is taken", f.Name)
+		}
+	}
+	return nil
+}
+
+// Formats returns every registered file system in the order of their names.
+func Formats() []Format {
+	out := make([]Format, len(formats))
+	for i, f := range formats {
+		out[i] = *f
+	}
+	return out
+}
+
+// SetEngine installs the library that reads the formats which name it.
+func SetEngine(name string, open func(m Media, f *Format) (Reader, error)) { engines[name] = open }
+
+// named are volumes that are recognized and not read.
+var named = []struct {
+	at    int
+	magic string
+	what  string
+	hint  string
+}{
+	{3, "-FVE-FS-", "BitLocker", "unlock it with 'dislocker' and open the result"},
+	{0, "LUKS\xba\xbe", "LUKS", "unlock it with 'cryptsetup open --readonly'"},
+	{0, "XFSB", "XFS", "mount it read-only (ro,norecovery)"},
+	{0x10040, "_BHRfS_M", "Btrfs", "mount it read-only"},
+	{3, "ReFS\x00\x00\x00\x00", "ReFS", "open it in Windows, read-only"},
+	{0x400, "\x10\x20\xf5\xf2", "F2FS", "mount it read-only"},
+	{0, "hsqs", "SquashFS", "unpack it with 'unsquashfs'"},
+	{536, "LVM2 001", "LVM2", "activate it with 'vgchange -ay' on a read-only loop device"},
+	{0x1000, "\xfc\x4e\x2b\xa9", "Linux RAID", "assemble it with 'mdadm --assemble --readonly'"},
+	{4086, "SWAPSPACE2", "Linux swap", "search it with 'forensics scan' of the raw container"},
+	{0x2000, "\x0c\xb1\xba\x00", "ZFS", "import it with 'zpool import -o readonly=on'"},
+}
+
+// Named tells what a volume is that no reader takes: the name and what to do.
+func Named(head []byte) (what, hint string) {
+	for _, n := range named {
+		if len(head) >= n.at+len(n.magic) && bytes.HasPrefix(head[n.at:], []byte(n.magic)) {
+			return n.what, n.hint
+		}
+	}
+	return "", ""
+}
+
+// Open opens the file system of a volume. The error matches ErrUnknown when
+// nothing recognizes it and ErrUnsupported when it is known and not read.
+func Open(m Media) (Reader, error) {
+	head := make([]byte, min(m.Length, headSize))
+	n, err := m.ReadAt(head, m.Offset)
+	if n == 0 && err != nil && err != io.EOF {
+		return nil, fmt.Errorf("opening the file system at offset %d: %w", m.Offset, err)
+	}
+	head = head[:n]
+	if what, hint := Named(head); what != "" {
+		return nil, fmt.Errorf("opening the volume at offset %d: it is %s, which is %w; %s", m.Offset, what, ErrUnsupported, hint)
+	}
+	var last error
+	for _, f := range formats {
+		if !f.Detect(head) {
+			continue
+		}
+		open := f.Open
+		if open == nil {
+			engine := engines[f.Engine]
+			if engine == nil {
+				return nil, fmt.Errorf("opening the file system at offset %d: it is %s and this process has no %s to read it", m.Offset, f.Name, f.Engine)
+			}
+			open = func(m Media) (Reader, error) { return engine(m, f) }
+		}
+		r, err := open(m)
+		if err == nil {
+			return r, nil
+		}
+		last = err
+	}
+	if last != nil {
+		return nil, last
+	}
+	return nil, fmt.Errorf("opening the volume at offset %d: %w", m.Offset, ErrUnknown)
+}
+
+// magicAt reports whether head holds magic at an offset.
+func magicAt(head []byte, at int, magic string) bool {
+	return len(head) >= at+len(magic) && string(head[at:at+len(magic)]) == magic
+}

@@ -1,0 +1,336 @@
+package scan
+
+import (
+	"encoding/hex"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"saksi/event"
+	"saksi/forensics/disk"
+	"saksi/forensics/filesystem"
+	"saksi/forensics/volume"
+	"saksi/rules"
+)
+
+// maxMatchBytes is how much of a matched piece an event shows, and maxPieces
+// how many pieces.
+const (
+	maxMatchBytes = 64
+	maxPieces     = 32
+)
+
+// emitter turns units into events, in the order of the walk.
+type emitter struct {
+	s       *scanner
+	e       event.Event
+	volumes map[int]*volume.Volume
+	bytes   int64
+}
+
+func newEmitter(s *scanner) *emitter {
+	m := &emitter{s: s, volumes: map[int]*volume.Volume{}}
+	for i := range s.sum.Info.Table.Volumes {
+		m.volumes[i] = &s.sum.Info.Table.Volumes[i]
+	}
+	return m
+}
+
+func (m *emitter) unit(u *unit) error {
+	sum, s := &m.s.sum, m.s
+	sum.Crashes += u.crashes
+	sum.Timeouts += u.timeouts
+	for i := range u.steps {
+		st := &u.steps[i]
+		if p := st.problem; p != nil {
+			sum.Problems++
+			where := p.Path
+			if p.Inode != 0 {
+				where = strings.TrimSpace(fmt.Sprintf("%s inode %d", where, p.Inode))
+			}
+			s.warn("%s: volume %d: %s: %s", s.evidenceName(), u.volume, where, p.Text)
+			continue
+		}
+		if err := m.entry(u, st); err != nil {
+			return err
+		}
+	}
+	if u.err != nil {
+		sum.Problems++
+		sum.Lost = append(sum.Lost, u.err.Error())
+		s.warn("%s: %v", s.evidenceName(), u.err)
+	}
+	if s.cfg.Progress != nil {
+		s.cfg.Progress(Progress{Image: sum.Path, Entries: sum.Entries, Bytes: sum.Bytes})
+	}
+	return nil
+}
+
+func (m *emitter) entry(u *unit, st *step) error {
+	sum, s := &m.s.sum, m.s
+	en := &st.entry
+	var res *disk.Result
+	var lost loss
+	if st.item >= 0 {
+		lost = u.lost[st.item]
+		if u.results != nil {
+			res = u.results[st.item]
+		}
+	}
+	if lost == interrupted {
+		return nil
+	}
+	sum.Entries++
+	if en.Deleted {
+		sum.Deleted++
+	}
+	if en.Stream != "" {
+		sum.Streams++
+	}
+	if res != nil {
+		if res.Error == "" {
+			sum.Read++
+		}
+		sum.Bytes += res.Read
+		if res.Incomplete != "" || res.Error != "" {
+			sum.Partial++
+		}
+		if (res.Error != "" || res.ScanError != "") && !en.Deleted {
+			sum.Problems++
+			s.warn("%s: volume %d: %s: %s", s.evidenceName(), u.volume, name(en), strings.TrimSpace(res.Error+" "+res.ScanError))
+		}
+	}
+	if lost.cause != "" {
+		sum.Lost = append(sum.Lost, name(en)+": "+lost.text)
+		s.warn("%s: volume %d: %s: %s", s.evidenceName(), u.volume, name(en), lost.text)
+	}
+	if s.cfg.Entries {
+		m.e.Reset()
+		m.common(u.volume, en, res, lost, "event", "saksi.entry")
+		if err := s.cfg.Sink.Emit(&m.e); err != nil {
+			return err
+		}
+	}
+	if res == nil {
+		return nil
+	}
+	for i := range res.Matches {
+		sum.Matches++
+		m.e.Reset()
+		m.common(u.volume, en, res, lost, "alert", "saksi.alert")
+		m.match(u.volume, en, res, &res.Matches[i])
+		if err := s.cfg.Sink.Emit(&m.e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func name(en *filesystem.Entry) string {
+	if en.Stream != "" {
+		return en.Path + ":" + en.Stream
+	}
+	return en.Path
+}
+
+// InodeAddress is how an inode is written and read back by cat: with the
+// number of its stream where the file system has several.
+func InodeAddress(en *filesystem.Entry) string {
+	n := strconv.FormatUint(en.Inode, 10)
+	if en.AttrType >= 16 { // below are libtsk's own numbers, not the disk's
+		n += "-" + strconv.FormatUint(uint64(en.AttrType), 10) + "-" + strconv.FormatUint(uint64(en.AttrID), 10)
+	}
+	return n
+}
+
+// common puts in what entries and findings share.
+func (m *emitter) common(vol int, en *filesystem.Entry, res *disk.Result, lost loss, kind, dataset string) {
+	e := &m.e
+	e.Str(event.EventKind, kind)
+	e.Str(event.EventDataset, dataset)
+	e.Str(event.EventCategory, "file")
+	e.Str(event.EventType, "info")
+	e.Str(event.ECSVersion, "8.17.0")
+	e.Str(event.SaksiEvidenceKey, m.s.sum.Source)
+	e.Str(event.SaksiEvidenceName, m.s.evidenceName())
+	e.Int(event.SaksiFileVolume, int64(vol))
+	e.Str(event.FilePath, en.Path)
+	base := path.Base(en.Path)
+	e.Str(event.FileName, base)
+	e.Str(event.FileDirectory, path.Dir(en.Path))
+	if i := strings.LastIndexByte(base, '.'); i > 0 && en.Kind == filesystem.File {
+		e.Str(event.FileExtension, base[i+1:])
+	}
+	e.Str(event.SaksiFileStream, en.Stream)
+	e.Str(event.FileInode, InodeAddress(en))
+	e.Str(event.FileType, en.Kind.String())
+	e.Bool(event.SaksiFileDeleted, en.Deleted)
+	e.Str(event.FileTargetPath, en.Link)
+	if en.Reused {
+		e.Str(event.SaksiFileIncomplete, "reused: its metadata belongs to another file now")
+	} else {
+		e.Int(event.FileSize, en.Size)
+	}
+	if en.Mode != 0 {
+		e.Str(event.FileMode, fmt.Sprintf("%04o", en.Mode&0o7777))
+	}
+	if en.Mode != 0 || en.UID != 0 || en.GID != 0 {
+		e.Str(event.FileUID, strconv.FormatUint(uint64(en.UID), 10))
+		e.Str(event.FileGID, strconv.FormatUint(uint64(en.GID), 10))
+	}
+	m.times(en)
+	if res != nil {
+		m.content(en, res)
+	}
+	if lost.cause != "" {
+		e.Str(event.SaksiIncomplete, lost.cause)
+		e.Str(event.SaksiFileIncomplete, lost.text)
+	}
+}
+
+// times puts in the four times. @timestamp is the first of modified, created,
+// changed and accessed that the file system holds, else the start of 1970: a
+// listing is no moment of its own and MUST be the same on every run.
+func (m *emitter) times(en *filesystem.Entry) {
+	at := int64(0)
+	for _, t := range [...]struct {
+		f event.Field
+		t int64
+	}{{event.FileAccessed, en.Accessed}, {event.FileCtime, en.Changed}, {event.FileCreated, en.Created}, {event.FileMtime, en.Modified}} {
+		if t.t != filesystem.NoTime {
+			m.e.Time(t.f, t.t)
+			at = t.t
+		}
+	}
+	m.e.Time(event.Timestamp, at)
+}
+
+func (m *emitter) content(en *filesystem.Entry, res *disk.Result) {
+	e := &m.e
+	e.Str(event.FileHashSHA256, res.SHA256)
+	e.Str(event.FileHashMD5, res.MD5)
+	why := res.Incomplete
+	if why == "" && res.Error != "" {
+		why = "read_error: " + res.Error
+	}
+	if why != "" {
+		e.Str(event.SaksiFileIncomplete, why)
+	}
+	if res.ScanError != "" {
+		e.Str(event.SaksiIncomplete, "scan: "+res.ScanError)
+	}
+	if at := imageOffset(res, 0); at >= 0 {
+		e.Int(event.SaksiEvidenceOffset, at)
+	}
+	for _, r := range res.Runs {
+		if !r.Sparse {
+			e.Str(event.SaksiEvidenceRuns, strconv.FormatInt(r.Image, 10)+"+"+strconv.FormatInt(r.Length, 10))
+		}
+	}
+	if res.MoreRuns {
+		e.Str(event.SaksiTruncated, event.SaksiEvidenceRuns.Name())
+	}
+}
+
+// imageOffset is where a byte of the content lies in the media, or -1:
+// resident content is placed by its MFT record.
+func imageOffset(res *disk.Result, off int64) int64 {
+	for _, r := range res.Runs {
+		if off >= r.File && off-r.File < r.Length {
+			if r.Sparse {
+				return -1
+			}
+			return r.Image + off - r.File
+		}
+	}
+	if res.Record != 0 && len(res.Runs) == 0 {
+		return res.Record
+	}
+	return -1
+}
+
+// defaultSeverity is that of rules that state none.
+const defaultSeverity = rules.Medium
+
+// match puts in what a rule says and where it matched.
+func (m *emitter) match(vol int, en *filesystem.Entry, res *disk.Result, x *disk.Match) {
+	e := &m.e
+	e.Str(event.RuleID, x.Rule)
+	e.Str(event.RuleName, x.Rule)
+	e.Str(event.RuleRuleset, x.Namespace)
+	e.Str(event.SaksiRuleLanguage, rules.YARA)
+	severity := rules.Severity(0)
+	var techniques []string
+	for _, meta := range x.Metas {
+		switch key := strings.ToLower(meta.Name); key {
+		case "description":
+			e.Str(event.RuleDescription, meta.Value)
+		case "author":
+			e.Str(event.RuleAuthor, meta.Value)
+		case "reference":
+			e.Str(event.RuleReference, meta.Value)
+		case "license":
+			e.Str(event.RuleLicense, meta.Value)
+		case "severity":
+			if v, ok := rules.SeverityByName(meta.Value); ok {
+				severity = v
+			}
+		case "score": // of 100, as signature-base uses it
+			if n, err := strconv.Atoi(meta.Value); err == nil && severity == 0 {
+				severity = rules.Severity(1 + min(max(n, 0), 99)/25)
+			}
+		default:
+			if strings.Contains(key, "attack") || strings.Contains(key, "mitre") || strings.Contains(key, "technique") {
+				for _, word := range strings.FieldsFunc(meta.Value, func(r rune) bool { return r == ',' || r == ' ' || r == ';' }) {
+					techniques = rules.AddTechnique(techniques, word)
+				}
+			}
+		}
+	}
+	for _, tag := range x.Tags {
+		techniques = rules.AddTechnique(techniques, tag)
+		e.Str(event.Tags, tag)
+	}
+	if severity == 0 {
+		severity = defaultSeverity
+	}
+	e.Int(event.EventSeverity, int64(severity))
+	if len(techniques) > 0 {
+		e.Str(event.ThreatFramework, "MITRE ATT&CK")
+	}
+	for _, t := range techniques {
+		e.Str(event.ThreatTechniqueID, t)
+	}
+	for i, p := range x.Strings {
+		if i == maxPieces {
+			break
+		}
+		data := p.Data[:min(len(p.Data), maxMatchBytes)]
+		e.Str(event.SaksiEvidenceMatch, fmt.Sprintf("%s@%d+%d:%s", p.Name, p.Offset, p.Length, hex.EncodeToString(data)))
+		at := imageOffset(res, p.Offset)
+		e.Int(event.SaksiEvidenceMatchOffset, at)
+		if i == 0 && at >= 0 {
+			e.Delete(event.SaksiEvidenceOffset)
+			e.Int(event.SaksiEvidenceOffset, at)
+		}
+	}
+	if x.More > 0 || len(x.Strings) > maxPieces {
+		e.Str(event.SaksiTruncated, event.SaksiEvidenceMatch.Name())
+	}
+	e.Str(event.SaksiEvidenceCommand, fmt.Sprintf("saksi forensics cat %s --volume %d --inode %s", quote(m.s.evidenceName()), vol, InodeAddress(en)))
+}
+
+// quote writes a word for a POSIX shell.
+func quote(s string) string {
+	plain := s != "" && !strings.HasPrefix(s, "-")
+	for _, r := range s {
+		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-+,:@/", r)) {
+			plain = false
+		}
+	}
+	if plain {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -1,0 +1,441 @@
+package scan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"saksi/forensics/disk"
+	"saksi/forensics/filesystem"
+	"saksi/forensics/image"
+	"saksi/internal/worker"
+)
+
+// scanner is the work on one image.
+type scanner struct {
+	cfg       *Config
+	rules     []disk.RuleFile
+	sum       ImageSummary
+	src       *disk.Source
+	volumes   []int
+	ruleCount int
+
+	mu     sync.Mutex
+	deaths int
+}
+
+// unit is a range of the walk: its entries and problems in their order, and
+// what was found in the content of the entries.
+type unit struct {
+	number int
+	volume int
+	steps  []step
+	items  []disk.Item // content to read; step.item points here
+	bytes  int64
+	done   bool
+	err    error // why the walk ended here
+	// of the workers
+	results  []*disk.Result
+	lost     []loss // why an item has no result, by item
+	crashes  int
+	timeouts int
+}
+
+// loss says why content was not read.
+type loss struct {
+	cause string // crash, time, limit; see Saksi.incomplete
+	text  string
+}
+
+// interrupted marks what was not read because the run was ended; it is not
+// emitted.
+var interrupted = loss{"interrupted", "interrupted"}
+
+// step is an entry or a problem.
+type step struct {
+	entry   filesystem.Entry
+	problem *filesystem.Problem
+	item    int // its content in unit.items, or -1
+}
+
+func (s *scanner) image(ctx context.Context) error {
+	src, err := disk.Find(s.sum.Path)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	s.src = src
+	walker, err := s.openImage(ctx)
+	if err != nil {
+		return err
+	}
+	s.sum.Source, s.sum.Info = src.Key, walker.Info
+	for _, n := range walker.Info.Notes {
+		s.warn("%s: %s", src.Names[0], n)
+	}
+	var tried []string
+	for _, v := range walker.Info.Table.Volumes {
+		if s.cfg.Volume >= 0 && v.Number != s.cfg.Volume {
+			continue
+		}
+		if v.Problem != "" {
+			tried = append(tried, fmt.Sprintf("volume %d (%s): %s", v.Number, v.Description, v.Problem))
+			continue
+		}
+		s.volumes = append(s.volumes, v.Number)
+	}
+	if len(s.volumes) == 0 {
+		walker.Close()
+		if len(tried) == 0 {
+			tried = []string{fmt.Sprintf("there is no volume %d", s.cfg.Volume)}
+		}
+		table := walker.Info.Table
+		if table.Problem != "" {
+			tried = append(tried, "partition table: "+table.Problem)
+		}
+		return fmt.Errorf("%w in %s, a %s container with partition table %s: %s", ErrNoFileSystem, src.Names[0], walker.Info.Format, table.Scheme, strings.Join(tried, "; "))
+	}
+	for _, t := range tried {
+		s.warn("%s: not listed: %s", src.Names[0], t)
+	}
+	if err := s.checkRules(ctx, walker); err != nil {
+		walker.Close()
+		return err
+	}
+	return s.pipeline(ctx, walker)
+}
+
+// openImage opens the image in a new worker.
+func (s *scanner) openImage(ctx context.Context) (*disk.Image, error) {
+	im, err := s.src.Open(ctx, s.cfg.Worker)
+	var crash *worker.CrashError
+	var timeout *worker.TimeoutError
+	switch {
+	case errors.As(err, &crash):
+		s.sum.Crashes++
+		return nil, fmt.Errorf("opening %s: %w", s.src.Names[0], err)
+	case errors.As(err, &timeout):
+		s.sum.Timeouts++
+		return nil, fmt.Errorf("opening %s: %w", s.src.Names[0], err)
+	case err != nil && !errors.Is(err, image.ErrEmpty) && !isAbout(err):
+		return nil, &fatalError{err} // no worker to be had
+	}
+	return im, err
+}
+
+// isAbout reports whether err is about the image and not the worker.
+func isAbout(err error) bool {
+	var e *disk.Error
+	var m *image.MissingError
+	return errors.As(err, &e) || errors.As(err, &m) || errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission)
+}
+
+// checkRules compiles the rules once before anything is walked, so that a
+// wrong rule ends the run at its start.
+func (s *scanner) checkRules(ctx context.Context, im *disk.Image) error {
+	if len(s.rules) == 0 {
+		return nil
+	}
+	n, err := im.Rules(ctx, s.rules)
+	if err != nil {
+		return &fatalError{fmt.Errorf("compiling the rules: %w", err)}
+	}
+	s.ruleCount = n
+	return nil
+}
+
+// pipeline runs the walk, the workers and the merge.
+func (s *scanner) pipeline(ctx context.Context, walker *disk.Image) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	jobs := make(chan *unit)
+	finished := make(chan *unit)
+	// A unit holds a place from its start to its emission: what is under way
+	// stays bounded however slow one unit is.
+	places := make(chan struct{}, 4*s.cfg.Workers+4)
+	var wg sync.WaitGroup
+	for range s.cfg.Workers {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			w := unitWorker{s: s}
+			defer w.close()
+			for u := range jobs {
+				w.do(ctx, u)
+				finished <- u
+			}
+		}()
+	}
+	wg.Add(1)
+	go func() {
+		defer wg.Done()
+		defer close(jobs)
+		wk := walk{s: s, im: walker, jobs: jobs, finished: finished, places: places}
+		wk.all(ctx)
+	}()
+	go func() {
+		wg.Wait()
+		close(finished)
+	}()
+	e := newEmitter(s)
+	pending := map[int]*unit{}
+	next := 0
+	var failed error
+	for u := range finished {
+		pending[u.number] = u
+		for pending[next] != nil {
+			if failed == nil {
+				failed = e.unit(pending[next])
+				if failed != nil {
+					cancel()
+				}
+			}
+			delete(pending, next)
+			next++
+			<-places
+		}
+	}
+	// Interrupted: what is complete is kept, in its order.
+	for n := next; len(pending) > 0; n++ {
+		if u := pending[n]; u != nil {
+			if failed == nil {
+				failed = e.unit(u)
+			}
+			delete(pending, n)
+		}
+	}
+	if failed != nil {
+		return &fatalError{failed}
+	}
+	return ctx.Err()
+}
+
+// walk cuts the entries of all volumes into units.
+type walk struct {
+	s        *scanner
+	im       *disk.Image
+	jobs     chan<- *unit
+	finished chan<- *unit
+	places   chan struct{}
+	u        *unit
+	number   int
+}
+
+func (w *walk) all(ctx context.Context) {
+	defer func() {
+		if w.im != nil {
+			w.im.Close()
+		}
+	}()
+	for _, v := range w.s.volumes {
+		if w.im == nil {
+			im, err := w.s.src.Open(ctx, w.s.cfg.Worker)
+			if err != nil {
+				w.end(ctx, v, fmt.Errorf("volume %d was not listed: %w", v, err))
+				continue
+			}
+			w.im = im
+		}
+		cfg := filesystem.WalkConfig{Deleted: !w.s.cfg.Live, Orphans: !w.s.cfg.Live}
+		_, err := w.im.Walk(ctx, v, cfg, func(e *filesystem.Entry, p *filesystem.Problem) error { return w.add(ctx, v, e, p) })
+		if ctx.Err() != nil {
+			w.end(ctx, v, nil)
+			return
+		}
+		if err != nil {
+			err = fmt.Errorf("the listing of volume %d ended early: %w", v, err)
+			var remote *disk.Error
+			if !errors.As(err, &remote) {
+				w.im.Close()
+				w.im = nil
+			}
+		}
+		w.end(ctx, v, err)
+	}
+}
+
+// start begins a unit, waiting for a place.
+func (w *walk) start(ctx context.Context, volume int) bool {
+	if w.u != nil {
+		return true
+	}
+	select {
+	case w.places <- struct{}{}:
+	case <-ctx.Done():
+		return false
+	}
+	w.u = &unit{number: w.number, volume: volume}
+	w.number++
+	return true
+}
+
+func (w *walk) add(ctx context.Context, volume int, e *filesystem.Entry, p *filesystem.Problem) error {
+	if !w.start(ctx, volume) {
+		return ctx.Err()
+	}
+	u := w.u
+	st := step{item: -1, problem: p}
+	if e != nil {
+		st.entry = *e
+		st.entry.Runs = nil
+		if w.s.cfg.Hash != NoHash && e.HasContent {
+			st.item = len(u.items)
+			u.items = append(u.items, disk.Item{Volume: volume, Ref: e.Ref(), Path: e.Path})
+			u.bytes += min(e.Size, unitBytes)
+		}
+	}
+	u.steps = append(u.steps, st)
+	if len(u.steps) >= unitEntries || u.bytes >= unitBytes {
+		w.send(ctx)
+	}
+	return nil
+}
+
+// send hands the unit to the workers, or straight on when it has no content.
+func (w *walk) send(ctx context.Context) {
+	u := w.u
+	w.u = nil
+	if len(u.items) == 0 {
+		w.finished <- u
+		return
+	}
+	select {
+	case w.jobs <- u:
+	case <-ctx.Done():
+		u.lost = make([]loss, len(u.items))
+		for i := range u.lost {
+			u.lost[i] = interrupted
+		}
+		w.finished <- u
+	}
+}
+
+// end closes a volume with the error that ended its listing, if any.
+func (w *walk) end(ctx context.Context, volume int, err error) {
+	if w.u == nil && err == nil {
+		return
+	}
+	if w.u == nil && !w.start(ctx, volume) {
+		return
+	}
+	w.u.err = err
+	w.send(ctx)
+}
+
+// unitWorker reads the content of units in a process of its own, started at
+// the first unit and again after each death.
+type unitWorker struct {
+	s       *scanner
+	im      *disk.Image
+	scratch *os.File
+}
+
+func (w *unitWorker) close() {
+	if w.im != nil {
+		w.im.Close()
+	}
+	if w.scratch != nil {
+		_ = w.scratch.Close()
+	}
+}
+
+func (w *unitWorker) open(ctx context.Context) error {
+	if w.im != nil {
+		return nil
+	}
+	if w.scratch == nil && len(w.s.rules) > 0 {
+		f, err := os.CreateTemp("", "saksi-scan-*")
+		if err != nil {
+			return fmt.Errorf("making a scratch file: %w", err)
+		}
+		if err := os.Remove(f.Name()); err != nil { // unlinked: it goes with the process
+			_ = f.Close()
+			return fmt.Errorf("making a scratch file: %w", err)
+		}
+		w.scratch = f
+	}
+	im, err := w.s.src.Open(ctx, w.s.cfg.Worker)
+	if err != nil {
+		return err
+	}
+	if len(w.s.rules) > 0 {
+		if _, err := im.Rules(ctx, w.s.rules); err != nil {
+			im.Close()
+			return err
+		}
+	}
+	w.im = im
+	return nil
+}
+
+// do reads the items of u. A death costs the item under work; the rest goes
+// on in a new process.
+func (w *unitWorker) do(ctx context.Context, u *unit) {
+	cfg := disk.UnitConfig{MD5: w.s.cfg.Hash == SHA256AndMD5, Scan: len(w.s.rules) > 0, Runs: maxRuns, Limit: w.s.cfg.Limit}
+	u.results = make([]*disk.Result, len(u.items))
+	u.lost = make([]loss, len(u.items))
+	for at := 0; at < len(u.items); {
+		if ctx.Err() != nil || w.s.tooMany() {
+			why := interrupted
+			if ctx.Err() == nil {
+				why = loss{"limit", fmt.Sprintf("not read: %d workers died over this image", maxDeaths)}
+			}
+			for ; at < len(u.items); at++ {
+				u.lost[at] = why
+			}
+			return
+		}
+		err := w.open(ctx)
+		first := at
+		if err == nil {
+			err = w.im.Unit(ctx, cfg, u.items[at:], w.scratch, func(r *disk.Result) error {
+				if r.Item != at-first {
+					return fmt.Errorf("%w: result %d, expected %d", worker.ErrProtocol, r.Item, at-first)
+				}
+				u.results[at] = r
+				at++
+				return nil
+			})
+		}
+		if err == nil || ctx.Err() != nil {
+			continue
+		}
+		var remote *disk.Error
+		if w.im != nil && !errors.As(err, &remote) {
+			w.im.Close()
+			w.im = nil
+		}
+		w.s.died()
+		cause := "crash"
+		var timeout *worker.TimeoutError
+		if errors.As(err, &timeout) {
+			cause = "time"
+			u.timeouts++
+		} else {
+			u.crashes++
+		}
+		if at < len(u.items) {
+			u.lost[at] = loss{cause, err.Error()}
+			at++
+		}
+	}
+}
+
+func (s *scanner) died() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deaths++
+}
+
+func (s *scanner) tooMany() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.deaths >= maxDeaths
+}
+
+// evidenceName is how events name the image.
+func (s *scanner) evidenceName() string { return filepath.Base(s.sum.Path) }

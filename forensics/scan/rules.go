@@ -1,0 +1,71 @@
+package scan
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"saksi/forensics/disk"
+	"saksi/internal/worker"
+)
+
+// maxRuleFile bounds one file of rules, in bytes: it crosses to the worker in
+// one frame.
+const maxRuleFile = worker.MaxFrame - 4096
+
+// ErrNoRules is returned when a folder holds no rules.
+var ErrNoRules = errors.New("no YARA rules (*.yar, *.yara)")
+
+// LoadRules reads YARA files, and those of folders, in the order of their
+// paths. Nothing is compiled here.
+func LoadRules(paths []string) ([]disk.RuleFile, error) {
+	var files []string
+	for _, p := range paths {
+		st, err := os.Stat(p)
+		if err != nil {
+			return nil, fmt.Errorf("reading rules: %w", err)
+		}
+		if !st.IsDir() {
+			files = append(files, p)
+			continue
+		}
+		var found []string
+		err = filepath.WalkDir(p, func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if ext := strings.ToLower(filepath.Ext(path)); d.Type().IsRegular() && (ext == ".yar" || ext == ".yara") {
+				found = append(found, path)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("reading rules: %w", err)
+		}
+		if len(found) == 0 {
+			return nil, fmt.Errorf("reading rules: %w in %s", ErrNoRules, p)
+		}
+		sort.Strings(found)
+		files = append(files, found...)
+	}
+	var out []disk.RuleFile
+	for _, path := range files {
+		st, err := os.Stat(path)
+		if err != nil {
+			return nil, fmt.Errorf("reading rules: %w", err)
+		}
+		if st.Size() > maxRuleFile {
+			return nil, fmt.Errorf("reading rules: %s has %d bytes, more than the %d a file may have; split it", path, st.Size(), maxRuleFile)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("reading rules: %w", err)
+		}
+		out = append(out, disk.RuleFile{Namespace: filepath.Base(path), Text: text})
+	}
+	return out, nil
+}

@@ -1,0 +1,175 @@
+// Package scan lists, hashes and searches disk images. Run is its one entry:
+// for each image it opens container, volumes and file systems in
+// saksi-worker, walks live and deleted entries, hashes their content and runs
+// YARA rules over it, and emits an event for each entry and a finding for each
+// match.
+//
+// One worker walks; others take units of the walk (a range of entries and
+// their content). Units are merged by their number, so the output does not
+// depend on how many workers there are. What a hostile image makes crash or
+// hang costs the file under work, which is named and counted.
+package scan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"saksi/findings"
+	"saksi/forensics/disk"
+	"saksi/internal/worker"
+)
+
+// Config says what to do.
+type Config struct {
+	Images []string // first file of each image
+	Rules  []string // YARA files and folders; none: no scan
+	Hash   Hash
+	// Entries emits an event for each entry; findings are always emitted.
+	Entries bool
+	// Live leaves deleted and orphan files out.
+	Live    bool
+	Volume  int   // only this volume, from 0; -1 all
+	Workers int   // processes that read content, beside the one that walks; 0: one a processor
+	Limit   int64 // bytes of one file read at most; 0: DefaultLimit
+	Worker  worker.Config
+	Sink    findings.Sink
+	// Warn is told what could not be read, in one line; may be nil. It is
+	// called from the goroutine of Run.
+	Warn func(line string)
+	// Progress is told now and then how far the scan is; may be nil. It is
+	// called from the goroutine of Run.
+	Progress func(Progress)
+}
+
+// Hash says which digests are taken of content.
+type Hash uint8
+
+// Digests. A scan with rules takes SHA-256 in any case: findings name it.
+const (
+	NoHash Hash = iota
+	SHA256
+	SHA256AndMD5
+)
+
+// Progress is how far a scan is.
+type Progress struct {
+	Image   string
+	Entries int64
+	Bytes   int64 // of content
+}
+
+// Defaults and limits.
+const (
+	DefaultLimit = 64 << 30 // bytes of one file
+	unitEntries  = 256
+	unitBytes    = 32 << 20
+	maxDeaths    = 64 // workers that may die over one image
+	maxRuns      = 16 // runs told of one stream
+	// stalled is how long a worker may say nothing: it reports each second
+	// while it gets on.
+	stalled = 10 * time.Second
+)
+
+// Summary says what was done and how complete it is.
+type Summary struct {
+	Images []ImageSummary
+	Rules  int // rules that ran
+}
+
+// ImageSummary is the part of one image.
+type ImageSummary struct {
+	Path     string
+	Source   string // source key, see evidence.SourceKey
+	Info     disk.Info
+	Entries  int64
+	Deleted  int64
+	Streams  int64 // alternate streams among the entries
+	Read     int64 // streams whose content was read
+	Bytes    int64 // of content read
+	Matches  int64 // findings
+	Problems int64 // parts of a file system that could not be read
+	Partial  int64 // streams not read whole, see Saksi.file.incomplete
+	Crashes  int   // workers that died
+	Timeouts int   // workers that hung
+	Lost     []string
+	Error    string // why the image, or the rest of it, was not read
+}
+
+// Incomplete reports whether part of the input could not be read.
+func (s *Summary) Incomplete() bool {
+	for i := range s.Images {
+		if s.Images[i].Incomplete() {
+			return true
+		}
+	}
+	return false
+}
+
+// Incomplete reports whether part of the image could not be read. Deleted
+// files that are only partly there are normal and do not count.
+func (s *ImageSummary) Incomplete() bool {
+	return s.Problems > 0 || s.Crashes > 0 || s.Timeouts > 0 || s.Error != ""
+}
+
+// ErrNoFileSystem is returned, with the other images done, for an image in
+// which nothing could be listed; the message says what was tried.
+var ErrNoFileSystem = errors.New("no file system to list")
+
+// Run scans the images one after the other. It returns what was done even
+// with an error. An image that can't be opened does not end the run: its error
+// is returned, joined with others, after the last one. The context's error is
+// returned when it ends; what was found until then was emitted.
+func Run(ctx context.Context, cfg Config) (Summary, error) {
+	if cfg.Workers <= 0 {
+		cfg.Workers = runtime.NumCPU()
+	}
+	if cfg.Limit <= 0 {
+		cfg.Limit = DefaultLimit
+	}
+	if cfg.Worker.Limits.Unit == 0 {
+		cfg.Worker.Limits.Unit = stalled
+	}
+	if len(cfg.Rules) > 0 && cfg.Hash == NoHash {
+		cfg.Hash = SHA256
+	}
+	var sum Summary
+	rules, err := LoadRules(cfg.Rules)
+	if err != nil {
+		return sum, err
+	}
+	var failed []error
+	for _, path := range cfg.Images {
+		s := &scanner{cfg: &cfg, rules: rules, sum: ImageSummary{Path: path}}
+		err := s.image(ctx)
+		sum.Rules = max(sum.Rules, s.ruleCount)
+		if err != nil {
+			s.sum.Error = err.Error()
+		}
+		sum.Images = append(sum.Images, s.sum)
+		var fatal *fatalError
+		switch {
+		case ctx.Err() != nil:
+			return sum, ctx.Err()
+		case errors.As(err, &fatal):
+			return sum, fatal.err
+		case err != nil:
+			failed = append(failed, err)
+		}
+	}
+	return sum, errors.Join(failed...)
+}
+
+// fatalError ends the run, not only the image.
+type fatalError struct{ err error }
+
+func (e *fatalError) Error() string { return e.err.Error() }
+func (e *fatalError) Unwrap() error { return e.err }
+
+func (s *scanner) warn(format string, args ...any) {
+	if s.cfg.Warn != nil {
+		s.cfg.Warn(fmt.Sprintf(format, args...))
+	}
+}
