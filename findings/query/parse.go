@@ -168,6 +168,9 @@ func (p *parser) clause(depth int, field event.Field) (n *Node, sign byte, err e
 		return nil, 0, p.errorAt(p.at, "more than %d terms", maxNodes)
 	}
 	p.space()
+	if start := p.at; p.keyword("AND", "OR", "&&", "||") {
+		return nil, 0, p.errorAt(start, "expected a term before this operator; quote it to search the word itself")
+	}
 	if p.keyword("NOT") {
 		sign = '-'
 	} else if p.at < len(p.q) && strings.IndexByte("+-!", p.q[p.at]) >= 0 {
