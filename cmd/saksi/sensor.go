@@ -1,0 +1,225 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"saksi/event"
+	"saksi/findings"
+	"saksi/rules"
+	"saksi/rules/suricata"
+	"saksi/sensor"
+	"saksi/sensor/proto"
+)
+
+func sensorCommand(a *app) *cobra.Command {
+	return noun("sensor", "See what happens on networks", sensorRead(a), sensorProtocols(a), sensorInterfaces(a))
+}
+
+type sensorReadOptions struct {
+	rules      []string
+	workers    int
+	noChecksum bool
+	files      string
+}
+
+func sensorRead(a *app) *cobra.Command {
+	o := &sensorReadOptions{}
+	c := &cobra.Command{
+		Use:   "read CAPTURE...",
+		Short: "Read captures: flows, protocols, files, alerts",
+		Long: "Read pcap and pcapng captures, plain or compressed with gzip or Zstandard; '-' is standard input.\n" +
+			"The table is a summary; json, ndjson and csv give every event in the order of packets, the same for\n" +
+			"any number of workers. A capture that ends early or is damaged is read as far as it goes (exit code 3).",
+		Example: "  saksi sensor read office.pcap\n  saksi sensor read office.pcap --rules local.rules -o ndjson\n  zcat old.pcap.gz | saksi sensor read -",
+		Args:    cobra.MinimumNArgs(1),
+		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, args) },
+	}
+	f := c.Flags()
+	f.StringArrayVar(&o.rules, "rules", nil, "`file` of rules in Suricata's language; may be given several times")
+	f.IntVar(&o.workers, "workers", 0, "`number` of workers (default: one a processor)")
+	f.BoolVar(&o.noChecksum, "no-checksum", false, "take packets with a wrong checksum as they are")
+	f.StringVar(&o.files, "files", "", "save carved files to this `folder`, named by their SHA-256")
+	return c
+}
+
+// sensorEventFields are the columns of events as csv.
+var sensorEventFields = []event.Field{
+	event.Timestamp, event.EventDataset, event.SourceIP, event.SourcePort, event.DestinationIP, event.DestinationPort,
+	event.NetworkTransport, event.NetworkProtocol, event.NetworkBytes, event.RuleID, event.RuleName, event.EventSeverity,
+	event.DNSQuestionName, event.URLFull, event.TLSClientServerName, event.FileName, event.FileHashSHA256,
+	event.NetworkCommunityID, event.EventID,
+}
+
+func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) error {
+	if o.workers < 0 {
+		return usage("--workers is %d; expected a number from 1 to 64, or 0 for one a processor", o.workers)
+	}
+	cfg := sensor.Config{Workers: o.workers, NoChecksum: o.noChecksum}
+	for _, p := range args {
+		cfg.Sources = append(cfg.Sources, sensor.Source{Path: p})
+	}
+	if len(o.rules) > 0 {
+		set, problems, err := suricata.LoadFiles(o.rules, suricata.Config{Offer: sensor.Offer()})
+		if err != nil {
+			return fail(exitUsage, err)
+		}
+		a.ruleProblems(problems)
+		cfg.Rules = set
+	}
+	if o.files != "" {
+		s, err := sensor.SaveFiles(o.files)
+		if err != nil {
+			return fail(exitUsage, err)
+		}
+		cfg.Files = append(cfg.Files, s)
+	}
+	bar := a.progress("reading", "B")
+	cfg.Progress = func(p sensor.Progress) { bar.update(p.Bytes, p.Total) }
+	finish, err := a.sensorSink(&cfg)
+	if err != nil {
+		return err
+	}
+	sum, err := sensor.Read(cmd.Context(), cfg)
+	bar.finish()
+	if a.format == "table" {
+		w, done, oerr := a.open()
+		if oerr != nil {
+			return oerr
+		}
+		finish = func() error {
+			printSummary(w, &sum)
+			return done()
+		}
+	}
+	if ferr := finish(); ferr != nil && err == nil {
+		err = ferr
+	}
+	if errors.Is(err, sensor.ErrIncomplete) {
+		return fail(exitIncomplete, err)
+	}
+	return err
+}
+
+// sensorSink gives cfg the sink of the output form; the table needs none.
+func (a *app) sensorSink(cfg *sensor.Config) (finish func() error, err error) {
+	switch a.format {
+	case "table":
+		return nil, nil
+	case "ndjson":
+		w, done, err := a.open()
+		if err != nil {
+			return nil, err
+		}
+		cfg.Sink = &ndjson{w: w}
+		return done, nil
+	}
+	ev, err := a.events(sensorEventFields...)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Sink = ev
+	return ev.close, nil
+}
+
+// ndjson writes one document a line. As a sensor.Encoder it lets the workers
+// encode.
+type ndjson struct {
+	w   io.Writer
+	buf []byte
+}
+
+var _ findings.Sink = (*ndjson)(nil)
+
+// Emit implements findings.Sink.
+func (s *ndjson) Emit(e *event.Event) error {
+	s.buf = s.AppendEvent(s.buf[:0], e)
+	return s.Write(s.buf)
+}
+
+// AppendEvent implements sensor.Encoder.
+func (s *ndjson) AppendEvent(dst []byte, e *event.Event) []byte {
+	return append(e.AppendJSON(dst), '\n')
+}
+
+// Write implements sensor.Encoder.
+func (s *ndjson) Write(b []byte) error {
+	_, err := s.w.Write(b)
+	return err
+}
+
+// ruleProblems tells what is wrong with rules, at most a few lines of it.
+func (a *app) ruleProblems(list []rules.Problem) {
+	const most = 10
+	for i := range list {
+		if i == most {
+			fmt.Fprintf(a.stderr, "saksi: %d more problems; 'saksi rules check' lists them\n", len(list)-most)
+			return
+		}
+		fmt.Fprintf(a.stderr, "saksi: %s\n", printable(list[i].Error()))
+	}
+}
+
+func sensorProtocols(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "protocols",
+		Short: "List the protocols the sensor knows",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			r, err := a.rows("protocol", "transport", "ports", "depth", "what", "reference")
+			if err != nil {
+				return err
+			}
+			for _, e := range proto.Default().Entries() {
+				depth := "named"
+				if e.New != nil {
+					depth = "parsed"
+				}
+				ports := strings.Trim(fmt.Sprint(e.Ports), "[]")
+				if err := r.add(e.Name, e.Transport.String(), ports, depth, e.Doc, e.Reference); err != nil {
+					return err
+				}
+			}
+			return r.close()
+		},
+	}
+}
+
+func sensorInterfaces(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "interfaces",
+		Short: "List the network interfaces of this machine",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			list, err := net.Interfaces()
+			if err != nil {
+				return fmt.Errorf("listing interfaces: %w", err)
+			}
+			r, err := a.rows("interface", "state", "mtu", "mac", "addresses")
+			if err != nil {
+				return err
+			}
+			for _, i := range list {
+				state := "down"
+				if i.Flags&net.FlagUp != 0 {
+					state = "up"
+				}
+				var addrs []string
+				if as, err := i.Addrs(); err == nil {
+					for _, x := range as {
+						addrs = append(addrs, x.String())
+					}
+				}
+				if err := r.add(i.Name, state, i.MTU, i.HardwareAddr.String(), addrs); err != nil {
+					return err
+				}
+			}
+			return r.close()
+		},
+	}
+}
