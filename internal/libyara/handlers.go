@@ -1,0 +1,105 @@
+package libyara
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"saksi/internal/wire"
+	"saksi/internal/worker"
+	"saksi/rules/yara"
+)
+
+// Bounds of the worker's own operations.
+const (
+	maxContent = 256 << 20
+	maxText    = 256 << 20
+	scanLimit  = 30 * time.Second
+)
+
+// Handlers are the operations of rules/yara's Client: the files of a set come
+// one a call, the last with a mark; then contents are scanned.
+func Handlers() map[string]worker.Handler {
+	h := &handlers{}
+	return map[string]worker.Handler{yara.OpCompile: h.compile, yara.OpScan: h.scan}
+}
+
+type handlers struct {
+	sources []yara.Source
+	size    int
+	scanner *Scanner
+	buf     []byte
+}
+
+func (h *handlers) compile(_ context.Context, req []byte, _ []*os.File, reply func([]byte) error) error {
+	r := wire.Reader{B: req}
+	last := r.Bool()
+	s := yara.Source{Namespace: r.String(), Text: append([]byte(nil), r.Bytes()...)}
+	if r.Err() != nil {
+		return r.Err()
+	}
+	if h.size += len(s.Text); h.size > maxText {
+		return fmt.Errorf("rules of more than %d bytes", maxText)
+	}
+	h.sources = append(h.sources, s)
+	if !last {
+		return nil
+	}
+	set, problems, err := Compile(h.sources)
+	h.sources, h.size = nil, 0
+	if err != nil {
+		return err
+	}
+	if h.scanner, err = set.NewScanner(); err != nil {
+		return err
+	}
+	var w wire.Writer
+	w.Uint(uint64(set.Len()))
+	for i := range problems {
+		if len(w.B) > worker.MaxFrame/2 {
+			if err := reply(w.B); err != nil {
+				return err
+			}
+			w.B = w.B[:0]
+			w.Uint(uint64(set.Len()))
+		}
+		yara.WriteProblem(&w, &problems[i])
+	}
+	return reply(w.B)
+}
+
+func (h *handlers) scan(_ context.Context, req []byte, files []*os.File, reply func([]byte) error) error {
+	if h.scanner == nil {
+		return errors.New("no rules were compiled")
+	}
+	r := wire.Reader{B: req}
+	path, size := r.String(), r.Uint()
+	if r.Err() != nil {
+		return r.Err()
+	}
+	if len(files) != 1 || size > maxContent {
+		return fmt.Errorf("%d descriptors and %d bytes: expected one of at most %d", len(files), size, maxContent)
+	}
+	if uint64(cap(h.buf)) < size {
+		h.buf = make([]byte, size)
+	}
+	data := h.buf[:size]
+	if _, err := io.ReadFull(io.NewSectionReader(files[0], 0, int64(size)), data); err != nil {
+		return fmt.Errorf("reading the content: %w", err)
+	}
+	matches, err := h.scanner.Scan(data, path, scanLimit)
+	if err != nil {
+		return err
+	}
+	for i := range matches {
+		var w wire.Writer
+		yara.WriteMatch(&w, &matches[i])
+		if err := reply(w.B); err != nil {
+			return err
+		}
+	}
+	return nil
+}
