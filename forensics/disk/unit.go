@@ -6,6 +6,8 @@ import (
 
 	"saksi/forensics/filesystem"
 	"saksi/internal/wire"
+	"saksi/rules"
+	"saksi/rules/yara"
 )
 
 // UnitConfig says what is done with the streams of a unit.
@@ -35,53 +37,32 @@ type Result struct {
 	Runs       []filesystem.Run
 	MoreRuns   bool
 	Record     int64
-	Matches    []Match
+	Matches    []yara.Match
 }
 
-// Match is one YARA rule that matched.
-type Match struct {
-	Namespace, Rule string
-	Tags            []string
-	Metas           []MatchMeta
-	Strings         []MatchString
-	More            int // strings left out
-}
-
-// MatchMeta is one meta line of a rule; numbers and booleans are in words.
-type MatchMeta struct{ Name, Value string }
-
-// MatchString is one place where a string of a rule matched.
-type MatchString struct {
-	Name   string
-	Offset int64 // in the stream
-	Length int64
-	Data   []byte // its first bytes
-}
-
-// Rules sends the text of YARA rules and has them compiled. skipped are the
-// files that did not compile, with the compiler's words.
-func (im *Image) Rules(ctx context.Context, files []RuleFile) (rules int, err error) {
-	for i, f := range files {
+// Rules sends YARA rules and has them compiled for the units that follow: it
+// returns how many run and what is wrong with the others.
+func (im *Image) Rules(ctx context.Context, sources []yara.Source) (n int, problems []rules.Problem, err error) {
+	for i, src := range sources {
 		var w wire.Writer
 		w.Bool(i == 0)
-		w.Bool(i == len(files)-1)
-		w.String(f.Namespace)
-		w.Bytes(f.Text)
+		w.Bool(i == len(sources)-1)
+		w.String(src.Namespace)
+		w.Bytes(src.Text)
 		err := im.call(ctx, OpRules, w.B, nil, func(_ byte, r *wire.Reader) error {
-			rules = int(r.Uint())
+			n = int(r.Uint())
+			for r.Len() > 0 && r.Err() == nil {
+				problems = append(problems, rules.Problem{
+					File: r.String(), Line: int(r.Uint()), Level: rules.Level(r.Uint()), Rule: r.String(), Reason: r.String(), Message: r.String(),
+				})
+			}
 			return r.Err()
 		})
 		if err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 	}
-	return rules, nil
-}
-
-// RuleFile is the text of one file of rules.
-type RuleFile struct {
-	Namespace string // the file's name, which a match tells
-	Text      []byte
+	return n, problems, nil
 }
 
 // Unit hashes and scans streams. scratch, when not nil, is an empty unlinked
@@ -134,23 +115,8 @@ func AppendResult(w *wire.Writer, res *Result) {
 	w.Int(res.Record)
 	filesystem.AppendRuns(w, res.Runs)
 	w.Uint(uint64(len(res.Matches)))
-	for _, m := range res.Matches {
-		w.String(m.Namespace)
-		w.String(m.Rule)
-		appendStrings(w, m.Tags)
-		w.Uint(uint64(len(m.Metas)))
-		for _, x := range m.Metas {
-			w.String(x.Name)
-			w.String(x.Value)
-		}
-		w.Uint(uint64(len(m.Strings)))
-		for _, s := range m.Strings {
-			w.String(s.Name)
-			w.Int(s.Offset)
-			w.Int(s.Length)
-			w.Bytes(s.Data)
-		}
-		w.Uint(uint64(m.More))
+	for i := range res.Matches {
+		yara.WriteMatch(w, &res.Matches[i])
 	}
 }
 
@@ -160,15 +126,7 @@ func readResult(r *wire.Reader) Result {
 		MoreRuns: r.Bool(), Record: r.Int(), Runs: filesystem.ReadRuns(r, nil),
 	}
 	for n := r.Uint(); n > 0 && r.Err() == nil; n-- {
-		m := Match{Namespace: r.String(), Rule: r.String(), Tags: readStrings(r)}
-		for k := r.Uint(); k > 0 && r.Err() == nil; k-- {
-			m.Metas = append(m.Metas, MatchMeta{r.String(), r.String()})
-		}
-		for k := r.Uint(); k > 0 && r.Err() == nil; k-- {
-			m.Strings = append(m.Strings, MatchString{Name: r.String(), Offset: r.Int(), Length: r.Int(), Data: append([]byte(nil), r.Bytes()...)})
-		}
-		m.More = int(r.Uint())
-		res.Matches = append(res.Matches, m)
+		res.Matches = append(res.Matches, yara.ReadMatch(r))
 	}
 	return res
 }

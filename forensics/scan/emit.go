@@ -1,7 +1,6 @@
 package scan
 
 import (
-	"encoding/hex"
 	"fmt"
 	"path"
 	"strconv"
@@ -11,14 +10,7 @@ import (
 	"saksi/forensics/disk"
 	"saksi/forensics/filesystem"
 	"saksi/forensics/volume"
-	"saksi/rules"
-)
-
-// maxMatchBytes is how much of a matched piece an event shows, and maxPieces
-// how many pieces.
-const (
-	maxMatchBytes = 64
-	maxPieces     = 32
+	"saksi/rules/yara"
 )
 
 // emitter turns units into events, in the order of the walk.
@@ -250,73 +242,17 @@ func imageOffset(res *disk.Result, off int64) int64 {
 	return -1
 }
 
-// defaultSeverity is that of rules that state none.
-const defaultSeverity = rules.Medium
-
 // match puts in what a rule says and where it matched.
-func (m *emitter) match(vol int, en *filesystem.Entry, res *disk.Result, x *disk.Match) {
+func (m *emitter) match(vol int, en *filesystem.Entry, res *disk.Result, x *yara.Match) {
 	e := &m.e
-	e.Str(event.RuleID, x.Rule)
-	e.Str(event.RuleName, x.Rule)
-	e.Str(event.RuleRuleset, x.Namespace)
-	e.Str(event.SaksiRuleLanguage, rules.YARA)
-	severity := rules.Severity(0)
-	var techniques []string
-	for _, meta := range x.Metas {
-		switch key := strings.ToLower(meta.Name); key {
-		case "description":
-			e.Str(event.RuleDescription, meta.Value)
-		case "author":
-			e.Str(event.RuleAuthor, meta.Value)
-		case "reference":
-			e.Str(event.RuleReference, meta.Value)
-		case "license":
-			e.Str(event.RuleLicense, meta.Value)
-		case "severity":
-			if v, ok := rules.SeverityByName(meta.Value); ok {
-				severity = v
-			}
-		case "score": // of 100, as signature-base uses it
-			if n, err := strconv.Atoi(meta.Value); err == nil && severity == 0 {
-				severity = rules.Severity(1 + min(max(n, 0), 99)/25)
-			}
-		default:
-			if strings.Contains(key, "attack") || strings.Contains(key, "mitre") || strings.Contains(key, "technique") {
-				for _, word := range strings.FieldsFunc(meta.Value, func(r rune) bool { return r == ',' || r == ' ' || r == ';' }) {
-					techniques = rules.AddTechnique(techniques, word)
-				}
-			}
-		}
-	}
-	for _, tag := range x.Tags {
-		techniques = rules.AddTechnique(techniques, tag)
-		e.Str(event.Tags, tag)
-	}
-	if severity == 0 {
-		severity = defaultSeverity
-	}
-	e.Int(event.EventSeverity, int64(severity))
-	if len(techniques) > 0 {
-		e.Str(event.ThreatFramework, "MITRE ATT&CK")
-	}
-	for _, t := range techniques {
-		e.Str(event.ThreatTechniqueID, t)
-	}
+	x.Event(e)
 	for i, p := range x.Strings {
-		if i == maxPieces {
-			break
-		}
-		data := p.Data[:min(len(p.Data), maxMatchBytes)]
-		e.Str(event.SaksiEvidenceMatch, fmt.Sprintf("%s@%d+%d:%s", p.Name, p.Offset, p.Length, hex.EncodeToString(data)))
 		at := imageOffset(res, p.Offset)
 		e.Int(event.SaksiEvidenceMatchOffset, at)
 		if i == 0 && at >= 0 {
 			e.Delete(event.SaksiEvidenceOffset)
 			e.Int(event.SaksiEvidenceOffset, at)
 		}
-	}
-	if x.More > 0 || len(x.Strings) > maxPieces {
-		e.Str(event.SaksiTruncated, event.SaksiEvidenceMatch.Name())
 	}
 	e.Str(event.SaksiEvidenceCommand, fmt.Sprintf("saksi forensics cat %s --volume %d --inode %s", quote(m.s.evidenceName()), vol, InodeAddress(en)))
 }

@@ -13,16 +13,19 @@ import (
 	"saksi/forensics/filesystem"
 	"saksi/forensics/image"
 	"saksi/internal/worker"
+	"saksi/rules"
+	"saksi/rules/yara"
 )
 
 // scanner is the work on one image.
 type scanner struct {
 	cfg       *Config
-	rules     []disk.RuleFile
+	rules     []yara.Source
 	sum       ImageSummary
 	src       *disk.Source
 	volumes   []int
 	ruleCount int
+	problems  []rules.Problem
 
 	mu     sync.Mutex
 	deaths int
@@ -140,11 +143,13 @@ func (s *scanner) checkRules(ctx context.Context, im *disk.Image) error {
 	if len(s.rules) == 0 {
 		return nil
 	}
-	n, err := im.Rules(ctx, s.rules)
-	if err != nil {
+	var err error
+	if s.ruleCount, s.problems, err = im.Rules(ctx, s.rules); err != nil {
 		return &fatalError{fmt.Errorf("compiling the rules: %w", err)}
 	}
-	s.ruleCount = n
+	if s.ruleCount == 0 {
+		return &fatalError{fmt.Errorf("compiling the rules: %w", ErrNoRules)}
+	}
 	return nil
 }
 
@@ -363,7 +368,7 @@ func (w *unitWorker) open(ctx context.Context) error {
 		return err
 	}
 	if len(w.s.rules) > 0 {
-		if _, err := im.Rules(ctx, w.s.rules); err != nil {
+		if _, _, err := im.Rules(ctx, w.s.rules); err != nil {
 			im.Close()
 			return err
 		}

@@ -9,8 +9,8 @@ import (
 	"sort"
 	"strings"
 
-	"saksi/forensics/disk"
 	"saksi/internal/worker"
+	"saksi/rules/yara"
 )
 
 // maxRuleFile bounds one file of rules, in bytes: it crosses to the worker in
@@ -22,7 +22,7 @@ var ErrNoRules = errors.New("no YARA rules (*.yar, *.yara)")
 
 // LoadRules reads YARA files, and those of folders, in the order of their
 // paths. Nothing is compiled here.
-func LoadRules(paths []string) ([]disk.RuleFile, error) {
+func LoadRules(paths []string) ([]yara.Source, error) {
 	var files []string
 	for _, p := range paths {
 		st, err := os.Stat(p)
@@ -52,7 +52,7 @@ func LoadRules(paths []string) ([]disk.RuleFile, error) {
 		sort.Strings(found)
 		files = append(files, found...)
 	}
-	var out []disk.RuleFile
+	var out []yara.Source
 	for _, path := range files {
 		st, err := os.Stat(path)
 		if err != nil {
@@ -65,7 +65,7 @@ func LoadRules(paths []string) ([]disk.RuleFile, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading rules: %w", err)
 		}
-		out = append(out, disk.RuleFile{Namespace: filepath.Base(path), Text: text})
+		out = append(out, yara.Source{Namespace: filepath.Base(path), Text: text})
 	}
 	return out, nil
 }

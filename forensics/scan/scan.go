@@ -20,6 +20,7 @@ import (
 	"saksi/findings"
 	"saksi/forensics/disk"
 	"saksi/internal/worker"
+	"saksi/rules"
 )
 
 // Config says what to do.
@@ -77,6 +78,8 @@ const (
 type Summary struct {
 	Images []ImageSummary
 	Rules  int // rules that ran
+	// RuleProblems says which rules did not run, and why.
+	RuleProblems []rules.Problem
 }
 
 // ImageSummary is the part of one image.
@@ -136,15 +139,17 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 		cfg.Hash = SHA256
 	}
 	var sum Summary
-	rules, err := LoadRules(cfg.Rules)
+	sources, err := LoadRules(cfg.Rules)
 	if err != nil {
 		return sum, err
 	}
 	var failed []error
 	for _, path := range cfg.Images {
-		s := &scanner{cfg: &cfg, rules: rules, sum: ImageSummary{Path: path}}
+		s := &scanner{cfg: &cfg, rules: sources, sum: ImageSummary{Path: path}}
 		err := s.image(ctx)
-		sum.Rules = max(sum.Rules, s.ruleCount)
+		if s.ruleCount > 0 || len(s.problems) > 0 {
+			sum.Rules, sum.RuleProblems = s.ruleCount, s.problems
+		}
 		if err != nil {
 			s.sum.Error = err.Error()
 		}

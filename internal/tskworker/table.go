@@ -1,0 +1,99 @@
+package tskworker
+
+import (
+	"errors"
+	"fmt"
+
+	"saksi/forensics/filesystem"
+	"saksi/forensics/volume"
+	"saksi/internal/tsk"
+)
+
+// table finds the volumes of the image and the file system of each.
+func (s *session) table() {
+	t := &s.info.Table
+	scheme, parts, backup, err := s.ti.Parts()
+	switch {
+	case errors.Is(err, tsk.ErrNoVolumes):
+		t.Scheme = "none"
+	case err != nil:
+		t.Scheme, t.Problem = "none", err.Error()
+	default:
+		t.Scheme, t.Backup = scheme, backup
+	}
+	found := false
+	for _, p := range parts {
+		if !p.Allocated || p.Meta || p.Length <= 0 {
+			continue
+		}
+		if p.Start < 0 || p.Start >= s.im.Size {
+			t.Volumes = append(t.Volumes, volume.Volume{Offset: p.Start, Length: p.Length, Description: p.Desc,
+				Problem: fmt.Sprintf("it begins at %d, beyond the %d bytes of media: the image was cut", p.Start, s.im.Size)})
+			continue
+		}
+		found = s.volume(p.Start, p.Length, p.Desc) || found
+	}
+	whole := func() bool {
+		n := len(t.Volumes)
+		if s.volume(0, s.im.Size, "whole image") {
+			return true
+		}
+		t.Volumes = t.Volumes[:n]
+		return false
+	}
+	switch {
+	case len(t.Volumes) == 0:
+		s.volume(0, s.im.Size, "whole image")
+	case !found:
+		whole()
+	case s.isISO():
+		whole() // a bootable ISO has a table too
+	}
+	for i := range t.Volumes {
+		t.Volumes[i].Number = i
+	}
+}
+
+func (s *session) isISO() bool {
+	b := make([]byte, 5)
+	n, _ := s.im.ReadAt(b, 32769)
+	return n == 5 && string(b) == "CD001"
+}
+
+// volume adds the volume, or those of the APFS container it is, and reports
+// whether a file system was found.
+func (s *session) volume(offset, length int64, desc string) bool {
+	length = min(length, s.im.Size-offset)
+	m := s.media(offset, length, false, 0)
+	magic := make([]byte, 4)
+	if n, _ := m.ReadAt(magic, offset+32); n == 4 && string(magic) == "NXSB" {
+		vols, err := s.ti.Pool(offset)
+		if err != nil {
+			s.add(volume.Volume{Offset: offset, Length: length, Description: desc, Problem: err.Error()})
+			return false
+		}
+		found := false
+		for _, v := range vols {
+			m.Pool, m.Block = true, v.Block
+			found = s.add(volume.Volume{Offset: offset, Length: length, Description: desc + ", APFS volume " + v.Desc, Pool: true, Block: v.Block}) || found
+		}
+		return found
+	}
+	return s.add(volume.Volume{Offset: offset, Length: length, Description: desc})
+}
+
+func (s *session) add(v volume.Volume) bool {
+	t := &s.info.Table
+	n := len(t.Volumes)
+	if v.Problem == "" {
+		r, err := filesystem.Open(s.media(v.Offset, v.Length, v.Pool, v.Block))
+		if err != nil {
+			v.Problem = err.Error()
+		} else {
+			s.readers[n] = r
+			v.FileSystem = r.Info()
+		}
+	}
+	t.Volumes = append(t.Volumes, v)
+	return v.Problem == ""
+}

@@ -1,0 +1,321 @@
+package tskworker
+
+import (
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"saksi/forensics/disk"
+	"saksi/forensics/filesystem"
+	"saksi/internal/libyara"
+	"saksi/internal/wire"
+	"saksi/rules/yara"
+)
+
+const (
+	inMemory   = 64 << 20 // bytes of content scanned in memory; what is larger lies in the scratch file
+	maxSparse  = 1 << 30  // bytes of nothing but holes that are still read
+	minScan    = 10 * time.Second
+	scanPerSec = 1 << 20 // bytes a second the slowest rules must do
+)
+
+// maxRules bounds the text of all rules, in bytes.
+const maxRules = 256 << 20
+
+func (s *session) rules(r *wire.Reader, _ []*os.File) error {
+	first, last, namespace := r.Bool(), r.Bool(), r.String()
+	text := append([]byte(nil), r.Bytes()...)
+	if r.Err() != nil {
+		return r.Err()
+	}
+	if first {
+		s.sources = nil
+	}
+	s.sources = append(s.sources, yara.Source{Namespace: namespace, Text: text})
+	total := 0
+	for _, src := range s.sources {
+		total += len(src.Text)
+	}
+	if total > maxRules {
+		return fmt.Errorf("compiling rules: %d bytes are over the limit of %d", total, maxRules)
+	}
+	if !last {
+		return nil
+	}
+	if s.scanner != nil {
+		s.scanner.Close()
+		s.set.Close()
+		s.scanner, s.set = nil, nil
+	}
+	done := s.ticking()
+	set, problems, err := libyara.Compile(s.sources)
+	done()
+	s.sources = nil
+	if err != nil {
+		return err
+	}
+	if s.scanner, err = set.NewScanner(); err != nil {
+		return err
+	}
+	s.set = set
+	w := wire.Writer{B: []byte{disk.TagData}}
+	w.Uint(uint64(set.Len()))
+	for i := range problems {
+		yara.WriteProblem(&w, &problems[i])
+		if len(w.B) > walkFrame {
+			if err := s.send(w.B); err != nil {
+				return err
+			}
+			w.B = w.B[:1]
+			w.Uint(uint64(set.Len()))
+		}
+	}
+	return s.send(w.B)
+}
+
+// ticking says that work goes on while C code runs; the returned function
+// ends it. The session MUST NOT be used between the two.
+func (s *session) ticking() (done func()) {
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		t := time.NewTicker(aliveEvery)
+		defer t.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-t.C:
+				if s.alive() != nil {
+					return
+				}
+			}
+		}
+	}()
+	return func() {
+		close(stop)
+		<-stopped
+	}
+}
+
+func (s *session) unit(r *wire.Reader, files []*os.File) error {
+	cfg, items := disk.ReadUnit(r)
+	if r.Err() != nil {
+		return r.Err()
+	}
+	var scratch *os.File
+	if len(files) > 0 {
+		scratch = files[0]
+	}
+	if cfg.Scan && s.scanner == nil {
+		return fmt.Errorf("scanning: no rules were given")
+	}
+	var w wire.Writer
+	for i, it := range items {
+		res := disk.Result{Item: i}
+		s.item(&cfg, &it, &res, scratch)
+		if s.gone != nil {
+			return s.gone
+		}
+		w.B = append(w.B[:0], disk.TagData)
+		disk.AppendResult(&w, &res)
+		if err := s.send(w.B); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// item reads one stream once: hashed, and kept for the rules.
+func (s *session) item(cfg *disk.UnitConfig, it *disk.Item, res *disk.Result, scratch *os.File) {
+	fs, err := s.reader(uint64(it.Volume))
+	if err != nil {
+		res.Error = err.Error()
+		return
+	}
+	c, err := fs.Open(it.Ref)
+	if errors.Is(err, filesystem.ErrNoContent) {
+		c, err = empty{}, nil // no stream at all reads as an empty one, as with icat
+	}
+	if err != nil {
+		res.Error = err.Error()
+		return
+	}
+	defer c.Close()
+	res.Runs, res.Record = c.Runs(cfg.Runs + 1)
+	size := c.Size()
+	if why := s.tooLarge(size, cfg.Limit, res.Runs, res.Record); why != "" {
+		res.Incomplete = why
+		res.Runs, res.MoreRuns = cutRuns(res.Runs, cfg.Runs)
+		return
+	}
+	res.Runs, res.MoreRuns = cutRuns(res.Runs, cfg.Runs)
+	sum := sha256.New()
+	var sum5 hash.Hash
+	if cfg.MD5 {
+		sum5 = md5.New()
+	}
+	spill := cfg.Scan && size > inMemory
+	if spill && scratch == nil {
+		res.ScanError = fmt.Sprintf("%d bytes are too many for memory and there is no scratch file", size)
+		spill = false
+	}
+	var data []byte
+	if cfg.Scan && size <= inMemory {
+		data = s.grow(int(size))[:0]
+	}
+	var at int64
+	res.Incomplete, err = s.pieces(c, 0, size, func(p []byte) error {
+		sum.Write(p)
+		if sum5 != nil {
+			sum5.Write(p)
+		}
+		if data != nil {
+			data = append(data, p...)
+		}
+		if spill {
+			if _, err := scratch.WriteAt(p, at); err != nil {
+				res.ScanError = fmt.Sprintf("keeping %d bytes in the scratch file: %v", size, err)
+				spill = false
+			}
+		}
+		at += int64(len(p))
+		return nil
+	})
+	if err != nil {
+		return // the parent is gone
+	}
+	res.Read = at
+	res.SHA256 = hex.EncodeToString(sum.Sum(nil))
+	if sum5 != nil {
+		res.MD5 = hex.EncodeToString(sum5.Sum(nil))
+	}
+	switch {
+	case !cfg.Scan || at == 0:
+	case data != nil:
+		s.scan(data, it.Path, res)
+	case spill:
+		s.scanScratch(scratch, at, it.Path, res)
+	}
+}
+
+// empty is the content of a file that has none.
+type empty struct{}
+
+func (empty) ReadAt([]byte, int64) (int, error)          { return 0, io.EOF }
+func (empty) Close() error                               { return nil }
+func (empty) Size() int64                                { return 0 }
+func (empty) Runs(int) (runs []filesystem.Run, at int64) { return nil, 0 }
+
+func cutRuns(runs []filesystem.Run, n int) ([]filesystem.Run, bool) {
+	if len(runs) > n {
+		return runs[:n], true
+	}
+	return runs, false
+}
+
+// tooLarge says why content is not read at all: it claims more than the
+// limit, more than the media could hold, or is one large hole.
+func (s *session) tooLarge(size, limit int64, runs []filesystem.Run, record int64) string {
+	if limit > 0 && size > limit {
+		return fmt.Sprintf("limit: it claims %d bytes, %d are read at most", size, limit)
+	}
+	if size > 4*s.im.Size+maxSparse {
+		return fmt.Sprintf("limit: it claims %d bytes on media of %d", size, s.im.Size)
+	}
+	solid := record != 0
+	for _, r := range runs {
+		solid = solid || !r.Sparse
+	}
+	if !solid && size > maxSparse {
+		return fmt.Sprintf("limit: it is a hole of %d bytes", size)
+	}
+	return ""
+}
+
+// grow gives the buffer for content, kept between files.
+func (s *session) grow(n int) []byte {
+	if cap(s.content) < n {
+		s.content = nil
+		s.content = make([]byte, n)
+	}
+	return s.content[:n]
+}
+
+func (s *session) scan(data []byte, path string, res *disk.Result) {
+	limit := minScan + time.Duration(len(data)/scanPerSec)*time.Second
+	done := s.ticking()
+	m, err := s.scanner.Scan(data, path, limit)
+	done()
+	res.Matches = m
+	if err != nil {
+		res.ScanError = err.Error()
+	}
+}
+
+// scanScratch maps the scratch file, which nobody else can cut short, and
+// empties it afterwards.
+func (s *session) scanScratch(f *os.File, size int64, path string, res *disk.Result) {
+	data, err := unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		res.ScanError = fmt.Sprintf("mapping %d bytes of the scratch file: %v", size, err)
+		return
+	}
+	s.scan(data, path, res)
+	if err := unix.Munmap(data); err != nil && res.ScanError == "" {
+		res.ScanError = err.Error()
+	}
+	if err := f.Truncate(0); err != nil && res.ScanError == "" {
+		res.ScanError = fmt.Sprintf("emptying the scratch file: %v", err)
+	}
+}
+
+func (s *session) digest(r *wire.Reader, _ []*os.File) error {
+	all := r.Bool()
+	if r.Err() != nil {
+		return r.Err()
+	}
+	if s.im == nil {
+		return fmt.Errorf("no image is open")
+	}
+	hashes := []hash.Hash{sha256.New()}
+	if all {
+		hashes = append(hashes, md5.New(), sha1.New())
+	}
+	buf := s.piece()
+	for off := int64(0); off < s.im.Size; {
+		n, err := s.im.ReadAt(buf[:min(int64(len(buf)), s.im.Size-off)], off)
+		for _, h := range hashes {
+			h.Write(buf[:n])
+		}
+		off += int64(n)
+		if err != nil && err != io.EOF || n == 0 {
+			return fmt.Errorf("hashing the media at offset %d: %w", off, err)
+		}
+		if time.Since(s.last) >= aliveEvery {
+			w := wire.Writer{B: []byte{disk.TagData}}
+			w.Int(off)
+			if err := s.send(w.B); err != nil {
+				return err
+			}
+		}
+	}
+	w := wire.Writer{B: []byte{disk.TagEnd}}
+	for i := range 3 {
+		if i < len(hashes) {
+			w.String(hex.EncodeToString(hashes[i].Sum(nil)))
+		} else {
+			w.String("")
+		}
+	}
+	return s.send(w.B)
+}
