@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"saksi/internal/libyara"
+	"saksi/internal/tsk"
+	"saksi/internal/tskworker"
 	"saksi/internal/worker"
 )
 
@@ -16,7 +18,7 @@ var version = "dev"
 func main() {
 	if worker.Serving(os.Args[1:]) {
 		handlers := map[string]worker.Handler{}
-		for _, more := range []map[string]worker.Handler{libyara.Handlers()} {
+		for _, more := range []map[string]worker.Handler{libyara.Handlers(), tskworker.Handlers()} {
 			for op, h := range more {
 				handlers[op] = h
 			}
@@ -28,7 +30,7 @@ func main() {
 		return
 	}
 	if len(os.Args) == 2 && os.Args[1] == "version" {
-		fmt.Printf("saksi-worker %s\nlibyara %s\n", version, libyara.Version())
+		fmt.Printf("saksi-worker %s\nlibyara %s\nlibtsk %s\n", version, libyara.Version(), tsk.Version())
 		return
 	}
 	fmt.Fprintln(os.Stderr, "saksi-worker is started by saksi; by hand: saksi-worker version")
