@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"saksi/forensics/disk"
+	"saksi/forensics/filesystem"
+)
+
+// printJSON writes one value: indented as json, in one line as ndjson.
+func (a *app) printJSON(v any) error {
+	w, finish, err := a.open()
+	if err != nil {
+		return err
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	if a.format == "json" {
+		enc.SetIndent("", "  ")
+	}
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	return finish()
+}
+
+type catOptions struct {
+	inode  string
+	stream string
+	volume int
+}
+
+func forensicsCat(a *app, flags *forensicsFlags) *cobra.Command {
+	o := &catOptions{}
+	c := &cobra.Command{
+		Use:   "cat IMAGE [PATH]",
+		Short: "Write the exact bytes of a file in an image",
+		Long: "Write the content of a file, live or deleted, by its path (PATH, or PATH:STREAM) or its inode address (N, N-TYPE or\n" +
+			"N-TYPE-ID, as 'forensics ls' shows it). A deleted file of which part is gone gives what is there (exit code 3).",
+		Example: "  saksi forensics cat laptop.E01 /Users/nurul/nota.txt\n  saksi forensics cat laptop.E01 --volume 0 --inode 64-128-2 | sha256sum",
+		Args:    cobra.RangeArgs(1, 2),
+		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), a, flags, args) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.inode, "inode", "", "inode `address` instead of a path")
+	f.StringVar(&o.stream, "stream", "", "`name` of an alternate stream")
+	f.IntVar(&o.volume, "volume", -1, "`number` of the volume (default: the one that has the path)")
+	return c
+}
+
+func (o *catOptions) run(ctx context.Context, a *app, flags *forensicsFlags, args []string) error {
+	if (len(args) == 2) == (o.inode != "") {
+		return usage("name the file by its path or by --inode, one of both")
+	}
+	im, err := disk.Open(ctx, args[0], flags.worker(a))
+	if err != nil {
+		return imageError(err)
+	}
+	defer im.Source.Close()
+	defer im.Close()
+	var volumes []int
+	for _, v := range im.Info.Table.Volumes {
+		if v.Problem == "" && (o.volume < 0 || o.volume == v.Number) {
+			volumes = append(volumes, v.Number)
+		}
+	}
+	if len(volumes) == 0 {
+		return failHint(exitFailed, fmt.Errorf("reading %s: no file system in volume %d", args[0], o.volume), "see 'saksi forensics info %s'", args[0])
+	}
+	number, ref, err := o.find(ctx, im, volumes, args)
+	if err != nil {
+		return imageError(err)
+	}
+	w, finish, err := a.open()
+	if err != nil {
+		return err
+	}
+	_, incomplete, err := im.Copy(ctx, number, ref, w)
+	if ferr := finish(); err == nil && ferr != nil {
+		return ferr
+	}
+	if err != nil {
+		return imageError(err)
+	}
+	if incomplete != "" {
+		return fail(exitIncomplete, fmt.Errorf("reading inode %d of volume %d: not all content could be read: %s", ref.Inode, number, incomplete))
+	}
+	return nil
+}
+
+// find decides volume and stream.
+func (o *catOptions) find(ctx context.Context, im *disk.Image, volumes []int, args []string) (int, filesystem.Ref, error) {
+	if o.inode != "" {
+		ref, err := filesystem.ParseInode(o.inode)
+		if err != nil {
+			return 0, ref, usage("--inode %s: %w", o.inode, err)
+		}
+		if len(volumes) > 1 {
+			return 0, ref, usage("the image has %d volumes with a file system; say which by --volume", len(volumes))
+		}
+		ref.Stream = o.stream
+		return volumes[0], ref, nil
+	}
+	path := args[1]
+	if path == "" || path[0] != '/' {
+		path = "/" + path
+	}
+	if o.stream != "" {
+		path += ":" + o.stream
+	}
+	found := -1
+	var ref filesystem.Ref
+	for _, look := range []func(context.Context, *disk.Image, int, string) (filesystem.Ref, error){lookLive, lookDeleted} {
+		for _, v := range volumes {
+			r, err := look(ctx, im, v, path)
+			if errors.Is(err, filesystem.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return 0, ref, err
+			}
+			if found >= 0 {
+				return 0, ref, usage("%s is in volume %d and in volume %d; say which by --volume", path, found, v)
+			}
+			found, ref = v, r
+		}
+		if found >= 0 {
+			return found, ref, nil
+		}
+	}
+	return 0, ref, fmt.Errorf("reading %s: %w", path, filesystem.ErrNotFound)
+}
+
+func lookLive(ctx context.Context, im *disk.Image, volume int, path string) (filesystem.Ref, error) {
+	return im.Lookup(ctx, volume, path)
+}
+
+// lookDeleted finds a deleted name, which only a listing shows.
+func lookDeleted(ctx context.Context, im *disk.Image, volume int, path string) (filesystem.Ref, error) {
+	var ref filesystem.Ref
+	found := false
+	_, err := im.Walk(ctx, volume, filesystem.WalkConfig{Deleted: true, Orphans: true}, func(e *filesystem.Entry, _ *filesystem.Problem) error {
+		if e == nil || found || !e.HasContent {
+			return nil
+		}
+		name := e.Path
+		if e.Stream != "" {
+			name += ":" + e.Stream
+		}
+		if name == path {
+			ref, found = e.Ref(), true
+		}
+		return nil
+	})
+	if err == nil && !found {
+		err = filesystem.ErrNotFound
+	}
+	return ref, err
+}

@@ -1,0 +1,292 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"saksi/event"
+	"saksi/findings"
+	"saksi/forensics/scan"
+	"saksi/rules"
+)
+
+// entryFields are the columns of entries as csv.
+var entryFields = []event.Field{
+	event.SaksiFileVolume, event.FilePath, event.SaksiFileStream, event.FileInode, event.FileType, event.FileSize, event.FileMode,
+	event.FileUID, event.FileGID, event.SaksiFileDeleted, event.FileMtime, event.FileAccessed, event.FileCtime, event.FileCreated,
+	event.FileHashSHA256, event.SaksiFileIncomplete,
+}
+
+// matchFields are the columns of findings as csv and as a table.
+var matchFields = []event.Field{
+	event.EventSeverity, event.RuleName, event.ThreatTechniqueID, event.FilePath, event.SaksiFileStream, event.SaksiFileDeleted,
+	event.SaksiFileVolume, event.FileInode, event.SaksiEvidenceOffset, event.FileHashSHA256,
+}
+
+type lsOptions struct {
+	recurse bool
+	live    bool
+	hash    string
+	volume  int
+	workers int
+}
+
+func forensicsLs(a *app, flags *forensicsFlags) *cobra.Command {
+	o := &lsOptions{}
+	c := &cobra.Command{
+		Use:   "ls IMAGE [FOLDER]",
+		Short: "List the files in an image, live and deleted",
+		Long: "List the entries of each file system of an image: live and deleted names, alternate streams, files without a name\n" +
+			"(/$OrphanFiles). In the table a '*' marks what is deleted. Times are UTC; those of FAT have no zone and are shown as they are.",
+		Example: "  saksi forensics ls laptop.E01\n  saksi forensics ls laptop.E01 -r --hash sha256 -o ndjson",
+		Args:    cobra.RangeArgs(1, 2),
+		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, flags, args) },
+	}
+	f := c.Flags()
+	f.BoolVarP(&o.recurse, "recursive", "r", false, "enter folders")
+	f.BoolVar(&o.live, "live", false, "leave deleted files out")
+	f.StringVar(&o.hash, "hash", "none", "digests of the content: none, sha256 or md5 (both)")
+	f.IntVar(&o.volume, "volume", -1, "only the volume with this `number`")
+	f.IntVar(&o.workers, "workers", 0, "`number` of workers that read content (default: one a processor)")
+	return c
+}
+
+var hashNames = map[string]scan.Hash{"none": scan.NoHash, "sha256": scan.SHA256, "md5": scan.SHA256AndMD5}
+
+func (o *lsOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args []string) error {
+	hash, ok := hashNames[o.hash]
+	if !ok {
+		return usage("--hash %s: expected none, sha256 or md5", o.hash)
+	}
+	folder := "/"
+	if len(args) == 2 {
+		folder = path.Clean("/" + args[1])
+	}
+	sink, finish, err := a.entries()
+	if err != nil {
+		return err
+	}
+	seen := false
+	inside := findings.SinkFunc(func(e *event.Event) error {
+		p, _ := e.GetStr(event.FilePath)
+		if p == folder {
+			seen = true
+		}
+		dir := path.Dir(p)
+		below := folder == "/" || dir == folder || strings.HasPrefix(dir, folder+"/")
+		if !below || !o.recurse && dir != folder {
+			return nil
+		}
+		seen = true
+		return sink.Emit(e)
+	})
+	cfg := scan.Config{
+		Images: args[:1], Hash: hash, Entries: true, Live: o.live, Volume: o.volume, Workers: o.workers,
+		Worker: flags.worker(a), Sink: inside, Warn: a.warn,
+	}
+	_, err = a.runScan(cmd, cfg, finish)
+	if err == nil && !seen && folder != "/" {
+		return failHint(exitFailed, fmt.Errorf("listing %s: there is no folder %s", args[0], folder), "'saksi forensics ls -r %s' lists what is there", args[0])
+	}
+	return err
+}
+
+// warn says one line on standard error.
+func (a *app) warn(line string) { fmt.Fprintf(a.stderr, "saksi: %s\n", printable(line)) }
+
+// runScan runs a scan, closes the output and decides the exit code.
+func (a *app) runScan(cmd *cobra.Command, cfg scan.Config, finish func() error) (scan.Summary, error) {
+	bar := a.progress("reading", "B")
+	cfg.Progress = func(p scan.Progress) { bar.update(p.Bytes, 0) }
+	sum, err := scan.Run(cmd.Context(), cfg)
+	bar.finish()
+	if ferr := finish(); ferr != nil && err == nil {
+		err = ferr
+	}
+	switch {
+	case errors.Is(err, scan.ErrNoRules):
+		return sum, fail(exitUsage, err)
+	case err != nil && len(sum.Images) > 1:
+		return sum, fail(exitIncomplete, err)
+	case err != nil:
+		return sum, imageError(err)
+	case sum.Incomplete():
+		return sum, fail(exitIncomplete, fmt.Errorf("not all of the input could be read: %s", incompleteWords(&sum)))
+	}
+	return sum, nil
+}
+
+func incompleteWords(sum *scan.Summary) string {
+	var parts []string
+	for i := range sum.Images {
+		s := &sum.Images[i]
+		if s.Incomplete() {
+			parts = append(parts, fmt.Sprintf("%s: %d problems, %d workers died, %d hung", s.Path, s.Problems, s.Crashes, s.Timeouts))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// entries prints entries in the form of --output; the table is like ls -l.
+func (a *app) entries() (findings.Sink, func() error, error) {
+	if a.format != "table" {
+		ev, err := a.events(entryFields...)
+		if err != nil {
+			return nil, nil, err
+		}
+		return ev, ev.close, nil
+	}
+	r, err := a.rows("mode", "", "uid", "gid", "bytes", "modified", "inode", "path")
+	if err != nil {
+		return nil, nil, err
+	}
+	return findings.SinkFunc(func(e *event.Event) error { return r.add(entryRow(e)...) }), r.close, nil
+}
+
+func entryRow(e *event.Event) []any {
+	str := func(f event.Field) string { s, _ := e.GetStr(f); return s }
+	name := str(event.FilePath)
+	if s := str(event.SaksiFileStream); s != "" {
+		name += ":" + s
+	}
+	if t := str(event.FileTargetPath); t != "" {
+		name += " -> " + t
+	}
+	if h := str(event.FileHashSHA256); h != "" {
+		name = h + "  " + name
+	}
+	mark := ""
+	if d, _ := e.GetBool(event.SaksiFileDeleted); d {
+		mark = "*"
+	}
+	var bytes any
+	if n, ok := e.GetInt(event.FileSize); ok {
+		bytes = n
+	}
+	modified := ""
+	if v, ok := e.GetTime(event.FileMtime); ok {
+		modified = timeText(v)
+	}
+	return []any{modeText(str(event.FileType), str(event.FileMode)), mark, str(event.FileUID), str(event.FileGID), bytes, modified, str(event.FileInode), name}
+}
+
+// modeText writes type and permissions as ls does.
+func modeText(kind, mode string) string {
+	letters := map[string]string{"file": "-", "dir": "d", "symlink": "l", "fifo": "p", "char_device": "c", "block_device": "b", "socket": "s", "virtual": "v"}
+	text := letters[kind]
+	if text == "" {
+		text = "?"
+	}
+	n, err := strconv.ParseUint(mode, 8, 32)
+	if err != nil {
+		return text + "---------"
+	}
+	const rwx = "rwxrwxrwx"
+	b := []byte(rwx)
+	for i := range b {
+		if n>>(8-i)&1 == 0 {
+			b[i] = '-'
+		}
+	}
+	for _, s := range []struct {
+		bit  uint
+		at   int
+		x, o byte
+	}{{11, 2, 's', 'S'}, {10, 5, 's', 'S'}, {9, 8, 't', 'T'}} {
+		if n>>s.bit&1 != 0 {
+			if b[s.at] == 'x' {
+				b[s.at] = s.x
+			} else {
+				b[s.at] = s.o
+			}
+		}
+	}
+	return text + string(b)
+}
+
+type scanOptions struct {
+	rules   []string
+	entries bool
+	live    bool
+	md5     bool
+	volume  int
+	workers int
+	failOn  string
+}
+
+func forensicsScan(a *app, flags *forensicsFlags) *cobra.Command {
+	o := &scanOptions{}
+	c := &cobra.Command{
+		Use:   "scan IMAGE...",
+		Short: "Search images with YARA rules",
+		Long: "Run YARA rules over the content of every live and deleted file and stream of images. A finding names the rule, the file,\n" +
+			"where the strings matched in the file and in the image, and the command that shows it. The output is the same for any number of workers.",
+		Example: "  saksi forensics scan laptop.E01 --rules rules.yar\n  saksi forensics scan *.E01 --rules rules/ -o ndjson --fail-on high",
+		Args:    cobra.MinimumNArgs(1),
+		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, flags, args) },
+	}
+	f := c.Flags()
+	f.StringArrayVar(&o.rules, "rules", nil, "`file` of YARA rules, or a folder of them; may be given several times")
+	f.BoolVar(&o.entries, "entries", false, "give every file too, with its digest")
+	f.BoolVar(&o.live, "live", false, "leave deleted files out")
+	f.BoolVar(&o.md5, "md5", false, "take MD5 besides SHA-256")
+	f.IntVar(&o.volume, "volume", -1, "only the volume with this `number`")
+	f.IntVar(&o.workers, "workers", 0, "`number` of workers that read content (default: one a processor)")
+	f.StringVar(&o.failOn, "fail-on", "", "exit with code 4 when a finding is of this `severity` or above: low, medium, high or critical")
+	return c
+}
+
+func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args []string) error {
+	if len(o.rules) == 0 {
+		return usage("there is nothing to search for; give --rules FILE_OR_FOLDER")
+	}
+	limit := rules.Severity(0)
+	if o.failOn != "" {
+		var ok bool
+		if limit, ok = rules.SeverityByName(o.failOn); !ok {
+			return usage("--fail-on %s: expected low, medium, high or critical", o.failOn)
+		}
+	}
+	ev, err := a.events(matchFields...)
+	if err != nil {
+		return err
+	}
+	reached := 0
+	sink := findings.SinkFunc(func(e *event.Event) error {
+		kind, _ := e.GetStr(event.EventKind)
+		if kind == "alert" {
+			if n, _ := e.GetInt(event.EventSeverity); limit > 0 && n >= int64(limit) {
+				reached++
+			}
+		} else if a.format == "table" {
+			return nil
+		}
+		return ev.Emit(e)
+	})
+	cfg := scan.Config{
+		Images: args, Rules: o.rules, Hash: scan.SHA256, Entries: o.entries, Live: o.live, Volume: o.volume, Workers: o.workers,
+		Worker: flags.worker(a), Sink: sink, Warn: a.warn,
+	}
+	if o.md5 {
+		cfg.Hash = scan.SHA256AndMD5
+	}
+	sum, err := a.runScan(cmd, cfg, ev.close)
+	for i := range sum.Images {
+		s := &sum.Images[i]
+		fmt.Fprintf(a.stderr, "saksi: %s: %d findings; %d entries (%d deleted, %d streams), content of %d read (%s), %d only in part\n",
+			s.Path, s.Matches, s.Entries, s.Deleted, s.Streams, s.Read, size(s.Bytes, "B"), s.Partial)
+	}
+	if err == nil && reached > 0 {
+		return fail(exitFailOn, fmt.Errorf("%d findings of severity %s or above", reached, limit))
+	}
+	return err
+}
+
+// timeText is a time as a table shows it: UTC, whole seconds.
+func timeText(ns int64) string { return time.Unix(0, ns).UTC().Format("2006-01-02 15:04:05") }
