@@ -127,6 +127,7 @@ func (h *Half) Add(p *Pool, seq uint32, data []byte, pkt uint64) []byte {
 	if len(h.segs) > 0 { // bytes that wait already stand
 		if room := h.segs[0].seq - h.next; uint32(len(data)) > room {
 			p.Overlaps++
+			h.keep(p, h.next+room, data[room:], pkt) // what lies behind them waits too
 			data = data[:room]
 		}
 	}
