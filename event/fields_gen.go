@@ -29,6 +29,9 @@ const (
 	SaksiFlowSourcePayload                                 // Saksi.flow.source_payload: payload bytes the source sent; TCP by sequence numbers
 	SaksiFlowState                                         // Saksi.flow.state: connection state in Zeek's terms (SF, S0, REJ ...)
 	SaksiFlowWhy                                           // Saksi.flow.why: what the classification rests on
+	SaksiFtpArgument                                       // Saksi.ftp.argument: argument of the FTP command; never a password
+	SaksiFtpCommand                                        // Saksi.ftp.command: FTP command, upper case
+	SaksiFtpReplyCode                                      // Saksi.ftp.reply_code: final reply to the FTP command
 	SaksiIncomplete                                        // Saksi.incomplete: what stopped an analysis early: steps, time, memory, crash
 	SaksiLink                                              // Saksi.link: ids of the documents a finding joins
 	SaksiMasked                                            // Saksi.masked: names of the fields in which personal data or credentials were masked
@@ -36,6 +39,8 @@ const (
 	SaksiRuleDigest                                        // Saksi.rule.digest: SHA-256 of the rule's text
 	SaksiRuleLanguage                                      // Saksi.rule.language: suricata, sigma, yara or intel
 	SaksiRuleText                                          // Saksi.rule.text: the rule's text
+	SaksiSmtpHelo                                          // Saksi.smtp.helo: name the client gave in HELO or EHLO
+	SaksiSmtpReplyCode                                     // Saksi.smtp.reply_code: reply to the message or to the command that ended the transaction
 	SaksiSSHClient                                         // Saksi.ssh.client: software named in the client's banner
 	SaksiSSHHassh                                          // Saksi.ssh.hassh: HASSH of the client's key exchange
 	SaksiSSHHasshServer                                    // Saksi.ssh.hassh_server: HASSH of the server's key exchange
@@ -75,6 +80,10 @@ const (
 	DNSResponseCode                                        // dns.response_code: ECS
 	DNSType                                                // dns.type: ECS
 	ECSVersion                                             // ecs.version: ECS
+	EmailFromAddress                                       // email.from.address: ECS
+	EmailMessageID                                         // email.message_id: ECS
+	EmailSubject                                           // email.subject: ECS
+	EmailToAddress                                         // email.to.address: ECS
 	ErrorCode                                              // error.code: ECS
 	ErrorMessage                                           // error.message: ECS
 	ErrorType                                              // error.type: ECS
@@ -311,6 +320,9 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.flow.source_payload", typ: Long, array: false, doc: "payload bytes the source sent; TCP by sequence numbers"},
 	{name: "Saksi.flow.state", typ: Keyword, array: false, doc: "connection state in Zeek's terms (SF, S0, REJ ...)"},
 	{name: "Saksi.flow.why", typ: Keyword, array: true, doc: "what the classification rests on"},
+	{name: "Saksi.ftp.argument", typ: Keyword, array: false, doc: "argument of the FTP command; never a password"},
+	{name: "Saksi.ftp.command", typ: Keyword, array: false, doc: "FTP command, upper case"},
+	{name: "Saksi.ftp.reply_code", typ: Long, array: false, doc: "final reply to the FTP command"},
 	{name: "Saksi.incomplete", typ: Keyword, array: true, doc: "what stopped an analysis early: steps, time, memory, crash"},
 	{name: "Saksi.link", typ: Keyword, array: true, doc: "ids of the documents a finding joins"},
 	{name: "Saksi.masked", typ: Keyword, array: true, doc: "names of the fields in which personal data or credentials were masked"},
@@ -318,6 +330,8 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.rule.digest", typ: Keyword, array: false, doc: "SHA-256 of the rule's text"},
 	{name: "Saksi.rule.language", typ: Keyword, array: false, doc: "suricata, sigma, yara or intel"},
 	{name: "Saksi.rule.text", typ: Keyword, array: false, doc: "the rule's text"},
+	{name: "Saksi.smtp.helo", typ: Keyword, array: false, doc: "name the client gave in HELO or EHLO"},
+	{name: "Saksi.smtp.reply_code", typ: Long, array: false, doc: "reply to the message or to the command that ended the transaction"},
 	{name: "Saksi.ssh.client", typ: Keyword, array: false, doc: "software named in the client's banner"},
 	{name: "Saksi.ssh.hassh", typ: Keyword, array: false, doc: "HASSH of the client's key exchange"},
 	{name: "Saksi.ssh.hassh_server", typ: Keyword, array: false, doc: "HASSH of the server's key exchange"},
@@ -357,6 +371,10 @@ var fields = [...]fieldInfo{
 	{name: "dns.response_code", typ: Keyword, array: false, doc: ""},
 	{name: "dns.type", typ: Keyword, array: false, doc: ""},
 	{name: "ecs.version", typ: Keyword, array: false, doc: ""},
+	{name: "email.from.address", typ: Keyword, array: true, doc: ""},
+	{name: "email.message_id", typ: Keyword, array: false, doc: ""},
+	{name: "email.subject", typ: Keyword, array: false, doc: ""},
+	{name: "email.to.address", typ: Keyword, array: true, doc: ""},
 	{name: "error.code", typ: Keyword, array: false, doc: ""},
 	{name: "error.message", typ: Text, array: false, doc: ""},
 	{name: "error.type", typ: Keyword, array: false, doc: ""},
