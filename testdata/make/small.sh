@@ -1,10 +1,11 @@
 #!/bin/sh
-# Makes the small images of image/ but the demo's: one 256 KiB ext4 volume in
-# every container, and one small volume of each other file system; then
-# image/hostile/, the broken ones; truth/ beside them.
+# Makes the small images of image/ but the demo's: volumes of ext4, ext2, FAT32
+# and exFAT and a disk with an MBR, that hold the same tree of known digests;
+# then image/hostile/, the broken ones; truth/ beside them. containers.sh makes
+# one medium in every container, filesystems.sh one volume of every kind.
 #
-# FAT32, exFAT, ext2, the MBR disk and VHDX are stored by gzip (-9n), because
-# they are mostly zeros; unpack them before use.
+# FAT32, exFAT, ext2 and the MBR disk are stored by gzip (-9n), because they are
+# mostly zeros; unpack them before use.
 #
 # Packages besides those of lib.sh and image.sh: dosfstools mtools exfatprogs
 # exfat-fuse fdisk
@@ -41,7 +42,7 @@ mounted() { truth_mounted "$2" | sed "s/^/$1	/" >>"$work/small_mounted"; }
 : >"$work/small_entries"
 entries() { truth_files "$2" "$3" | tail -n +2 | sed "s/^/$1	/" >>"$work/small_entries"; }
 
-# --- ext4 in every container -----------------------------------------------------
+# --- ext4, and by E01 and an overlay --------------------------------------------------
 truncate -s 256K "$work/ext4.raw"
 mkfs.ext4 -q -F -b 1024 -N 48 -m 0 -O ^has_journal,^resize_inode -L kecil "$work/ext4.raw"
 mkdir "$work/m"
@@ -55,64 +56,22 @@ mounted ext4 "$work/m"
 umount "$work/m"
 entries ext4 "$work/ext4.raw" 0
 raw=$work/ext4.raw
-rm -f "$img"/ext4.* "$img"/split.* "$img"/*.vmdk "$img"/*.vhd "$img"/dynamic.vhdx.gz "$img/overlay.qcow2" "$img/zstd.qcow2"
 cp "$raw" "$img/ext4.raw"
 truth_image ext4.raw "$raw" mkfs.ext4
-ewf() { # RAW NAME SEGMENT-SIZE
-	ewfacquire -u -q -c deflate:best -C SAKSI-KECIL -D "imej kecil" -E EKS-002 -e pemeriksa -N '-' -m removable -M logical \
-		-f encase6 -d sha1 -S "$3" -t "$work/$2" "$1" >/dev/null
-	ewfverify -q -d sha1 "$work/$2.E01" >/dev/null || die "ewfverify refuses $2.E01"
-	install -m 644 "$work/$2".E?? "$img/"
-	truth_image "$2.E01" "$1" ewfacquire
-}
-ewf "$raw" ext4 1GiB
-split -b 100000 -a 3 --numeric-suffixes=1 "$raw" "$img/split."
-truth_image split.001 "$raw" split
-convert() { # NAME FORMAT OPTIONS...
-	name=$1 fmt=$2
-	shift 2
-	(cd "$img" && qemu-img convert -f raw -O "$fmt" "$@" "$raw" "$name")
-	qemu-img compare -q -f raw -F "$fmt" "$raw" "$img/$name" || die "$name does not hold the volume"
-	chmod 644 "$img/$name"
-	truth_image "$name" "$raw" qemu-img
-}
-convert ext4.qcow2 qcow2 -c
-convert zstd.qcow2 qcow2 -c -o compression_type=zstd
-convert sparse.vmdk vmdk -o subformat=monolithicSparse
-convert stream.vmdk vmdk -o subformat=streamOptimized
-convert flat.vmdk vmdk -o subformat=monolithicFlat
-chmod 644 "$img/flat-flat.vmdk"
-convert fixed.vhd vpc -o subformat=fixed,force_size=on
-# qemu-img makes dynamic VHD with blocks of 2 MiB only; vhdshrink.py makes the
-# only block 256 KiB, which the format allows.
-qemu-img convert -f raw -O vpc -o subformat=dynamic,force_size=on "$raw" "$work/dynamic.vhd"
-python3 "$make_dir/vhdshrink.py" "$work/dynamic.vhd" "$img/dynamic.vhd" 262144
-qemu-img compare -q -f raw -F vpc "$raw" "$img/dynamic.vhd" || die "dynamic.vhd does not hold the volume"
-truth_image dynamic.vhd "$raw" "qemu-img, vhdshrink.py"
-qemu-img convert -f raw -O vhdx -o subformat=dynamic,block_size=1M,log_size=1M "$raw" "$work/dynamic.vhdx"
-pack "$work/dynamic.vhdx" dynamic.vhdx
-truth_image dynamic.vhdx.gz "$raw" qemu-img
+ewfacquire -u -q -c deflate:best -C SAKSI-KECIL -D "imej kecil" -E EKS-002 -e pemeriksa -N '-' -m removable -M logical \
+	-f encase6 -d sha1 -S 1GiB -t "$work/ext4" "$raw" >/dev/null
+ewfverify -q -d sha1 "$work/ext4.E01" >/dev/null || die "ewfverify refuses ext4.E01"
+install -m 644 "$work/ext4.E01" "$img/"
+truth_image ext4.E01 "$raw" ewfacquire
 # An overlay: one cluster of its own over ext4.raw.
+rm -f "$img/overlay.qcow2"
 (cd "$img" && qemu-img create -q -f qcow2 -o cluster_size=4096 -b ext4.raw -F raw overlay.qcow2 &&
 	qemu-io -c 'write -P 0x5a 200704 4096' overlay.qcow2 >/dev/null)
 chmod 644 "$img/overlay.qcow2"
 qemu-img convert -O raw "$img/overlay.qcow2" "$work/overlay.raw"
 truth_image overlay.qcow2 "$work/overlay.raw" qemu-img
 
-# --- ext2, in a split E01 and alone --------------------------------------------------
-truncate -s 1536K "$work/split.raw"
-mkfs.ext2 -q -F -b 1024 -N 64 -m 0 -L belah "$work/split.raw"
-mount -o loop "$work/split.raw" "$work/m"
-fill "$work/m"
-noise 1100000 31 >"$work/m/dokumen/besar.bin"
-sync
-rm "$work/m/muat-turun/cmd.php" "$work/m/dokumen/data.bin"
-sync
-mounted split "$work/m"
-umount "$work/m"
-entries split "$work/split.raw" 0
-ewf "$work/split.raw" split 1MiB
-
+# --- ext2 ---------------------------------------------------------------------------
 truncate -s 1M "$work/ext2.raw"
 mkfs.ext2 -q -F -b 1024 -m 0 -L ext2 "$work/ext2.raw"
 mount -o loop "$work/ext2.raw" "$work/m"
@@ -185,7 +144,8 @@ gzip -9nc "$work/chain-fat.raw" >"$hostile/chain-fat32.raw.gz"
 head -c 9000 "$img/ext4.E01" >"$hostile/truncated.E01"
 python3 "$make_dir/patch.py" "$img/ext4.E01" "$hostile/badchunk.E01" 6000=ffffffffffffffff
 ewfverify -q "$hostile/badchunk.E01" >/dev/null 2>&1 && die "ewfverify accepts badchunk.E01"
-python3 "$make_dir/patch.py" "$img/ext4.qcow2" "$hostile/l1.qcow2" 40=7ffffffffffff000
+qemu-img convert -f raw -O qcow2 -c -o cluster_size=4096 "$raw" "$work/ext4.qcow2"
+python3 "$make_dir/patch.py" "$work/ext4.qcow2" "$hostile/l1.qcow2" 40=7ffffffffffff000
 : >"$hostile/zero.raw"
 cat >"$hostile/README.tsv" <<'END'
 file	what is wrong
