@@ -1,0 +1,135 @@
+package proto
+
+// FTP, RFC 959: commands and replies by line on the control connection. One
+// event a command with its final reply. Passwords are never taken.
+
+import (
+	"bytes"
+
+	"saksi/event"
+	"saksi/rules/suricata"
+)
+
+func init() {
+	register(&Entry{
+		Name: "ftp", Doc: "File Transfer Protocol, control connection", Reference: "RFC 959, RFC 4217",
+		Transport: TCP, Ports: []uint16{21}, App: suricata.AppFTP,
+		Detect: detectFTP, New: func(Transport) Parser { return &ftp{} },
+		Samples: []string{"ftp.txt"}, Hostile: []string{"ftp_hostile.txt"},
+	})
+}
+
+func detectFTP(p *Probe) Verdict {
+	b := p.Data
+	if p.Dir == FromClient {
+		v, _ := verb(bytes.TrimRight(b[:min(len(b), 64)], "\r\n"))
+		switch v {
+		case "USER", "AUTH", "FEAT", "SYST":
+			if code, _, ok := replyCode(p.Other); ok && code == 220 || p.On(21) {
+				return Yes
+			}
+		}
+		return No
+	}
+	if len(b) < 4 {
+		return More
+	}
+	code, _, ok := replyCode(b)
+	if !ok || b[3] != ' ' && b[3] != '-' || code != 220 && code != 120 && code != 421 && code != 530 {
+		return No
+	}
+	if up := bytes.ToUpper(b[:min(len(b), 512)]); bytes.Contains(up, []byte("FTP")) && !bytes.Contains(up, []byte("SMTP")) {
+		return Yes
+	}
+	return onPort(p, true, 21)
+}
+
+type ftp struct {
+	packets Packets
+	user    []byte
+	command string
+	arg     []byte
+	open    bool
+	tls     bool
+}
+
+// Data implements Parser.
+func (p *ftp) Data(c *Context, dir Dir, b []byte) Result {
+	used := 0
+	for used < len(b) {
+		line, n, ok := nextLine(b[used:])
+		if !ok {
+			return Broken
+		}
+		if n == 0 {
+			break
+		}
+		used += n
+		if dir == FromClient {
+			p.flush(c, 0)
+			v, arg := verb(bytes.TrimLeft(line, "\xff\xf4\xf2")) // Telnet codes before ABOR
+			if v == "" {
+				continue
+			}
+			p.packets.Reset()
+			p.packets.Add(c.Number)
+			p.command, p.open = v, true
+			p.arg = append(p.arg[:0], arg...)
+			switch v {
+			case "USER":
+				p.user = append(p.user[:0], arg...)
+			case "PASS", "ACCT":
+				p.arg = p.arg[:0]
+			case "AUTH":
+				p.tls = true
+			}
+			continue
+		}
+		code, last, ok := replyCode(line)
+		if !ok || !last { // text lines of a reply of several
+			continue
+		}
+		if p.open {
+			p.packets.Add(c.Number)
+		}
+		if code >= 200 {
+			tls := p.tls && p.open && code == 234
+			p.flush(c, code)
+			if tls {
+				c.Redetect, c.Used = true, used
+				return Done
+			}
+		}
+	}
+	return Result(used)
+}
+
+// flush tells of the command in work.
+func (p *ftp) flush(c *Context, code int) {
+	if !p.open {
+		return
+	}
+	p.open, p.tls = false, false
+	e := c.Begin("saksi.ftp", p.packets.List())
+	e.Str(event.SaksiFtpCommand, p.command)
+	e.Bytes(event.SaksiFtpArgument, p.arg)
+	e.Bytes(event.UserName, p.user)
+	if code != 0 {
+		e.Int(event.SaksiFtpReplyCode, int64(code))
+		if code >= 400 {
+			e.Str(event.EventOutcome, "failure")
+		} else {
+			e.Str(event.EventOutcome, "success")
+		}
+	}
+	c.Emit(e)
+}
+
+// Gap implements Parser: lines are found again.
+func (p *ftp) Gap(c *Context, _ Dir, _ uint32) bool {
+	p.flush(c, 0)
+	return true
+}
+
+// Close implements Parser.
+func (p *ftp) Close(c *Context) { p.flush(c, 0) }
