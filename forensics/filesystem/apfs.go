@@ -12,7 +12,7 @@ func init() {
 		Types:     []string{"apfs"},
 		Detect:    func(head []byte) bool { return magicAt(head, 32, "NXSB") },
 		Engine:    "libtsk",
-		Samples:   []string{"apfs.raw"},
-		Hostile:   []string{"apfs.raw cut=100000", "apfs.raw @36=ffffffff"},
+		Samples:   []string{"filesystem/apfs.qcow2"},
+		Hostile:   []string{"filesystem/apfs.qcow2 cut=100000", "filesystem/apfs.qcow2 @36=ffffffff"},
 	})
 }

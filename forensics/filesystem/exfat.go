@@ -11,7 +11,7 @@ func init() {
 		Types:     []string{"exfat"},
 		Detect:    func(head []byte) bool { return magicAt(head, 3, "EXFAT   ") },
 		Engine:    "libtsk",
-		Samples:   []string{"exfat.raw"},
-		Hostile:   []string{"exfat.raw cut=300000", "exfat.raw @108=ff"},
+		Samples:   []string{"filesystem/exfat.qcow2"},
+		Hostile:   []string{"filesystem/exfat.qcow2 cut=300000", "filesystem/exfat.qcow2 @108=ff"},
 	})
 }

@@ -11,7 +11,7 @@ func init() {
 		Types:     []string{"ext2", "ext3", "ext4"},
 		Detect:    func(head []byte) bool { return magicAt(head, 1024+56, "\x53\xef") },
 		Engine:    "libtsk",
-		Samples:   []string{"ext4.raw"},
-		Hostile:   []string{"ext4.raw cut=300000", "ext4.raw @1048=ff000000", "ext4.raw @1028=ffffffff"},
+		Samples:   []string{"filesystem/ext2.qcow2", "filesystem/ext3.qcow2", "filesystem/ext4.qcow2", "demo.E01#1"},
+		Hostile:   []string{"filesystem/ext4.qcow2 cut=300000", "filesystem/ext4.qcow2 @1048=ff000000", "filesystem/ext4.qcow2 @1028=ffffffff", "filesystem/loop.qcow2 cut=4194304"},
 	})
 }

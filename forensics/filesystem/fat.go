@@ -12,8 +12,8 @@ func init() {
 		Types:     []string{"fat12", "fat16", "fat32"},
 		Detect:    detectFAT,
 		Engine:    "libtsk",
-		Samples:   []string{"fat32.raw"},
-		Hostile:   []string{"fat32.raw cut=100000", "fat32.raw @11=0100"},
+		Samples:   []string{"filesystem/fat12.qcow2", "filesystem/fat16.qcow2", "filesystem/fat32.qcow2"},
+		Hostile:   []string{"filesystem/fat32.qcow2 cut=100000", "filesystem/fat16.qcow2 @22=ffff", "filesystem/fat12.qcow2 @17=ffff"},
 	})
 }
 

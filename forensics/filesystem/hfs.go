@@ -9,11 +9,11 @@ func init() {
 		Doc:       "HFS+ and HFSX: live files, resource forks, compressed content, orphan files",
 		Reference: "Apple, Technical Note TN1150: HFS Plus Volume Format",
 		Types:     []string{"hfs+", "hfs"},
-		Detect:    func(head []byte) bool {
+		Detect: func(head []byte) bool {
 			return magicAt(head, 1024, "H+") || magicAt(head, 1024, "HX") || magicAt(head, 1024, "BD")
 		},
-		Engine:    "libtsk",
-		Samples:   []string{"hfsplus.raw"},
-		Hostile:   []string{"hfsplus.raw cut=100000", "hfsplus.raw @1064=00000000"},
+		Engine:  "libtsk",
+		Samples: []string{"filesystem/hybrid.qcow2#2"},
+		Hostile: []string{"filesystem/hybrid.qcow2 cut=100000"},
 	})
 }

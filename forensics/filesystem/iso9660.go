@@ -11,7 +11,7 @@ func init() {
 		Types:     []string{"iso9660"},
 		Detect:    func(head []byte) bool { return magicAt(head, 32769, "CD001") },
 		Engine:    "libtsk",
-		Samples:   []string{"iso9660.raw"},
-		Hostile:   []string{"iso9660.raw cut=40000", "iso9660.raw @32926=ffffffff"},
+		Samples:   []string{"filesystem/iso9660.qcow2"},
+		Hostile:   []string{"filesystem/iso9660.qcow2 cut=40000", "filesystem/iso9660.qcow2 @32926=ffffffff @34974=ffffffff"},
 	})
 }

@@ -11,7 +11,7 @@ func init() {
 		Types:     []string{"ntfs"},
 		Detect:    func(head []byte) bool { return magicAt(head, 3, "NTFS    ") },
 		Engine:    "libtsk",
-		Samples:   []string{"ntfs.raw"},
-		Hostile:   []string{"ntfs.raw cut=300000", "ntfs.raw @48=ffffffffffffff7f"},
+		Samples:   []string{"filesystem/ntfs.qcow2", "demo.E01"},
+		Hostile:   []string{"filesystem/ntfs.qcow2 cut=300000", "filesystem/ntfs.qcow2 @48=ffffffffffffff7f", "filesystem/ntfs.qcow2 @13=00"},
 	})
 }

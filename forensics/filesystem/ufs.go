@@ -21,7 +21,7 @@ func init() {
 			return false
 		},
 		Engine:  "libtsk",
-		Samples: []string{"ufs.raw"},
-		Hostile: []string{"ufs.raw cut=20000"},
+		Samples: []string{"filesystem/ufs.qcow2"},
+		Hostile: []string{"filesystem/ufs.qcow2 cut=20000"},
 	})
 }

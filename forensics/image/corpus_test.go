@@ -1,6 +1,7 @@
 package image
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -41,8 +42,21 @@ func TestCorpusParent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if im.Size != base.Size || digest(t, im) == digest(t, base) {
-		t.Errorf("%d bytes; the parent alone has %d, and the child changes some", im.Size, base.Size)
+	if im.Size != base.Size || digest(t, im) != digest(t, base) {
+		t.Errorf("%d bytes; the parent alone has %d, and the child repeats it", im.Size, base.Size)
+	}
+	// Its own copy of the second sector changed and the first left to the
+	// parent: the block's bitmap stands at sector 4, its data at sector 5.
+	b := read(t, filepath.Join(dir, "dfvfs_image-differential.vhd"))
+	b[4*512] = 0x7f
+	b[5*512], b[6*512] = 'X', 'Y'
+	child.ReaderAt = bytes.NewReader(b)
+	if im, err = Open([]Segment{child, parent}); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, 1024)
+	if _, err := im.ReadAt(got, 0); err != nil || got[0] == 'X' || got[512] != 'Y' {
+		t.Errorf("sectors of parent and child: %q %q, %v", got[0], got[512], err)
 	}
 	if _, err := Open([]Segment{segment(t, filepath.Join(dir, "dfvfs_fat-differential.vhd"))}); !errors.As(err, &m) || m.Names[0] != "fat-parent.vhd" {
 		t.Errorf("a parent named by a Windows path: %v", err)

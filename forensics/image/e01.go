@@ -48,10 +48,10 @@ func init() {
 		Next:      ewfNext,
 		Detect:    func(head, _ []byte) bool { return strings.HasPrefix(string(head), ewfMagic) },
 		Open:      openE01,
-		Samples:   []string{"ext4.E01", "split.E01"},
+		Samples:   []string{"container/media.E01", "container/split.E01", "container/plain.E01", "container/smart.s01", "demo.E01"},
 		Hostile: []string{
-			"ext4.E01 cut=20", "ext4.E01 cut=2000", "ext4.E01 @13=00000000", "ext4.E01 @29=0000000000000000",
-			"ext4.E01 @29=ffffffffffffff7f", "ext4.E01 @29=0d00000000000000", "split.E01 @9=0700",
+			"container/media.E01 cut=20", "container/media.E01 cut=2000", "container/media.E01 @13=00000000", "container/media.E01 @29=0000000000000000",
+			"container/media.E01 @29=ffffffffffffff7f", "container/media.E01 @29=0d00000000000000", "container/split.E01 @9=0700",
 		},
 	})
 }
@@ -219,8 +219,12 @@ func (e *ewf) chunk(c int64) ([]byte, error) {
 		if int64(len(raw)) < want+4 {
 			return nil, bad(t.seg, fmt.Sprintf("%d bytes are there for %d of media", len(raw), want))
 		}
-		// The last chunk's section may be longer than the chunk.
-		if sum, stored := adler32.Checksum(raw[:want]), binary.LittleEndian.Uint32(raw[want:]); sum != stored {
+		// The section of the last chunk may be longer than the chunk, and the
+		// last chunk of a source that is no multiple of its sectors holds
+		// bytes beyond the media; its checksum covers them.
+		whole := min(int64(len(raw))-4, e.chunkSize)
+		sum, stored := adler32.Checksum(raw[:want]), binary.LittleEndian.Uint32(raw[want:])
+		if sum != stored && adler32.Checksum(raw[:whole]) != binary.LittleEndian.Uint32(raw[whole:]) {
 			return nil, bad(t.seg, fmt.Sprintf("its Adler-32 is %08x, stored is %08x", sum, stored))
 		}
 		return raw[:want], nil
@@ -240,17 +244,22 @@ func (e *ewf) unpack(raw []byte, want int64) ([]byte, error) {
 		return nil, err
 	}
 	defer e.inflate.Put(z)
-	data := make([]byte, want)
-	if n, err := io.ReadFull(z, data); err == io.EOF || err == io.ErrUnexpectedEOF {
+	data := make([]byte, e.chunkSize+1)
+	n, err := io.ReadFull(z, data)
+	switch {
+	case err != io.EOF && err != io.ErrUnexpectedEOF:
+		if err == nil {
+			err = fmt.Errorf("it unpacks to more than the %d bytes of a chunk", e.chunkSize)
+		}
+		return nil, err
+	case int64(n) < want:
 		return nil, fmt.Errorf("it unpacks to %d bytes, not %d", n, want)
-	} else if err != nil {
+	}
+	// Only a read that ends with io.EOF has proved the stream's checksum.
+	if _, err := z.Read(data[n:]); err != io.EOF {
 		return nil, err
 	}
-	// Only the end of the stream proves its checksum.
-	if n, err := z.Read(make([]byte, 1)); n > 0 || err != io.EOF {
-		return nil, fmt.Errorf("it does not end after %d bytes (%v)", want, err)
-	}
-	return data, nil
+	return data[:want:want], nil
 }
 
 // place returns where chunk i of table t begins and ends in its file.

@@ -1,7 +1,6 @@
 package image
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 )
@@ -11,10 +10,7 @@ import (
 func FuzzOpen(f *testing.F) {
 	for _, format := range Formats() {
 		for _, name := range format.Samples {
-			b, err := os.ReadFile(filepath.Join(samples, name))
-			if err != nil {
-				f.Fatal(err)
-			}
+			b := read(f, filepath.Join(samples, name))
 			f.Add(b[:min(len(b), 256<<10)])
 		}
 		for _, recipe := range format.Hostile {

@@ -2,6 +2,7 @@ package image
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -12,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -24,14 +26,30 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // samples is the folder the registry's sample names are in.
 const samples = "../../testdata/image"
 
-// segment reads a file into a segment.
-func segment(t testing.TB, path string) Segment {
+// read reads a sample; .gz is packing only.
+func read(t testing.TB, path string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Segment{Name: filepath.Base(path), Size: int64(len(b)), ReaderAt: bytes.NewReader(b)}
+	if strings.HasSuffix(path, ".gz") {
+		z, err := gzip.NewReader(bytes.NewReader(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err = io.ReadAll(z); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b
+}
+
+// segment reads a file into a segment.
+func segment(t testing.TB, path string) Segment {
+	t.Helper()
+	b := read(t, path)
+	return Segment{Name: strings.TrimSuffix(filepath.Base(path), ".gz"), Size: int64(len(b)), ReaderAt: bytes.NewReader(b)}
 }
 
 // load opens path as the parent process does: siblings by name, then what
@@ -108,7 +126,7 @@ func TestGolden(t *testing.T) {
 					t.Fatal(err)
 				}
 				got = append(got, '\n')
-				golden := filepath.Join("testdata", name+".json")
+				golden := filepath.Join("testdata", filepath.Base(name)+".json")
 				if *update {
 					if err := os.WriteFile(golden, got, 0o644); err != nil {
 						t.Fatal(err)
@@ -131,10 +149,7 @@ func TestGolden(t *testing.T) {
 func mutate(t testing.TB, recipe string) (string, []byte) {
 	t.Helper()
 	parts := strings.Fields(recipe)
-	b, err := os.ReadFile(filepath.Join(samples, parts[0]))
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := bytes.Clone(read(t, filepath.Join(samples, parts[0])))
 	for _, p := range parts[1:] {
 		if n, ok := strings.CutPrefix(p, "cut="); ok {
 			keep, err := strconv.Atoi(n)
@@ -155,7 +170,7 @@ func mutate(t testing.TB, recipe string) (string, []byte) {
 		}
 		copy(b[off:], data)
 	}
-	return parts[0], b
+	return strings.TrimSuffix(filepath.Base(parts[0]), ".gz"), b
 }
 
 // try opens and reads broken bytes; only a panic, a hang or a claim that is
@@ -233,11 +248,11 @@ func TestRefusals(t *testing.T) {
 	if im, err := Open(segs("a.002", "a.001")); err != nil || im.Size != 2048 || im.Segments[0] != "a.001" {
 		t.Errorf("pieces out of order: %v", err)
 	}
-	e01 := segment(t, filepath.Join(samples, "split.E01"))
+	e01 := segment(t, filepath.Join(samples, "container/split.E01"))
 	if _, err := Open([]Segment{e01}); !errors.As(err, &m) || m.Names[0] != "split.E02" {
 		t.Errorf("a missing segment: %v", err)
 	}
-	e02 := segment(t, filepath.Join(samples, "split.E02"))
+	e02 := segment(t, filepath.Join(samples, "container/split.E02"))
 	if _, err := Open([]Segment{e02}); !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "segment 2") {
 		t.Errorf("the second segment alone: %v", err)
 	}
@@ -246,7 +261,7 @@ func TestRefusals(t *testing.T) {
 // TestBadChunk proves that one damaged chunk costs that chunk, named by
 // number and offset, and that the damaged table falls back on its copy.
 func TestBadChunk(t *testing.T) {
-	path := filepath.Join(samples, "ext4.E01")
+	path := filepath.Join(samples, "container/media.E01")
 	whole, err := load(t, path)
 	if err != nil {
 		t.Fatal(err)
@@ -256,12 +271,9 @@ func TestBadChunk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := read(t, path)
 	reopen := func(b []byte) *Image {
-		im, err := Open([]Segment{{Name: "ext4.E01", Size: int64(len(b)), ReaderAt: bytes.NewReader(b)}})
+		im, err := Open([]Segment{{Name: "media.E01", Size: int64(len(b)), ReaderAt: bytes.NewReader(b)}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -380,5 +392,66 @@ func TestCorpus(t *testing.T) {
 	}
 	if n < 10 {
 		t.Errorf("only %d containers with a digest in the manifest", n)
+	}
+}
+
+// TestOddTail proves that the last chunk of a source that is no multiple of
+// its sectors is read: its checksum covers bytes beyond the media.
+func TestOddTail(t *testing.T) {
+	im, err := load(t, filepath.Join(samples, "container/odd.E01"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := read(t, filepath.Join(samples, "container/split.E01"))
+	got := make([]byte, im.Size)
+	if n, err := im.ReadAt(got, 0); int64(n) != im.Size || err != nil {
+		t.Fatalf("%d of %d bytes: %v", n, im.Size, err)
+	}
+	// The split set holds the same noise, stored.
+	if !bytes.Contains(whole, got[:1000]) || !bytes.Contains(whole, got[40000:]) || im.Size != 50100/512*512 {
+		t.Errorf("%d bytes that are not the noise", im.Size)
+	}
+}
+
+// TestInteropContainers proves that qemu-img and ewfexport read the same media
+// out of every sample they understand.
+func TestInteropContainers(t *testing.T) {
+	if os.Getenv("SAKSI_INTEROP") == "" {
+		t.Skip("needs qemu-img and ewfexport: run by make interop")
+	}
+	for _, f := range Formats() {
+		for _, name := range f.Samples {
+			path := filepath.Join(samples, name)
+			var cmd *exec.Cmd
+			switch {
+			case strings.HasSuffix(name, ".gz"):
+				continue
+			case f.Name == "e01":
+				cmd = exec.Command("ewfexport", "-q", "-u", "-f", "raw", "-t", "-", path)
+			case f.Name == "qcow2" || f.Name == "vmdk":
+				raw := filepath.Join(t.TempDir(), "raw")
+				if out, err := exec.Command("qemu-img", "convert", "-O", "raw", path, raw).CombinedOutput(); err != nil {
+					t.Fatalf("%s: %v\n%s", name, err, out)
+				}
+				cmd = exec.Command("cat", raw)
+			default:
+				continue
+			}
+			want, err := cmd.Output()
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if f.Name == "e01" { // it greets on standard output
+				_, want, _ = bytes.Cut(want, []byte("\n"))
+			}
+			im, err := load(t, path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := make([]byte, im.Size)
+			if n, err := im.ReadAt(got, 0); int64(n) != im.Size || err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%s: %d bytes, %v; the stock tool gives %d", name, n, err, len(want))
+			}
+		}
 	}
 }

@@ -53,10 +53,10 @@ func init() {
 			return len(head) >= 8 && string(head[:4]) == qcowMagic && binary.BigEndian.Uint32(head[4:]) >= 2
 		},
 		Open:    openQCOW2,
-		Samples: []string{"ext4.qcow2", "zstd.qcow2"},
+		Samples: []string{"container/media.qcow2", "container/zstd.qcow2", "container/extended.qcow2.gz", "demo.qcow2"},
 		Hostile: []string{
-			"ext4.qcow2 cut=60", "ext4.qcow2 cut=70000", "ext4.qcow2 @20=000000ff", "ext4.qcow2 @36=ffffffff",
-			"ext4.qcow2 @40=7fffffffffffff00", "ext4.qcow2 @24=7fffffffffffffff", "ext4.qcow2 @8=0000000000000200",
+			"container/media.qcow2 cut=60", "container/media.qcow2 cut=70000", "container/media.qcow2 @20=000000ff", "container/media.qcow2 @36=ffffffff",
+			"container/media.qcow2 @40=7fffffffffffff00", "container/media.qcow2 @24=7fffffffffffffff", "container/media.qcow2 @8=0000000000000200",
 		},
 	})
 }

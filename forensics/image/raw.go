@@ -20,8 +20,8 @@ func init() {
 		Reference: "dd(1), POSIX.1-2017; piece names as split(1) -d and FTK Imager write them",
 		Next:      rawNext,
 		Open:      openRaw,
-		Samples:   []string{"ext4.raw", "split.001"},
-		Hostile:   []string{"ext4.raw cut=0", "ext4.raw cut=1", "ext4.raw cut=100000"},
+		Samples:   []string{"container/media.raw", "container/split.001"},
+		Hostile:   []string{"container/media.raw cut=0", "container/media.raw cut=1", "container/media.raw cut=100000"},
 	})
 }
 

@@ -43,10 +43,10 @@ func init() {
 			return len(tail) >= 512 && string(tail[len(tail)-512:][:8]) == vhdMagic && vhdSum(tail[len(tail)-512:], 64) == nil
 		},
 		Open:    openVHD,
-		Samples: []string{"fixed.vhd", "dynamic.vhd"},
+		Samples: []string{"container/fixed.vhd", "container/dynamic.vhd.gz"},
 		Hostile: []string{
-			"dynamic.vhd cut=600", "dynamic.vhd cut=3000", "dynamic.vhd @544=ffffffff", "dynamic.vhd @540=ffffffff",
-			"dynamic.vhd @528=7fffffffffffffff", "dynamic.vhd @48=7fffffffffffffff", "fixed.vhd @-464=7fffffffffffffff",
+			"container/dynamic.vhd.gz cut=600", "container/dynamic.vhd.gz cut=3000", "container/dynamic.vhd.gz @544=ffffffff", "container/dynamic.vhd.gz @540=ffffffff",
+			"container/dynamic.vhd.gz @528=7fffffffffffffff", "container/dynamic.vhd.gz @48=7fffffffffffffff", "container/dynamic.vhd.gz @60=00000009",
 		},
 	})
 }

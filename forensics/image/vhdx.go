@@ -39,10 +39,10 @@ func init() {
 		Reference: "Microsoft, [MS-VHDX] Virtual Hard Disk v2 File Format",
 		Detect:    func(head, _ []byte) bool { return bytes.HasPrefix(head, []byte(vhdxMagic)) },
 		Open:      openVHDX,
-		Samples:   []string{"dynamic.vhdx"},
+		Samples:   []string{"container/dynamic.vhdx.gz"},
 		Hostile: []string{
-			"dynamic.vhdx cut=1000", "dynamic.vhdx cut=300000", "dynamic.vhdx @196616=ffffffff",
-			"dynamic.vhdx @65584=01", "dynamic.vhdx @2097162=ffff",
+			"container/dynamic.vhdx.gz cut=1000", "container/dynamic.vhdx.gz cut=300000", "container/dynamic.vhdx.gz @196616=ffffffff",
+			"container/dynamic.vhdx.gz @131072=00000000 @65536=00000000", "container/dynamic.vhdx.gz @3145728=00000000",
 		},
 	})
 }

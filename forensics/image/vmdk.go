@@ -37,10 +37,10 @@ func init() {
 			return bytes.HasPrefix(head, []byte(vmdkMagic)) || bytes.HasPrefix(bytes.TrimLeft(head[:min(len(head), 64)], "\ufeff \r\n"), []byte(vmdkText))
 		},
 		Open:    openVMDK,
-		Samples: []string{"sparse.vmdk", "stream.vmdk", "flat.vmdk"},
+		Samples: []string{"container/sparse.vmdk", "container/stream.vmdk", "container/flat.vmdk"},
 		Hostile: []string{
-			"sparse.vmdk cut=300", "sparse.vmdk cut=20000", "sparse.vmdk @20=ffffffffffffff7f", "sparse.vmdk @44=ffffffff",
-			"sparse.vmdk @12=ffffffffffffff7f", "sparse.vmdk @56=ffffffffffffff7f", "stream.vmdk cut=30000",
+			"container/sparse.vmdk cut=300", "container/sparse.vmdk cut=20000", "container/sparse.vmdk @20=ffffffffffffff7f", "container/sparse.vmdk @44=ffffffff",
+			"container/sparse.vmdk @12=ffffffffffffff7f", "container/sparse.vmdk @56=ffffffffffffff7f", "container/stream.vmdk cut=30000",
 		},
 	})
 }

@@ -26,7 +26,7 @@ cp "$m" "$out/media.raw"
 split -b 150000 --numeric-suffixes=1 -a 3 "$m" "$out/split."
 
 # ewfacquire cuts at 1 MiB or more, so the split set holds more noise.
-head -c 1300000 /dev/zero | openssl enc -aes-128-ctr -K 53616b736953616b736953616b736924 -iv 00000000000000000000000000000000 >"$work/noise.raw"
+head -c 1300480 /dev/zero | openssl enc -aes-128-ctr -K 53616b736953616b736953616b736924 -iv 00000000000000000000000000000000 >"$work/noise.raw"
 acquire() { # NAME MEDIUM OPTIONS...
 	name=$1 medium=$2
 	shift 2
@@ -35,6 +35,8 @@ acquire() { # NAME MEDIUM OPTIONS...
 acquire media "$m" -f encase6 -c deflate:best -d sha1 -S 100MiB
 acquire plain "$m" -f encase1 -c none -S 100MiB
 acquire smart "$m" -f smart -c deflate:fast -S 100MiB
+head -c 50100 "$work/noise.raw" >"$work/odd.raw" # no multiple of a sector
+acquire odd "$work/odd.raw" -f encase6 -c none -S 100MiB
 acquire split "$work/noise.raw" -f encase6 -c none -d sha1 -S 1MiB
 
 qemu-img convert -f raw -O qcow2 -c "$m" "$out/media.qcow2"

@@ -3,8 +3,8 @@
 # its own mkfs, with live and deleted files where a driver or tool can make
 # them. forensics/filesystem names the files. QCOW2 is packing only.
 #
-# Debian 12 packages: ntfs-3g dosfstools mtools exfatprogs e2fsprogs xorriso
-# makefs apfsprogs qemu-utils openssl; root for ntfs-3g
+# Debian 12 packages (run as root): ntfs-3g dosfstools mtools exfatprogs e2fsprogs xorriso
+# makefs apfsprogs qemu-utils openssl; the kernel must have exFAT
 set -eu
 umask 022
 export LC_ALL=C.UTF-8 TZ=UTC MTOOLS_SKIP_CHECK=1
@@ -19,10 +19,10 @@ head -c 20000 /dev/zero | openssl enc -aes-128-ctr -K 53616b736953616b736953616b
 echo 'nama panjang' >"$work/t/folder/inner/nama fail – ujian.txt"
 ln -s one.txt "$work/t/link"
 find "$work/t" -exec touch -h -d '2026-10-02 09:00:00' {} +
-pack() { qemu-img convert -f raw -O qcow2 -c "$work/$1.raw" "$out/$1.qcow2"; }
+pack() { qemu-img convert -f raw -O qcow2 -c -o cluster_size=4096 "$work/$1.raw" "$out/$1.qcow2"; }
 
 truncate -s 4M "$work/ntfs.raw"
-mkfs.ntfs -q -Q -F -s 512 -c 4096 -p 0 -L UJIAN "$work/ntfs.raw" >/dev/null
+mkfs.ntfs -q -Q -F -H 0 -S 0 -s 512 -c 4096 -p 0 -L UJIAN "$work/ntfs.raw" >/dev/null 2>&1
 ntfs-3g -o streams_interface=windows "$work/ntfs.raw" "$work/mnt"
 cp -r "$work/t/one.txt" "$work/t/folder" "$work/mnt/"
 echo 'aliran' >"$work/mnt/one.txt:aliran"
@@ -34,7 +34,7 @@ pack ntfs
 
 fat() { # NAME SIZE BITS
 	truncate -s "$2" "$work/$1.raw"
-	mkfs.fat -F "$3" -i 5ac51001 -n UJIAN "$work/$1.raw" >/dev/null
+	mkfs.fat -F "$3" -s 1 -i 5ac51001 -n UJIAN "$work/$1.raw" >/dev/null
 	mmd -i "$work/$1.raw" ::folder ::folder/inner
 	mcopy -i "$work/$1.raw" -m "$work/t/one.txt" ::one.txt
 	mcopy -i "$work/$1.raw" -m "$work/t/folder/noise.bin" ::folder/noise.bin
@@ -46,10 +46,9 @@ fat() { # NAME SIZE BITS
 fat fat12 1M 12
 fat fat16 8M 16
 fat fat32 40M 32
-fat fat32small 4M 32 # fewer clusters than the specification allows; they exist
 
 truncate -s 4M "$work/exfat.raw"
-mkfs.exfat -q -L UJIAN "$work/exfat.raw" >/dev/null
+mkfs.exfat -L UJIAN "$work/exfat.raw" >/dev/null
 pack exfat
 
 for t in ext2 ext3 ext4; do
