@@ -6,7 +6,7 @@
 #
 # Debian 12 packages needed (nothing is installed from here): iproute2 ethtool
 # tcpdump tshark dnsmasq-base dnsutils nginx-light openssl curl openssh-client
-# openssh-server samba smbclient groff qrencode python3 gzip
+# openssh-server samba smbclient iputils-ping groff qrencode python3 gzip
 
 set -eu
 umask 022
@@ -118,9 +118,9 @@ host() {
 
 # capture FILE [TCPDUMP ARGUMENTS]: starts tcpdump on the switch.
 capture() {
-	f=$1
+	to=$1
 	shift
-	capture_at sw br0 "$f" "$@"
+	capture_at sw br0 "$to" "$@"
 }
 
 # capture_at NAME INTERFACE FILE [ARGUMENTS]: starts tcpdump in one namespace.
