@@ -25,7 +25,7 @@ type batch struct {
 	mine    [][]uint32 // by worker: indexes into pkts
 	clock   int64      // capture time at the end
 	last    uint64     // number of the last packet
-	final   bool       // the source ends with it
+	closing int        // after the source's end: 1 + the shard whose flows end
 	results []*result  // by worker
 	pending atomic.Int32
 	done    chan struct{}
@@ -109,17 +109,11 @@ func (s *source) close() {
 	}
 }
 
-// read fills b; at the end of the source b is final and may be empty. The
-// error that ended the source is returned with the final batch.
+// read fills b; at the end of the source b is empty. The
+// error that ended the source is returned with an empty batch.
 func (s *source) read(b *batch, workers int) error {
-	b.pkts = b.pkts[:0]
-	b.final = false
-	for i := range b.mine {
-		b.mine[i] = b.mine[i][:0]
-	}
-	err := s.reader.ReadBatch(&b.cap)
-	if err != nil {
-		b.final, b.clock, b.last = true, s.clock, s.last
+	b.empty(s)
+	if err := s.reader.ReadBatch(&b.cap); err != nil {
 		return err
 	}
 	for i := range b.cap.Packets {
@@ -144,6 +138,15 @@ func (s *source) read(b *batch, workers int) error {
 		s.checkChecksums(b)
 	}
 	return nil
+}
+
+// empty makes b a batch without packets at the source's present end.
+func (b *batch) empty(s *source) {
+	b.pkts, b.closing = b.pkts[:0], 0
+	for i := range b.mine {
+		b.mine[i] = b.mine[i][:0]
+	}
+	b.clock, b.last = s.clock, s.last
 }
 
 // checkChecksums decides by the first batch whether checksums mean anything.
@@ -224,11 +227,7 @@ func (p *pipeline) newBatch() *batch {
 // next reads a batch; an interrupted context ends the source.
 func (p *pipeline) next(ctx context.Context, b *batch) error {
 	if ctx.Err() != nil {
-		b.pkts, b.final = b.pkts[:0], true
-		for i := range b.mine {
-			b.mine[i] = b.mine[i][:0]
-		}
-		b.clock, b.last = p.src.clock, p.src.last
+		b.empty(p.src)
 		return ctx.Err()
 	}
 	err := p.src.read(b, len(p.workers))
@@ -254,15 +253,38 @@ func (p *pipeline) progress() {
 	p.cfg.Progress(Progress{Source: p.src.name, Bytes: st.Bytes, Total: total, Packets: st.Packets})
 }
 
+// closings calls f with the shard of each batch that ends flows: a few flows a
+// batch, so that what is emitted at the end stays small too. All workers MUST
+// have finished what came before.
+func (p *pipeline) closings(f func(closing int)) {
+	for i := range decode.NumShards {
+		w := p.workers[i%len(p.workers)]
+		for range w.shards[i].table.CloseCalls() {
+			f(i + 1)
+		}
+	}
+}
+
 // inline runs everything in one goroutine.
 func (p *pipeline) inline(ctx context.Context) error {
 	b := p.newBatch()
-	for {
-		err := p.next(ctx, b)
+	run := func() {
 		b.results[0] = p.workers[0].process(b)
 		p.order.merge(b)
-		if err != nil || p.order.err != nil {
+	}
+	for {
+		err := p.next(ctx, b)
+		run()
+		if err != nil {
+			p.closings(func(closing int) {
+				b.empty(p.src)
+				b.closing = closing
+				run()
+			})
 			return err
+		}
+		if p.order.err != nil {
+			return p.order.err
 		}
 	}
 }
@@ -293,29 +315,41 @@ func (p *pipeline) parallel(ctx context.Context) error {
 			}
 		})
 	}
-	wg.Go(func() {
-		for {
-			b := <-free
-			err := p.next(ctx, b)
-			if failed.Load() {
-				err = context.Canceled
-				b.final = true
-			}
-			last := b.final
-			b.pending.Store(int32(len(p.workers)))
-			for i := range in {
-				in[i] <- b
-			}
-			queue <- b
-			if last {
-				end = err
-				for i := range in {
-					close(in[i])
-				}
-				close(queue)
-				return
-			}
+	send := func(b *batch) {
+		b.pending.Store(int32(len(p.workers)))
+		for i := range in {
+			in[i] <- b
 		}
+		queue <- b
+	}
+	wg.Go(func() {
+		for end == nil {
+			b := <-free
+			end = p.next(ctx, b)
+			if failed.Load() {
+				end = context.Canceled
+			}
+			send(b)
+		}
+		idle := make([]*batch, inFlight) // having them all, every worker is done
+		for i := range idle {
+			idle[i] = <-free
+		}
+		for _, b := range idle {
+			free <- b
+		}
+		if !failed.Load() {
+			p.closings(func(closing int) {
+				b := <-free
+				b.empty(p.src)
+				b.closing = closing
+				send(b)
+			})
+		}
+		for i := range in {
+			close(in[i])
+		}
+		close(queue)
 	})
 	for b := range queue {
 		<-b.done

@@ -15,10 +15,14 @@ type shard struct {
 	index int
 	table *flow.Table
 	pool  *stream.Pool
-	conns []*conn // by Record.Ext, from 1
+	conns []*conn // by Record.Ext, from 1; nil where none is in use
 	free  []uint32
-	files int // bytes of carved files held
+	spare []*conn // to be used again, at most maxSpare
+	files int     // bytes of carved files held
 }
+
+// maxSpare bounds the unused parser states a shard keeps.
+const maxSpare = 64
 
 // worker parses the packets of its shards. It is the proto.Host of the
 // parsers it calls.
@@ -34,7 +38,6 @@ type worker struct {
 	enc    Encoder
 	res    *result
 	spare  chan *result
-	sorted []uint32
 
 	// The packet and flow in work.
 	pkt     *decode.Packet
@@ -123,9 +126,10 @@ func (w *worker) process(b *batch) *result {
 	}
 	w.pkt, w.phase, w.now = nil, phaseTimer, b.last
 	for _, sh := range w.mine {
-		sh.table.Advance(b.clock)
-		if b.final {
-			w.sorted = sh.table.Close(w.sorted)
+		if b.closing == 0 {
+			sh.table.Advance(b.clock)
+		} else if b.closing == sh.index+1 {
+			sh.table.Close()
 		}
 	}
 	return w.res
@@ -179,11 +183,18 @@ func (w *worker) getConn() *conn {
 		k = sh.free[n-1]
 		sh.free = sh.free[:n-1]
 	} else {
-		sh.conns = append(sh.conns, &conn{})
+		sh.conns = append(sh.conns, nil)
 		k = uint32(len(sh.conns))
 	}
+	var c *conn
+	if n := len(sh.spare); n > 0 {
+		c = sh.spare[n-1]
+		sh.spare = sh.spare[:n-1]
+	} else {
+		c = &conn{}
+	}
 	w.rec.Ext = k
-	c := sh.conns[k-1]
+	sh.conns[k-1] = c
 	w.conn = c
 	if w.rec.Proto == decode.ProtoTCP {
 		for d := range 2 {
@@ -204,7 +215,11 @@ func (w *worker) release() {
 	for d := range c.half {
 		c.half[d].Drop(w.sh.pool)
 	}
-	c.reset()
+	if len(w.sh.spare) < maxSpare {
+		c.reset()
+		w.sh.spare = append(w.sh.spare, c)
+	}
+	w.sh.conns[w.rec.Ext-1] = nil
 	w.sh.free = append(w.sh.free, w.rec.Ext)
 	w.rec.Ext = 0
 	w.conn = nil

@@ -163,7 +163,8 @@ func TestFull(t *testing.T) {
 			t.Fatalf("%d flows", tab.Len())
 		}
 	}
-	tab.Close(nil)
+	for tab.Close() {
+	}
 	if uint64(ended) != tab.Created || tab.Evicted == 0 || tab.Len() != 0 {
 		t.Fatalf("%d ended of %d, %d evicted", ended, tab.Created, tab.Evicted)
 	}

@@ -66,8 +66,11 @@ type Table struct {
 	buckets []uint32
 	used    int
 	wheel   [wheelSize]uint32
-	now     int64 // tick the wheel stands at
+	due     uint32 // rest of the slot of that tick that was not looked at yet
+	now     int64  // tick the wheel stands at
 	started bool
+	closing bool
+	last    []uint32 // flows still to end
 
 	// End is called for each flow that ends, before its record is reused.
 	End func(i uint32, r *Record, why EndReason)
@@ -290,40 +293,47 @@ func (t *Table) arm(i uint32, r *Record) {
 	r.wheel, *s = *s, i
 }
 
-// Advance moves capture time on and ends the flows that have been silent for
-// too long. Time that went back a little moves nothing.
+// maxEnded is how many flows one call of Advance or Close ends at most, so that
+// what they emit stays small; the rest follows with the next call.
+const maxEnded = 128
+
+// Advance moves capture time on and ends flows that have been silent for too
+// long. Time that went back a little moves nothing.
 func (t *Table) Advance(now int64) {
 	target := now / tick
 	if target < t.now-backwards {
 		t.now = target
 	}
-	if !t.started || target <= t.now {
+	if !t.started {
 		return
 	}
 	if target-t.now > wheelSize { // each slot once is enough
 		t.now = target - wheelSize
 	}
-	for t.now < target {
-		t.now++
-		s := &t.wheel[uint64(t.now)%wheelSize]
-		i := reverse(t, *s)
-		*s = none
-		for i != none {
-			r := t.Get(i)
-			next := r.wheel
-			switch {
-			case now-r.Last > t.timeout(r):
-				why := EndTimeout
-				if r.Proto == decode.ProtoTCP && r.closed() {
-					why = EndClosed
-				}
-				t.finish(i, r, why)
-				r.chain, t.free = t.free, i
-			default:
-				t.arm(i, r)
+	for ended := 0; ended < maxEnded; {
+		if t.due == none {
+			if t.now >= target {
+				return
 			}
-			i = next
+			t.now++
+			s := &t.wheel[uint64(t.now)%wheelSize]
+			t.due, *s = reverse(t, *s), none
+			continue
 		}
+		i := t.due
+		r := t.Get(i)
+		t.due = r.wheel
+		if now-r.Last <= t.timeout(r) {
+			t.arm(i, r)
+			continue
+		}
+		why := EndTimeout
+		if r.Proto == decode.ProtoTCP && r.closed() {
+			why = EndClosed
+		}
+		t.finish(i, r, why)
+		r.chain, t.free = t.free, i
+		ended++
 	}
 }
 
@@ -340,6 +350,14 @@ func reverse(t *Table, i uint32) uint32 {
 // evict ends one flow: the longest silent of those in the timer slot that
 // comes next and is not empty.
 func (t *Table) evict() {
+	if i := t.due; i != none {
+		r := t.Get(i)
+		t.due = r.wheel
+		t.Evicted++
+		t.finish(i, r, EndEvicted)
+		r.chain, t.free = t.free, i
+		return
+	}
 	for k := int64(1); k < wheelSize; k++ {
 		var victim *uint32
 		seen := 0
@@ -362,17 +380,25 @@ func (t *Table) evict() {
 	}
 }
 
-// Close ends all flows, in the order of their first packets.
-func (t *Table) Close(sorted []uint32) []uint32 {
-	sorted = sorted[:0]
-	for i := uint32(1); i < t.next; i++ {
-		if t.Get(i).flags&flagUsed != 0 {
-			sorted = append(sorted, i)
+// Close ends flows at the end of the input, in the order of their first
+// packets: at most maxEnded a call, until it returns false.
+func (t *Table) Close() (more bool) {
+	if !t.closing {
+		t.closing = true
+		for i := uint32(1); i < t.next; i++ {
+			if t.Get(i).flags&flagUsed != 0 {
+				t.last = append(t.last, i)
+			}
 		}
+		sortByFirst(t, t.last)
 	}
-	sortByFirst(t, sorted)
-	for _, i := range sorted {
+	n := min(maxEnded, len(t.last))
+	for _, i := range t.last[:n] {
 		t.finish(i, t.Get(i), EndInput)
 	}
-	return sorted
+	t.last = t.last[n:]
+	return len(t.last) > 0
 }
+
+// CloseCalls is how many calls of Close end all flows.
+func (t *Table) CloseCalls() int { return (t.used + maxEnded - 1) / maxEnded }

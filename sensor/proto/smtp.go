@@ -6,7 +6,6 @@ package proto
 
 import (
 	"bytes"
-	"mime"
 	"strconv"
 
 	"saksi/event"
@@ -190,16 +189,6 @@ func (p *smtp) await(kind smtpKind, m *mail) {
 	}
 }
 
-// address takes the path of MAIL FROM and RCPT TO out of its brackets.
-func address(arg []byte) []byte {
-	_, a, ok := bytes.Cut(arg, []byte("<"))
-	if !ok {
-		_, a, _ = bytes.Cut(arg, []byte(":"))
-	}
-	a, _, _ = bytes.Cut(a, []byte(">"))
-	return bytes.Clone(bytes.TrimSpace(a))
-}
-
 // reply takes the last line of a reply; it returns true if TLS begins.
 func (p *smtp) reply(c *Context, code int) bool {
 	p.packets.Add(c.Number)
@@ -300,47 +289,6 @@ func (p *smtp) endMessage(whole bool) {
 	}
 	p.await(smtpEnd, m)
 	p.mail = &mail{}
-}
-
-// header returns a field of the message, unfolded and with encoded words
-// decoded (RFC 5322, RFC 2047).
-func (m *mail) header(name string) string {
-	rest := m.head
-	for len(rest) > 0 {
-		line, n, _ := nextLine(rest)
-		if n == 0 {
-			line, n = rest, len(rest)
-		}
-		rest = rest[n:]
-		k, v, ok := bytes.Cut(line, []byte(":"))
-		if !ok || !bytes.EqualFold(bytes.TrimSpace(k), []byte(name)) {
-			continue
-		}
-		v = bytes.Clone(bytes.TrimSpace(v))
-		for len(rest) > 0 && (rest[0] == ' ' || rest[0] == '\t') {
-			line, n, _ := nextLine(rest)
-			if n == 0 {
-				line, n = rest, len(rest)
-			}
-			v = append(append(v, ' '), bytes.TrimSpace(line)...)
-			rest = rest[n:]
-		}
-		d := mime.WordDecoder{}
-		if s, err := d.DecodeHeader(string(v)); err == nil {
-			return s
-		}
-		return string(v)
-	}
-	return ""
-}
-
-func (m *mail) describe(e *event.Event) {
-	e.Bytes(event.EmailFromAddress, m.from)
-	for _, a := range m.to {
-		e.Bytes(event.EmailToAddress, a)
-	}
-	e.Str(event.EmailSubject, m.header("subject"))
-	e.Str(event.EmailMessageID, m.header("message-id"))
 }
 
 // flush tells of the transaction in work, which has ended without a message.
