@@ -48,6 +48,8 @@ var (
 	ErrNoFileSystem = errors.New("no file system recognized")
 	// ErrEncrypted is returned for an encrypted volume.
 	ErrEncrypted = errors.New("the volume is encrypted")
+	// ErrNoStream is returned for a file without the stream asked for.
+	ErrNoStream = errors.New("the file has no such stream")
 	// ErrNotFound is returned for a path that leads nowhere.
 	ErrNotFound = errors.New("no such file")
 )
@@ -59,6 +61,8 @@ func (e *Error) Is(target error) bool {
 		return e.Code == C.TSK_ERR_VS_UNKTYPE || e.Code == C.TSK_ERR_VS_MAGIC
 	case ErrNoFileSystem:
 		return e.Code == C.TSK_ERR_FS_UNKTYPE || e.Code == C.TSK_ERR_FS_MAGIC
+	case ErrNoStream:
+		return e.Code == C.TSK_ERR_FS_ATTR_NOTFOUND
 	case ErrEncrypted:
 		return e.Code == C.TSK_ERR_FS_ENCRYPTED || e.Code == C.TSK_ERR_FS_POSSIBLY_ENCRYPTED
 	}
