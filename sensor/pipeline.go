@@ -41,15 +41,16 @@ type source struct {
 	clock  int64
 	last   uint64
 	verify bool
-	first  bool
-	dec    *decode.Decoder
-	sum    *SourceSummary
-	total2 uint64
+	// offload says, by interface, that its checksums mean nothing. It is
+	// decided by the batch an interface first appears in.
+	offload map[uint32]bool
+	dec     *decode.Decoder
+	sum     *SourceSummary
 }
 
 // openSource opens a capture and makes its key.
 func openSource(src Source, sum *Summary) (*source, error) {
-	s := &source{name: src.Name, key: src.Key, first: true, dec: decode.New(decode.FragLimits{})}
+	s := &source{name: src.Name, key: src.Key, offload: map[uint32]bool{}, dec: decode.New(decode.FragLimits{})}
 	in := src.Reader
 	if in == nil && src.Path == "-" {
 		in = os.Stdin
@@ -116,9 +117,24 @@ func (s *source) read(b *batch, workers int) error {
 	if err := s.reader.ReadBatch(&b.cap); err != nil {
 		return err
 	}
+	if s.verify {
+		s.checkInterfaces(b)
+	}
+	off, iface := s.offload[0], uint32(0)
 	for i := range b.cap.Packets {
 		p := &b.cap.Packets[i]
+		from := len(b.pkts)
 		b.pkts = s.dec.Decode(b.pkts, p.Number, p.Time, uint16(p.Link), p.Data)
+		if s.verify {
+			if p.Iface != iface {
+				off, iface = s.offload[p.Iface], p.Iface
+			}
+			if off {
+				for k := from; k < len(b.pkts); k++ {
+					b.pkts[k].Flags |= decode.FlagUnverified
+				}
+			}
+		}
 		s.sum.WireBytes += uint64(p.OrigLen)
 		if p.Time > s.clock || p.Time < s.clock-600e9 {
 			s.clock = p.Time
@@ -133,10 +149,6 @@ func (s *source) read(b *batch, workers int) error {
 			b.mine[w] = append(b.mine[w], uint32(i))
 		}
 	}
-	if s.first {
-		s.first = false
-		s.checkChecksums(b)
-	}
 	return nil
 }
 
@@ -149,20 +161,37 @@ func (b *batch) empty(s *source) {
 	b.clock, b.last = s.clock, s.last
 }
 
-// checkChecksums decides by the first batch whether checksums mean anything.
-func (s *source) checkChecksums(b *batch) {
-	if !s.verify {
-		return
-	}
-	bad := 0
-	for i := range b.pkts {
-		if !b.pkts[i].ChecksumOK() {
-			bad++
+// checkInterfaces decides for each interface that b is the first batch of
+// whether its checksums mean anything: not if more than a tenth are wrong.
+func (s *source) checkInterfaces(b *batch) {
+	type count struct{ bad, all int }
+	var seen map[uint32]*count
+	var buf []decode.Packet
+	var dec *decode.Decoder
+	for i := range b.cap.Packets {
+		p := &b.cap.Packets[i]
+		if _, known := s.offload[p.Iface]; known {
+			continue
+		}
+		if seen == nil { // a decoder of its own, so that nothing is counted twice
+			seen, dec = map[uint32]*count{}, decode.New(decode.FragLimits{})
+		}
+		c := seen[p.Iface]
+		if c == nil {
+			c = &count{}
+			seen[p.Iface] = c
+		}
+		buf = dec.Decode(buf[:0], p.Number, p.Time, uint16(p.Link), p.Data)
+		for k := range buf {
+			c.all++
+			if !buf[k].ChecksumOK() {
+				c.bad++
+			}
 		}
 	}
-	if bad*10 > len(b.pkts) {
-		s.verify = false
-		s.sum.Offload = true
+	for iface, c := range seen {
+		s.offload[iface] = c.bad*10 > c.all
+		s.sum.Offload = s.sum.Offload || s.offload[iface]
 	}
 }
 

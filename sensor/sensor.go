@@ -52,9 +52,9 @@ type Config struct {
 	// everything runs in the caller's goroutine.
 	Workers int
 	// NoChecksum takes packets with a wrong checksum as they are. Otherwise
-	// they are counted and not parsed, unless more than a tenth of a capture's
-	// first packets are wrong: then the capturing host left checksums to its
-	// network card, and they are not looked at.
+	// they are counted and not parsed, unless more than a tenth of an
+	// interface's first packets are wrong: then the capturing host left
+	// checksums to its network card, and they are not looked at.
 	NoChecksum bool
 	// Rules match what is seen; nil for none.
 	Rules *suricata.Set

@@ -36,10 +36,13 @@ func (l *encLines) Write(b []byte) error { l.buf.Write(b); return nil }
 
 const demo = "../testdata/capture/demo.pcap"
 
-// captures lists the capture of testdata and, with SAKSI_CORPUS, all of the
+// captures lists the captures of testdata and, with SAKSI_CORPUS, all of the
 // corpus.
 func captures(t testing.TB) []string {
-	list := []string{demo, "../testdata/capture/demo.pcapng"}
+	list, err := filepath.Glob("../testdata/capture/*.pcap*")
+	if err != nil || len(list) < 2 {
+		t.Fatalf("captures of testdata: %v, %v", list, err)
+	}
 	corpus := os.Getenv("SAKSI_CORPUS")
 	if corpus == "" {
 		t.Log("SAKSI_CORPUS is not set: only the captures of testdata are read")

@@ -138,7 +138,7 @@ func (w *worker) process(b *batch) *result {
 // packet takes one packet through flow table, reassembly and parsers.
 func (w *worker) packet(p *decode.Packet) {
 	sh := w.shards[p.Shard]
-	good := !w.src.verify || p.ChecksumOK()
+	good := !w.src.verify || p.Flags&decode.FlagUnverified != 0 || p.ChecksumOK()
 	if !good {
 		w.stats.badChecksum++
 	}
@@ -162,7 +162,7 @@ func (w *worker) packet(p *decode.Packet) {
 	case decode.ProtoTCP:
 		w.tcp(p, dir)
 	case decode.ProtoUDP:
-		if w.conn == nil && p.HdrLen < 8 || p.Flags&decode.FlagTunnel != 0 {
+		if p.HdrLen < 8 {
 			return
 		}
 		if b := p.Payload(); len(b) > 0 {

@@ -79,7 +79,7 @@ func printSource(w io.Writer, s *sensor.SourceSummary) {
 		fmt.Fprintf(w, "INCOMPLETE: %s\n", printable(s.Error))
 	}
 	if s.Offload {
-		fmt.Fprintln(w, "checksums are wrong from the start (computed by the capturing host's network card): not verified")
+		fmt.Fprintln(w, "checksums of an interface are wrong from the start (the capturing host's network card computes them): not verified")
 	}
 	for _, x := range []struct {
 		n    uint64

@@ -44,6 +44,7 @@ const (
 	FlagBadTCP                  // transport header does not fit
 	FlagTunnel                  // carries an inner packet that follows as its own
 	FlagFragment                // a fragment that was not put together
+	FlagUnverified              // its checksum means nothing: the sender's hardware fills it in later
 )
 
 // TCP header flags.

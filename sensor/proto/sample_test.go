@@ -317,9 +317,9 @@ func TestEveryPort(t *testing.T) {
 	}
 }
 
-// portBound are the protocols that share another's format, so that only the
+// portBound are the protocols whose format is shared or too loose, so that only the
 // port or a multicast group tells them apart.
-var portBound = map[string]bool{"mdns": true, "llmnr": true, "dhcpv6": true}
+var portBound = map[string]bool{"mdns": true, "llmnr": true, "dhcpv6": true, "vxlan": true, "geneve": true, "gtp": true, "teredo": true}
 
 // TestCheck proves that the registry refuses incomplete entries.
 func TestCheck(t *testing.T) {
