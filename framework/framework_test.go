@@ -1,0 +1,356 @@
+package framework
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/defenseunicorns/go-oscal/src/pkg/validation"
+
+	"saksi/event"
+	"saksi/findings"
+	"saksi/findings/query"
+)
+
+var asOf = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+// memory is an index that answers by query.Match, the reference meaning.
+type memory struct {
+	docs []findings.Doc
+}
+
+func (m *memory) Emit(e *event.Event) error {
+	body := e.AppendJSON(nil)
+	id, _ := e.GetStr(event.EventID)
+	ns, _ := e.GetTime(event.Timestamp)
+	m.docs = append(m.docs, findings.Doc{ID: id, Time: time.Unix(0, ns), Body: body})
+	return nil
+}
+
+func (m *memory) Search(_ context.Context, r findings.Request) (p findings.Page, err error) {
+	n, err := query.Parse(r.Query)
+	if err != nil {
+		return p, err
+	}
+	for _, d := range m.docs {
+		e, err := event.Parse(d.Body)
+		if err != nil {
+			return p, err
+		}
+		if n.Match(e) {
+			p.Total++
+			p.Docs = append(p.Docs, d)
+		}
+	}
+	slices.SortFunc(p.Docs, func(a, b findings.Doc) int { return strings.Compare(a.ID, b.ID) })
+	p.Docs = p.Docs[:min(len(p.Docs), max(r.Size, 1))]
+	return p, nil
+}
+
+func (m *memory) Terms(context.Context, string, string, int) ([]findings.Bucket, error) {
+	return nil, nil
+}
+func (m *memory) Histogram(context.Context, string, time.Duration) ([]findings.Bucket, error) {
+	return nil, nil
+}
+
+func doc(kv ...any) *event.Event {
+	e := &event.Event{}
+	e.Time(event.Timestamp, asOf.Add(-time.Hour).UnixNano())
+	e.Str(event.EventKind, "event")
+	for i := 0; i < len(kv); i += 2 {
+		f := kv[i].(event.Field)
+		if err := e.SetText(f, fmt.Sprint(kv[i+1])); err != nil {
+			panic(err)
+		}
+	}
+	return e
+}
+
+func alert(kv ...any) *event.Event {
+	return doc(append([]any{event.EventKind, "alert", event.EventDataset, "saksi.alert"}, kv...)...)
+}
+
+// TestCatalog proves that the catalog loads with its eight components, and that the mapping names known controls only.
+func TestCatalog(t *testing.T) {
+	c, err := Load("rakkssa")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, k := range c.Components() {
+		ids = append(ids, k.ID)
+	}
+	if want := []string{"rk-1", "rk-2", "rk-3", "rk-4", "rk-5", "rk-6", "rk-7", "rk-8"}; !slices.Equal(ids, want) {
+		t.Errorf("%v, expected %v", ids, want)
+	}
+	m, err := loadMapping("rakkssa", c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Techniques) < 60 {
+		t.Errorf("%d techniques mapped", len(m.Techniques))
+	}
+	if _, err := Load("none"); err == nil {
+		t.Error("an unknown framework loaded")
+	}
+}
+
+// TestParse proves that a wrong catalog is refused with the place.
+func TestParse(t *testing.T) {
+	for _, c := range []struct{ yaml, want string }{
+		{"id: x\nbogus: 1\n", "line 2"},
+		{"controls: [{id: a}]", `control "a"`},
+		{"controls: [{id: a, component: b}]", "stands nowhere"},
+		{"controls: [{id: a, mode: x}]", `mode "x"`},
+		{"controls: [{id: a, mode: partly, title: {ms: a, en: a}, requirement: r, source: s, confidence: {title: read, requirement: read}, checks: [{id: c, bad: 'no.such:1', of: '*', min: 1}]}]", "unknown field"},
+	} {
+		if _, err := Parse("x.yaml", []byte(c.yaml)); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "x.yaml") {
+			t.Errorf("%s: %v, expected %q", c.yaml, err, c.want)
+		}
+	}
+}
+
+// TestTagger proves that findings get their controls by technique, by the
+// technique's parent, or by language, and that other events get none.
+func TestTagger(t *testing.T) {
+	m := &memory{}
+	s, err := Tagger("rakkssa", m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		e    *event.Event
+		want []string
+	}{
+		{alert(event.ThreatTechniqueID, "T1190"), []string{"rk-2-aplikasi", "rk-3-trafik"}},
+		{alert(event.ThreatTechniqueID, "T1190.999"), []string{"rk-2-aplikasi", "rk-3-trafik"}},
+		{alert(event.SaksiRuleLanguage, "yara"), []string{"rk-3-kodjahat"}},
+		{doc(event.ThreatTechniqueID, "T1190"), nil},
+	} {
+		if err := s.Emit(c.e); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for v := range c.e.Values(event.SaksiControl) {
+			got = append(got, v.Str())
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%v, expected %v", got, c.want)
+		}
+	}
+}
+
+func assess(t *testing.T, facts map[string]Fact, docs ...*event.Event) *Assessment {
+	t.Helper()
+	m := &memory{}
+	s, err := Tagger("rakkssa", m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range docs {
+		if err := s.Emit(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, err := Assess(t.Context(), m, Inputs{
+		Framework: "rakkssa", AsOf: asOf, Case: "A-1", Agency: "Jabatan", Classification: "Sulit", Assessor: "juruaudit", Tool: "saksi test", Facts: facts, CaseDir: "kes",
+		Sources: []Source{{Exhibit: "E1", Name: "demo.pcap", SHA256: strings.Repeat("ab", 32), SourceKey: "key", CustodyEntry: 1}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func stateOf(t *testing.T, a *Assessment, id string) State {
+	t.Helper()
+	for _, o := range a.Outcomes {
+		if o.Control.ID == id {
+			return o.State
+		}
+	}
+	t.Fatalf("no outcome of %s", id)
+	return ""
+}
+
+// TestStates proves, for every control with a check, that nothing seen is no
+// data, that a good population does not fail, and that the bad twin fails.
+func TestStates(t *testing.T) {
+	good := []*event.Event{
+		doc(event.EventDataset, "saksi.flow", event.NetworkProtocol, "http"), doc(event.EventDataset, "saksi.http", event.HTTPResponseStatusCode, 200),
+		doc(event.EventDataset, "saksi.tls", event.TLSVersion, "1.3"), doc(event.EventDataset, "saksi.entry", event.FileInode, "5"), doc(event.EventDataset, "saksi.dns"),
+		alert(event.EventSeverity, 1, event.SaksiRuleLanguage, "suricata"),
+	}
+	ok := map[string]Fact{"evidence": {N: 2}, "custody": {N: 5}}
+	bad := map[string][]*event.Event{
+		"rk-2-gerak":        {doc(event.EventDataset, "saksi.tls", event.TLSVersion, "1.0")},
+		"rk-2-ketirisan":    {doc(event.EventDataset, "saksi.http", event.SaksiMasked, "url.query")},
+		"rk-2-aplikasi":     {alert(event.ThreatTechniqueID, "T1190")},
+		"rk-2-pelayan":      {alert(event.SaksiRuleLanguage, "yara", event.FileInode, "5")},
+		"rk-2-rangkaian":    {doc(event.EventDataset, "saksi.flow", event.NetworkProtocol, "telnet")},
+		"rk-3-kodjahat":     {doc(event.EventDataset, "saksi.entry", event.SaksiIncomplete, "crash")},
+		"rk-3-trafik":       {doc(event.EventDataset, "saksi.flow", event.SaksiFlowMissedBytes, 10)},
+		"rk-3-guna":         {alert(event.SaksiRuleLanguage, "sigma")},
+		"rk-4-tindakan":     {alert(event.EventSeverity, 4)},
+		"rk-5-ketersediaan": {doc(event.EventDataset, "saksi.http", event.HTTPResponseStatusCode, 503)},
+	}
+	badFacts := map[string]string{"rk-4-bukti": "evidence", "rk-7-jejak": "custody"}
+	c, err := Load("rakkssa")
+	if err != nil {
+		t.Fatal(err)
+	}
+	empty, fine := assess(t, nil), assess(t, ok, good...)
+	decided := 0
+	for _, k := range c.Controls {
+		if len(k.Checks) == 0 {
+			continue
+		}
+		decided++
+		if s := stateOf(t, empty, k.ID); s != NoData {
+			t.Errorf("%s with nothing seen is %s", k.ID, s)
+		}
+		if s := stateOf(t, fine, k.ID); s != Pass && s != PartlyPass {
+			t.Errorf("%s with good input is %s", k.ID, s)
+		} else if !k.Confidence.Sure() && s == Pass {
+			t.Errorf("%s: an unqualified pass of an inferred requirement", k.ID)
+		}
+		facts := map[string]Fact{"evidence": ok["evidence"], "custody": ok["custody"]}
+		if f := badFacts[k.ID]; f != "" {
+			facts[f] = Fact{N: 2, Problems: []string{"sha256 differs"}}
+		}
+		if s := stateOf(t, assess(t, facts, append(bad[k.ID], good...)...), k.ID); s != Fail {
+			t.Errorf("%s with its bad twin is %s", k.ID, s)
+		}
+	}
+	if decided < 12 {
+		t.Errorf("%d controls have checks", decided)
+	}
+	if s := fine.Components[5].State; s != NoData {
+		t.Errorf("component %s, of which nothing is seen, is %s", fine.Components[5].ID, s)
+	}
+	later := doc(event.EventDataset, "saksi.tls", event.TLSVersion, "1.0")
+	later.Delete(event.Timestamp)
+	later.Time(event.Timestamp, asOf.Add(time.Second).UnixNano())
+	if s := stateOf(t, assess(t, ok, append(good, later)...), "rk-2-gerak"); s == Fail {
+		t.Error("a document after the as-of time counts")
+	}
+}
+
+const hostile = "<script>alert(1)</script>\u202egnp.exe\x1b[31m'\"`{{.}}=cmd()"
+
+func hostileAssessment(t *testing.T) *Assessment {
+	return assess(t, map[string]Fact{"evidence": {N: 1, Problems: []string{hostile}}},
+		alert(event.RuleName, hostile, event.EventSeverity, 4, event.ThreatTechniqueID, "T1190", event.FilePath, strings.Repeat(hostile, 100), event.FileInode, "1", event.SaksiEvidenceKey, "key"))
+}
+
+// TestReport proves that the report is the same each time, whole in both
+// languages, refers to nothing outside, and that hostile text is inert.
+func TestReport(t *testing.T) {
+	a := hostileAssessment(t)
+	for _, lang := range Languages {
+		var one, two bytes.Buffer
+		if err := a.HTML(&one, lang); err != nil {
+			t.Fatal(err)
+		}
+		if err := hostileAssessment(t).HTML(&two, lang); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(one.Bytes(), two.Bytes()) {
+			t.Errorf("%s: two runs differ", lang)
+		}
+		page := one.String()
+		for _, bad := range []string{"<script", "\u202e", "\x1b", "src=", "url(", "@import", "<link", "<no value>"} {
+			if strings.Contains(page, bad) {
+				t.Errorf("%s: the page holds %q", lang, bad)
+			}
+		}
+		ids := map[string]bool{}
+		for _, m := range regexp.MustCompile(`id="(L\d+)"`).FindAllStringSubmatch(page, -1) {
+			if ids[m[1]] {
+				t.Errorf("%s: line %s twice", lang, m[1])
+			}
+			ids[m[1]] = true
+		}
+		for _, o := range a.Outcomes {
+			if !ids[o.Line] {
+				t.Errorf("%s: line %s of %s is missing", lang, o.Line, o.Control.ID)
+			}
+		}
+	}
+	if err := a.HTML(&bytes.Buffer{}, "xx"); err == nil {
+		t.Error("an unknown language was taken")
+	}
+	id := a.Outcomes[slices.IndexFunc(a.Outcomes, func(o Outcome) bool { return o.Findings > 0 })].Observations[0].Evidence[0].ID
+	if lines := a.LineOf(id); len(lines) == 0 {
+		t.Error("the finding stands on no line")
+	}
+}
+
+// TestOSCAL proves that the assessment results are valid OSCAL 1.2.1, the same
+// each time, and refer to nothing that is not there.
+func TestOSCAL(t *testing.T) {
+	a := hostileAssessment(t)
+	b, err := a.OSCAL()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := hostileAssessment(t).OSCAL()
+	if err != nil || !bytes.Equal(b, again) {
+		t.Errorf("two runs differ (%v)", err)
+	}
+	v, err := validation.NewValidatorDesiredVersion(b, OSCALVersion)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Validate(); err != nil {
+		t.Error(err)
+	}
+	var doc any
+	if err := json.Unmarshal(b, &doc); err != nil {
+		t.Fatal(err)
+	}
+	defined, used := map[string]int{}, map[string]bool{}
+	var walk func(key string, v any)
+	walk = func(key string, v any) {
+		switch x := v.(type) {
+		case map[string]any:
+			for k, v := range x {
+				walk(k, v)
+			}
+		case []any:
+			for _, v := range x {
+				walk(key, v)
+			}
+		case string:
+			switch {
+			case key == "uuid":
+				defined[x]++
+			case key == "observation-uuid":
+				used[x] = true
+			case key == "href" && strings.HasPrefix(x, "#"):
+				used[x[1:]] = true
+			}
+		}
+	}
+	walk("", doc)
+	for u := range used {
+		if defined[u] == 0 {
+			t.Errorf("%s is referred to and not there", u)
+		}
+	}
+	for u, n := range defined {
+		if n > 1 {
+			t.Errorf("%s is there %d times", u, n)
+		}
+	}
+	if len(used) < 5 {
+		t.Errorf("only %d references", len(used))
+	}
+}
