@@ -32,6 +32,7 @@ type SourceSummary struct {
 	Error       string // why reading stopped early, "" if it did not
 	Undecoded   []Count
 	UnknownLink []Count // frames by link type not decoded
+	Tunnels     []Count // inner packets by tunnel
 }
 
 // Talker is a host by what it sent and received.
@@ -168,6 +169,8 @@ func (w *worker) summarize(s *Summary, src *SourceSummary) {
 	}
 	s.talkers.other += w.stats.talkers.other
 	s.count("wrong checksum", w.stats.badChecksum)
+	s.count("TCP gaps", w.stats.gaps)
+	s.count("TCP bytes not parsed for the gap behind them", w.stats.unread)
 	for _, sh := range w.mine {
 		s.Flows += sh.table.Created
 		s.count("flows ended early for memory", sh.table.Evicted)
@@ -265,6 +268,11 @@ func (s *SourceSummary) finish(src *source) {
 		s.UnknownLink = append(s.UnknownLink, Count{name, n})
 	}
 	sortCounts(s.UnknownLink)
+	for i, n := range d.Tunnels {
+		if n > 0 {
+			s.Tunnels = append(s.Tunnels, Count{decode.TunnelNames[i], n})
+		}
+	}
 	for _, c := range []Count{
 		{"datagrams never complete", uint64(d.Pending()) + d.Frags.Expired},
 		{"datagrams given up for memory", d.Frags.Evicted},

@@ -96,6 +96,9 @@ func printSource(w io.Writer, s *sensor.SourceSummary) {
 			fmt.Fprintf(w, "%d %s\n", x.n, x.what)
 		}
 	}
+	for _, c := range s.Tunnels {
+		fmt.Fprintf(w, "tunnel %s: %d packets inside\n", c.Name, c.N)
+	}
 	for _, c := range s.Undecoded {
 		fmt.Fprintf(w, "not decoded: %d %s\n", c.N, strings.ReplaceAll(c.Name, "_", " "))
 	}

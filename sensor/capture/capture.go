@@ -1,6 +1,6 @@
 // Package capture reads packets from capture files and streams: pcap and
 // pcapng in both byte orders, plain or compressed with gzip or Zstandard.
-// Start with Open or NewReader and call Reader.ReadBatch until it returns
+// Start with NewReader and call Reader.ReadBatch until it returns
 // io.EOF or an *Error. Packets keep pointing into the batch they were read
 // into, so a batch can be handed to another goroutine without copying.
 package capture

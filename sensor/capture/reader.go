@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -34,24 +33,6 @@ type Reader struct {
 
 	pcap   pcapState
 	pcapng pcapngState
-}
-
-// Open opens a capture file read-only; "-" is standard input.
-func Open(path string) (*Reader, error) {
-	if path == "-" {
-		return NewReader("-", os.Stdin)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("opening capture: %w", err)
-	}
-	r, err := NewReader(path, f)
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	r.closer = append(r.closer, f.Close)
-	return r, nil
 }
 
 // NewReader reads a capture from src, which it does not close. name stands in
@@ -110,7 +91,7 @@ func (r *Reader) open() error {
 	return r.openPcap()
 }
 
-// Close closes what Open opened.
+// Close frees what decompression holds; it does not close the source.
 func (r *Reader) Close() error {
 	var err error
 	for _, c := range r.closer {

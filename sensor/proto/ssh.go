@@ -45,12 +45,11 @@ const (
 )
 
 type sshSide struct {
-	banner  []byte // "SSH-2.0-..." without line end
-	lines   int
-	hassh   []byte
-	list    []byte // text hassh is made from
-	done    bool
-	offered bool
+	banner []byte // "SSH-2.0-..." without line end
+	lines  int
+	hassh  []byte
+	list   []byte // text hassh is made from
+	done   bool
 }
 
 type ssh struct {
