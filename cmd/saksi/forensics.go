@@ -32,8 +32,9 @@ func (o *forensicsFlags) worker(a *app) worker.Config {
 
 // imageError gives errors of an image their exit code and the next thing to do.
 func imageError(err error) error {
+	var coded *exitError
 	switch {
-	case err == nil || errors.Is(err, context.Canceled):
+	case err == nil || errors.Is(err, context.Canceled) || errors.As(err, &coded):
 		return err
 	case errors.Is(err, worker.ErrMissing), errors.Is(err, worker.ErrOpen):
 		return failHint(exitFailed, err, "see 'saksi doctor'")

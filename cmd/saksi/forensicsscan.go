@@ -110,7 +110,7 @@ func (a *app) runScan(cmd *cobra.Command, cfg scan.Config, finish func() error) 
 		err = ferr
 	}
 	switch {
-	case errors.Is(err, scan.ErrNoRules):
+	case errors.Is(err, scan.ErrNoRules), errors.Is(err, scan.ErrRules):
 		return sum, fail(exitUsage, err)
 	case err != nil && len(sum.Images) > 1:
 		return sum, fail(exitIncomplete, err)
@@ -277,6 +277,7 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 		cfg.Hash = scan.SHA256AndMD5
 	}
 	sum, err := a.runScan(cmd, cfg, ev.close)
+	a.ruleProblems(sum.RuleProblems)
 	for i := range sum.Images {
 		s := &sum.Images[i]
 		fmt.Fprintf(a.stderr, "saksi: %s: %d findings; %d entries (%d deleted, %d streams), content of %d read (%s), %d only in part\n",

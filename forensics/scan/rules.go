@@ -17,8 +17,13 @@ import (
 // one frame.
 const maxRuleFile = worker.MaxFrame - 4096
 
-// ErrNoRules is returned when a folder holds no rules.
-var ErrNoRules = errors.New("no YARA rules (*.yar, *.yara)")
+// Errors that callers branch on.
+var (
+	// ErrNoRules is returned when a folder holds no rules, or none compiles.
+	ErrNoRules = errors.New("no YARA rules (*.yar, *.yara)")
+	// ErrRules is returned when rules can't be read.
+	ErrRules = errors.New("reading rules")
+)
 
 // LoadRules reads YARA files, and those of folders, in the order of their
 // paths. Nothing is compiled here.
@@ -27,7 +32,7 @@ func LoadRules(paths []string) ([]yara.Source, error) {
 	for _, p := range paths {
 		st, err := os.Stat(p)
 		if err != nil {
-			return nil, fmt.Errorf("reading rules: %w", err)
+			return nil, fmt.Errorf("%w: %w", ErrRules, err)
 		}
 		if !st.IsDir() {
 			files = append(files, p)
@@ -44,10 +49,10 @@ func LoadRules(paths []string) ([]yara.Source, error) {
 			return nil
 		})
 		if err != nil {
-			return nil, fmt.Errorf("reading rules: %w", err)
+			return nil, fmt.Errorf("%w: %w", ErrRules, err)
 		}
 		if len(found) == 0 {
-			return nil, fmt.Errorf("reading rules: %w in %s", ErrNoRules, p)
+			return nil, fmt.Errorf("%w: %w in %s", ErrRules, ErrNoRules, p)
 		}
 		sort.Strings(found)
 		files = append(files, found...)
@@ -56,14 +61,14 @@ func LoadRules(paths []string) ([]yara.Source, error) {
 	for _, path := range files {
 		st, err := os.Stat(path)
 		if err != nil {
-			return nil, fmt.Errorf("reading rules: %w", err)
+			return nil, fmt.Errorf("%w: %w", ErrRules, err)
 		}
 		if st.Size() > maxRuleFile {
-			return nil, fmt.Errorf("reading rules: %s has %d bytes, more than the %d a file may have; split it", path, st.Size(), maxRuleFile)
+			return nil, fmt.Errorf("%w: %s has %d bytes, more than the %d a file may have; split it", ErrRules, path, st.Size(), maxRuleFile)
 		}
 		text, err := os.ReadFile(path)
 		if err != nil {
-			return nil, fmt.Errorf("reading rules: %w", err)
+			return nil, fmt.Errorf("%w: %w", ErrRules, err)
 		}
 		out = append(out, yara.Source{Namespace: filepath.Base(path), Text: text})
 	}

@@ -112,8 +112,8 @@ func (s *session) attach(r *wire.Reader, files []*os.File) error {
 	if r.Bool() {
 		s.reset()
 	}
-	if n := r.Uint(); n != uint64(len(files)) {
-		return fmt.Errorf("attaching files: %d are named, %d came", n, len(files))
+	if n := r.Uint(); r.Err() != nil || n != uint64(len(files)) {
+		return errors.Join(fmt.Errorf("attaching files: %d are named, %d came", n, len(files)), r.Err())
 	}
 	for _, f := range files {
 		name, size := r.String(), r.Int()

@@ -21,9 +21,12 @@ import (
 	"saksi/rules/yara"
 )
 
+// inMemory is how many bytes of content are scanned in memory; what is larger
+// lies in the scratch file.
+var inMemory int64 = 64 << 20
+
 const (
-	inMemory   = 64 << 20 // bytes of content scanned in memory; what is larger lies in the scratch file
-	maxSparse  = 1 << 30  // bytes of nothing but holes that are still read
+	maxSparse  = 1 << 30 // bytes of nothing but holes that are still read
 	minScan    = 10 * time.Second
 	scanPerSec = 1 << 20 // bytes a second the slowest rules must do
 )
