@@ -25,7 +25,7 @@ rule Saksi_Demo_Webshell
         $php = "<?php"
         $marker = "Saksi{5aks1-w3bsh3ll-m4rk3r}" ascii wide
     condition:
-        $php in (0..64) and $marker
+        for any i in (1..#php) : ( $marker in (@php[i]..@php[i] + 300) )
 }
 
 rule Saksi_Demo_Scanner_In_Log

@@ -1,0 +1,16 @@
+#!/bin/sh
+# Makes all of testdata/ anew, as root on Debian 12, in about three minutes. The
+# bytes differ from the stored ones (times, keys, ports, identifiers); truth/
+# is written alongside and fits them. Golden files of the packages that read
+# these files must be made again after it.
+set -eu
+cd "$(dirname "$0")"
+./demo.sh
+./protocols.sh
+python3 hostile_captures.py
+python3 truth_captures.py
+./image.sh
+./small.sh
+./containers.sh
+./filesystems.sh
+./truth_yara.sh

@@ -1,0 +1,6 @@
+rule Saksi_Hex {
+    strings:
+        $a = { 4D 5A ?? G0 }
+    condition:
+        $a
+}

@@ -1,0 +1,2 @@
+include "tiada-fail.yar"
+rule Saksi_Include { condition: false }

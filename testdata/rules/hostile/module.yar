@@ -1,0 +1,6 @@
+import "tiada"
+
+rule Saksi_Module {
+    condition:
+        tiada.x == 1
+}

@@ -1,0 +1,5 @@
+rule Saksi_No_Brace {
+    strings:
+        $a = "abc"
+    condition:
+        $a

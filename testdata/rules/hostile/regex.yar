@@ -1,0 +1,6 @@
+rule Saksi_Regex {
+    strings:
+        $a = /ab(c/
+    condition:
+        $a
+}

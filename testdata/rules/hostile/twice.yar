@@ -1,0 +1,2 @@
+rule Saksi_Twice { condition: false }
+rule Saksi_Twice { condition: false }

@@ -1,0 +1,6 @@
+rule Saksi_Undefined {
+    strings:
+        $a = "abc"
+    condition:
+        $a and $b
+}

@@ -1,0 +1,7 @@
+rule Saksi_Unused {
+    strings:
+        $a = "abc"
+        $b = "def"
+    condition:
+        $a
+}
