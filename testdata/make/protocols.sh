@@ -39,7 +39,7 @@ capture "$work/http.pcap" port 80
 	web $at --compressed $url/syarat.html
 	web $at -r 100-299 $url/rawak.bin
 	web $at -L $url/lama
-	web $at -z '+1 hour' $url/index.html
+	web $at -z "$work/www/index.html" $url/index.html
 	web $at $url/tiada
 	web $at -X OPTIONS $url/
 	web $at -d 'carian=pekeliling' $url/permohonan
