@@ -78,7 +78,7 @@ type httpMessage struct {
 	body    http.Body
 	bytes   int64 // of the body as transferred
 	coded   []byte
-	coding  string
+	codings []string
 	inspect []byte
 	file    FileWriter
 	gap     bool
@@ -142,8 +142,9 @@ func (p *httpParser) Data(c *Context, dir Dir, b []byte) Result {
 		}
 		t.packets.Add(c.Number)
 		if !m.seen {
-			for used < len(b) && (b[used] == '\r' || b[used] == '\n') { // empty lines before a start line
+			for used < len(b) && bytes.IndexByte([]byte("\r\n \t"), b[used]) >= 0 { // empty lines before a start line
 				used++
+				p.scanned[dir] = 0
 			}
 			n := http.EndOfHead(b[used:], p.scanned[dir])
 			if n == 0 {
@@ -162,10 +163,7 @@ func (p *httpParser) Data(c *Context, dir Dir, b []byte) Result {
 			m.seen = true
 			p.begin(c, t, m, dir)
 		} else {
-			content, n, end, err := m.body.Next(b[used:])
-			if err != nil {
-				return Broken
-			}
+			content, n, end := m.body.Next(b[used:])
 			used += n
 			m.content(c, t, dir, content)
 			if end {
@@ -188,23 +186,21 @@ func (p *httpParser) begin(c *Context, t *httpTx, m *httpMessage, dir Dir) {
 		m.body = http.BodyOf(&m.head, false, false)
 	} else {
 		code := string(m.head.Status)
-		if code[0] == '1' && code != "101" { // interim response; the final one follows
+		if strings.HasPrefix(code, "1") && code != "101" { // interim response; the final one follows
 			t.rsp = httpMessage{}
 			return
 		}
-		noBody := code == "204" || code == "304" || code == "101" || http.EqualFold(t.req.head.Method, "head")
-		if http.EqualFold(t.req.head.Method, "connect") && code[0] == '2' {
+		upgrade := code == "101" && m.head.Get("upgrade") != nil
+		noBody := code == "204" || code == "304" || upgrade || http.EqualFold(t.req.head.Method, "head")
+		if http.EqualFold(t.req.head.Method, "connect") && strings.HasPrefix(code, "2") {
 			noBody, p.tunnel = true, true
 		}
-		if code == "101" {
+		if upgrade {
 			p.tunnel = true
 		}
 		m.body = http.BodyOf(&m.head, true, noBody)
 	}
-	m.coding = strings.ToLower(string(m.head.Get("content-encoding")))
-	if m.coding == "identity" {
-		m.coding = ""
-	}
+	m.codings = m.head.Codings()
 	if m.body.Ended() {
 		p.end(c, t, m, dir, true, "")
 	}
@@ -216,7 +212,7 @@ func (m *httpMessage) content(c *Context, t *httpTx, dir Dir, b []byte) {
 		return
 	}
 	m.bytes += int64(len(b))
-	if m.coding != "" {
+	if len(m.codings) > 0 {
 		if room := maxHTTPCoded - len(m.coded); room > 0 {
 			m.coded = append(m.coded, b[:min(room, len(b))]...)
 		}
@@ -259,12 +255,9 @@ func (p *httpParser) end(c *Context, t *httpTx, m *httpMessage, dir Dir, whole b
 // finish decodes the body, shows the message to the rules and ends its file.
 func (m *httpMessage) finish(c *Context, t *httpTx, dir Dir, whole bool, why string) {
 	m.done = true
-	if m.coding != "" && len(m.coded) > 0 {
-		out, all, known := http.Decode(m.coding, m.coded, maxHTTPDecoded)
-		switch {
-		case !known: // stays as transferred
-			out, all, why = m.coded, false, "coding"
-		case !all && whole:
+	if len(m.codings) > 0 && len(m.coded) > 0 {
+		out, all := http.Decode(m.codings, m.coded, maxHTTPDecoded)
+		if !all && whole {
 			why = "coding"
 			if m.over || len(out) == maxHTTPDecoded {
 				why = "limit"
@@ -298,7 +291,7 @@ func (p *httpParser) Gap(c *Context, dir Dir, n uint32) bool {
 		return false
 	}
 	m.gap = true
-	if m.coding != "" {
+	if len(m.codings) > 0 {
 		m.over = true
 	}
 	if m.file != nil {

@@ -5,9 +5,9 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
-	"errors"
 	"io"
 	"strconv"
+	"strings"
 )
 
 // Framing of a message body (RFC 9112 section 6.3).
@@ -26,6 +26,7 @@ type Body struct {
 	Framing Framing
 	left    int64 // of the content or the chunk
 	state   chunkState
+	empty   int // empty lines where a chunk size was due
 }
 
 type chunkState uint8
@@ -43,7 +44,9 @@ func BodyOf(h *Head, response, noBody bool) Body {
 	if noBody {
 		return Body{}
 	}
-	if h.Has("transfer-encoding", "chunked") {
+	chunked := false
+	h.Tokens("transfer-encoding", func(t string) { chunked = chunked || strings.Contains(t, "chunked") })
+	if chunked {
 		return Body{Framing: Chunked}
 	}
 	if v := h.Get("content-length"); v != nil {
@@ -61,8 +64,8 @@ func BodyOf(h *Head, response, noBody bool) Body {
 	return Body{}
 }
 
-// Errors of Body.Next.
-var errChunk = errors.New("chunk size is not a number")
+// maxEmpty bounds empty lines where a chunk size is due.
+const maxEmpty = 4
 
 // maxChunkLine bounds a chunk's size line, or a trailer line.
 const maxChunkLine = 8 << 10
@@ -70,16 +73,16 @@ const maxChunkLine = 8 << 10
 // Next takes bytes from the head of b: content to be used, how many bytes of b
 // it and the framing take, and whether the body ends there. With neither
 // content nor used bytes, more input is needed.
-func (y *Body) Next(b []byte) (content []byte, used int, end bool, err error) {
+func (y *Body) Next(b []byte) (content []byte, used int, end bool) {
 	switch y.Framing {
 	case None:
-		return nil, 0, true, nil
+		return nil, 0, true
 	case Close:
-		return b, len(b), false, nil
+		return b, len(b), false
 	case Length:
 		n := int(min(int64(len(b)), y.left))
 		y.left -= int64(n)
-		return b[:n], n, y.left == 0, nil
+		return b[:n], n, y.left == 0
 	}
 	for used < len(b) {
 		rest := b[used:]
@@ -90,31 +93,43 @@ func (y *Body) Next(b []byte) (content []byte, used int, end bool, err error) {
 			if y.left == 0 {
 				y.state = chunkEnd
 			}
-			return rest[:n], used + n, false, nil
+			return rest[:n], used + n, false
 		default:
+			if c := rest[0]; y.state == chunkSize && unhex(c) < 0 && c != '\r' && c != '\n' && c != ' ' && c != '\t' && c != ';' {
+				y.Framing = Close // not chunked at all: see below
+				return rest, len(b), false
+			}
 			i := bytes.IndexByte(rest, '\n')
 			if i < 0 {
 				if len(rest) > maxChunkLine {
-					return nil, used, false, errChunk
+					y.Framing = Close
+					return rest, len(b), false
 				}
-				return nil, used, false, nil
+				return nil, used, false
 			}
 			line := bytes.TrimSpace(rest[:i])
 			used += i + 1
 			switch y.state {
 			case chunkEnd:
-				y.state = chunkSize
+				y.state, y.empty = chunkSize, 0
 			case chunkTrailer:
 				if len(line) == 0 {
-					return nil, used, true, nil
+					return nil, used, true
 				}
 			case chunkSize:
 				if k := bytes.IndexByte(line, ';'); k >= 0 {
 					line = bytes.TrimSpace(line[:k])
 				}
+				if len(line) == 0 && y.empty < maxEmpty {
+					y.empty++
+					continue
+				}
 				n, perr := strconv.ParseInt(string(line), 16, 62)
 				if perr != nil || n < 0 {
-					return nil, used, false, errChunk
+					// Not chunked at all, or no longer: as browsers do, the rest
+					// is content until the connection closes.
+					y.Framing = Close
+					return rest, len(b), false
 				}
 				y.left, y.state = n, chunkData
 				if n == 0 {
@@ -123,7 +138,7 @@ func (y *Body) Next(b []byte) (content []byte, used int, end bool, err error) {
 			}
 		}
 	}
-	return nil, used, false, nil
+	return nil, used, false
 }
 
 // Skip passes over n missing bytes. It returns false if the framing is lost.
@@ -153,31 +168,96 @@ func (y *Body) Skip(n uint32) bool {
 // Ended reports a body of known length that is complete.
 func (y *Body) Ended() bool { return y.Framing == None || y.Framing == Length && y.left == 0 }
 
-// Decode undoes a content coding, giving at most limit bytes; whole is false
-// if there was more or the data ended early. It returns false for a coding not
-// known here.
-func Decode(coding string, data []byte, limit int) (out []byte, whole, known bool) {
+// Codings lists the content codings of a head in the order they were applied.
+func (h *Head) Codings() []string {
+	var out []string
+	h.Tokens("content-encoding", func(t string) {
+		if t != "identity" && len(out) < maxCodings {
+			out = append(out, t)
+		}
+	})
+	return out
+}
+
+// maxCodings bounds codings of one body.
+const maxCodings = 4
+
+// Decode undoes content codings, giving at most limit bytes. whole is false if
+// there was more, the data ended early, or a coding is not known or does not
+// fit; what was reached until then is returned.
+func Decode(codings []string, data []byte, limit int) (out []byte, whole bool) {
+	whole = true
+	for i := len(codings) - 1; i >= 0; i-- {
+		next, all, ok := decode(codings[i], data, limit)
+		if !ok {
+			return data, false
+		}
+		data, whole = next, whole && all
+	}
+	return data, whole
+}
+
+func decode(coding string, data []byte, limit int) (out []byte, whole, ok bool) {
 	var r io.Reader
-	var err error
 	switch coding {
 	case "gzip", "x-gzip":
-		r, err = gzip.NewReader(bytes.NewReader(data))
-	case "deflate": // zlib by the specification, raw by habit
-		r, err = zlib.NewReader(bytes.NewReader(data))
-		if err != nil {
-			r, err = flate.NewReader(bytes.NewReader(data)), nil
+		body := gzipBody(data)
+		if z, err := gzip.NewReader(bytes.NewReader(data)); err == nil {
+			r = z
+		} else if body != nil {
+			r = flate.NewReader(bytes.NewReader(body))
+		} else {
+			r = flate.NewReader(bytes.NewReader(data))
+		}
+	case "deflate", "x-deflate": // zlib by the specification, raw by habit
+		if z, err := zlib.NewReader(bytes.NewReader(data)); err == nil {
+			r = z
+		} else {
+			r = flate.NewReader(bytes.NewReader(data))
 		}
 	default:
 		return nil, false, false
 	}
-	if err != nil {
-		return nil, false, true
-	}
 	var buf bytes.Buffer
 	n, err := io.Copy(&buf, io.LimitReader(r, int64(limit)+1))
 	out = buf.Bytes()
-	if n > int64(limit) {
+	switch {
+	case n > int64(limit):
 		return out[:limit], false, true
+	case n == 0 && err != nil:
+		return nil, false, false
 	}
 	return out, err == nil, true
+}
+
+// gzipBody passes over a gzip header (RFC 1952 section 2.3) without verifying
+// it; nil if there is none.
+func gzipBody(b []byte) []byte {
+	if len(b) < 10 || b[0] != 0x1f || b[1] != 0x8b {
+		return nil
+	}
+	flags := b[3]
+	b = b[10:]
+	if flags&4 != 0 { // extra
+		if len(b) < 2 || len(b) < 2+int(b[0])+int(b[1])<<8 {
+			return nil
+		}
+		b = b[2+int(b[0])+int(b[1])<<8:]
+	}
+	for _, f := range []byte{8, 16} { // name, comment
+		if flags&f != 0 {
+			i := bytes.IndexByte(b, 0)
+			if i < 0 {
+				return nil
+			}
+			b = b[i+1:]
+		}
+	}
+	if flags&2 != 0 { // header checksum
+		if len(b) < 2 {
+			return nil
+		}
+		b = b[2:]
+	}
+	return b
 }

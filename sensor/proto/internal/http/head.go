@@ -12,7 +12,10 @@ const (
 )
 
 // Field is one header field.
-type Field struct{ Name, Value []byte }
+type Field struct {
+	Name, Value []byte
+	open        bool // its colon has not come yet
+}
 
 // Head is a request or status line with its fields. Slices are views.
 type Head struct {
@@ -25,35 +28,44 @@ type Head struct {
 }
 
 // EndOfHead finds the empty line that ends a head, looking from an offset, and
-// returns the length of the head with it, or 0.
+// returns the length of the head with it, or 0. Clients also take a line of one
+// blank before a bare line feed, or of one carriage return, for empty.
 func EndOfHead(b []byte, from int) int {
-	i := max(from-3, 0)
+	i := max(from-4, 0)
 	for {
 		k := bytes.IndexByte(b[i:], '\n')
 		if k < 0 {
 			return 0
 		}
 		i += k + 1
-		switch {
-		case i < len(b) && b[i] == '\n':
-			return i + 1
-		case i+1 < len(b) && b[i] == '\r' && b[i+1] == '\n':
-			return i + 2
+		for _, end := range []string{"\n", "\r\n", "\r\r\n", " \n", "\t\n"} {
+			if len(b)-i >= len(end) && string(b[i:i+len(end)]) == end {
+				return i + len(end)
+			}
 		}
 	}
 }
 
 // ParseHead splits a head that EndOfHead found. It returns false if the first
 // line is neither a request nor a status line.
+//
+// It reads what servers are known to send and clients to accept, so that an
+// evasion is read as its victim reads it: lines may be folded anywhere, names
+// may hold control characters, a status may be missing.
 func ParseHead(h *Head, b []byte, response bool) bool {
 	*h = Head{Raw: b, Fields: h.Fields[:0]}
 	line, rest := cutLine(b)
+	for len(rest) > 0 && (rest[0] == ' ' || rest[0] == '\t') { // a folded first line
+		var more []byte
+		more, rest = cutLine(rest)
+		line = append(append(line[:len(line):len(line)], ' '), bytes.TrimSpace(more)...)
+	}
 	h.Line = line
 	h.FieldsAt = len(b) - len(rest)
 	if response {
 		h.Proto, line = cutSpace(line)
 		h.Status, h.Reason = cutSpace(line)
-		if !bytes.HasPrefix(h.Proto, []byte("HTTP/")) && !bytes.HasPrefix(h.Proto, []byte("ICY")) || len(h.Status) != 3 {
+		if !bytes.HasPrefix(h.Proto, []byte("HTTP/")) && !bytes.HasPrefix(h.Proto, []byte("ICY")) {
 			return false
 		}
 	} else {
@@ -72,30 +84,68 @@ func ParseHead(h *Head, b []byte, response bool) bool {
 		if len(line) == 0 {
 			break
 		}
-		if (line[0] == ' ' || line[0] == '\t') && len(h.Fields) > 0 { // obsolete folding
-			f := &h.Fields[len(h.Fields)-1]
-			f.Value = append(append(f.Value[:len(f.Value):len(f.Value)], ' '), bytes.TrimSpace(line)...)
-			continue
+		name, value, colon := bytes.Cut(line, []byte(":"))
+		if folded := line[0] == ' ' || line[0] == '\t'; folded && len(h.Fields) > 0 {
+			last := &h.Fields[len(h.Fields)-1]
+			if last.open { // the colon may come on a later line
+				last.Name, last.open = join(last.Name, name), !colon
+				last.Value = bytes.Trim(value, " \t")
+				continue
+			}
+			if !colon || !token(bytes.TrimSpace(name)) { // obsolete folding
+				last.Value = append(append(last.Value[:len(last.Value):len(last.Value)], ' '), bytes.TrimSpace(line)...)
+				continue
+			}
 		}
-		name, value, ok := bytes.Cut(line, []byte(":"))
-		if !ok {
-			continue
-		}
-		h.Fields = append(h.Fields, Field{bytes.TrimRight(name, " \t"), bytes.Trim(value, " \t")})
+		h.Fields = append(h.Fields, Field{Name: clean(bytes.Trim(name, " \t")), Value: bytes.Trim(value, " \t"), open: !colon})
 	}
 	return true
 }
 
+func join(a, b []byte) []byte {
+	return append(append([]byte(nil), a...), bytes.TrimSpace(b)...)
+}
+
+// token reports a name of letters, digits and hyphens.
+func token(b []byte) bool {
+	for _, c := range b {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_') {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+// clean leaves out control characters; it copies only if there are any.
+func clean(b []byte) []byte {
+	for i, c := range b {
+		if c >= 0x20 && c < 0x7f {
+			continue
+		}
+		out := append([]byte(nil), b[:i]...)
+		for _, c := range b[i:] {
+			if c >= 0x20 && c < 0x7f {
+				out = append(out, c)
+			}
+		}
+		return out
+	}
+	return b
+}
+
+// cutLine takes a line off b; a carriage return alone ends one too.
 func cutLine(b []byte) (line, rest []byte) {
-	i := bytes.IndexByte(b, '\n')
-	if i < 0 {
-		return b, nil
+	for i, c := range b {
+		switch {
+		case c == '\n':
+			return b[:i], b[i+1:]
+		case c == '\r' && i+1 < len(b) && b[i+1] == '\n':
+			return b[:i], b[i+2:]
+		case c == '\r':
+			return b[:i], b[i+1:]
+		}
 	}
-	line, rest = b[:i], b[i+1:]
-	if i > 0 && line[i-1] == '\r' {
-		line = line[:i-1]
-	}
-	return line, rest
+	return b, nil
 }
 
 func cutSpace(b []byte) (word, rest []byte) {
@@ -117,19 +167,20 @@ func (h *Head) Get(name string) []byte {
 	return nil
 }
 
-// Has reports whether a comma-separated field holds a token.
-func (h *Head) Has(name, token string) bool {
+// Tokens calls f with each word of all values of a field, in lower case:
+// letters, digits and hyphens between anything else.
+func (h *Head) Tokens(name string, f func(token string)) {
 	for i := range h.Fields {
 		if !EqualFold(h.Fields[i].Name, name) {
 			continue
 		}
-		for v := range bytes.SplitSeq(h.Fields[i].Value, []byte(",")) {
-			if EqualFold(bytes.TrimSpace(v), token) {
-				return true
-			}
+		v := AppendLower(nil, clean(h.Fields[i].Value))
+		for w := range bytes.FieldsFuncSeq(v, func(r rune) bool {
+			return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-')
+		}) {
+			f(string(w))
 		}
 	}
-	return false
 }
 
 // EqualFold compares with a lower-case ASCII string.
