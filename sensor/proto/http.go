@@ -186,7 +186,7 @@ func (p *httpParser) begin(c *Context, t *httpTx, m *httpMessage, dir Dir) {
 		m.body = http.BodyOf(&m.head, false, false)
 	} else {
 		code := string(m.head.Status)
-		if strings.HasPrefix(code, "1") && code != "101" { // interim response; the final one follows
+		if strings.HasPrefix(code, "1") && code != "101" && m.head.Get("content-length") == nil { // the final one follows
 			t.rsp = httpMessage{}
 			return
 		}

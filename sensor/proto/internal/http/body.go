@@ -8,6 +8,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // Framing of a message body (RFC 9112 section 6.3).
@@ -95,7 +97,7 @@ func (y *Body) Next(b []byte) (content []byte, used int, end bool) {
 			}
 			return rest[:n], used + n, false
 		default:
-			if c := rest[0]; y.state == chunkSize && unhex(c) < 0 && c != '\r' && c != '\n' && c != ' ' && c != '\t' && c != ';' {
+			if c := rest[0]; y.state == chunkSize && unhex(c) < 0 && bytes.IndexByte([]byte("\r\n \t\v\f;"), c) < 0 {
 				y.Framing = Close // not chunked at all: see below
 				return rest, len(b), false
 			}
@@ -168,16 +170,26 @@ func (y *Body) Skip(n uint32) bool {
 // Ended reports a body of known length that is complete.
 func (y *Body) Ended() bool { return y.Framing == None || y.Framing == Length && y.left == 0 }
 
+// codings are the names that mean one (IANA "HTTP Content Coding Registry");
+// other words are passed over, as clients do.
+var codings = map[string]bool{
+	"gzip": true, "x-gzip": true, "deflate": true, "x-deflate": true, "zstd": true, "br": true, "compress": true, "x-compress": true,
+}
+
 // Codings lists the content codings of a head in the order they were applied.
 func (h *Head) Codings() []string {
 	var out []string
 	h.Tokens("content-encoding", func(t string) {
-		if t != "identity" && len(out) < maxCodings {
+		if codings[t] && len(out) < maxCodings {
 			out = append(out, t)
 		}
 	})
 	return out
 }
+
+// maxZstd bounds the window of a Zstandard body (RFC 8878 section 3.1.1.1.2
+// recommends to accept 8 MB).
+const maxZstd = 8 << 20
 
 // maxCodings bounds codings of one body.
 const maxCodings = 4
@@ -215,6 +227,13 @@ func decode(coding string, data []byte, limit int) (out []byte, whole, ok bool) 
 		} else {
 			r = flate.NewReader(bytes.NewReader(data))
 		}
+	case "zstd":
+		z, err := zstd.NewReader(bytes.NewReader(data), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxZstd), zstd.WithDecoderLowmem(true))
+		if err != nil {
+			return nil, false, false
+		}
+		defer z.Close()
+		r = z
 	default:
 		return nil, false, false
 	}

@@ -29,7 +29,8 @@ type Head struct {
 
 // EndOfHead finds the empty line that ends a head, looking from an offset, and
 // returns the length of the head with it, or 0. Clients also take a line of one
-// blank before a bare line feed, or of one carriage return, for empty.
+// blank before a bare line feed for empty, and behind a bare line feed one of a
+// carriage return.
 func EndOfHead(b []byte, from int) int {
 	i := max(from-4, 0)
 	for {
@@ -38,10 +39,17 @@ func EndOfHead(b []byte, from int) int {
 			return 0
 		}
 		i += k + 1
-		for _, end := range []string{"\n", "\r\n", "\r\r\n", " \n", "\t\n"} {
-			if len(b)-i >= len(end) && string(b[i:i+len(end)]) == end {
+		rest := b[i:]
+		for _, end := range []string{"\n", "\r\n", " \n", "\t\n"} {
+			if bytes.HasPrefix(rest, []byte(end)) {
 				return i + len(end)
 			}
+		}
+		if i >= 2 && b[i-2] != '\r' && bytes.HasPrefix(rest, []byte("\r\r\n")) {
+			if bytes.HasPrefix(rest[3:], []byte("\r\n")) {
+				return i + 5
+			}
+			return i + 3
 		}
 	}
 }
