@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes all of testdata/ anew, as root on Debian 12, in about three minutes. The
+# Makes all of testdata/ anew, as root on Debian 12, in under two minutes. The
 # bytes differ from the stored ones (times, keys, ports, identifiers); truth/
 # is written alongside and fits them. Golden files of the packages that read
 # these files must be made again after it.
