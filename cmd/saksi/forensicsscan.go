@@ -90,6 +90,9 @@ func (o *lsOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args 
 		Images: args[:1], Hash: hash, Entries: true, Live: o.live, Volume: o.volume, Workers: o.workers,
 		Worker: flags.worker(a), Sink: inside, Warn: a.warn,
 	}
+	if folder == "/" && o.recurse {
+		cfg.Sink = sink // all of it, in the sink's own way
+	}
 	_, err = a.runScan(cmd, cfg, finish)
 	if err == nil && !seen && folder != "/" {
 		return failHint(exitFailed, fmt.Errorf("listing %s: there is no folder %s", args[0], folder), "'saksi forensics ls -r %s' lists what is there", args[0])
@@ -140,6 +143,9 @@ func (a *app) entries() (findings.Sink, func() error, error) {
 		if err != nil {
 			return nil, nil, err
 		}
+		if a.format == "ndjson" {
+			return lineEvents{ev}, ev.close, nil
+		}
 		return ev, ev.close, nil
 	}
 	r, err := a.rows("mode", "", "uid", "gid", "bytes", "modified", "inode", "path")
@@ -147,6 +153,15 @@ func (a *app) entries() (findings.Sink, func() error, error) {
 		return nil, nil, err
 	}
 	return findings.SinkFunc(func(e *event.Event) error { return r.add(entryRow(e)...) }), r.close, nil
+}
+
+// lineEvents takes whole lines of ndjson besides events; see scan.LineSink.
+type lineEvents struct{ *events }
+
+// EmitLines writes lines that are encoded already.
+func (o lineEvents) EmitLines(lines []byte) error {
+	_, err := o.w.Write(lines)
+	return err
 }
 
 func entryRow(e *event.Event) []any {

@@ -161,38 +161,57 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// media unpacks the sample of a recipe, applies it, and writes the raw media
-// as a sparse file.
-func media(t testing.TB, recipe string) string {
+// rawMedia writes the media of a container as a sparse raw file.
+func rawMedia(t testing.TB, names []string, dir, to string) int64 {
 	t.Helper()
-	parts := strings.Fields(recipe)
-	path, _ := sample(parts[0])
-	packed, err := os.ReadFile(path)
+	var segs []image.Segment
+	for _, n := range names {
+		b, err := os.ReadFile(filepath.Join(dir, n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		segs = append(segs, image.Segment{Name: n, Size: int64(len(b)), ReaderAt: bytes.NewReader(b)})
+	}
+	im, err := image.Open(segs)
 	if err != nil {
 		t.Fatal(err)
 	}
-	im, err := image.Open([]image.Segment{{Name: filepath.Base(path), Size: int64(len(packed)), ReaderAt: bytes.NewReader(packed)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := os.Create(filepath.Join(t.TempDir(), "broken.raw"))
+	out, err := os.Create(to)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	size := im.Size
 	zero := make([]byte, 1<<16)
-	for off := int64(0); off < size; off += 1 << 16 {
-		b := make([]byte, min(1<<16, size-off))
+	for off := int64(0); off < im.Size; off += 1 << 16 {
+		b := make([]byte, min(1<<16, im.Size-off))
 		if _, err := im.ReadAt(b, off); err != nil && err != io.EOF {
 			t.Fatal(err)
 		}
-		if !bytes.Equal(b, zero[:len(b)]) {
-			if _, err := out.WriteAt(b, off); err != nil {
-				t.Fatal(err)
-			}
+		if bytes.Equal(b, zero[:len(b)]) {
+			continue
+		}
+		if _, err := out.WriteAt(b, off); err != nil {
+			t.Fatal(err)
 		}
 	}
+	if err := out.Truncate(im.Size); err != nil {
+		t.Fatal(err)
+	}
+	return im.Size
+}
+
+// media writes the sample of a recipe as a raw file and applies the recipe.
+func media(t testing.TB, recipe string) string {
+	t.Helper()
+	parts := strings.Fields(recipe)
+	path, _ := sample(parts[0])
+	to := filepath.Join(t.TempDir(), "broken.raw")
+	size := rawMedia(t, []string{filepath.Base(path)}, filepath.Dir(path), to)
+	out, err := os.OpenFile(to, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
 	for _, p := range parts[1:] {
 		if n, ok := strings.CutPrefix(p, "cut="); ok {
 			size, err = strconv.ParseInt(n, 10, 64)

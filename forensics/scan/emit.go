@@ -2,33 +2,43 @@ package scan
 
 import (
 	"fmt"
-	"path"
 	"strconv"
 	"strings"
 
 	"saksi/event"
 	"saksi/forensics/disk"
 	"saksi/forensics/filesystem"
-	"saksi/forensics/volume"
 	"saksi/rules/yara"
 )
 
+// LineSink may be implemented by a Config.Sink that writes events as lines of
+// JSON: it is then given whole lines (event.Event.AppendJSON and a line feed),
+// encoded on all processors, in the same order as Emit would be called.
+type LineSink interface {
+	EmitLines(lines []byte) error
+}
+
 // emitter turns units into events, in the order of the walk.
 type emitter struct {
-	s       *scanner
-	e       event.Event
-	volumes map[int]*volume.Volume
-	bytes   int64
+	s *scanner
+	e event.Event
 }
 
-func newEmitter(s *scanner) *emitter {
-	m := &emitter{s: s, volumes: map[int]*volume.Volume{}}
-	for i := range s.sum.Info.Table.Volumes {
-		m.volumes[i] = &s.sum.Info.Table.Volumes[i]
+// encode makes the lines of a unit ahead of its turn.
+func (m *emitter) encode(u *unit) {
+	for i := range u.steps {
+		if u.steps[i].problem == nil {
+			// Appending to memory does not fail.
+			_ = m.events(u, &u.steps[i], func(e *event.Event) error {
+				u.lines = append(e.AppendJSON(u.lines), '\n')
+				return nil
+			})
+		}
 	}
-	return m
+	u.encoded = true
 }
 
+// unit counts what a unit holds and gives its events to the sink.
 func (m *emitter) unit(u *unit) error {
 	sum, s := &m.s.sum, m.s
 	sum.Crashes += u.crashes
@@ -44,7 +54,15 @@ func (m *emitter) unit(u *unit) error {
 			s.warn("%s: volume %d: %s: %s", s.evidenceName(), u.volume, where, p.Text)
 			continue
 		}
-		if err := m.entry(u, st); err != nil {
+		m.count(u, st)
+		if !u.encoded {
+			if err := m.events(u, st, s.cfg.Sink.Emit); err != nil {
+				return err
+			}
+		}
+	}
+	if len(u.lines) > 0 {
+		if err := s.cfg.Sink.(LineSink).EmitLines(u.lines); err != nil {
 			return err
 		}
 	}
@@ -59,19 +77,24 @@ func (m *emitter) unit(u *unit) error {
 	return nil
 }
 
-func (m *emitter) entry(u *unit, st *step) error {
+// found gives what was found in the content of a step.
+func (u *unit) found(st *step) (*disk.Result, loss) {
+	if st.item < 0 {
+		return nil, loss{}
+	}
+	if u.results == nil {
+		return nil, u.lost[st.item]
+	}
+	return u.results[st.item], u.lost[st.item]
+}
+
+// count adds an entry to the summary and says what is wrong with it.
+func (m *emitter) count(u *unit, st *step) {
 	sum, s := &m.s.sum, m.s
 	en := &st.entry
-	var res *disk.Result
-	var lost loss
-	if st.item >= 0 {
-		lost = u.lost[st.item]
-		if u.results != nil {
-			res = u.results[st.item]
-		}
-	}
+	res, lost := u.found(st)
 	if lost == interrupted {
-		return nil
+		return
 	}
 	sum.Entries++
 	if en.Deleted {
@@ -85,6 +108,7 @@ func (m *emitter) entry(u *unit, st *step) error {
 			sum.Read++
 		}
 		sum.Bytes += res.Read
+		sum.Matches += int64(len(res.Matches))
 		if res.Incomplete != "" || res.Error != "" {
 			sum.Partial++
 		}
@@ -97,10 +121,20 @@ func (m *emitter) entry(u *unit, st *step) error {
 		sum.Lost = append(sum.Lost, name(en)+": "+lost.text)
 		s.warn("%s: volume %d: %s: %s", s.evidenceName(), u.volume, name(en), lost.text)
 	}
-	if s.cfg.Entries {
+}
+
+// events gives put the events of an entry: itself, when asked for, and its
+// findings. What was interrupted gives none.
+func (m *emitter) events(u *unit, st *step, put func(*event.Event) error) error {
+	en := &st.entry
+	res, lost := u.found(st)
+	if lost == interrupted {
+		return nil
+	}
+	if m.s.cfg.Entries {
 		m.e.Reset()
 		m.common(u.volume, en, res, lost, "event", "saksi.entry")
-		if err := s.cfg.Sink.Emit(&m.e); err != nil {
+		if err := put(&m.e); err != nil {
 			return err
 		}
 	}
@@ -108,11 +142,10 @@ func (m *emitter) entry(u *unit, st *step) error {
 		return nil
 	}
 	for i := range res.Matches {
-		sum.Matches++
 		m.e.Reset()
 		m.common(u.volume, en, res, lost, "alert", "saksi.alert")
 		m.match(u.volume, en, res, &res.Matches[i])
-		if err := s.cfg.Sink.Emit(&m.e); err != nil {
+		if err := put(&m.e); err != nil {
 			return err
 		}
 	}
@@ -148,9 +181,12 @@ func (m *emitter) common(vol int, en *filesystem.Entry, res *disk.Result, lost l
 	e.Str(event.SaksiEvidenceName, m.s.evidenceName())
 	e.Int(event.SaksiFileVolume, int64(vol))
 	e.Str(event.FilePath, en.Path)
-	base := path.Base(en.Path)
+	dir, base := "/", en.Path // names are the disk's own: nothing is cleaned
+	if i := strings.LastIndexByte(en.Path, '/'); i >= 0 {
+		dir, base = en.Path[:max(i, 1)], en.Path[i+1:]
+	}
 	e.Str(event.FileName, base)
-	e.Str(event.FileDirectory, path.Dir(en.Path))
+	e.Str(event.FileDirectory, dir)
 	if i := strings.LastIndexByte(base, '.'); i > 0 && en.Kind == filesystem.File {
 		e.Str(event.FileExtension, base[i+1:])
 	}
@@ -165,7 +201,8 @@ func (m *emitter) common(vol int, en *filesystem.Entry, res *disk.Result, lost l
 		e.Int(event.FileSize, en.Size)
 	}
 	if en.Mode != 0 {
-		e.Str(event.FileMode, fmt.Sprintf("%04o", en.Mode&0o7777))
+		n := en.Mode & 0o7777
+		e.Str(event.FileMode, string([]byte{'0' + byte(n>>9), '0' + byte(n>>6&7), '0' + byte(n>>3&7), '0' + byte(n&7)}))
 	}
 	if en.Mode != 0 || en.UID != 0 || en.GID != 0 {
 		e.Str(event.FileUID, strconv.FormatUint(uint64(en.UID), 10))

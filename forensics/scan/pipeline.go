@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 
@@ -34,13 +35,14 @@ type scanner struct {
 // unit is a range of the walk: its entries and problems in their order, and
 // what was found in the content of the entries.
 type unit struct {
-	number int
-	volume int
-	steps  []step
-	items  []disk.Item // content to read; step.item points here
-	bytes  int64
-	done   bool
-	err    error // why the walk ended here
+	number  int
+	volume  int
+	steps   []step
+	items   []disk.Item // content to read; step.item points here
+	bytes   int64
+	err     error  // why the walk ended here
+	lines   []byte // its events, when they were encoded ahead
+	encoded bool
 	// of the workers
 	results  []*disk.Result
 	lost     []loss // why an item has no result, by item
@@ -186,11 +188,15 @@ func (s *scanner) pipeline(ctx context.Context, walker *disk.Image) error {
 		wg.Wait()
 		close(finished)
 	}()
-	e := newEmitter(s)
+	turned := finished
+	if _, ok := s.cfg.Sink.(LineSink); ok {
+		turned = s.encoders(finished)
+	}
+	e := &emitter{s: s}
 	pending := map[int]*unit{}
 	next := 0
 	var failed error
-	for u := range finished {
+	for u := range turned {
 		pending[u.number] = u
 		for pending[next] != nil {
 			if failed == nil {
@@ -217,6 +223,28 @@ func (s *scanner) pipeline(ctx context.Context, walker *disk.Image) error {
 		return &fatalError{failed}
 	}
 	return ctx.Err()
+}
+
+// encoders encode finished units on all processors.
+func (s *scanner) encoders(finished <-chan *unit) chan *unit {
+	out := make(chan *unit)
+	var wg sync.WaitGroup
+	for range runtime.NumCPU() {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			e := &emitter{s: s}
+			for u := range finished {
+				e.encode(u)
+				out <- u
+			}
+		}()
+	}
+	go func() {
+		wg.Wait()
+		close(out)
+	}()
+	return out
 }
 
 // walk cuts the entries of all volumes into units.
