@@ -449,3 +449,12 @@ func writeNew(path string, b []byte) error {
 	}
 	return err
 }
+
+// Exhibits lists the exhibits of the case in dir, as its custody log says.
+func Exhibits(dir string) ([]Exhibit, error) {
+	entries, err := ReadLog(dir)
+	if err != nil {
+		return nil, err
+	}
+	return exhibitsOf(entries), nil
+}

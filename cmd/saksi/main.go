@@ -58,6 +58,14 @@ func newRoot(a *app) *cobra.Command {
 		return failHint(exitUsage, err, "see '%s --help'", cmd.CommandPath())
 	})
 	root.AddCommand(
+		sensorCommand(a),
+		forensicsCommand(a),
+		findingsCommand(a),
+		caseCommand(a),
+		evidenceCommand(a),
+		frameworkCommand(a),
+		demoCommand(a),
+		doctorCommand(a),
 		versionCommand(a),
 		generateCommand(a),
 	)

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"saksi/casefile"
+)
+
+func caseCommand(a *app) *cobra.Command {
+	return noun("case", "Keep cases: exhibits, custody, statements", caseNew(a), caseAdd(a), caseShow(a))
+}
+
+func caseNew(a *app) *cobra.Command {
+	var o casefile.Options
+	var key string
+	c := &cobra.Command{
+		Use:     "new DIR --id ID --agency NAME",
+		Short:   "Make a case in a new folder",
+		Example: "  saksi case new kes-17 --id JPN-2026-017 --agency 'Jabatan Contoh'",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := a.signer(key)
+			if err != nil {
+				return err
+			}
+			o.Signer, o.Who, o.Tool = s, who(), toolName()
+			cs, err := casefile.Create(cmd.Context(), args[0], o)
+			if errors.Is(err, casefile.ErrExists) {
+				return failHint(exitFailed, err, "'saksi case add %s FILE' adds exhibits to it", args[0])
+			}
+			if err != nil {
+				return caseError(err)
+			}
+			return errors.Join(a.caseRow(args[0], cs), cs.Close())
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.ID, "id", "", "`id` of the case")
+	f.StringVar(&o.Agency, "agency", "", "`name` of the agency")
+	f.StringVar(&o.Classification, "classification", "", "mark: Rahsia Besar, Rahsia, Sulit, Terhad or Terbuka (default Sulit)")
+	f.StringVar(&key, "key", "", "signing key `file` (default: this station's own)")
+	cobra.CheckErr(c.MarkFlagRequired("id"))
+	cobra.CheckErr(c.MarkFlagRequired("agency"))
+	return c
+}
+
+func (a *app) caseRow(dir string, c *casefile.Case) error {
+	r, err := a.rows("folder", "id", "agency", "classification", "created", "key_hint", "exhibits")
+	if err != nil {
+		return err
+	}
+	if err := r.add(dir, c.Info.ID, c.Info.Agency, c.Info.Classification, c.Info.Created, c.Info.Key, len(c.Exhibits)); err != nil {
+		return err
+	}
+	return r.close()
+}
+
+func caseAdd(a *app) *cobra.Command {
+	var key string
+	var reference bool
+	c := &cobra.Command{
+		Use:   "add DIR FILE...",
+		Short: "Take files under custody as exhibits",
+		Long: "Each file is hashed (SHA-256) in one read, copied into the case meanwhile, and entered in the custody log.\n" +
+			"With --reference it stays where it is. The files themselves are only read.",
+		Args: cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cs, err := a.openCase(cmd, args[0], key)
+			if err != nil {
+				return err
+			}
+			r, err := a.rows("exhibit", "name", "bytes", "sha256", "source_key", "custody_entry")
+			if err != nil {
+				return errors.Join(err, cs.Close())
+			}
+			var first error
+			for _, path := range args[1:] {
+				bar := a.progress("hashing "+path, "B")
+				x, err := cs.AddExhibit(cmd.Context(), path, reference, func(n int64) { bar.update(n, 0) })
+				bar.finish()
+				if err == nil {
+					err = r.add(x.ID, x.Name, x.Size, x.SHA256, x.SourceKey, x.Seq)
+				}
+				if err != nil {
+					first = err
+					break
+				}
+			}
+			return caseError(errors.Join(first, r.close(), cs.Close()))
+		},
+	}
+	c.Flags().BoolVar(&reference, "reference", false, "leave the files where they are instead of copying them")
+	c.Flags().StringVar(&key, "key", "", "signing key `file` of the case (default: this station's own)")
+	return c
+}
+
+func (a *app) openCase(cmd *cobra.Command, dir, key string) (*casefile.Case, error) {
+	if _, err := casefile.ReadInfo(dir); err != nil {
+		return nil, caseError(err)
+	}
+	s, err := a.signer(key)
+	if err != nil {
+		return nil, err
+	}
+	cs, err := casefile.Open(cmd.Context(), dir, casefile.Options{Signer: s, Who: who(), Tool: toolName()})
+	return cs, caseError(err)
+}
+
+func caseShow(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show DIR",
+		Short: "Show the exhibits of a case",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			list, err := casefile.Exhibits(args[0])
+			if err != nil {
+				return caseError(err)
+			}
+			r, err := a.rows("exhibit", "name", "bytes", "sha256", "source_key", "custody_entry", "path")
+			if err != nil {
+				return err
+			}
+			for _, x := range list {
+				if err := r.add(x.ID, x.Name, x.Size, x.SHA256, x.SourceKey, x.Seq, x.Path); err != nil {
+					return err
+				}
+			}
+			return r.close()
+		},
+	}
+}

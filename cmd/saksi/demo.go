@@ -1,0 +1,401 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"saksi/casefile"
+	"saksi/event"
+	"saksi/evidence"
+	"saksi/findings"
+	"saksi/findings/spool"
+	"saksi/forensics/scan"
+	"saksi/framework"
+	"saksi/internal/worker"
+	"saksi/rules"
+	"saksi/rules/suricata"
+	"saksi/rules/yara"
+	"saksi/sensor"
+	"saksi/testdata"
+)
+
+type demoOptions struct {
+	indexFlags
+	dir string
+}
+
+func demoCommand(a *app) *cobra.Command {
+	o := &demoOptions{}
+	c := &cobra.Command{
+		Use:   "demo",
+		Short: "The whole chain on a small attack: capture and disk in, auditor's report out",
+		Long: "Reads a capture and a disk image that come with saksi (made by real programs; the attack and the agency are invented),\n" +
+			"makes a case of them in a new folder, and walks every step: exhibits, custody, flows, rules, YARA, index, framework, report.\n" +
+			"It needs no network and writes only to its folder and to this station's keys.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), a) },
+	}
+	c.Flags().StringVar(&o.dir, "dir", "", "new `folder` for the case (default: below the user's data)")
+	c.Flags().StringVar(&o.index, "index", "", "`URL` of an Elasticsearch node to index into instead of the embedded index")
+	c.Flags().StringVar(&o.agency, "agency", "contoh", "`name` of the agency in the index")
+	return c
+}
+
+// demo is one run of the demo.
+type demo struct {
+	*demoOptions
+	a      *app
+	ctx    context.Context
+	inputs string
+	c      *casefile.Case
+	pub    string
+	st     *store
+	sink   findings.Sink
+	worker worker.Config
+
+	net    sensor.Summary
+	disk   scan.Summary
+	yara   *yaraFiles
+	cross  int
+	given  spool.Delivery
+	as     *framework.Assessment
+	report string
+	begun  time.Time
+}
+
+const (
+	demoCapture = "demo.pcap"
+	demoImage   = "demo.E01"
+)
+
+func (o *demoOptions) run(ctx context.Context, a *app) (err error) {
+	d := &demo{demoOptions: o, a: a, ctx: ctx, begun: time.Now(), worker: worker.Config{Path: a.worker, Version: version}}
+	if d.dir == "" {
+		base, err := dataDir()
+		if err != nil {
+			return err
+		}
+		d.dir = filepath.Join(base, "demo-"+d.begun.UTC().Format("20060102T150405Z"))
+	}
+	d.inputs = d.dir + "-inputs"
+	defer func() {
+		if d.st != nil {
+			err = errors.Join(err, d.st.close())
+		}
+		if d.c != nil {
+			err = errors.Join(err, d.c.Close())
+		}
+	}()
+	for _, step := range []struct {
+		what string
+		do   func() error
+	}{
+		{"unpacking the capture, the disk image and the rules", d.unpack},
+		{"making the case and taking the exhibits under custody", d.makeCase},
+		{"reading the capture", d.readCapture},
+		{"examining the disk image", d.examine},
+		{"joining what was seen on the wire with what lies on the disk", d.join},
+		{"signing", d.sign},
+		{"assessing the framework", d.assess},
+	} {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if !a.quiet {
+			fmt.Fprintf(a.stderr, "saksi: %s\n", step.what)
+		}
+		if err := step.do(); err != nil {
+			return caseError(fmt.Errorf("%s: %w", step.what, err))
+		}
+	}
+	return d.print()
+}
+
+// unpack writes the embedded inputs beside the case.
+func (d *demo) unpack() error {
+	return fs.WalkDir(testdata.Demo, ".", func(p string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		b, err := testdata.Demo.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		to := filepath.Join(d.inputs, filepath.Base(p))
+		if err := os.MkdirAll(d.inputs, 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(to, b, 0o600); err != nil {
+			return err
+		}
+		return nil
+	})
+}
+
+func (d *demo) input(name string) string { return filepath.Join(d.inputs, name) }
+
+func (d *demo) makeCase() error {
+	s, err := d.a.signer("")
+	if err != nil {
+		return err
+	}
+	station, err := stationKey()
+	if err != nil {
+		return err
+	}
+	d.pub = strings.TrimSuffix(station, ".key") + ".pub"
+	id := "DEMO-" + d.begun.UTC().Format("2006-01-02")
+	if d.c, err = casefile.Create(d.ctx, d.dir, casefile.Options{ID: id, Agency: "Jabatan Contoh", Classification: "Terhad", Who: who(), Tool: toolName(), Signer: s}); err != nil {
+		return err
+	}
+	for _, name := range []string{demoCapture, demoImage} {
+		if _, err := d.c.AddExhibit(d.ctx, d.input(name), false, nil); err != nil {
+			return err
+		}
+	}
+	where := d.indexFlags
+	where.caseID = d.dir
+	if d.st, err = where.write(d.ctx); err != nil {
+		return err
+	}
+	d.sink, err = stored(d.st, d.c)
+	return err
+}
+
+// exhibit records that an exhibit is examined and gives its path.
+func (d *demo) exhibit(id, why string) (string, error) {
+	f, x, err := d.c.OpenExhibit(d.ctx, id, casefile.ActExamine, why)
+	if err != nil {
+		return "", err
+	}
+	return d.c.PathOf(x), f.Close()
+}
+
+func (d *demo) readCapture() error {
+	path, err := d.exhibit("E1", "read the traffic")
+	if err != nil {
+		return err
+	}
+	set, problems, err := suricata.LoadFiles([]string{d.input("demo.rules")}, suricata.Config{Offer: sensor.Offer()})
+	if err != nil {
+		return err
+	}
+	sources, err := yaraSources(d.input("demo.yar"))
+	if err != nil {
+		return err
+	}
+	scanner, err := yara.NewClient(d.ctx, d.worker, sources)
+	if err != nil {
+		return err
+	}
+	defer scanner.Close()
+	d.a.ruleProblems(append(problems, scanner.Problems()...))
+	d.yara = &yaraFiles{scanner: scanner, sink: d.sink}
+	d.net, err = sensor.Read(d.ctx, sensor.Config{Sources: []sensor.Source{{Path: path}}, Rules: set, Files: []sensor.FileScanner{d.yara}, Sink: d.sink})
+	return err
+}
+
+func (d *demo) examine() error {
+	path, err := d.exhibit("E2", "list, hash and scan its files")
+	if err != nil {
+		return err
+	}
+	d.disk, err = scan.Run(d.ctx, scan.Config{Images: []string{path}, Rules: []string{d.input("demo.yar")}, Hash: scan.SHA256, Entries: true, Volume: -1, Worker: d.worker, Sink: d.sink, Warn: d.a.warn})
+	return err
+}
+
+func (d *demo) join() error {
+	if _, err := d.st.follow(d.ctx); err != nil {
+		return err
+	}
+	var err error
+	if d.cross, _, err = findings.Crosslink(d.ctx, d.st.ix, d.sink); err != nil {
+		return err
+	}
+	more, err := d.st.follow(d.ctx)
+	d.given = more
+	return err
+}
+
+// sign writes what was found into the case and signs a statement over it.
+func (d *demo) sign() error {
+	n, err := exportFindings(d.ctx, d.st.ix, filepath.Join(d.dir, casefile.FindingsDir, "findings.ndjson"))
+	if err != nil {
+		return err
+	}
+	_, err = d.c.SignExamination(d.ctx, n)
+	return err
+}
+
+// exportFindings writes all findings of an index to a new file, in the order
+// of their times.
+func exportFindings(ctx context.Context, ix findings.Searcher, path string) (int64, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return 0, fmt.Errorf("writing the findings: %w", err)
+	}
+	w := bufio.NewWriter(f)
+	var n int64
+	r := findings.Request{Query: "event.kind:alert", Size: 1000, Sort: []findings.Sort{{Field: event.Timestamp.Name()}}}
+	for {
+		p, err := ix.Search(ctx, r)
+		if err != nil {
+			return n, errors.Join(err, f.Close())
+		}
+		for _, doc := range p.Docs {
+			_, _ = w.Write(doc.Body) // the error stays in w
+			_ = w.WriteByte('\n')
+			n++
+		}
+		if p.Next == "" {
+			break
+		}
+		r.After = p.Next
+	}
+	if err = w.Flush(); err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return n, fmt.Errorf("writing the findings: %w", err)
+	}
+	return n, nil
+}
+
+func (d *demo) assess() error {
+	pub, err := evidence.LoadPublic(d.pub)
+	if err != nil {
+		return err
+	}
+	asOf := time.Now().UTC().Truncate(time.Second)
+	if d.as, err = assessCase(d.ctx, d.st.ix, "rakkssa", d.dir, pub, asOf); err != nil {
+		return err
+	}
+	dir := filepath.Join(d.dir, casefile.ReportsDir, "rakkssa-"+asOf.Format("20060102T150405Z"))
+	if err := writeAssessment(dir, d.as); err != nil {
+		return err
+	}
+	for _, lang := range framework.Languages {
+		path := filepath.Join(dir, "report-"+lang+".html")
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(d.as.HTML(f, lang), f.Close()); err != nil {
+			return err
+		}
+		if lang == "en" {
+			d.report = path
+		}
+	}
+	_, err = d.c.SignExamination(d.ctx, d.as.Findings)
+	return err
+}
+
+// print says what a person would want to read.
+func (d *demo) print() error {
+	p, err := d.st.ix.Search(d.ctx, findings.Request{Query: "event.kind:alert", Size: 1000, Sort: []findings.Sort{{Field: event.EventSeverity.Name(), Desc: true}, {Field: event.Timestamp.Name()}}})
+	if err != nil {
+		return err
+	}
+	w, done, err := d.a.open()
+	if err != nil {
+		return err
+	}
+	if err := d.printTo(w, p); err != nil {
+		return err
+	}
+	return done()
+}
+
+func (d *demo) printTo(w io.Writer, p findings.Page) error {
+	out := func(format string, args ...any) { fmt.Fprintf(w, format, args...) }
+	out("WHAT WAS FOUND (%d findings; case %s)\n\n", p.Total, d.c.Info.ID)
+	var table [][]string
+	var crossed []*event.Event
+	for _, doc := range p.Docs {
+		e, err := event.Parse(doc.Body)
+		if err != nil {
+			return err
+		}
+		severity, _ := e.GetInt(event.EventSeverity)
+		source, _ := e.GetStr(event.SaksiEvidenceName)
+		if id, _ := e.GetStr(event.RuleID); id == findings.CrossRule {
+			crossed = append(crossed, e)
+		}
+		table = append(table, []string{doc.ID[:idShown], rules.Severity(min(severity, 4)).String(), values(e, event.SaksiRuleLanguage), what(e), place(e), framework.Where(e) + " of " + source, values(e, event.SaksiControl)})
+	}
+	if err := printTable(w, []string{"id", "severity", "by", "what", "where", "evidence", "controls"}, table, make([]bool, 7)); err != nil {
+		return err
+	}
+	if len(crossed) > 0 {
+		out("\nSEEN ON THE WIRE AND AGAIN ON THE DISK\n\n")
+	}
+	for _, e := range crossed {
+		src, _ := e.GetAddr(event.SourceIP)
+		dst, _ := e.GetAddr(event.DestinationIP)
+		out("  %s\n    sent between %s and %s (%s of %s), same SHA-256 %s\n", printable(framework.Where(e)), src, dst, wirePackets(e), demoCapture, values(e, event.FileHashSHA256))
+	}
+	var flows uint64 = d.net.Flows
+	img := scan.ImageSummary{}
+	if len(d.disk.Images) > 0 {
+		img = d.disk.Images[0]
+	}
+	out("\nON WHAT EVIDENCE\n\n")
+	for _, x := range d.c.Exhibits {
+		out("  %s  %s  sha256 %s  custody entry %d\n", x.ID, x.Name, x.SHA256, x.Seq)
+	}
+	out("  %d flows and %d carved files from the capture; %d entries (%d deleted) from the disk, %s read\n", flows, len(d.net.Files), img.Entries, img.Deleted, size(img.Bytes, "B"))
+	out("\nWHICH CONTROLS IT TOUCHES (%s)\n\n", d.as.Title.MS)
+	table = nil
+	for _, c := range d.as.Components {
+		n := c.Counts
+		table = append(table, []string{c.Title.MS + " / " + c.Title.EN, string(c.State), fmt.Sprintf("%d fail, %d partly, %d pass, %d no data, %d to be attested", n[framework.Fail], n[framework.PartlyPass], n[framework.Pass], n[framework.NoData], n[framework.Unattested])})
+	}
+	if err := printTable(w, []string{"component", "state", "controls"}, table, make([]bool, 3)); err != nil {
+		return err
+	}
+	index := ""
+	if isURL(d.index) {
+		index = " --index " + d.index
+	}
+	out("\nCase    %s\nReport  %s\n", d.dir, d.report)
+	out("\nTRY NEXT\n\n")
+	out("  saksi findings search --case %s%s 'event.severity:>=3 AND threat.technique.id:T1190'\n", d.dir, index)
+	if len(p.Docs) > 0 {
+		out("  saksi findings show --case %s%s %s\n", d.dir, index, p.Docs[0].ID[:idShown])
+	}
+	out("  saksi evidence verify %s --key %s\n", d.dir, d.pub)
+	_, err := fmt.Fprintf(w, "  xdg-open %s\n", d.report)
+	if !d.a.quiet {
+		fmt.Fprintf(d.a.stderr, "saksi: done in %s\n", time.Since(d.begun).Round(10*time.Millisecond))
+	}
+	return err
+}
+
+// wirePackets says which packets a joined finding's transfer was in.
+func wirePackets(e *event.Event) string {
+	var list []string
+	for v := range e.Values(event.SaksiEvidencePacket) {
+		list = append(list, fmt.Sprint(v.Int()))
+	}
+	switch len(list) {
+	case 0:
+		return "packets not known"
+	case 1:
+		return "packet " + list[0]
+	}
+	return fmt.Sprintf("packets %s to %s", list[0], list[len(list)-1])
+}

@@ -1,0 +1,272 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"saksi/event"
+	"saksi/findings"
+	"saksi/findings/query"
+	"saksi/findings/spool"
+)
+
+func findingsCommand(a *app) *cobra.Command {
+	return noun("findings", "Search what was found and follow it to its evidence", findingsSearch(a), findingsShow(a), findingsStats(a), findingsPush(a))
+}
+
+// searchFields are the columns of a search.
+var searchFields = []event.Field{
+	event.Timestamp, event.EventDataset, event.EventSeverity, event.RuleName, event.ThreatTechniqueID, event.SourceIP, event.DestinationIP,
+	event.FilePath, event.SaksiControl,
+}
+
+// idShown is how much of an id a table shows; show takes it.
+const idShown = 12
+
+type searchOptions struct {
+	indexFlags
+	sort string
+	size int
+}
+
+func findingsSearch(a *app) *cobra.Command {
+	o := &searchOptions{}
+	c := &cobra.Command{
+		Use:   "search [QUERY]",
+		Short: "Search events and findings",
+		Long: "QUERY is in Lucene's syntax: field:value, AND, OR, NOT, (groups), [1 TO 5], wild*, \"a phrase\", field:* (has a value).\n" +
+			"Words without a field are looked for in all text. It means the same on the embedded index and on Elasticsearch.",
+		Example: "  saksi findings search 'event.kind:alert AND event.severity:>=3'\n  saksi findings search 'source.ip:192.0.2.0/24 AND NOT network.protocol:dns'",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return o.run(cmd.Context(), a, strings.Join(args, ""))
+		},
+	}
+	o.add(c)
+	c.Flags().StringVar(&o.sort, "sort", "", "`field` to sort by, with - before it for the largest first (default: newest first)")
+	c.Flags().IntVar(&o.size, "size", 100, "most documents to print; 0 for all")
+	return c
+}
+
+func (o *searchOptions) run(ctx context.Context, a *app, q string) error {
+	if o.size < 0 {
+		return usage("--size %d: expected 0 or more", o.size)
+	}
+	ix, err := o.read(ctx)
+	if err != nil {
+		return err
+	}
+	defer ix.Close()
+	r := findings.Request{Query: q, Size: 1000}
+	if o.sort != "" {
+		r.Sort = []findings.Sort{{Field: strings.TrimPrefix(o.sort, "-"), Desc: strings.HasPrefix(o.sort, "-")}}
+	}
+	sink, done, err := a.found()
+	if err != nil {
+		return err
+	}
+	left := o.size
+	var total int64
+	for {
+		if o.size > 0 {
+			r.Size = min(left, 1000)
+		}
+		p, err := ix.Search(ctx, r)
+		if err != nil {
+			return queryError(err)
+		}
+		total = p.Total
+		for _, d := range p.Docs {
+			e, err := event.Parse(d.Body)
+			if err != nil {
+				return err
+			}
+			if err := sink.Emit(e); err != nil {
+				return err
+			}
+		}
+		left -= len(p.Docs)
+		if p.Next == "" || o.size > 0 && left == 0 {
+			break
+		}
+		r.After = p.Next
+	}
+	if err := done(); err != nil {
+		return err
+	}
+	if o.size > 0 && total > int64(o.size) {
+		a.warn(fmt.Sprintf("%d of %d shown; --size 0 shows all", o.size, total))
+	}
+	return nil
+}
+
+// found prints documents; a table begins with the part of the id that show
+// takes.
+func (a *app) found() (findings.Sink, func() error, error) {
+	if a.format != "table" {
+		ev, err := a.events(append([]event.Field{event.EventID}, searchFields...)...)
+		if err != nil {
+			return nil, nil, err
+		}
+		return ev, ev.close, nil
+	}
+	r, err := a.rows("id", "time", "dataset", "severity", "what", "technique", "where", "control")
+	if err != nil {
+		return nil, nil, err
+	}
+	return findings.SinkFunc(func(e *event.Event) error {
+		id, _ := e.GetStr(event.EventID)
+		at, _ := e.GetTime(event.Timestamp)
+		dataset, _ := e.GetStr(event.EventDataset)
+		severity := ""
+		if n, ok := e.GetInt(event.EventSeverity); ok {
+			severity = fmt.Sprint(n)
+		}
+		return r.add(id[:min(len(id), idShown)], string(event.AppendTime(nil, at))[:19]+"Z", strings.TrimPrefix(dataset, "saksi."), severity, what(e), values(e, event.ThreatTechniqueID), place(e), values(e, event.SaksiControl))
+	}), r.close, nil
+}
+
+// what says in a few words what a document is about.
+func what(e *event.Event) string {
+	for _, f := range []event.Field{event.RuleName, event.DNSQuestionName, event.URLOriginal, event.TLSClientServerName, event.FileName, event.FilePath, event.NetworkProtocol, event.NetworkTransport} {
+		if s, ok := e.GetStr(f); ok {
+			return s
+		}
+	}
+	return ""
+}
+
+// place says where it happened: a path on a disk, or from where to where.
+func place(e *event.Event) string {
+	if p, ok := e.GetStr(event.FilePath); ok && e.Has(event.FileInode) {
+		return p
+	}
+	src, ok := e.GetAddr(event.SourceIP)
+	if !ok {
+		return ""
+	}
+	dst, _ := e.GetAddr(event.DestinationIP)
+	return src.String() + " > " + dst.String()
+}
+
+func values(e *event.Event, f event.Field) string {
+	var list []string
+	for v := range e.Values(f) {
+		list = append(list, string(v.AppendText(nil)))
+	}
+	return strings.Join(list, " ")
+}
+
+func queryError(err error) error {
+	var q *query.Error
+	if errors.As(err, &q) {
+		return failHint(exitUsage, err, "'saksi findings search --help' shows the syntax")
+	}
+	return err
+}
+
+var idPattern = regexp.MustCompile(`^[0-9a-f]{4,64}$`)
+
+// lookup finds the one document whose id begins with prefix.
+func lookup(ctx context.Context, ix findings.Index, prefix string) (*event.Event, error) {
+	if !idPattern.MatchString(prefix) {
+		return nil, usage("%q is no id: expected 4 to 64 hex digits, as 'saksi findings search' prints them", prefix)
+	}
+	if len(prefix) == 64 {
+		d, err := ix.Get(ctx, prefix)
+		if err != nil {
+			return nil, err
+		}
+		return event.Parse(d.Body)
+	}
+	p, err := ix.Search(ctx, findings.Request{Query: "event.id:" + prefix + "*", Size: 2})
+	if err != nil {
+		return nil, err
+	}
+	switch len(p.Docs) {
+	case 0:
+		return nil, failHint(exitFailed, fmt.Errorf("%s: %w", prefix, findings.ErrNotFound), "'saksi findings search' lists ids")
+	case 1:
+		return event.Parse(p.Docs[0].Body)
+	}
+	return nil, failHint(exitFailed, fmt.Errorf("%d documents begin with %s", p.Total, prefix), "give more digits")
+}
+
+func findingsStats(a *app) *cobra.Command {
+	o := &indexFlags{}
+	var size int
+	c := &cobra.Command{
+		Use:   "stats [QUERY]",
+		Short: "Count documents by data set, severity, rule, technique, control and host",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ix, err := o.read(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer ix.Close()
+			r, err := a.rows("field", "value", "documents")
+			if err != nil {
+				return err
+			}
+			for _, f := range []event.Field{event.EventDataset, event.EventSeverity, event.RuleName, event.ThreatTechniqueID, event.SaksiControl, event.NetworkProtocol, event.SourceIP, event.DestinationIP} {
+				b, err := ix.Terms(cmd.Context(), strings.Join(args, ""), f.Name(), size)
+				if err != nil {
+					return queryError(err)
+				}
+				for _, x := range b {
+					if err := r.add(f.Name(), x.Key, x.Count); err != nil {
+						return err
+					}
+				}
+			}
+			return r.close()
+		},
+	}
+	o.add(c)
+	c.Flags().IntVar(&size, "size", 10, "values a field at most")
+	return c
+}
+
+func findingsPush(a *app) *cobra.Command {
+	o := &indexFlags{}
+	c := &cobra.Command{
+		Use:   "push",
+		Short: "Bring an index up to its spool",
+		Long:  "Puts every document of the spool that the index has not got yet into it: after an interruption, into a new index, or into another one named by --index.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := o.write(cmd.Context())
+			if err != nil {
+				return err
+			}
+			bar := a.progress("pushing", "documents")
+			d, err := spool.Follow(cmd.Context(), s.dir, s.name, s.ix, func(d spool.Delivery) { bar.update(d.Sent, 0) })
+			bar.finish()
+			if err = errors.Join(err, s.close()); err != nil {
+				return err
+			}
+			r, err := a.rows("sent", "stored", "duplicate", "dead")
+			if err != nil {
+				return err
+			}
+			if err := r.add(d.Sent, d.Stored, d.Duplicate, d.Dead); err != nil {
+				return err
+			}
+			if err := r.close(); err != nil {
+				return err
+			}
+			if d.Dead > 0 {
+				return fail(exitIncomplete, fmt.Errorf("%d documents were refused; they and the reasons are in %s", d.Dead, s.dir))
+			}
+			return nil
+		},
+	}
+	o.add(c)
+	return c
+}

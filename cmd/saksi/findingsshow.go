@@ -1,0 +1,370 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"saksi/casefile"
+	"saksi/event"
+	"saksi/evidence"
+	"saksi/framework"
+	"saksi/sensor/capture"
+)
+
+func findingsShow(a *app) *cobra.Command {
+	o := &indexFlags{}
+	var packets int
+	c := &cobra.Command{
+		Use:   "show ID|LINE",
+		Short: "Show a document and walk from it to its evidence, its controls and the report",
+		Long: "ID is an id or the beginning of one. With --case the chain is walked: the packets or the file, the digest of their\n" +
+			"source, the custody entry, the signed statement, the controls, and the lines of the reports. LINE (such as L012) starts\n" +
+			"from a line of the case's newest report. Under -o json the document itself is printed.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ix, err := o.read(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer ix.Close()
+			id, err := o.fromLine(args[0])
+			if err != nil {
+				return err
+			}
+			e, err := lookup(cmd.Context(), ix, id)
+			if err != nil {
+				return err
+			}
+			if a.format != "table" {
+				ev, err := a.events(append([]event.Field{event.EventID}, searchFields...)...)
+				if err != nil {
+					return err
+				}
+				return errors.Join(ev.Emit(e), ev.close())
+			}
+			w, done, err := a.open()
+			if err != nil {
+				return err
+			}
+			s := &shower{w: w, e: e, dir: o.caseID, packets: packets}
+			return errors.Join(s.show(cmd.Context()), done())
+		},
+	}
+	o.add(c)
+	c.Flags().IntVar(&packets, "packets", 3, "most packets to print")
+	return c
+}
+
+var linePattern = regexp.MustCompile(`^L\d{3,}$`)
+
+// fromLine turns a line of the newest report into the id of its finding.
+func (o *indexFlags) fromLine(arg string) (string, error) {
+	if !linePattern.MatchString(arg) {
+		return arg, nil
+	}
+	if o.caseID == "" {
+		return "", usage("%s is a line of a report: name its case by --case", arg)
+	}
+	list, err := assessments(o.caseID)
+	if err != nil {
+		return "", err
+	}
+	for i := len(list) - 1; i >= 0; i-- {
+		for _, out := range list[i].as.Outcomes {
+			if out.Line == arg {
+				return "", failHint(exitFailed, fmt.Errorf("line %s is control %s (%s: %s)", arg, out.Control.ID, out.Control.Title.EN, out.State), "'saksi findings search --case %s Saksi.control:%s' lists its findings", o.caseID, out.Control.ID)
+			}
+			for _, ob := range out.Observations {
+				for _, r := range ob.Evidence {
+					if r.Line == arg {
+						return r.ID, nil
+					}
+				}
+			}
+		}
+	}
+	return "", failHint(exitFailed, fmt.Errorf("no report of %s has a line %s", o.caseID, arg), "lines are at the left of each row of a report")
+}
+
+type assessed struct {
+	dir string
+	as  *framework.Assessment
+}
+
+// assessments reads the assessments of a case, the oldest first.
+func assessments(dir string) ([]assessed, error) {
+	found, err := filepath.Glob(filepath.Join(dir, casefile.ReportsDir, "*", assessmentFile))
+	if err != nil {
+		return nil, err
+	}
+	var list []assessed
+	for _, f := range found {
+		as, err := readAssessment(filepath.Dir(f))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, assessed{filepath.Dir(f), as})
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].as.AsOf.Before(list[j].as.AsOf) })
+	return list, nil
+}
+
+type shower struct {
+	w       io.Writer
+	e       *event.Event
+	dir     string
+	packets int
+	err     error
+}
+
+func (s *shower) head(title string) { s.printf("\n%s\n", title) }
+
+func (s *shower) printf(format string, args ...any) {
+	if s.err == nil {
+		_, s.err = fmt.Fprintf(s.w, format, args...)
+	}
+}
+
+// line prints a label and a value from the document, made printable.
+func (s *shower) line(label, value string) {
+	if value != "" {
+		s.printf("  %-12s %s\n", label, printable(strings.ReplaceAll(value, "\n", " ")))
+	}
+}
+
+func (s *shower) field(label string, f event.Field) { s.line(label, values(s.e, f)) }
+
+func (s *shower) show(ctx context.Context) error {
+	id, _ := s.e.GetStr(event.EventID)
+	s.printf("%s\n", printable(what(s.e)))
+	s.line("id", id)
+	s.field("time", event.Timestamp)
+	s.field("kind", event.EventKind)
+	s.field("data set", event.EventDataset)
+	s.field("severity", event.EventSeverity)
+	s.field("rule", event.RuleID)
+	s.field("rules", event.RuleRuleset)
+	s.field("language", event.SaksiRuleLanguage)
+	s.field("techniques", event.ThreatTechniqueID)
+	s.line("from, to", ends(s.e))
+	s.field("community id", event.NetworkCommunityID)
+	s.field("url", event.URLOriginal)
+	s.field("dns", event.DNSQuestionName)
+	s.field("sni", event.TLSClientServerName)
+	s.field("file", event.FilePath)
+	s.field("inode", event.FileInode)
+	s.field("file sha256", event.FileHashSHA256)
+	s.field("deleted", event.SaksiFileDeleted)
+	s.field("rule text", event.SaksiRuleText)
+	s.field("rule sha256", event.SaksiRuleDigest)
+	s.field("masked", event.SaksiMasked)
+	s.field("joins", event.SaksiLink)
+
+	s.head("Evidence")
+	s.field("source", event.SaksiEvidenceName)
+	s.field("source key", event.SaksiEvidenceKey)
+	s.field("packets", event.SaksiEvidencePacket)
+	s.field("offset", event.SaksiEvidenceOffset)
+	s.field("runs", event.SaksiEvidenceRuns)
+	for v := range s.e.Values(event.SaksiEvidenceMatch) {
+		s.line("match", matchText(v.Str()))
+	}
+	if s.dir == "" {
+		s.field("show it", event.SaksiEvidenceCommand)
+		s.printf("\nName the case by --case to walk on to custody, statement, controls and report.\n")
+		return s.err
+	}
+	if err := s.custody(ctx); err != nil {
+		return err
+	}
+	s.controls()
+	if err := s.report(id); err != nil {
+		return err
+	}
+	return s.err
+}
+
+// matchText adds the bytes of a match as text.
+func matchText(m string) string {
+	i := strings.LastIndexByte(m, ':')
+	b, err := hex.DecodeString(m[i+1:])
+	if err != nil || len(b) == 0 {
+		return m
+	}
+	return fmt.Sprintf("%s %q", m, b)
+}
+
+func ends(e *event.Event) string {
+	src, ok := e.GetAddr(event.SourceIP)
+	if !ok {
+		return ""
+	}
+	dst, _ := e.GetAddr(event.DestinationIP)
+	return fmt.Sprintf("%s %s > %s %s (%s %s)", src, values(e, event.SourcePort), dst, values(e, event.DestinationPort), values(e, event.NetworkTransport), values(e, event.NetworkProtocol))
+}
+
+// custody walks from the source's key to its exhibit, custody entries and
+// statements, and shows the packets or how to show the file.
+func (s *shower) custody(ctx context.Context) error {
+	key, _ := s.e.GetStr(event.SaksiEvidenceKey)
+	entries, err := casefile.ReadLog(s.dir)
+	if err != nil {
+		return caseError(err)
+	}
+	exhibits, err := casefile.Exhibits(s.dir)
+	if err != nil {
+		return caseError(err)
+	}
+	i := slices.IndexFunc(exhibits, func(x casefile.Exhibit) bool { return x.SourceKey == key && key != "" })
+	if i < 0 {
+		s.printf("  no exhibit of this case has the source key\n")
+		return s.err
+	}
+	x := exhibits[i]
+	path := x.Path
+	if x.Copied {
+		path = filepath.Join(s.dir, filepath.FromSlash(x.Path))
+	}
+	s.line("exhibit", x.ID+" "+path)
+	s.line("sha256", x.SHA256)
+	if s.e.Has(event.SaksiEvidencePacket) && !s.e.Has(event.FileInode) {
+		s.showPackets(path)
+	} else if cmd, ok := s.e.GetStr(event.SaksiEvidenceCommand); ok {
+		s.line("show it", cmd)
+	}
+	s.head("Custody")
+	for _, e := range entries {
+		if e.SourceKey == key || e.Exhibit == x.ID {
+			s.line(fmt.Sprintf("entry %d", e.Seq), fmt.Sprintf("%s  %s by %s %s", e.Time, e.Act, e.Who, e.Why))
+		}
+	}
+	statements, err := filepath.Glob(filepath.Join(s.dir, casefile.StatementsDir, "*.sigstore.json"))
+	if err != nil {
+		return err
+	}
+	for _, p := range statements {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		b, err := os.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		st, err := evidence.Open(b, nil)
+		if err != nil {
+			s.line("statement", p+": "+err.Error())
+			continue
+		}
+		for _, sub := range st.Subject {
+			if sub.Digest["sha256"] == x.SHA256 {
+				s.line("statement", p+" names this digest")
+			}
+		}
+	}
+	s.line("verify", fmt.Sprintf("saksi evidence verify %s --key STATION.pub", s.dir))
+	return s.err
+}
+
+// maxDump bounds what is printed of one packet, in bytes.
+const maxDump = 256
+
+// showPackets prints the finding's packets out of the exhibit.
+func (s *shower) showPackets(path string) {
+	f, err := os.Open(path)
+	if err != nil {
+		s.line("packets", "the exhibit can't be read: "+err.Error())
+		return
+	}
+	defer f.Close()
+	r, err := capture.NewReader(path, f)
+	if err != nil {
+		s.line("packets", err.Error())
+		return
+	}
+	defer r.Close()
+	want := map[uint64]bool{}
+	for v := range s.e.Values(event.SaksiEvidencePacket) {
+		if len(want) < s.packets {
+			want[uint64(v.Int())] = true
+		}
+	}
+	var b capture.Batch
+	for len(want) > 0 {
+		err := r.ReadBatch(&b)
+		for _, p := range b.Packets {
+			if !want[p.Number] {
+				continue
+			}
+			delete(want, p.Number)
+			data := p.Data
+			s.printf("  packet %d, %d bytes, %s\n", p.Number, p.OrigLen, event.AppendTime(nil, p.Time))
+			for _, l := range strings.Split(strings.TrimRight(hex.Dump(data[:min(len(data), maxDump)]), "\n"), "\n") {
+				s.printf("    %s\n", l)
+			}
+			if len(data) > maxDump {
+				s.printf("    ... %d bytes more\n", len(data)-maxDump)
+			}
+		}
+		if err != nil {
+			break
+		}
+	}
+	var numbers []string
+	for v := range s.e.Values(event.SaksiEvidencePacket) {
+		numbers = append(numbers, fmt.Sprint(v.Int()))
+	}
+	s.line("all packets", fmt.Sprintf("editcap -r %s packets.pcap %s", path, strings.Join(numbers, " ")))
+}
+
+func (s *shower) controls() {
+	if !s.e.Has(event.SaksiControl) {
+		return
+	}
+	s.head("Controls")
+	for _, name := range framework.Names() {
+		c, err := framework.Load(name)
+		if err != nil {
+			s.err = errors.Join(s.err, err)
+			return
+		}
+		for v := range s.e.Values(event.SaksiControl) {
+			if k, err := c.Control(v.Str()); err == nil {
+				s.line(k.ID, fmt.Sprintf("%s / %s", k.Title.MS, k.Title.EN))
+			}
+		}
+	}
+}
+
+func (s *shower) report(id string) error {
+	list, err := assessments(s.dir)
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	s.head("Report")
+	for _, a := range list {
+		lines := a.as.LineOf(id)
+		names := make([]string, 0, len(lines))
+		for l := range lines {
+			names = append(names, l)
+		}
+		sort.Strings(names)
+		for _, l := range names {
+			s.line(l, fmt.Sprintf("under control %s in %s", lines[l], a.dir))
+		}
+		if len(names) == 0 {
+			s.line("no line", "of "+a.dir)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+
+	"golang.org/x/term"
+
+	"saksi/casefile"
+	"saksi/evidence"
+)
+
+// stationKey is the path of this machine's own key: it signs where no
+// examiner's key is given. It lies in clear, for its owner alone, so that work
+// at night needs no pass phrase; sealing a case takes a person's key.
+func stationKey() (string, error) {
+	dir, err := dataDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, "keys", "station.key"), nil
+}
+
+// signer loads the key at path, or the station's, which is made on first use.
+func (a *app) signer(path string) (*evidence.Signer, error) {
+	if path == "" {
+		station, err := stationKey()
+		if err != nil {
+			return nil, err
+		}
+		if _, err := os.Stat(station); errors.Is(err, fs.ErrNotExist) {
+			pub, err := evidence.GenerateKey(station, nil)
+			if err != nil {
+				return nil, err
+			}
+			fmt.Fprintf(a.stderr, "saksi: made this station's key; its public half is %s\n", pub)
+		}
+		path = station
+	}
+	s, err := evidence.LoadSigner(path, a.passphrase)
+	if err != nil {
+		return nil, evidenceError(err)
+	}
+	return s, nil
+}
+
+// passphrase asks for a pass phrase: from SAKSI_PASSPHRASE, else on the
+// terminal; never from an argument.
+func (a *app) passphrase(confirm bool) ([]byte, error) {
+	if p := envPassphrase.get(); p != "" {
+		return []byte(p), nil
+	}
+	in, ok := a.stdin.(*os.File)
+	if !ok || !term.IsTerminal(int(in.Fd())) {
+		return nil, fmt.Errorf("the key needs a pass phrase: set %s, or run it on a terminal", envPassphrase.name)
+	}
+	ask := func(prompt string) ([]byte, error) {
+		fmt.Fprint(a.stderr, prompt)
+		p, err := term.ReadPassword(int(in.Fd()))
+		fmt.Fprintln(a.stderr)
+		return p, err
+	}
+	p, err := ask("pass phrase: ")
+	if err != nil || !confirm {
+		return p, err
+	}
+	again, err := ask("the same again: ")
+	if err != nil {
+		return nil, err
+	}
+	if string(p) != string(again) {
+		return nil, errors.New("the two pass phrases differ")
+	}
+	return p, nil
+}
+
+// who is the person at the keyboard, for the custody log.
+func who() string {
+	if u, err := user.Current(); err == nil {
+		if u.Name != "" && u.Name != u.Username {
+			return u.Name + " (" + u.Username + ")"
+		}
+		return u.Username
+	}
+	return fmt.Sprintf("uid %d", os.Getuid())
+}
+
+func toolName() string { return "saksi " + version }
+
+// evidenceError gives errors of evidence their exit codes.
+func evidenceError(err error) error {
+	var coded *exitError
+	switch {
+	case err == nil || errors.As(err, &coded):
+		return err
+	case errors.Is(err, evidence.ErrTrust):
+		return fail(exitTrust, err)
+	case errors.Is(err, evidence.ErrSignature):
+		return fail(exitDigest, err)
+	case errors.Is(err, evidence.ErrCustody):
+		return fail(exitCustody, err)
+	case errors.Is(err, evidence.ErrLocked):
+		return fail(exitLocked, err)
+	}
+	return err
+}
+
+// caseError gives errors of a case folder their exit codes.
+func caseError(err error) error {
+	if errors.Is(err, casefile.ErrNoCase) {
+		return failHint(exitNoCase, err, "'saksi case new DIR --id ID --agency NAME' makes one")
+	}
+	return evidenceError(err)
+}
