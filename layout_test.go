@@ -113,6 +113,11 @@ func forbidden(path, from, imp string) string {
 	switch {
 	case to == "internal":
 		return ""
+	case to == "testdata":
+		if from != "cmd" {
+			return "the demo's inputs are for its command only"
+		}
+		return ""
 	case from == "internal":
 		if floors[to] > 1 && !cgoOnly[path] && !strings.HasPrefix(path, "saksi/internal/esnode") {
 			return "internal packages know event and evidence only"

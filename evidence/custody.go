@@ -296,9 +296,6 @@ func (l *Log) checkpoint(n int64, root tlog.Hash) error {
 // Len is the number of entries.
 func (l *Log) Len() int64 { return l.n }
 
-// Last is the newest entry.
-func (l *Log) Last() Entry { return l.last }
-
 // Close ends writing.
 func (l *Log) Close() error {
 	err := l.f.Close()

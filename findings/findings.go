@@ -38,18 +38,6 @@ type SinkFunc func(e *event.Event) error
 // Emit calls f.
 func (f SinkFunc) Emit(e *event.Event) error { return f(e) }
 
-// Tee emits each event to every sink in order and stops at the first error.
-func Tee(sinks ...Sink) Sink {
-	return SinkFunc(func(e *event.Event) error {
-		for _, s := range sinks {
-			if err := s.Emit(e); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
 // Doc is one event as it is stored: its canonical JSON and what an index needs
 // to place it without parsing it.
 type Doc struct {

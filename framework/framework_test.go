@@ -56,6 +56,7 @@ func (m *memory) Search(_ context.Context, r findings.Request) (p findings.Page,
 func (m *memory) Terms(context.Context, string, string, int) ([]findings.Bucket, error) {
 	return nil, nil
 }
+
 func (m *memory) Histogram(context.Context, string, time.Duration) ([]findings.Bucket, error) {
 	return nil, nil
 }

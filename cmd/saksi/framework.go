@@ -87,8 +87,16 @@ func (a *app) printControl(k *framework.Control) error {
 		return err
 	}
 	lines := [][2]string{
-		{"control", k.ID}, {"number", k.Number}, {"component", k.Component}, {"title_ms", k.Title.MS}, {"title_en", k.Title.EN},
-		{"requirement", k.Requirement}, {"mode", k.Mode}, {"title_confidence", k.Confidence.Title}, {"requirement_confidence", k.Confidence.Requirement}, {"source", k.Source},
+		{"control", k.ID},
+		{"number", k.Number},
+		{"component", k.Component},
+		{"title_ms", k.Title.MS},
+		{"title_en", k.Title.EN},
+		{"requirement", k.Requirement},
+		{"mode", k.Mode},
+		{"title_confidence", k.Confidence.Title},
+		{"requirement_confidence", k.Confidence.Requirement},
+		{"source", k.Source},
 	}
 	for _, m := range []string{"nist_800_53r5", "nist_csf_2_0", "iso27001_2022"} {
 		lines = append(lines, [2]string{m, strings.Join(k.Maps[m], " ")})

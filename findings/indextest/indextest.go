@@ -296,8 +296,15 @@ func inOrder(a *event.Event, aID string, b *event.Event, bID string, key func(*e
 
 func runAggregations(t *testing.T, ix findings.Index, docs []findings.Doc) {
 	for _, c := range []struct{ query, field string }{
-		{"", "event.dataset"}, {"event.kind:alert", "threat.technique.id"}, {"passwd", "Saksi.case"}, {"", "event.severity"},
-		{"", "dns.answers.data"}, {"", "source.ip"}, {"file.mtime:>2026-11-24T05", "file.path"}, {"", "Saksi.file.deleted"}, {"", "user_agent.original"},
+		{"", "event.dataset"},
+		{"event.kind:alert", "threat.technique.id"},
+		{"passwd", "Saksi.case"},
+		{"", "event.severity"},
+		{"", "dns.answers.data"},
+		{"", "source.ip"},
+		{"file.mtime:>2026-11-24T05", "file.path"},
+		{"", "Saksi.file.deleted"},
+		{"", "user_agent.original"},
 	} {
 		f, _ := event.Lookup(c.field)
 		counts := map[string]int64{}

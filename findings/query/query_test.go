@@ -53,8 +53,17 @@ func TestGlob(t *testing.T) {
 		pattern, s string
 		want       bool
 	}{
-		{"*", "", true}, {"a*c", "abbc", true}, {"a*c", "abb", false}, {"a?c", "a\u00e9c", true}, {"a?c", "ac", false},
-		{`a\*`, "a*", true}, {`a\*`, "ab", false}, {"*b*", "abc", true}, {"", "", true}, {"", "a", false}, {"a**", "a", true},
+		{"*", "", true},
+		{"a*c", "abbc", true},
+		{"a*c", "abb", false},
+		{"a?c", "a\u00e9c", true},
+		{"a?c", "ac", false},
+		{`a\*`, "a*", true},
+		{`a\*`, "ab", false},
+		{"*b*", "abc", true},
+		{"", "", true},
+		{"", "a", false},
+		{"a**", "a", true},
 		{"*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false},
 	} {
 		if Glob(c.pattern, c.s) != c.want {
