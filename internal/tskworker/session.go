@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -55,9 +57,12 @@ type session struct {
 	content []byte
 
 	// of the operation under way
+	read int64       // bytes of media read
+	busy atomic.Bool // library code with a limit of its own runs: ticking speaks for it
+
+	mu    sync.Mutex // guards what follows: ticking sends too
 	reply func([]byte) error
 	last  time.Time // of the last frame
-	read  int64     // bytes of media read
 	gone  error     // why the parent can't be reached
 }
 
@@ -74,8 +79,8 @@ func Handlers() map[string]worker.Handler {
 			s.reply, s.last, s.read, s.gone = reply, time.Now(), 0, nil
 			r := wire.Reader{B: req}
 			err := op(&r, files)
-			if s.gone != nil {
-				return s.gone
+			if gone := s.lost(); gone != nil {
+				return gone
 			}
 			if err == nil {
 				return nil
@@ -90,6 +95,12 @@ func Handlers() map[string]worker.Handler {
 
 // send sends a frame.
 func (s *session) send(frame []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sendLocked(frame)
+}
+
+func (s *session) sendLocked(frame []byte) error {
 	s.last = time.Now()
 	if err := s.reply(frame); err != nil {
 		s.gone = err
@@ -100,10 +111,19 @@ func (s *session) send(frame []byte) error {
 
 // alive says, at most every second, that work goes on.
 func (s *session) alive() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if time.Since(s.last) < aliveEvery {
 		return nil
 	}
-	return s.send([]byte{disk.TagAlive})
+	return s.sendLocked([]byte{disk.TagAlive})
+}
+
+// lost is why the parent can't be reached, or nil.
+func (s *session) lost() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.gone
 }
 
 // attach takes the descriptors of the image's files; they are kept beyond the
@@ -237,7 +257,7 @@ func (s *session) walk(r *wire.Reader, _ []*os.File) error {
 		w.B = w.B[:1]
 		return err
 	})
-	if len(w.B) > 1 && s.gone == nil {
+	if len(w.B) > 1 && s.lost() == nil {
 		if serr := s.send(w.B); serr != nil {
 			return serr
 		}

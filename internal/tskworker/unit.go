@@ -60,7 +60,9 @@ func (s *session) rules(r *wire.Reader, _ []*os.File) error {
 		s.scanner, s.set = nil, nil
 	}
 	done := s.ticking()
+	s.busy.Store(true)
 	set, problems, err := libyara.Compile(s.sources)
+	s.busy.Store(false)
 	done()
 	s.sources = nil
 	if err != nil {
@@ -85,8 +87,9 @@ func (s *session) rules(r *wire.Reader, _ []*os.File) error {
 	return s.send(w.B)
 }
 
-// ticking says that work goes on while C code runs; the returned function
-// ends it. The session MUST NOT be used between the two.
+// ticking says each second that work goes on while library code runs that has
+// a limit of its own; the returned function ends it. One goroutine serves all
+// such stretches of an operation: see busy.
 func (s *session) ticking() (done func()) {
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -98,7 +101,7 @@ func (s *session) ticking() (done func()) {
 			case <-stop:
 				return
 			case <-t.C:
-				if s.alive() != nil {
+				if s.busy.Load() && s.alive() != nil {
 					return
 				}
 			}
@@ -122,12 +125,15 @@ func (s *session) unit(r *wire.Reader, files []*os.File) error {
 	if cfg.Scan && s.scanner == nil {
 		return fmt.Errorf("scanning: no rules were given")
 	}
+	if cfg.Scan {
+		defer s.ticking()()
+	}
 	var w wire.Writer
 	for i, it := range items {
 		res := disk.Result{Item: i}
 		s.item(&cfg, &it, &res, scratch)
-		if s.gone != nil {
-			return s.gone
+		if gone := s.lost(); gone != nil {
+			return gone
 		}
 		w.B = append(w.B[:0], disk.TagData)
 		disk.AppendResult(&w, &res)
@@ -256,9 +262,9 @@ func (s *session) grow(n int) []byte {
 
 func (s *session) scan(data []byte, path string, res *disk.Result) {
 	limit := minScan + time.Duration(len(data)/scanPerSec)*time.Second
-	done := s.ticking()
+	s.busy.Store(true)
 	m, err := s.scanner.Scan(data, path, limit)
-	done()
+	s.busy.Store(false)
 	res.Matches = m
 	if err != nil {
 		res.ScanError = err.Error()
@@ -295,6 +301,7 @@ func (s *session) digest(r *wire.Reader, _ []*os.File) error {
 		hashes = append(hashes, md5.New(), sha1.New())
 	}
 	buf := s.piece()
+	told := time.Now()
 	for off := int64(0); off < s.im.Size; {
 		n, err := s.im.ReadAt(buf[:min(int64(len(buf)), s.im.Size-off)], off)
 		for _, h := range hashes {
@@ -304,7 +311,8 @@ func (s *session) digest(r *wire.Reader, _ []*os.File) error {
 		if err != nil && err != io.EOF || n == 0 {
 			return fmt.Errorf("hashing the media at offset %d: %w", off, err)
 		}
-		if time.Since(s.last) >= aliveEvery {
+		if time.Since(told) >= aliveEvery {
+			told = time.Now()
 			w := wire.Writer{B: []byte{disk.TagData}}
 			w.Int(off)
 			if err := s.send(w.B); err != nil {
