@@ -278,6 +278,8 @@ func (s *assessor) control(k Control) (*Outcome, error) {
 			o.State, o.Qualified = PartlyPass, "inferred"
 		case k.Mode != Automated:
 			o.State, o.Qualified = PartlyPass, "person"
+		case o.Findings > 0:
+			o.State, o.Qualified = PartlyPass, "findings-open"
 		}
 	}
 	return o, nil

@@ -236,6 +236,11 @@ func TestStates(t *testing.T) {
 	if s := fine.Components[5].State; s != NoData {
 		t.Errorf("component %s, of which nothing is seen, is %s", fine.Components[5].ID, s)
 	}
+	// Evidence of another kind on a control that passes keeps it from an
+	// unqualified pass.
+	if s := stateOf(t, assess(t, ok, append(good, alert(event.ThreatTechniqueID, "T1046"))...), "rk-2-rangkaian"); s != PartlyPass {
+		t.Errorf("rk-2-rangkaian with a finding on it is %s", s)
+	}
 	later := doc(event.EventDataset, "saksi.tls", event.TLSVersion, "1.0")
 	later.Delete(event.Timestamp)
 	later.Time(event.Timestamp, asOf.Add(time.Second).UnixNano())

@@ -83,6 +83,8 @@ func remark(o Outcome) string {
 		return "Too little was seen to decide; this is not a pass."
 	case o.Qualified == "inferred":
 		return "What was checked passes, but the requirement's text was inferred and not read."
+	case o.Qualified == "findings-open":
+		return "What was checked passes, but findings bear on the control; a person has to weigh them."
 	case o.Qualified == "person":
 		return "What was checked passes; the rest needs a person's attestation."
 	}
