@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	seccomp "github.com/elastic/go-seccomp-bpf"
@@ -27,7 +28,8 @@ type Layers struct {
 	Network  bool // the process is alone in a network namespace
 	Landlock int  // ABI version that was applied; 0 when the kernel has none
 	Seccomp  bool // the allow-list of system calls is loaded
-	Limits   bool // memory, processor time, file size, core
+	Limits   bool // memory, processor time, descriptors, core
+	User     bool // the process is not root and cannot become it
 }
 
 // Closed reports whether neither network nor files can be reached.
@@ -48,6 +50,9 @@ func (l Layers) String() string {
 	}
 	if l.Limits {
 		s = append(s, "limits")
+	}
+	if l.User {
+		s = append(s, "no root")
 	}
 	if len(s) == 0 {
 		return "none"
@@ -74,6 +79,7 @@ func Apply(lim Limits, ownNetwork bool) (Layers, error) {
 		return l, err
 	}
 	l.Limits = true
+	l.User = leaveRoot() == nil
 	if abi := landlockABI(); abi > 0 {
 		// No rule: nothing below / may be opened, made or changed any more.
 		if err := landlock.V11.BestEffort().Restrict(); err != nil {
@@ -90,6 +96,32 @@ func Apply(lim Limits, ownNetwork bool) (Layers, error) {
 	return l, nil
 }
 
+// nobody is the user and group that own nothing (Linux overflow id).
+const nobody = 65534
+
+// leaveRoot makes a process of root one of nobody, for good. It fails in a
+// user namespace that does not know nobody. It MUST come before the filter,
+// which refuses it.
+func leaveRoot() error {
+	if unix.Geteuid() != 0 {
+		return nil
+	}
+	if err := syscall.Setgroups(nil); err != nil {
+		return fmt.Errorf("leaving the groups of root: %w", err)
+	}
+	if err := syscall.Setgid(nobody); err != nil {
+		return fmt.Errorf("becoming group %d: %w", nobody, err)
+	}
+	if err := syscall.Setuid(nobody); err != nil {
+		return fmt.Errorf("becoming user %d: %w", nobody, err)
+	}
+	return nil
+}
+
+// maxFiles is the number of descriptors the process may hold: those of one
+// call, twice, and the runtime's own.
+const maxFiles = 512
+
 func limit(lim Limits) error {
 	set := func(name string, what int, n uint64) error {
 		if err := unix.Setrlimit(what, &unix.Rlimit{Cur: n, Max: n}); err != nil {
@@ -98,6 +130,9 @@ func limit(lim Limits) error {
 		return nil
 	}
 	if err := set("core size", unix.RLIMIT_CORE, 0); err != nil {
+		return err
+	}
+	if err := set("descriptors", unix.RLIMIT_NOFILE, maxFiles); err != nil {
 		return err
 	}
 	if lim.Memory > 0 {
@@ -117,15 +152,15 @@ func limit(lim Limits) error {
 // clone, whose flags can be seen.
 func filter() seccomp.Filter {
 	names := []string{
-		"read", "readv", "pread64", "preadv", "write", "writev", "lseek", "fstat", "close", "fcntl", "poll", "ppoll",
+		"read", "readv", "pread64", "preadv", "write", "writev", "lseek", "fstat", "close", "poll", "ppoll",
 		"epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_pwait2", "epoll_wait", "eventfd2", "pipe2", "select", "pselect6",
 		"sendmsg", "recvmsg", "sendto", "recvfrom", "shutdown", "getsockopt",
-		"mmap", "munmap", "mremap", "mprotect", "madvise", "mincore", "brk", "membarrier", "ftruncate", "pwrite64",
+		"munmap", "mremap", "madvise", "mincore", "brk", "membarrier", "ftruncate", "pwrite64",
 		"futex", "set_robust_list", "get_robust_list", "rseq", "gettid", "getpid", "getuid", "geteuid", "getgid", "getegid",
 		"sched_yield", "sched_getaffinity", "getcpu", "nanosleep", "clock_nanosleep", "clock_gettime", "clock_getres",
 		"gettimeofday", "time", "times", "getrusage", "getrandom", "sysinfo", "uname", "restart_syscall",
 		"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait", "sigaltstack", "timer_create", "timer_settime", "timer_delete",
-		"setitimer", "exit", "exit_group", "prlimit64",
+		"setitimer", "exit", "exit_group",
 	}
 	if runtime.GOARCH != "amd64" {
 		names = drop(names, "poll", "epoll_wait", "select", "time")
@@ -133,8 +168,21 @@ func filter() seccomp.Filter {
 		names = append(names, "arch_prctl")
 	}
 	pid := uint64(unix.Getpid())
-	own := func(name string) seccomp.NameWithConditions {
-		return seccomp.NameWithConditions{Name: name, Conditions: seccomp.ArgumentConditions{{Argument: 0, Operation: seccomp.Equal, Value: pid}}}
+	when := func(name string, argument uint32, op seccomp.Operation, value uint64) seccomp.NameWithConditions {
+		return seccomp.NameWithConditions{Name: name, Conditions: seccomp.ArgumentConditions{{Argument: argument, Operation: op, Value: value}}}
+	}
+	conditions := []seccomp.NameWithConditions{
+		when("clone", 0, seccomp.BitsSet, unix.CLONE_THREAD),
+		when("tgkill", 0, seccomp.Equal, pid), when("kill", 0, seccomp.Equal, pid),
+		// No memory becomes code after the start: neither libyara (its rules
+		// are interpreted) nor libtsk makes any.
+		when("mmap", 2, seccomp.BitsNotSet, unix.PROT_EXEC), when("mprotect", 2, seccomp.BitsNotSet, unix.PROT_EXEC),
+		// Its own limits may be read; those of other processes are not its business.
+		{Name: "prlimit64", Conditions: seccomp.ArgumentConditions{{Argument: 0, Operation: seccomp.Equal}, {Argument: 2, Operation: seccomp.Equal}}},
+	}
+	// F_SETOWN with F_SETSIG would send any signal to any process of the user.
+	for _, cmd := range []uint64{unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL, unix.F_DUPFD_CLOEXEC} {
+		conditions = append(conditions, when("fcntl", 1, seccomp.Equal, cmd))
 	}
 	return seccomp.Filter{
 		NoNewPrivs: true,
@@ -143,10 +191,7 @@ func filter() seccomp.Filter {
 			DefaultAction: seccomp.ActionErrno,
 			Syscalls: []seccomp.SyscallGroup{
 				{Action: seccomp.ActionErrno | seccomp.Action(unix.ENOSYS), Names: []string{"clone3"}},
-				{Action: seccomp.ActionAllow, Names: names, NamesWithCondtions: []seccomp.NameWithConditions{
-					{Name: "clone", Conditions: seccomp.ArgumentConditions{{Argument: 0, Operation: seccomp.BitsSet, Value: unix.CLONE_THREAD}}},
-					own("tgkill"), own("kill"),
-				}},
+				{Action: seccomp.ActionAllow, Names: names, NamesWithCondtions: conditions},
 			},
 		},
 	}

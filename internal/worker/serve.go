@@ -70,6 +70,7 @@ func Serve(args []string, version string, handlers map[string]Handler) error {
 	w.Uint(uint64(layers.Landlock))
 	w.Bool(layers.Seccomp)
 	w.Bool(layers.Limits)
+	w.Bool(layers.User)
 	if err := writeFrame(conn, kindHello, w.B, nil); err != nil {
 		return fmt.Errorf("greeting the parent: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -36,11 +37,16 @@ func (e *RemoteError) Error() string { return e.Op + ": " + e.Msg }
 type CrashError struct {
 	Op     string
 	State  string // how it ended, such as "signal: segmentation fault"
-	Stderr string // the end of what it said, at most 2 KiB
+	Stderr string // the beginning and the end of what it said, at most 2 KiB; hostile text
 }
 
+// Error quotes the first line the worker said, because it is hostile text.
 func (e *CrashError) Error() string {
-	return fmt.Sprintf("the worker died during %s (%s)", e.Op, e.State)
+	msg := fmt.Sprintf("the worker died during %s (%s)", e.Op, e.State)
+	if line, _, _ := strings.Cut(e.Stderr, "\n"); line != "" {
+		msg += fmt.Sprintf(": it said %.200q", line)
+	}
+	return msg
 }
 
 // TimeoutError says that a call took longer than Limits.Unit and the worker
@@ -192,7 +198,7 @@ func start(ctx context.Context, path string, c Config, ownNet bool) (*Worker, er
 		_ = w.Close()
 		return nil, fmt.Errorf("%w: it is of version %q, saksi of %q", ErrProtocol, v, c.Version)
 	}
-	w.layers = sandbox.Layers{Network: r.Bool(), Landlock: int(min(r.Uint(), 1000)), Seccomp: r.Bool(), Limits: r.Bool()}
+	w.layers = sandbox.Layers{Network: r.Bool(), Landlock: int(min(r.Uint(), 1000)), Seccomp: r.Bool(), Limits: r.Bool(), User: r.Bool()}
 	if r.Err() != nil {
 		_ = w.Close()
 		return nil, fmt.Errorf("%w: hello: %w", ErrProtocol, r.Err())
@@ -207,7 +213,8 @@ func (w *Worker) Layers() sandbox.Layers { return w.layers }
 func (w *Worker) Alive() bool { return !w.dead }
 
 // Call runs op in the worker and gives each reply frame, valid only during the
-// call, to onReply; an error of onReply ends the call and the worker. The
+// call, to onReply; an error of onReply ends the call and the worker, and so
+// does a reply where onReply is nil. The
 // descriptors stay the caller's; they should be read-only.
 //
 // A *RemoteError leaves the worker ready for the next call. After a
@@ -237,6 +244,10 @@ func (w *Worker) Call(ctx context.Context, op string, req []byte, files []*os.Fi
 		w.buf = payload
 		switch k {
 		case kindReply:
+			if onReply == nil {
+				w.finish()
+				return fmt.Errorf("%w: a reply to %s, which has none", ErrProtocol, op)
+			}
 			if err := onReply(payload); err != nil {
 				w.finish()
 				return err
@@ -287,20 +298,23 @@ func (w *Worker) Close() error {
 	return nil
 }
 
-// tail keeps the end of what a process says.
+// tail keeps the beginning of what a process says, where the cause stands, and
+// the end.
 type tail struct {
-	mu sync.Mutex
-	b  []byte
+	mu        sync.Mutex
+	head, end []byte
 }
 
-const tailSize = 2048
+const tailSize = 1024 // bytes of each
 
 func (t *tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.b = append(t.b, p...)
-	if len(t.b) > tailSize {
-		t.b = t.b[len(t.b)-tailSize:]
+	n := min(len(p), tailSize-len(t.head))
+	t.head = append(t.head, p[:n]...)
+	t.end = append(t.end, p[n:]...)
+	if len(t.end) > tailSize {
+		t.end = append(t.end[:0], t.end[len(t.end)-tailSize:]...)
 	}
 	return len(p), nil
 }
@@ -308,7 +322,7 @@ func (t *tail) Write(p []byte) (int, error) {
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return string(bytes.TrimSpace(t.b))
+	return string(bytes.TrimSpace(append(t.head[:len(t.head):len(t.head)], t.end...)))
 }
 
 var _ io.Writer = (*tail)(nil)

@@ -8,10 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -84,8 +86,8 @@ var aims = map[string]Handler{
 	"ptrace": func(context.Context, []byte, []*os.File, func([]byte) error) error {
 		return unix.PtraceAttach(os.Getppid())
 	},
-	"kill-parent": func(context.Context, []byte, []*os.File, func([]byte) error) error {
-		return unix.Kill(parentOf(), 0)
+	"kill-parent": func(_ context.Context, req []byte, _ []*os.File, _ func([]byte) error) error {
+		return unix.Kill(number(req), 0)
 	},
 	"unshare": func(context.Context, []byte, []*os.File, func([]byte) error) error {
 		return unix.Unshare(unix.CLONE_NEWUSER)
@@ -93,6 +95,42 @@ var aims = map[string]Handler{
 	"io_uring": func(context.Context, []byte, []*os.File, func([]byte) error) error {
 		_, _, errno := unix.Syscall(425, 8, 0, 0)
 		return errnoOrNil(errno)
+	},
+	// The request is the parent's process number: getppid is refused inside.
+	"signal-by-owner": func(_ context.Context, req []byte, _ []*os.File, _ func([]byte) error) error {
+		_, err := unix.FcntlInt(socketFD, unix.F_SETOWN, number(req))
+		return err
+	},
+	"limit-parent": func(_ context.Context, req []byte, _ []*os.File, _ func([]byte) error) error {
+		return unix.Prlimit(number(req), unix.RLIMIT_CORE, &unix.Rlimit{Cur: 0, Max: 0}, nil)
+	},
+	"lift-limit": func(context.Context, []byte, []*os.File, func([]byte) error) error {
+		_, _, errno := unix.RawSyscall6(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_DATA, uintptr(unsafe.Pointer(&unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY})), 0, 0, 0)
+		return errnoOrNil(errno)
+	},
+	"map-code": func(context.Context, []byte, []*os.File, func([]byte) error) error {
+		_, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE|unix.PROT_EXEC, unix.MAP_PRIVATE|unix.MAP_ANON)
+		return err
+	},
+	"make-code": func(context.Context, []byte, []*os.File, func([]byte) error) error {
+		b, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+		if err != nil {
+			return nil // no memory to try it on: not refused, so the test fails
+		}
+		return unix.Mprotect(b, unix.PROT_READ|unix.PROT_EXEC)
+	},
+	"become-root": func(context.Context, []byte, []*os.File, func([]byte) error) error {
+		return unix.Setresuid(0, 0, 0)
+	},
+	"module": func(context.Context, []byte, []*os.File, func([]byte) error) error {
+		_, _, errno := unix.Syscall(unix.SYS_BPF, 0, 0, 0)
+		return errnoOrNil(errno)
+	},
+	"who": func(_ context.Context, _ []byte, _ []*os.File, reply func([]byte) error) error {
+		return reply(fmt.Append(nil, os.Getuid(), os.Getgid()))
+	},
+	"unasked": func(_ context.Context, _ []byte, _ []*os.File, reply func([]byte) error) error {
+		return reply([]byte("hostile"))
 	},
 	"memory": func(context.Context, []byte, []*os.File, func([]byte) error) error {
 		for range 4096 {
@@ -121,8 +159,13 @@ func errnoOrNil(e syscall.Errno) error {
 	return e
 }
 
-// parentOf is any process that is not the worker: with getppid refused, 1.
-func parentOf() int { return 1 }
+func number(b []byte) int {
+	n, err := strconv.Atoi(string(b))
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
 
 func testConfig() Config {
 	self, err := os.Executable()
@@ -172,9 +215,16 @@ func TestExploitAims(t *testing.T) {
 		{"execve", "", nil},
 		{"fork", "", nil},
 		{"ptrace", "", nil},
-		{"kill-parent", "", nil},
+		{"kill-parent", strconv.Itoa(os.Getpid()), nil},
 		{"unshare", "", nil},
 		{"io_uring", "", nil},
+		{"signal-by-owner", strconv.Itoa(os.Getpid()), nil},
+		{"limit-parent", strconv.Itoa(os.Getpid()), nil},
+		{"lift-limit", "", nil},
+		{"map-code", "", nil},
+		{"make-code", "", nil},
+		{"become-root", "", nil},
+		{"module", "", nil},
 		{"panic", "", nil},
 	} {
 		err := w.Call(t.Context(), c.op, []byte(c.req), c.files, nil)
@@ -182,7 +232,15 @@ func TestExploitAims(t *testing.T) {
 		if !errors.As(err, &remote) {
 			t.Fatalf("%s: %v; expected it to be refused by the worker itself", c.op, err)
 		}
+		if c.op != "panic" && !strings.Contains(remote.Msg, "permitted") && !strings.Contains(remote.Msg, "denied") && c.op != "write-descriptor" {
+			t.Errorf("%s: %s; expected a refusal", c.op, remote.Msg)
+		}
 		t.Logf("%s: %.80s", c.op, remote.Msg)
+	}
+	if who := ask(t, w, "who"); strings.Fields(who)[0] == "0" {
+		t.Errorf("the worker runs as user and group %s", who)
+	} else {
+		t.Logf("user and group %s", who)
 	}
 	if _, err := os.Stat(target); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a file was written: %v", err)
@@ -195,6 +253,15 @@ func TestExploitAims(t *testing.T) {
 	}
 }
 
+func ask(t *testing.T, w *Worker, op string) string {
+	t.Helper()
+	got := ""
+	if err := w.Call(t.Context(), op, nil, nil, func(b []byte) error { got = string(b); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
 func echo(t *testing.T, w *Worker, s string, files []*os.File) string {
 	t.Helper()
 	got := ""
@@ -204,8 +271,43 @@ func echo(t *testing.T, w *Worker, s string, files []*os.File) string {
 	return got
 }
 
-// TestDeaths proves that a crash, a hang and too much memory cost one call
-// each, are told apart, and that the pool goes on with a new worker.
+// TestMemory proves that a call that takes more memory than its limit ends its
+// worker, not the machine, and that the pool goes on.
+func TestMemory(t *testing.T) {
+	c := testConfig()
+	c.Limits.Unit = 30 * time.Second // a busy machine is slow to run out of memory
+	p, err := NewPool(t.Context(), c, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	var crash *CrashError
+	if err := p.Call(t.Context(), "memory", nil, nil, nil); !errors.As(err, &crash) || !strings.Contains(crash.Error(), "out of memory") {
+		t.Errorf("%v; expected its worker to die for want of memory", err)
+	}
+	if err := p.Call(t.Context(), "who", nil, nil, func([]byte) error { return nil }); err != nil {
+		t.Errorf("after it: %v", err)
+	}
+	if crashes, _ := p.Deaths(); crashes != 1 {
+		t.Errorf("%d crashes counted, expected 1", crashes)
+	}
+}
+
+// TestUnasked proves that a reply to a call that has none ends the worker and
+// is an error.
+func TestUnasked(t *testing.T) {
+	w, err := Start(t.Context(), testConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if err := w.Call(t.Context(), "unasked", nil, nil, nil); !errors.Is(err, ErrProtocol) || w.Alive() {
+		t.Errorf("%v, alive %v", err, w.Alive())
+	}
+}
+
+// TestDeaths proves that a crash and a hang cost one call each, are told
+// apart, and that the pool goes on with a new worker.
 func TestDeaths(t *testing.T) {
 	p, err := NewPool(t.Context(), testConfig(), 1)
 	if err != nil {
@@ -217,9 +319,6 @@ func TestDeaths(t *testing.T) {
 	if err := p.Call(t.Context(), "crash", nil, nil, nil); !errors.As(err, &crash) {
 		t.Errorf("crash: %v", err)
 	}
-	if err := p.Call(t.Context(), "memory", nil, nil, nil); !errors.As(err, &crash) {
-		t.Errorf("memory: %v", err)
-	}
 	if err := p.Call(t.Context(), "spin", nil, nil, nil); !errors.As(err, &timeout) {
 		t.Errorf("spin: %v", err)
 	}
@@ -227,8 +326,8 @@ func TestDeaths(t *testing.T) {
 	if err := p.Call(t.Context(), "flood", nil, nil, func([]byte) error { return nil }); !errors.As(err, &remote) {
 		t.Errorf("flood: %v", err)
 	}
-	if crashes, timeouts := p.Deaths(); crashes != 2 || timeouts != 1 {
-		t.Errorf("%d crashes and %d timeouts counted, expected 2 and 1", crashes, timeouts)
+	if crashes, timeouts := p.Deaths(); crashes != 1 || timeouts != 1 {
+		t.Errorf("%d crashes and %d timeouts counted, expected 1 and 1", crashes, timeouts)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
@@ -252,5 +351,19 @@ func TestStart(t *testing.T) {
 	c.Path = filepath.Join(t.TempDir(), "none")
 	if _, err := Start(t.Context(), c); !errors.Is(err, ErrMissing) {
 		t.Errorf("missing: %v", err)
+	}
+}
+
+// TestCrashError proves that what a dying worker says cannot steer a terminal
+// and that its beginning and end are kept.
+func TestCrashError(t *testing.T) {
+	var said tail
+	fmt.Fprintf(&said, "out of \x1b[2Jmemory\n%s\nlast", strings.Repeat("x", 1<<20))
+	e := &CrashError{Op: "scan", State: "exit status 2", Stderr: said.String()}
+	if got := e.Error(); got != `the worker died during scan (exit status 2): it said "out of \x1b[2Jmemory"` {
+		t.Error(got)
+	}
+	if len(e.Stderr) > 2*tailSize || !strings.HasSuffix(e.Stderr, "last") {
+		t.Errorf("%d bytes kept, ending %q", len(e.Stderr), e.Stderr[max(0, len(e.Stderr)-8):])
 	}
 }
