@@ -21,7 +21,8 @@ const (
 )
 
 // Handlers are the operations of rules/yara's Client: the files of a set come
-// one a call, the last with a mark; then contents are scanned.
+// one a call (what is longer than a frame in more calls), the last with a
+// mark; then contents are scanned.
 func Handlers() map[string]worker.Handler {
 	h := &handlers{}
 	return map[string]worker.Handler{yara.OpCompile: h.compile, yara.OpScan: h.scan}
@@ -36,7 +37,7 @@ type handlers struct {
 
 func (h *handlers) compile(_ context.Context, req []byte, _ []*os.File, reply func([]byte) error) error {
 	r := wire.Reader{B: req}
-	last := r.Bool()
+	last, more := r.Bool(), r.Bool()
 	s := yara.Source{Namespace: r.String(), Text: append([]byte(nil), r.Bytes()...)}
 	if r.Err() != nil {
 		return r.Err()
@@ -44,7 +45,14 @@ func (h *handlers) compile(_ context.Context, req []byte, _ []*os.File, reply fu
 	if h.size += len(s.Text); h.size > maxText {
 		return fmt.Errorf("rules of more than %d bytes", maxText)
 	}
-	h.sources = append(h.sources, s)
+	if more {
+		if len(h.sources) == 0 {
+			return errors.New("more text of a file that did not begin")
+		}
+		h.sources[len(h.sources)-1].Text = append(h.sources[len(h.sources)-1].Text, s.Text...)
+	} else {
+		h.sources = append(h.sources, s)
+	}
 	if !last {
 		return nil
 	}

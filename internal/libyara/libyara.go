@@ -8,8 +8,10 @@ package libyara
 import "C"
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -91,44 +93,101 @@ func newCompiler() (*goyara.Compiler, error) {
 	return c, nil
 }
 
+// carefulPasses is how many wrong rules of a file are taken out one at a time,
+// which blames no rule for another's error. A file of more loses all the rules
+// of a pass at once, so that time stays linear in practice.
+const carefulPasses = 32
+
+// imports finds the import of a module that libyara lacks.
+var imports = regexp.MustCompile(`import[ \t]*"[^"\n]*"`)
+
 // weed compiles one file alone and blanks the rules libyara complains of until
-// it has no complaint left.
+// it has no complaint left. A module that this libyara lacks costs the rules
+// that use it.
 func weed(s yara.Source) ([]byte, []rules.Problem, error) {
-	text := slices.Clone(s.Text)
+	// libyara takes a C string and would pass over in silence what follows a
+	// zero byte; it complains of any other control byte.
+	text := bytes.ReplaceAll(s.Text, []byte{0}, []byte{1})
 	var problems []rules.Problem
 	spans := yara.Split(text)
-	for {
-		c, err := newCompiler()
-		if err != nil {
-			return nil, nil, err
+	for pass := 0; ; pass++ {
+		messages, err := complaints(s.Namespace, text)
+		if err != nil || len(messages) == 0 {
+			return text, problems, err
 		}
-		err = c.AddString(string(text), s.Namespace)
-		messages := slices.Clone(c.Errors)
-		c.Destroy()
-		if err == nil {
-			return text, problems, nil
+		if pass < carefulPasses {
+			messages = messages[:1]
 		}
-		if len(messages) == 0 {
-			messages = []goyara.CompilerMessage{{Text: err.Error()}}
-		}
-		first := messages[0]
-		p := rules.Problem{File: s.Namespace, Line: first.Line, Level: rules.Wrong, Reason: "yara: " + reason(first.Text), Message: first.Text}
-		i := slices.IndexFunc(spans, func(sp yara.Span) bool {
-			return first.Line >= sp.Line && first.Line <= sp.Line+strings.Count(string(s.Text[sp.Start:sp.End]), "\n")
-		})
-		if i < 0 {
-			// Outside every rule (an import, an include): nothing of the file runs.
-			problems = append(problems, p)
-			for _, sp := range spans {
-				problems = append(problems, rules.Problem{File: s.Namespace, Line: sp.Line, Level: rules.Wrong, Rule: sp.Name, Reason: "yara: its file does not compile", Message: "not run: its file does not compile"})
+		blanked := false
+		for _, m := range messages {
+			p := rules.Problem{File: s.Namespace, Line: m.Line, Level: rules.Wrong, Reason: "yara: " + reason(m.Text), Message: m.Text}
+			i := slices.IndexFunc(spans, func(sp yara.Span) bool {
+				return m.Line >= sp.Line && m.Line <= sp.Line+bytes.Count(s.Text[sp.Start:sp.End], []byte{'\n'})
+			})
+			if i < 0 {
+				if blankImport(text, m) {
+					p.Level, p.Hint = rules.Refused, "the rules that use the module do not run; a libyara built with it would run them"
+					problems, blanked = append(problems, p), true
+				}
+				continue
 			}
-			return nil, problems, nil
+			p.Rule = spans[i].Name
+			problems, blanked = append(problems, p), true
+			yara.Blank(text, spans[i])
+			spans = slices.Delete(spans, i, i+1)
 		}
-		p.Rule = spans[i].Name
-		problems = append(problems, p)
-		yara.Blank(text, spans[i])
-		spans = slices.Delete(spans, i, i+1)
+		if blanked {
+			continue
+		}
+		// Outside every rule (an include, stray text): nothing of the file runs.
+		first := messages[0]
+		problems = append(problems, rules.Problem{File: s.Namespace, Line: first.Line, Level: rules.Wrong, Reason: "yara: " + reason(first.Text), Message: first.Text})
+		for _, sp := range spans {
+			problems = append(problems, rules.Problem{File: s.Namespace, Line: sp.Line, Level: rules.Wrong, Rule: sp.Name, Reason: "yara: its file does not compile", Message: "not run: its file does not compile"})
+		}
+		return nil, problems, nil
 	}
+}
+
+// complaints compiles text alone and returns what is wrong with it.
+func complaints(namespace string, text []byte) ([]goyara.CompilerMessage, error) {
+	c, err := newCompiler()
+	if err != nil {
+		return nil, err
+	}
+	defer c.Destroy()
+	if err := c.AddString(string(text), namespace); err != nil {
+		if len(c.Errors) == 0 {
+			return []goyara.CompilerMessage{{Text: err.Error()}}, nil
+		}
+		return slices.Clone(c.Errors), nil
+	}
+	return nil, nil
+}
+
+// blankImport takes out the import that m complains of, if it is one.
+func blankImport(text []byte, m goyara.CompilerMessage) bool {
+	if !strings.HasPrefix(m.Text, "unknown module") {
+		return false
+	}
+	start := 0
+	for n := 1; n < m.Line; n++ {
+		i := bytes.IndexByte(text[start:], '\n')
+		if i < 0 {
+			return false
+		}
+		start += i + 1
+	}
+	end := len(text)
+	if i := bytes.IndexByte(text[start:], '\n'); i >= 0 {
+		end = start + i
+	}
+	at := imports.FindIndex(text[start:end])
+	if at == nil {
+		return false
+	}
+	yara.Blank(text, yara.Span{Start: start + at[0], End: start + at[1]})
+	return true
 }
 
 // reason is a message without the names in it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -26,6 +27,7 @@ type Client struct {
 	w        *worker.Worker
 	sources  []Source
 	problems []rules.Problem
+	lethal   []rules.Problem // files that end the compiler
 	rules    int
 	failed   int
 }
@@ -40,31 +42,96 @@ func NewClient(ctx context.Context, c worker.Config, sources []Source) (*Client,
 	return cl, nil
 }
 
+// start starts a worker and compiles the rules in it. A file that ends
+// libyara's compiler (crash, hang, want of memory) is found by compiling each alone, named, and left
+// out for good.
 func (c *Client) start(ctx context.Context) error {
+	err := c.compile(ctx, c.sources)
+	if !died(err) && !refused(err) {
+		return err
+	}
+	var good []Source
+	for _, s := range c.sources {
+		err := c.compile(ctx, []Source{s})
+		switch {
+		case err == nil:
+			good = append(good, s)
+			_ = c.w.Close()
+		case died(err), refused(err):
+			c.lethal = append(c.lethal, rules.Problem{
+				File: s.Namespace, Level: rules.Wrong, Reason: "yara: its file ends the compiler", Message: err.Error(),
+				Hint: "none of the rules of this file runs; take the wrong one out",
+			})
+		default:
+			return err
+		}
+	}
+	c.sources = good
+	return c.compile(ctx, c.sources)
+}
+
+// died reports whether err is a worker's crash or hang.
+func died(err error) bool {
+	var crash *worker.CrashError
+	var timeout *worker.TimeoutError
+	return errors.As(err, &crash) || errors.As(err, &timeout)
+}
+
+// refused reports whether err is the worker's own, such as want of memory.
+func refused(err error) bool {
+	var remote *worker.RemoteError
+	return errors.As(err, &remote)
+}
+
+// maxPart is the most text one call carries, with room for its name.
+const maxPart = worker.MaxFrame / 2
+
+// maxProblems bounds what a worker may say of rules.
+const maxProblems = 1 << 20
+
+func (c *Client) compile(ctx context.Context, sources []Source) error {
 	w, err := worker.Start(ctx, c.config)
 	if err != nil {
 		return err
 	}
-	c.w, c.problems, c.rules = w, nil, 0
-	for i, s := range c.sources {
-		var out wire.Writer
-		out.Bool(i == len(c.sources)-1)
-		out.String(s.Namespace)
-		out.Bytes(s.Text)
-		err := w.Call(ctx, OpCompile, out.B, nil, func(frame []byte) error {
-			r := wire.Reader{B: frame}
-			c.rules = int(r.Uint())
-			for r.Err() == nil && r.Len() > 0 {
-				c.problems = append(c.problems, readProblem(&r))
+	c.w, c.problems, c.rules = w, slices.Clone(c.lethal), 0
+	if len(sources) == 0 {
+		sources = []Source{{}}
+	}
+	for i, s := range sources {
+		text, more := s.Text, false
+		for {
+			part := text[:min(len(text), maxPart)]
+			text = text[len(part):]
+			var out wire.Writer
+			out.Bool(i == len(sources)-1 && len(text) == 0)
+			out.Bool(more)
+			out.String(s.Namespace)
+			out.Bytes(part)
+			if err := w.Call(ctx, OpCompile, out.B, nil, c.told); err != nil {
+				_ = w.Close()
+				return fmt.Errorf("compiling the rules of %s: %w", s.Namespace, err)
 			}
-			return r.Err()
-		})
-		if err != nil {
-			_ = w.Close()
-			return fmt.Errorf("compiling the rules of %s: %w", s.Namespace, err)
+			if len(text) == 0 {
+				break
+			}
+			more = true
 		}
 	}
 	return nil
+}
+
+// told takes a frame in answer to OpCompile.
+func (c *Client) told(frame []byte) error {
+	r := wire.Reader{B: frame}
+	c.rules = int(min(r.Uint(), maxProblems))
+	for r.Err() == nil && r.Len() > 0 {
+		if len(c.problems) >= maxProblems {
+			return fmt.Errorf("%w: more than %d problems of rules", worker.ErrProtocol, maxProblems)
+		}
+		c.problems = append(c.problems, readProblem(&r))
+	}
+	return r.Err()
 }
 
 func readProblem(r *wire.Reader) rules.Problem {
@@ -125,12 +192,13 @@ func (c *Client) Scan(ctx context.Context, path string, data []byte) ([]Match, e
 		if r.Err() != nil {
 			return r.Err()
 		}
+		if len(matches) >= c.rules {
+			return fmt.Errorf("%w: more matches than the %d rules", worker.ErrProtocol, c.rules)
+		}
 		matches = append(matches, m)
 		return nil
 	})
-	var crash *worker.CrashError
-	var timeout *worker.TimeoutError
-	if errors.As(err, &crash) || errors.As(err, &timeout) {
+	if died(err) {
 		c.failed++
 	}
 	if err != nil {
