@@ -88,15 +88,20 @@ func (h *handlers) scan(_ context.Context, req []byte, files []*os.File, reply f
 	if r.Err() != nil {
 		return r.Err()
 	}
-	if len(files) != 1 || size > maxContent {
-		return fmt.Errorf("%d descriptors and %d bytes: expected one of at most %d", len(files), size, maxContent)
+	if size > maxContent {
+		return fmt.Errorf("a content of %d bytes is over the limit of %d", size, maxContent)
 	}
-	if uint64(cap(h.buf)) < size {
-		h.buf = make([]byte, size)
-	}
-	data := h.buf[:size]
-	if _, err := io.ReadFull(io.NewSectionReader(files[0], 0, int64(size)), data); err != nil {
-		return fmt.Errorf("reading the content: %w", err)
+	var data []byte
+	if len(files) == 1 {
+		if uint64(cap(h.buf)) < size {
+			h.buf = make([]byte, size)
+		}
+		data = h.buf[:size]
+		if _, err := io.ReadFull(io.NewSectionReader(files[0], 0, int64(size)), data); err != nil {
+			return fmt.Errorf("reading the content: %w", err)
+		}
+	} else if data = r.Bytes(); r.Err() != nil || uint64(len(data)) != size {
+		return fmt.Errorf("%d descriptors and %d bytes in the call: expected a content of %d bytes", len(files), len(data), size)
 	}
 	matches, err := h.scanner.Scan(data, path, scanLimit)
 	if err != nil {

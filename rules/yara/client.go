@@ -160,7 +160,8 @@ func (c *Client) Rules() int { return c.rules }
 // Failed is the number of contents whose scan crashed or hung the worker.
 func (c *Client) Failed() int { return c.failed }
 
-// Scan scans data, which reaches the worker by a descriptor in memory. After a
+// Scan scans data, which reaches the worker in the call or, when it is large, by
+// a descriptor in memory. After a
 // crash or a hang the error names it and the next scan runs in a new worker.
 func (c *Client) Scan(ctx context.Context, path string, data []byte) ([]Match, error) {
 	if !c.w.Alive() {
@@ -168,25 +169,22 @@ func (c *Client) Scan(ctx context.Context, path string, data []byte) ([]Match, e
 			return nil, err
 		}
 	}
-	fd, err := unix.MemfdCreate("content", unix.MFD_CLOEXEC)
-	if err != nil {
-		return nil, fmt.Errorf("handing %d bytes to the worker: %w", len(data), err)
-	}
-	f := os.NewFile(uintptr(fd), "content")
-	defer f.Close()
-	if _, err := f.Write(data); err != nil {
-		return nil, fmt.Errorf("handing %d bytes to the worker: %w", len(data), err)
-	}
-	ro, err := os.Open(fmt.Sprintf("/proc/self/fd/%d", fd))
-	if err != nil {
-		return nil, fmt.Errorf("handing %d bytes to the worker: %w", len(data), err)
-	}
-	defer ro.Close()
 	var out wire.Writer
 	out.String(path)
 	out.Uint(uint64(len(data)))
+	var files []*os.File
+	if len(data) <= maxInline {
+		out.Bytes(data)
+	} else {
+		f, err := inMemory(data)
+		if err != nil {
+			return nil, fmt.Errorf("handing %d bytes to the worker: %w", len(data), err)
+		}
+		defer f.Close()
+		files = []*os.File{f}
+	}
 	var matches []Match
-	err = c.w.Call(ctx, OpScan, out.B, []*os.File{ro}, func(frame []byte) error {
+	err := c.w.Call(ctx, OpScan, out.B, files, func(frame []byte) error {
 		r := wire.Reader{B: frame}
 		m := ReadMatch(&r)
 		if r.Err() != nil {
@@ -205,6 +203,24 @@ func (c *Client) Scan(ctx context.Context, path string, data []byte) ([]Match, e
 		return matches, fmt.Errorf("scanning %s (%d bytes): %w", filepath.Base(path), len(data), err)
 	}
 	return matches, nil
+}
+
+// maxInline is the most content that travels in the call itself, which is
+// cheaper than a descriptor.
+const maxInline = 1 << 20
+
+// inMemory puts data behind a read-only descriptor.
+func inMemory(data []byte) (*os.File, error) {
+	fd, err := unix.MemfdCreate("content", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), "content")
+	defer f.Close()
+	if _, err := f.Write(data); err != nil {
+		return nil, err
+	}
+	return os.Open(fmt.Sprintf("/proc/self/fd/%d", fd))
 }
 
 // Close ends the worker.

@@ -77,6 +77,10 @@ rule r : one two { meta: attack = "T1105" score = 70 ok = true strings: $t = "ne
 	if want := "$t@2+6 $t@9+12 $h@22+5 "; places != want {
 		t.Errorf("places %s, expected %s", places, want)
 	}
+	large := append(make([]byte, 5<<20), data...)
+	if list := scan(t, s, "large", large); len(list) != 1 || list[0].Strings[0].Offset != 5<<20+2 {
+		t.Errorf("large content: %+v", list)
+	}
 	if list := scan(t, s, "b", []byte("nothing")); len(list) != 0 {
 		t.Errorf("carried over: %s", found(list))
 	}
