@@ -46,36 +46,53 @@ type Rules struct {
 // runs. Include directives are refused. The error is for trouble that no rule
 // is to blame for.
 func Compile(sources []yara.Source) (*Rules, []rules.Problem, error) {
-	var problems []rules.Problem
-	all, err := newCompiler()
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() { all.Destroy() }()
-	var good []yara.Source
+	named := make([]yara.Source, len(sources))
+	seen := map[string]bool{}
 	for i, s := range sources {
 		// Two files of one name are two namespaces.
 		ns := s.Namespace
-		for slices.ContainsFunc(good, func(o yara.Source) bool { return o.Namespace == ns }) {
-			ns = fmt.Sprintf("%s#%d", s.Namespace, i+1)
+		for n := i; seen[ns]; n++ {
+			ns = fmt.Sprintf("%s#%d", s.Namespace, n+1)
 		}
-		text, found, err := weed(yara.Source{Namespace: ns, Text: s.Text})
+		seen[ns] = true
+		// libyara takes a C string and would pass over in silence what follows
+		// a zero byte; it complains of any other control byte.
+		named[i] = yara.Source{Namespace: ns, Text: bytes.ReplaceAll(s.Text, []byte{0}, []byte{1})}
+	}
+	if r, err := together(named); err == nil {
+		return r, nil, nil
+	}
+	// Something is wrong: find it file by file.
+	var problems []rules.Problem
+	for i := range named {
+		text, found, err := weed(named[i])
 		if err != nil {
 			return nil, nil, err
 		}
 		problems = append(problems, found...)
-		good = append(good, yara.Source{Namespace: ns, Text: text})
+		named[i].Text = text
 	}
-	for _, s := range good {
-		if err := all.AddString(string(s.Text), s.Namespace); err != nil {
-			return nil, problems, fmt.Errorf("compiling %s again: %w", s.Namespace, err)
+	r, err := together(named)
+	return r, problems, err
+}
+
+// together compiles files into one set; none may have a wrong rule.
+func together(sources []yara.Source) (*Rules, error) {
+	c, err := newCompiler()
+	if err != nil {
+		return nil, err
+	}
+	defer c.Destroy()
+	for _, s := range sources {
+		if err := c.AddString(string(s.Text), s.Namespace); err != nil {
+			return nil, fmt.Errorf("compiling %s: %w", s.Namespace, err)
 		}
 	}
-	r, err := all.GetRules()
+	r, err := c.GetRules()
 	if err != nil {
-		return nil, problems, fmt.Errorf("compiling the rules: %w", err)
+		return nil, fmt.Errorf("compiling the rules: %w", err)
 	}
-	return &Rules{r: r, n: len(r.GetRules())}, problems, nil
+	return &Rules{r: r, n: len(r.GetRules())}, nil
 }
 
 func newCompiler() (*goyara.Compiler, error) {
@@ -105,9 +122,7 @@ var imports = regexp.MustCompile(`import[ \t]*"[^"\n]*"`)
 // it has no complaint left. A module that this libyara lacks costs the rules
 // that use it.
 func weed(s yara.Source) ([]byte, []rules.Problem, error) {
-	// libyara takes a C string and would pass over in silence what follows a
-	// zero byte; it complains of any other control byte.
-	text := bytes.ReplaceAll(s.Text, []byte{0}, []byte{1})
+	text := slices.Clone(s.Text)
 	var problems []rules.Problem
 	spans := yara.Split(text)
 	for pass := 0; ; pass++ {
