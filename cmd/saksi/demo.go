@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -22,7 +21,6 @@ import (
 	"saksi/forensics/scan"
 	"saksi/framework"
 	"saksi/internal/worker"
-	"saksi/rules"
 	"saksi/rules/suricata"
 	"saksi/rules/yara"
 	"saksi/sensor"
@@ -121,8 +119,17 @@ func (o *demoOptions) run(ctx context.Context, a *app) (err error) {
 	return d.print()
 }
 
-// unpack writes the embedded inputs beside the case.
+// unpack writes the embedded inputs beside the case, to a folder that is new.
 func (d *demo) unpack() error {
+	if _, err := os.Lstat(d.dir); err == nil {
+		return failHint(exitUsage, fmt.Errorf("%s exists", d.dir), "name a new folder by --dir")
+	}
+	if err := os.MkdirAll(filepath.Dir(d.inputs), 0o700); err != nil {
+		return err
+	}
+	if err := os.Mkdir(d.inputs, 0o700); err != nil {
+		return failHint(exitUsage, err, "the demo's inputs go there; name a new folder by --dir")
+	}
 	return fs.WalkDir(testdata.Demo, ".", func(p string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			return err
@@ -131,14 +138,7 @@ func (d *demo) unpack() error {
 		if err != nil {
 			return err
 		}
-		to := filepath.Join(d.inputs, filepath.Base(p))
-		if err := os.MkdirAll(d.inputs, 0o700); err != nil {
-			return err
-		}
-		if err := os.WriteFile(to, b, 0o600); err != nil {
-			return err
-		}
-		return nil
+		return os.WriteFile(d.input(filepath.Base(p)), b, 0o600)
 	})
 }
 
@@ -302,100 +302,4 @@ func (d *demo) assess() error {
 	}
 	_, err = d.c.SignExamination(d.ctx, d.as.Findings)
 	return err
-}
-
-// print says what a person would want to read.
-func (d *demo) print() error {
-	p, err := d.st.ix.Search(d.ctx, findings.Request{Query: "event.kind:alert", Size: 1000, Sort: []findings.Sort{{Field: event.EventSeverity.Name(), Desc: true}, {Field: event.Timestamp.Name()}}})
-	if err != nil {
-		return err
-	}
-	w, done, err := d.a.open()
-	if err != nil {
-		return err
-	}
-	if err := d.printTo(w, p); err != nil {
-		return err
-	}
-	return done()
-}
-
-func (d *demo) printTo(w io.Writer, p findings.Page) error {
-	out := func(format string, args ...any) { fmt.Fprintf(w, format, args...) }
-	out("WHAT WAS FOUND (%d findings; case %s)\n\n", p.Total, d.c.Info.ID)
-	var table [][]string
-	var crossed []*event.Event
-	for _, doc := range p.Docs {
-		e, err := event.Parse(doc.Body)
-		if err != nil {
-			return err
-		}
-		severity, _ := e.GetInt(event.EventSeverity)
-		source, _ := e.GetStr(event.SaksiEvidenceName)
-		if id, _ := e.GetStr(event.RuleID); id == findings.CrossRule {
-			crossed = append(crossed, e)
-		}
-		table = append(table, []string{doc.ID[:idShown], rules.Severity(min(severity, 4)).String(), values(e, event.SaksiRuleLanguage), what(e), place(e), framework.Where(e) + " of " + source, values(e, event.SaksiControl)})
-	}
-	if err := printTable(w, []string{"id", "severity", "by", "what", "where", "evidence", "controls"}, table, make([]bool, 7)); err != nil {
-		return err
-	}
-	if len(crossed) > 0 {
-		out("\nSEEN ON THE WIRE AND AGAIN ON THE DISK\n\n")
-	}
-	for _, e := range crossed {
-		src, _ := e.GetAddr(event.SourceIP)
-		dst, _ := e.GetAddr(event.DestinationIP)
-		out("  %s\n    sent between %s and %s (%s of %s), same SHA-256 %s\n", printable(framework.Where(e)), src, dst, wirePackets(e), demoCapture, values(e, event.FileHashSHA256))
-	}
-	var flows uint64 = d.net.Flows
-	img := scan.ImageSummary{}
-	if len(d.disk.Images) > 0 {
-		img = d.disk.Images[0]
-	}
-	out("\nON WHAT EVIDENCE\n\n")
-	for _, x := range d.c.Exhibits {
-		out("  %s  %s  sha256 %s  custody entry %d\n", x.ID, x.Name, x.SHA256, x.Seq)
-	}
-	out("  %d flows and %d carved files from the capture; %d entries (%d deleted) from the disk, %s read\n", flows, len(d.net.Files), img.Entries, img.Deleted, size(img.Bytes, "B"))
-	out("\nWHICH CONTROLS IT TOUCHES (%s)\n\n", d.as.Title.MS)
-	table = nil
-	for _, c := range d.as.Components {
-		n := c.Counts
-		table = append(table, []string{c.Title.MS + " / " + c.Title.EN, string(c.State), fmt.Sprintf("%d fail, %d partly, %d pass, %d no data, %d to be attested", n[framework.Fail], n[framework.PartlyPass], n[framework.Pass], n[framework.NoData], n[framework.Unattested])})
-	}
-	if err := printTable(w, []string{"component", "state", "controls"}, table, make([]bool, 3)); err != nil {
-		return err
-	}
-	index := ""
-	if isURL(d.index) {
-		index = " --index " + d.index
-	}
-	out("\nCase    %s\nReport  %s\n", d.dir, d.report)
-	out("\nTRY NEXT\n\n")
-	out("  saksi findings search --case %s%s 'event.severity:>=3 AND threat.technique.id:T1190'\n", d.dir, index)
-	if len(p.Docs) > 0 {
-		out("  saksi findings show --case %s%s %s\n", d.dir, index, p.Docs[0].ID[:idShown])
-	}
-	out("  saksi evidence verify %s --key %s\n", d.dir, d.pub)
-	_, err := fmt.Fprintf(w, "  xdg-open %s\n", d.report)
-	if !d.a.quiet {
-		fmt.Fprintf(d.a.stderr, "saksi: done in %s\n", time.Since(d.begun).Round(10*time.Millisecond))
-	}
-	return err
-}
-
-// wirePackets says which packets a joined finding's transfer was in.
-func wirePackets(e *event.Event) string {
-	var list []string
-	for v := range e.Values(event.SaksiEvidencePacket) {
-		list = append(list, fmt.Sprint(v.Int()))
-	}
-	switch len(list) {
-	case 0:
-		return "packets not known"
-	case 1:
-		return "packet " + list[0]
-	}
-	return fmt.Sprintf("packets %s to %s", list[0], list[len(list)-1])
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -28,6 +29,9 @@ func evidenceKeyNew(a *app) *cobra.Command {
 				return usage("%s: a key file ends in .key; its public half gets .pub", args[0])
 			}
 			pub, err := evidence.GenerateKey(args[0], a.passphrase)
+			if errors.Is(err, errNoPassphrase) {
+				return fail(exitTrust, err)
+			}
 			if err != nil {
 				return err
 			}

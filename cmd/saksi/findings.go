@@ -66,10 +66,8 @@ func (o *searchOptions) run(ctx context.Context, a *app, q string) error {
 	if o.sort != "" {
 		r.Sort = []findings.Sort{{Field: strings.TrimPrefix(o.sort, "-"), Desc: strings.HasPrefix(o.sort, "-")}}
 	}
-	sink, done, err := a.found()
-	if err != nil {
-		return err
-	}
+	var sink findings.Sink
+	var done func() error
 	left := o.size
 	var total int64
 	for {
@@ -79,6 +77,11 @@ func (o *searchOptions) run(ctx context.Context, a *app, q string) error {
 		p, err := ix.Search(ctx, r)
 		if err != nil {
 			return queryError(err)
+		}
+		if sink == nil { // only now: a wrong query leaves no empty file
+			if sink, done, err = a.found(); err != nil {
+				return err
+			}
 		}
 		total = p.Total
 		for _, d := range p.Docs {
@@ -210,19 +213,23 @@ func findingsStats(a *app) *cobra.Command {
 				return err
 			}
 			defer ix.Close()
-			r, err := a.rows("field", "value", "documents")
-			if err != nil {
-				return err
-			}
+			var table [][3]any
 			for _, f := range []event.Field{event.EventDataset, event.EventSeverity, event.RuleName, event.ThreatTechniqueID, event.SaksiControl, event.NetworkProtocol, event.SourceIP, event.DestinationIP} {
 				b, err := ix.Terms(cmd.Context(), strings.Join(args, ""), f.Name(), size)
 				if err != nil {
 					return queryError(err)
 				}
 				for _, x := range b {
-					if err := r.add(f.Name(), x.Key, x.Count); err != nil {
-						return err
-					}
+					table = append(table, [3]any{f.Name(), x.Key, x.Count})
+				}
+			}
+			r, err := a.rows("field", "value", "documents")
+			if err != nil {
+				return err
+			}
+			for _, t := range table {
+				if err := r.add(t[:]...); err != nil {
+					return err
 				}
 			}
 			return r.close()

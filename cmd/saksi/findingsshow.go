@@ -57,13 +57,25 @@ func findingsShow(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s := &shower{w: w, e: e, dir: o.caseID, packets: packets}
+			s := &shower{w: w, e: e, dir: o.caseID, where: o.words(), packets: packets}
 			return errors.Join(s.show(cmd.Context()), done())
 		},
 	}
 	o.add(c)
 	c.Flags().IntVar(&packets, "packets", 3, "most packets to print")
 	return c
+}
+
+// words are the flags that name this index again in a command to type.
+func (o *indexFlags) words() string {
+	s := ""
+	if o.caseID != "" {
+		s += "--case " + shellWord(o.caseID) + " "
+	}
+	if o.index != "" {
+		s += "--index " + shellWord(o.index) + " "
+	}
+	return s
 }
 
 var linePattern = regexp.MustCompile(`^L\d{3,}$`)
@@ -83,7 +95,7 @@ func (o *indexFlags) fromLine(arg string) (string, error) {
 	for i := len(list) - 1; i >= 0; i-- {
 		for _, out := range list[i].as.Outcomes {
 			if out.Line == arg {
-				return "", failHint(exitFailed, fmt.Errorf("line %s is control %s (%s: %s)", arg, out.Control.ID, out.Control.Title.EN, out.State), "'saksi findings search --case %s Saksi.control:%s' lists its findings", o.caseID, out.Control.ID)
+				return "", failHint(exitFailed, fmt.Errorf("line %s is control %s (%s: %s)", arg, out.Control.ID, out.Control.Title.EN, out.State), "'saksi findings search --case %s Saksi.control:%s' lists its findings", shellWord(o.caseID), out.Control.ID)
 			}
 			for _, ob := range out.Observations {
 				for _, r := range ob.Evidence {
@@ -124,6 +136,7 @@ type shower struct {
 	w       io.Writer
 	e       *event.Event
 	dir     string
+	where   string // flags that name the index, ending in a space
 	packets int
 	err     error
 }
@@ -169,7 +182,9 @@ func (s *shower) show(ctx context.Context) error {
 	s.field("rule text", event.SaksiRuleText)
 	s.field("rule sha256", event.SaksiRuleDigest)
 	s.field("masked", event.SaksiMasked)
-	s.field("joins", event.SaksiLink)
+	for v := range s.e.Values(event.SaksiLink) {
+		s.line("joins", "saksi findings show "+s.where+v.Str())
+	}
 
 	s.head("Evidence")
 	s.field("source", event.SaksiEvidenceName)
@@ -241,7 +256,9 @@ func (s *shower) custody(ctx context.Context) error {
 	if s.e.Has(event.SaksiEvidencePacket) && !s.e.Has(event.FileInode) {
 		s.showPackets(path)
 	} else if cmd, ok := s.e.GetStr(event.SaksiEvidenceCommand); ok {
-		s.line("show it", cmd)
+		// The document names the exhibit; here its path is known.
+		name, _ := s.e.GetStr(event.SaksiEvidenceName)
+		s.line("show it", strings.Replace(cmd, "cat "+name+" ", "cat "+shellWord(path)+" ", 1))
 	}
 	s.head("Custody")
 	for _, e := range entries {
@@ -272,7 +289,7 @@ func (s *shower) custody(ctx context.Context) error {
 			}
 		}
 	}
-	s.line("verify", fmt.Sprintf("saksi evidence verify %s --key STATION.pub", s.dir))
+	s.line("verify", fmt.Sprintf("saksi evidence verify %s --key STATION.pub", shellWord(s.dir)))
 	return s.err
 }
 
@@ -324,7 +341,7 @@ func (s *shower) showPackets(path string) {
 	for v := range s.e.Values(event.SaksiEvidencePacket) {
 		numbers = append(numbers, fmt.Sprint(v.Int()))
 	}
-	s.line("all packets", fmt.Sprintf("editcap -r %s packets.pcap %s", path, strings.Join(numbers, " ")))
+	s.line("all packets", fmt.Sprintf("editcap -r %s packets.pcap %s", shellWord(path), strings.Join(numbers, " ")))
 }
 
 func (s *shower) controls() {

@@ -28,11 +28,11 @@ func frameworkList(a *app) *cobra.Command {
 		Short: "List controls",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			r, err := a.rows("framework", "control", "component", "title_ms", "title_en", "mode", "checks", "title_confidence", "requirement_confidence")
-			if err != nil {
-				return err
+			type row struct {
+				framework string
+				framework.Control
 			}
-			n := 0
+			var found []row
 			for _, name := range framework.Names() {
 				c, err := framework.Load(name)
 				if err != nil {
@@ -42,19 +42,22 @@ func frameworkList(a *app) *cobra.Command {
 					if len(args) == 1 && k.Component != args[0] && k.ID != args[0] {
 						continue
 					}
-					n++
-					if err := r.add(c.ID, k.ID, k.Component, k.Title.MS, k.Title.EN, k.Mode, len(k.Checks), k.Confidence.Title, k.Confidence.Requirement); err != nil {
-						return err
-					}
+					found = append(found, row{c.ID, k})
 				}
 			}
-			if err := r.close(); err != nil {
-				return err
-			}
-			if n == 0 {
+			if len(found) == 0 {
 				return failHint(exitFailed, fmt.Errorf("there is no component %q", args[0]), "'saksi framework list' shows all")
 			}
-			return nil
+			r, err := a.rows("framework", "control", "component", "title_ms", "title_en", "mode", "checks", "title_confidence", "requirement_confidence")
+			if err != nil {
+				return err
+			}
+			for _, k := range found {
+				if err := r.add(k.framework, k.ID, k.Component, k.Title.MS, k.Title.EN, k.Mode, len(k.Checks), k.Confidence.Title, k.Confidence.Requirement); err != nil {
+					return err
+				}
+			}
+			return r.close()
 		},
 	}
 }
@@ -176,6 +179,9 @@ func (o *assessOptions) run(ctx context.Context, a *app) error {
 		o.dir = filepath.Join(o.caseID, casefile.ReportsDir, o.framework+"-"+asOf.Format("20060102T150405Z"))
 	}
 	as, err := assessCase(ctx, ix, o.framework, o.caseID, pub, asOf)
+	if errors.Is(err, framework.ErrUnknown) {
+		return fail(exitUsage, err)
+	}
 	if err != nil {
 		return caseError(err)
 	}

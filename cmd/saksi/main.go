@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -44,8 +46,14 @@ func newRoot(a *app) *cobra.Command {
 			if err := a.applySettings(cmd); err != nil {
 				return err
 			}
+			if err := a.checkFormat(); err != nil {
+				return err
+			}
+			if err := cmd.ValidateRequiredFlags(); err != nil {
+				return err
+			}
 			a.ran = true
-			return a.checkFormat()
+			return nil
 		},
 	}
 	p := root.PersistentFlags()
@@ -91,10 +99,42 @@ func run(ctx context.Context, a *app, args []string) (code exitCode) {
 	}
 	code = codeOf(err)
 	if code == exitFailed && !a.ran {
+		err = failHint(exitUsage, err, "see '%s --help'", commandOf(root, args))
 		code = exitUsage
+	}
+	if !a.ran {
+		a.format = formatOf(args, a.format)
 	}
 	a.printError(code, err)
 	return code
+}
+
+// commandOf is the command that a wrong command line means, as typed.
+func commandOf(root *cobra.Command, args []string) string {
+	if c, _, err := root.Find(args); err == nil {
+		return c.CommandPath()
+	}
+	return root.Name()
+}
+
+// formatOf finds the form of the output in a command line that could not be
+// understood, so that its error has that form too.
+func formatOf(args []string, or string) string {
+	for i, arg := range args {
+		v, ok := strings.CutPrefix(arg, "--output=")
+		switch {
+		case arg == "--":
+			return or
+		case (arg == "-o" || arg == "--output") && i+1 < len(args):
+			v = args[i+1]
+		case !ok:
+			v, _ = strings.CutPrefix(arg, "-o")
+		}
+		if slices.Contains(formats, v) {
+			return v
+		}
+	}
+	return or
 }
 
 // printError says what failed on standard error; under -o json and ndjson as

@@ -230,6 +230,17 @@ func inert(s string) string {
 	return s
 }
 
+// shellWord quotes s, where it must be, so that a shell takes it as one word.
+func shellWord(s string) string {
+	plain := func(r rune) bool {
+		return r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r)) || strings.ContainsRune("-_./:@%+=,", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
 // printable replaces what could drive a terminal or reorder its text: control
 // characters, bidirectional controls and bytes that are no UTF-8.
 func printable(s string) string {

@@ -48,6 +48,10 @@ func (a *app) signer(path string) (*evidence.Signer, error) {
 	return s, nil
 }
 
+// errNoPassphrase is returned when a key needs a pass phrase and nobody can be
+// asked.
+var errNoPassphrase = errors.New("the key needs a pass phrase")
+
 // passphrase asks for a pass phrase: from SAKSI_PASSPHRASE, else on the
 // terminal; never from an argument.
 func (a *app) passphrase(confirm bool) ([]byte, error) {
@@ -56,7 +60,7 @@ func (a *app) passphrase(confirm bool) ([]byte, error) {
 	}
 	in, ok := a.stdin.(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
-		return nil, fmt.Errorf("the key needs a pass phrase: set %s, or run it on a terminal", envPassphrase.name)
+		return nil, fmt.Errorf("%w: set %s, or run it on a terminal", errNoPassphrase, envPassphrase.name)
 	}
 	ask := func(prompt string) ([]byte, error) {
 		fmt.Fprint(a.stderr, prompt)
