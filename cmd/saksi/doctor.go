@@ -99,8 +99,11 @@ func (o *indexFlags) indexCheckup(cmd *cobra.Command) checkup {
 	}
 	ix, err := o.read(cmd.Context())
 	var coded *exitError
-	if errors.As(err, &coded) {
+	if errors.As(err, &coded) && !isURL(where) {
 		return checkup{"index", "ok", "none yet in " + where, "it is made when something is stored"}
+	}
+	if err != nil && isURL(where) {
+		return checkup{"index", "bad", err.Error(), "check the address and that the node runs"}
 	}
 	if err != nil {
 		return checkup{"index", "bad", err.Error(), "'saksi findings push' builds it again from the spool"}

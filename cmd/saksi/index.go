@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"path/filepath"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 
 	"saksi/casefile"
 	"saksi/findings"
+	"saksi/findings/elastic"
 	"saksi/findings/local"
 	"saksi/findings/spool"
 )
@@ -19,6 +21,7 @@ import (
 // indexFlags say which index a command uses.
 type indexFlags struct {
 	index  string
+	login  *url.Userinfo // of index, kept apart so that no message shows it
 	caseID string
 	agency string
 }
@@ -30,8 +33,19 @@ func (o *indexFlags) add(c *cobra.Command) {
 	f.StringVar(&o.agency, "agency", "default", "`name` of the agency, for indexes that several share")
 }
 
-// folder is where the local index and the spool stand.
+// folder is where the index and the spool stand. The spool is always a folder;
+// the index may be a URL, without the login that it was given with.
 func (o *indexFlags) folder() (index, spoolDir string, err error) {
+	if isURL(o.index) {
+		u, err := url.Parse(o.index)
+		if err != nil {
+			return "", "", usage("--index: expected http://HOST:PORT or https://HOST:PORT") // the error would quote a password
+		}
+		if u.User != nil {
+			o.login, u.User = u.User, nil
+			o.index = u.String()
+		}
+	}
 	switch {
 	case o.caseID != "":
 		if _, err := casefile.ReadInfo(o.caseID); err != nil {
@@ -61,11 +75,50 @@ func (o *indexFlags) read(ctx context.Context) (findings.Index, error) {
 	if err != nil {
 		return nil, err
 	}
+	if isURL(where) {
+		return o.remote(ctx, where)
+	}
 	ix, err := local.OpenReadOnly(ctx, where)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, failHint(exitFailed, fmt.Errorf("there is no index in %s", where), "name one by --index or --case; 'saksi demo' makes one to try")
 	}
 	return ix, err
+}
+
+// remote connects to an Elasticsearch node.
+func (o *indexFlags) remote(ctx context.Context, where string) (findings.Index, error) {
+	u, err := url.Parse(where)
+	if err != nil {
+		return nil, usage("--index: expected http://HOST:PORT or https://HOST:PORT")
+	}
+	u.User = o.login
+	ix, err := elastic.Open(ctx, elastic.Config{URL: u.String(), Agency: o.agency})
+	if err != nil {
+		return nil, indexError(err)
+	}
+	return ix, nil
+}
+
+// indexError says what to do when a node does not answer or refuses.
+func indexError(err error) error {
+	switch {
+	case errors.Is(err, elastic.ErrUnreachable):
+		return failHint(exitFailed, err, "check the address and that the node runs; nothing is lost: what was found is in the spool, and 'saksi findings push' delivers it")
+	case errors.Is(err, elastic.ErrRefused):
+		return failHint(exitFailed, err, "look into the node's log; what was found is in the spool, and 'saksi findings push' delivers it afterwards")
+	}
+	return err
+}
+
+// follower names an index in the spool, which keeps a place for each.
+func (o *indexFlags) follower(where string) string {
+	_, host, _ := strings.Cut(where, "://")
+	return "elastic-" + strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, strings.TrimRight(host, "/")) + "-" + o.agency
 }
 
 // store is a spool and the index that follows it.
@@ -86,11 +139,18 @@ func (o *indexFlags) write(ctx context.Context) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	ix, err := local.Open(ctx, where)
+	name := "local"
+	var ix findings.Index
+	if isURL(where) {
+		name = o.follower(where)
+		ix, err = o.remote(ctx, where)
+	} else {
+		ix, err = local.Open(ctx, where)
+	}
 	if err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
-	return &store{Writer: w, dir: spoolDir, name: "local", ix: ix}, nil
+	return &store{Writer: w, dir: spoolDir, name: name, ix: ix}, nil
 }
 
 // follow commits the spool and brings the index up to it.
@@ -98,7 +158,8 @@ func (s *store) follow(ctx context.Context) (spool.Delivery, error) {
 	if err := s.Flush(); err != nil {
 		return spool.Delivery{}, err
 	}
-	return spool.Follow(ctx, s.dir, s.name, s.ix, nil)
+	d, err := spool.Follow(ctx, s.dir, s.name, s.ix, nil)
+	return d, indexError(err)
 }
 
 func (s *store) close() error { return errors.Join(s.ix.Close(), s.Writer.Close()) }
