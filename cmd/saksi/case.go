@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +23,9 @@ func caseNew(a *app) *cobra.Command {
 		Example: "  saksi case new kes-17 --id JPN-2026-017 --agency 'Jabatan Contoh'",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.Classification != "" && !slices.Contains(casefile.Classifications, o.Classification) {
+				return usage("--classification %q: expected one of %s", o.Classification, strings.Join(casefile.Classifications, ", "))
+			}
 			s, err := a.signer(key)
 			if err != nil {
 				return err

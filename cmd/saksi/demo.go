@@ -71,7 +71,10 @@ type demo struct {
 	begun  time.Time
 }
 
+// The case's name is in every document, so it is the same each day: the demo's
+// ids are too.
 const (
+	demoCase    = "DEMO"
 	demoCapture = "demo.pcap"
 	demoImage   = "demo.E01"
 )
@@ -154,8 +157,7 @@ func (d *demo) makeCase() error {
 		return err
 	}
 	d.pub = strings.TrimSuffix(station, ".key") + ".pub"
-	id := "DEMO-" + d.begun.UTC().Format("2006-01-02")
-	if d.c, err = casefile.Create(d.ctx, d.dir, casefile.Options{ID: id, Agency: "Jabatan Contoh", Classification: "Terhad", Who: who(), Tool: toolName(), Signer: s}); err != nil {
+	if d.c, err = casefile.Create(d.ctx, d.dir, casefile.Options{ID: demoCase, Agency: "Jabatan Contoh", Classification: "Terhad", Who: who(), Tool: toolName(), Signer: s}); err != nil {
 		return err
 	}
 	for _, name := range []string{demoCapture, demoImage} {

@@ -242,19 +242,20 @@ func findingsStats(a *app) *cobra.Command {
 
 func findingsPush(a *app) *cobra.Command {
 	o := &indexFlags{}
+	var all bool
 	c := &cobra.Command{
 		Use:   "push",
 		Short: "Bring an index up to its spool",
-		Long:  "Puts every document of the spool that the index has not got yet into it: after an interruption, into a new index, or into another one named by --index.",
-		Args:  cobra.NoArgs,
+		Long: "Puts every document of the spool that the index has not got yet into it: after an interruption, into a new index, or into another one named by --index.\n" +
+			"An index that is empty, because it was lost or is new, gets all; --all does that for one of which only a part is there. A document has the\n" +
+			"same id each time, so nothing is stored twice.",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := o.write(cmd.Context())
 			if err != nil {
 				return err
 			}
-			bar := a.progress("pushing", "documents")
-			d, err := spool.Follow(cmd.Context(), s.dir, s.name, s.ix, func(d spool.Delivery) { bar.update(d.Sent, 0) })
-			bar.finish()
+			d, err := s.push(cmd.Context(), a, all)
 			if err = errors.Join(err, s.close()); err != nil {
 				return err
 			}
@@ -275,5 +276,44 @@ func findingsPush(a *app) *cobra.Command {
 		},
 	}
 	o.add(c)
+	c.Flags().BoolVar(&all, "all", false, "put every document of the spool again, from its beginning")
 	return c
+}
+
+// pushBytes is how much of the spool is put into an index at a time.
+const pushBytes = 1 << 20
+
+// push brings the index up to the spool, from its beginning when all is set or
+// the index is empty though its place in the spool says otherwise.
+func (s *store) push(ctx context.Context, a *app, all bool) (d spool.Delivery, err error) {
+	p, err := s.ix.Search(ctx, findings.Request{Size: 1})
+	if err != nil {
+		return d, err
+	}
+	bar := a.progress("pushing", "documents")
+	defer bar.finish()
+	if d, err = spool.Follow(ctx, s.dir, s.name, s.ix, func(d spool.Delivery) { bar.update(d.Sent, 0) }); err != nil || !all && p.Total > 0 {
+		return d, err
+	}
+	again := spool.Delivery{}
+	for c := (spool.Cursor{}); ; {
+		docs, next, err := spool.Read(s.dir, c, pushBytes)
+		if err != nil {
+			return again, err
+		}
+		if len(docs) == 0 {
+			again.Stored, again.Duplicate = again.Stored+d.Stored, again.Duplicate-d.Stored
+			return again, nil
+		}
+		res, err := s.ix.Put(ctx, docs)
+		if err != nil {
+			return again, failHint(codeOf(err), err, "'saksi findings push --all' goes on with it")
+		}
+		again.Sent += int64(len(docs))
+		again.Stored += int64(res.Stored)
+		again.Duplicate += int64(res.Duplicate)
+		again.Dead += int64(len(res.Dead))
+		bar.update(again.Sent, 0)
+		c = next
+	}
 }

@@ -33,15 +33,15 @@ func findingsShow(a *app) *cobra.Command {
 			"from a line of the case's newest report. Under -o json the document itself is printed.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := o.fromLine(args[0])
+			if err != nil {
+				return err
+			}
 			ix, err := o.read(cmd.Context())
 			if err != nil {
 				return err
 			}
 			defer ix.Close()
-			id, err := o.fromLine(args[0])
-			if err != nil {
-				return err
-			}
 			e, err := lookup(cmd.Context(), ix, id)
 			if err != nil {
 				return err

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -98,12 +99,18 @@ func run(ctx context.Context, a *app, args []string) (code exitCode) {
 		return exitOK
 	}
 	code = codeOf(err)
+	if ctx.Err() != nil && errors.Is(err, os.ErrDeadlineExceeded) { // see interruptible
+		code = exitInterrupted
+	}
 	if code == exitFailed && !a.ran {
 		err = failHint(exitUsage, err, "see '%s --help'", commandOf(root, args))
 		code = exitUsage
 	}
 	if !a.ran {
 		a.format = formatOf(args, a.format)
+	}
+	if code == exitInterrupted {
+		err = errInterrupted
 	}
 	a.printError(code, err)
 	return code
@@ -137,6 +144,9 @@ func formatOf(args []string, or string) string {
 	return or
 }
 
+// errInterrupted is what a person is told who stopped a command.
+var errInterrupted = errors.New("interrupted; what was found until then is kept")
+
 // printError says what failed on standard error; under -o json and ndjson as
 // one JSON object.
 func (a *app) printError(code exitCode, err error) {
@@ -160,12 +170,32 @@ func (a *app) printError(code exitCode, err error) {
 	}
 }
 
-func main() {
+func main() { os.Exit(int(process())) }
+
+// process runs this process's own command line. The first interrupt ends the
+// work in order, the second at once.
+func process() exitCode {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
-	code := run(ctx, a, os.Args[1:])
-	stop()
-	os.Exit(int(code))
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	os.Stdin = interruptible(ctx, os.Stdin)
+	return run(ctx, &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}, os.Args[1:])
+}
+
+// interruptible lets a read from a pipe end, with os.ErrDeadlineExceeded, when
+// ctx does: whoever waits for the next byte can't look at ctx. The pipe is
+// opened anew for that, so that no flag changes for those who share it.
+func interruptible(ctx context.Context, in *os.File) *os.File {
+	st, err := in.Stat()
+	if err != nil || st.Mode()&os.ModeNamedPipe == 0 {
+		return in
+	}
+	f, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", in.Fd()), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return in
+	}
+	context.AfterFunc(ctx, func() { _ = f.SetReadDeadline(time.Now()) })
+	return f
 }
 
 // noun makes a command that only groups others: alone it shows its help, with

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -36,7 +38,11 @@ func (a *app) open() (io.Writer, func() error, error) {
 	}
 	f, err := os.OpenFile(a.to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return nil, nil, failHint(exitUsage, fmt.Errorf("opening the output: %w", err), "--to never overwrites a file; name a new one")
+		err = fail(exitUsage, fmt.Errorf("opening the output: %w", err))
+		if errors.Is(err, fs.ErrExist) {
+			err = failHint(exitUsage, err, "--to never overwrites a file; name a new one")
+		}
+		return nil, nil, err
 	}
 	w := bufio.NewWriterSize(f, 64<<10)
 	return w, func() error {

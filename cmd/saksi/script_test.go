@@ -1,25 +1,28 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
+	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 )
 
 // TestMain makes this test binary act as saksi inside the scripts.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"saksi": func() {
-			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-			defer stop()
-			os.Exit(int(run(ctx, &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}, os.Args[1:])))
-		},
+		"saksi": main,
 	})
 }
 
@@ -44,7 +47,18 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exitcode": cmdExitCode,
+			"exitcode":  cmdExitCode,
+			"flip":      cmdFlip,
+			"hold":      cmdHold,
+			"interrupt": cmdInterrupt,
+			"shorter":   cmdShorter,
+			"tmpfs":     cmdTmpfs,
+		},
+		Condition: func(name string) (bool, error) {
+			if name == "mount" {
+				return canMount(t), nil
+			}
+			return false, fmt.Errorf("unknown condition %q", name)
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -69,6 +83,122 @@ func cmdExitCode(ts *testscript.TestScript, neg bool, args []string) {
 	if code != args[0] {
 		ts.Fatalf("%v: exit code %s, expected %s", args[1:], code, args[0])
 	}
+}
+
+// cmdFlip runs "flip FILE OFFSET": one bit of the byte there changes.
+func cmdFlip(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: flip FILE OFFSET")
+	}
+	at, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	path := ts.MkAbs(args[0])
+	b, err := os.ReadFile(path)
+	ts.Check(err)
+	if at >= len(b) {
+		ts.Fatalf("%s has %d bytes, none at offset %d", args[0], len(b), at)
+	}
+	b[at] ^= 1
+	ts.Check(os.WriteFile(path, b, 0o600))
+}
+
+// cmdHold runs "hold FILE": another holder has the lock on it until the script
+// ends. (A lock belongs to an open file, so this process is another holder.)
+func cmdHold(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: hold FILE")
+	}
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_RDWR, 0)
+	ts.Check(err)
+	ts.Check(unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB))
+	ts.Defer(func() { f.Close() })
+}
+
+// cmdInterrupt runs "interrupt CAPTURE saksi ARGS...": the packets of
+// a pcap file go to standard input again and again, to 3 MB, then nothing more
+// comes and it stays open. After a second it is interrupted, and must
+// end with exit code 130 within ten. Its output is in the files
+// interrupt.stdout and interrupt.stderr.
+func cmdInterrupt(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: interrupt PCAP COMMAND [ARGS...]")
+	}
+	const pcapHeader, enough = 24, 3 << 20
+	b, err := os.ReadFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	for packets := b[min(pcapHeader, len(b)):]; len(packets) > 0 && len(b) < enough; {
+		b = append(b, packets...)
+	}
+	path, err := lookPath(ts.Getenv("PATH"), args[1])
+	ts.Check(err)
+	ctx, stop := context.WithTimeout(context.Background(), 10*time.Second)
+	defer stop()
+	c := exec.CommandContext(ctx, path, args[2:]...)
+	c.Dir = ts.MkAbs(".")
+	for _, k := range []string{"PATH", "HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "SAKSI_WORKER"} {
+		c.Env = append(c.Env, k+"="+ts.Getenv(k))
+	}
+	var stdout, stderr bytes.Buffer
+	c.Stdout, c.Stderr = &stdout, &stderr
+	in, err := c.StdinPipe()
+	ts.Check(err)
+	ts.Check(c.Start())
+	_, werr := in.Write(b)
+	time.Sleep(time.Second)
+	ts.Check(c.Process.Signal(os.Interrupt))
+	err = c.Wait()
+	ts.Check(os.WriteFile(ts.MkAbs("interrupt.stdout"), stdout.Bytes(), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("interrupt.stderr"), stderr.Bytes(), 0o600))
+	var ee *exec.ExitError
+	if !errors.As(err, &ee) || ee.ExitCode() != int(exitInterrupted) {
+		ts.Fatalf("%v: %v, expected exit code %d; writing to it: %v\n%s", args[1:], err, exitInterrupted, werr, stderr.String())
+	}
+}
+
+func lookPath(path, name string) (string, error) {
+	for _, dir := range filepath.SplitList(path) {
+		if p, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+			return p, nil
+		}
+	}
+	return "", exec.ErrNotFound
+}
+
+// cmdShorter runs "shorter FILE N": no line of the file has more than N
+// characters. Lines that hold a command or a path to copy are left out.
+func cmdShorter(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: shorter FILE N")
+	}
+	most, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	copied := regexp.MustCompile(`^(  saksi |  xdg-open |Case |Report )`)
+	for i, line := range strings.Split(ts.ReadFile(args[0]), "\n") {
+		if n := utf8.RuneCountInString(line); n > most && !copied.MatchString(line) {
+			ts.Fatalf("%s:%d: %d characters, more than %d: %s", args[0], i+1, n, most, line)
+		}
+	}
+}
+
+// cmdTmpfs runs "tmpfs DIR BYTES": a file system in memory of that size, until
+// the script ends.
+func cmdTmpfs(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: tmpfs DIR BYTES")
+	}
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o700))
+	ts.Check(unix.Mount("tmpfs", dir, "tmpfs", 0, "size="+args[1]))
+	ts.Defer(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+}
+
+// canMount tries whether this user may mount a file system in memory.
+func canMount(t *testing.T) bool {
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+		return false
+	}
+	return unix.Unmount(dir, 0) == nil
 }
 
 // buildWorker builds saksi-worker once for all scripts. It fails the test when
