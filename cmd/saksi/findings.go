@@ -295,6 +295,12 @@ func (s *store) push(ctx context.Context, a *app, all bool) (d spool.Delivery, e
 	if d, err = spool.Follow(ctx, s.dir, s.name, s.ix, func(d spool.Delivery) { bar.update(d.Sent, 0) }); err != nil || !all && p.Total > 0 {
 		return d, err
 	}
+	if !all {
+		n, err := count(ctx, s.dir)
+		if err != nil || n == d.Sent {
+			return d, err
+		}
+	}
 	again := spool.Delivery{}
 	for c := (spool.Cursor{}); ; {
 		docs, next, err := spool.Read(s.dir, c, pushBytes)
@@ -316,4 +322,17 @@ func (s *store) push(ctx context.Context, a *app, all bool) (d spool.Delivery, e
 		bar.update(again.Sent, 0)
 		c = next
 	}
+}
+
+// count is the number of documents in a spool.
+func count(ctx context.Context, dir string) (n int64, err error) {
+	for c := (spool.Cursor{}); ctx.Err() == nil; {
+		docs, next, err := spool.Read(dir, c, pushBytes)
+		n += int64(len(docs))
+		if err != nil || len(docs) == 0 {
+			return n, err
+		}
+		c = next
+	}
+	return n, ctx.Err()
 }
