@@ -2,9 +2,26 @@ package findings
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
+
+	"saksi/event"
 )
+
+// TermsField looks up a field for Aggregator.Terms. Times are refused: they
+// are counted by intervals, and Elasticsearch knows them here by the
+// millisecond only.
+func TermsField(name string) (event.Field, error) {
+	f, ok := event.Lookup(name)
+	if !ok {
+		return 0, fmt.Errorf("counting by %q: no such field", name)
+	}
+	if f.Type() == event.Date {
+		return 0, fmt.Errorf("counting by %s: it is a time; count by intervals instead", name)
+	}
+	return f, nil
+}
 
 // TopBuckets orders counts as Aggregator.Terms gives them: largest first, ties
 // by key; at most size of them.

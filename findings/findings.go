@@ -108,7 +108,7 @@ type Bucket struct {
 }
 
 // Aggregator counts documents that match a query, by the values of a field
-// (largest first, ties by key) or by intervals of @timestamp (in time order,
+// that is no time (largest first, ties by key) or by intervals of @timestamp (in time order,
 // empty ones left out).
 type Aggregator interface {
 	Terms(ctx context.Context, query, field string, size int) ([]Bucket, error)

@@ -84,17 +84,17 @@ func Open(ctx context.Context, c Config) (*Index, error) {
 	if !agencyPattern.MatchString(c.Agency) {
 		return nil, fmt.Errorf("agency %q: its name is part of the names of Elasticsearch's indices; expected 1 to 64 lower-case letters, digits and _", c.Agency)
 	}
-	tc := elastictransport.Config{UserAgent: "saksi", DisableRetry: true, Transport: c.Transport}
+	transport := c.Transport
+	if transport == nil {
+		transport = http.DefaultTransport.(*http.Transport).Clone()
+	}
+	opts := []elastictransport.Option{elastictransport.WithUserAgent("saksi"), elastictransport.WithDisableRetry(), elastictransport.WithTransport(transport)}
 	if u.User != nil {
-		tc.Username = u.User.Username()
-		tc.Password, _ = u.User.Password()
+		password, _ := u.User.Password()
+		opts = append(opts, elastictransport.WithBasicAuth(u.User.Username(), password))
 		u.User = nil
 	}
-	tc.URLs = []*url.URL{u}
-	if tc.Transport == nil {
-		tc.Transport = http.DefaultTransport.(*http.Transport).Clone()
-	}
-	client, err := elastictransport.New(tc)
+	client, err := elastictransport.NewClient(append(opts, elastictransport.WithURLs(u))...)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to Elasticsearch at %s: %w", u, err)
 	}

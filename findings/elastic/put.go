@@ -171,6 +171,9 @@ func (ix *Index) deliver(ctx context.Context, batch []*parcel, res *findings.Res
 				res.Dead = append(res.Dead, findings.Dead{Doc: p.doc, Reason: fmt.Sprintf("status %d, %s", c.Status, p.reason)})
 			}
 		}
+		if len(left) < len(batch) { // it goes on
+			w = ix.newWait()
+		}
 		batch = left
 		if len(batch) > 0 {
 			if werr := w.next(ctx); werr != nil {

@@ -94,11 +94,19 @@ func (ix *Index) Get(ctx context.Context, id string) (findings.Doc, error) {
 }
 
 // order is the sort of a request: absent values last, the id breaks ties.
+//
+// Where the first field may be absent, the score, which is the same for all,
+// stands before it: a node leaves out a shard that has no value for the first
+// field of a sort once another filled the page with absent ones, and with it
+// the shard's documents that the id puts before those.
 func order(list []findings.Sort) ([]any, error) {
 	if len(list) == 0 {
 		list = []findings.Sort{{Field: event.Timestamp.Name(), Desc: true}}
 	}
 	var keys []any
+	if first := list[0].Field; first != event.Timestamp.Name() && first != event.EventID.Name() {
+		keys = append(keys, "_score")
+	}
 	for _, s := range list {
 		f, ok := event.Lookup(s.Field)
 		if !ok || f.IsArray() {
@@ -136,7 +144,7 @@ func (ix *Index) Search(ctx context.Context, r findings.Request) (findings.Page,
 	if err != nil {
 		return page, err
 	}
-	body := object{"query": translate(n), "sort": keys, "size": r.Size + 1, "track_total_hits": true}
+	body := object{"query": object{"constant_score": object{"filter": translate(n)}}, "sort": keys, "size": r.Size + 1, "track_total_hits": true}
 	if r.After != "" {
 		var after []json.RawMessage
 		b, err := base64.RawURLEncoding.DecodeString(r.After)

@@ -331,6 +331,11 @@ func runAggregations(t *testing.T, ix findings.Index, docs []findings.Doc) {
 			t.Errorf("terms of %s for %q: %v, expected %v, %v", c.field, c.query, got, want, err)
 		}
 	}
+	for _, field := range []string{"file.mtime", "no.such.field"} {
+		if got, err := ix.Terms(t.Context(), "", field, 5); err == nil {
+			t.Errorf("terms of %s: %v, expected an error", field, got)
+		}
+	}
 	for _, every := range []time.Duration{time.Hour, 10 * time.Minute, 24 * time.Hour} {
 		counts := map[int64]int64{}
 		for _, d := range docs {

@@ -479,9 +479,9 @@ func (ix *Index) Terms(ctx context.Context, q, field string, size int) ([]findin
 	if ix.db == nil {
 		return nil, errClosed
 	}
-	f, ok := event.Lookup(field)
-	if !ok {
-		return nil, fmt.Errorf("counting by %q: no such field", field)
+	f, err := findings.TermsField(field)
+	if err != nil {
+		return nil, err
 	}
 	n, err := query.Parse(q)
 	if err != nil {
