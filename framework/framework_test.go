@@ -198,7 +198,7 @@ func TestStates(t *testing.T) {
 		"rk-2-rangkaian":    {doc(event.EventDataset, "saksi.flow", event.NetworkProtocol, "telnet")},
 		"rk-3-kodjahat":     {doc(event.EventDataset, "saksi.entry", event.SaksiIncomplete, "crash")},
 		"rk-3-trafik":       {doc(event.EventDataset, "saksi.flow", event.SaksiFlowMissedBytes, 10)},
-		"rk-3-guna":         {alert(event.SaksiRuleLanguage, "sigma")},
+		"rk-3-guna":         {doc(event.EventDataset, "saksi.dns", event.SaksiIncomplete, "steps")},
 		"rk-4-tindakan":     {alert(event.EventSeverity, 4)},
 		"rk-5-ketersediaan": {doc(event.EventDataset, "saksi.http", event.HTTPResponseStatusCode, 503)},
 	}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"saksi/event"
+	"saksi/rules/sigma"
 	"saksi/rules/suricata"
 	"saksi/sensor/decode"
 	"saksi/sensor/flow"
@@ -115,22 +116,33 @@ func (w *worker) Emit(e *event.Event) { w.push(e, itemEvent, 0) }
 // push adds the event begun last to what the batch emits.
 func (w *worker) push(e *event.Event, kind itemKind, ref int) {
 	r := w.res
-	if dataset, ok := e.GetStr(event.EventDataset); ok && kind != itemHit {
+	if dataset, ok := e.GetStr(event.EventDataset); ok && kind <= itemFile {
 		w.stats.events[dataset]++ // dataset names are constants: no copy is kept of packet bytes
 	}
 	it := item{number: w.now, phase: w.phase, kind: kind, at: r.used, from: ref}
 	if w.phase == phaseTimer {
 		it.shard = uint8(w.sh.index)
 	}
+	var met []*sigma.Rule
+	if w.cfg.Sigma != nil && kind <= itemFile {
+		met = w.cfg.Sigma.Match(e)
+	}
 	if w.enc != nil && kind == itemEvent {
 		it.from = len(r.encoded)
 		r.encoded = w.enc.AppendEvent(r.encoded, e)
 		it.to = len(r.encoded)
-	} else {
+	}
+	if w.enc == nil || kind != itemEvent || len(met) > 0 {
 		r.arena = e.Own(r.arena)
 		r.used++
 	}
 	r.items = append(r.items, it)
+	at := it.at
+	for _, rule := range met {
+		f := r.next() // events may move
+		rule.Finding(f, &r.events[at])
+		w.push(f, itemAlert, 0)
+	}
 }
 
 // Offer implements proto.Host.

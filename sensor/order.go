@@ -30,6 +30,7 @@ const (
 	itemEvent itemKind = iota
 	itemFile           // an event, then the file for the scanners
 	itemHit            // an event that counts only if the orderer keeps its hit
+	itemAlert          // an event that is a finding
 )
 
 // hit is a rule's hit with the packet header the orderer looks at.
@@ -143,8 +144,9 @@ func (o *order) emit(r *result, it *item) error {
 			o.sum.suppressed++
 			return nil
 		}
-		o.sum.alert(e)
-		return o.sink(e)
+		return o.Emit(e)
+	case itemAlert:
+		return o.Emit(e)
 	case itemFile:
 		f = r.files[it.from]
 	}
@@ -163,13 +165,24 @@ func (o *order) emit(r *result, it *item) error {
 	if f != nil {
 		o.sum.file(f)
 		for _, s := range o.cfg.Files {
-			if err := s.ScanFile(o.ctx, f); err != nil {
+			if err := s.ScanFile(o.ctx, f, o); err != nil {
 				o.sum.scanError(f, err)
 			}
 		}
 		f.release()
 	}
-	return nil
+	return o.err
+}
+
+// Emit implements findings.Sink for findings: it counts them. An error of the
+// sink ends the reading, whatever a scanner makes of it.
+func (o *order) Emit(e *event.Event) error {
+	o.sum.alert(e)
+	err := o.sink(e)
+	if o.err == nil {
+		o.err = err
+	}
+	return err
 }
 
 func (o *order) sink(e *event.Event) error {

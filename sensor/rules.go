@@ -1,9 +1,6 @@
 package sensor
 
 import (
-	"encoding/hex"
-	"strconv"
-
 	"saksi/event"
 	"saksi/rules/suricata"
 	"saksi/sensor/decode"
@@ -166,14 +163,7 @@ func (w *worker) alert(v *suricata.Packet, h *suricata.Hit, earlier []uint64) {
 			e.Int(event.SaksiEvidencePacket, int64(n))
 		}
 	}
-	e.Str(event.SaksiRuleLanguage, "suricata")
-	ruleFields(e, h.Rule)
-	for _, m := range h.Evidence {
-		e.Str(event.SaksiEvidenceMatch, m.Buffer.String()+"@"+strconv.Itoa(m.Offset)+"+"+strconv.Itoa(m.Length)+":"+hex.EncodeToString(m.Bytes))
-	}
-	if h.Incomplete {
-		e.Str(event.SaksiIncomplete, "steps")
-	}
+	h.AppendTo(e)
 	kept := hit{packet: *v, hit: *h}
 	kept.packet.Payload = nil
 	w.res.hits = append(w.res.hits, kept)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"saksi/findings"
 )
 
 // saver writes carved files to a folder.
@@ -25,7 +27,7 @@ func SaveFiles(dir string) (FileScanner, error) {
 }
 
 // ScanFile implements FileScanner.
-func (s *saver) ScanFile(_ context.Context, f *File) error {
+func (s *saver) ScanFile(_ context.Context, f *File, _ findings.Sink) error {
 	if int64(len(f.Content)) != f.Size {
 		return fmt.Errorf("not saved: only %d of %d bytes were kept", len(f.Content), f.Size)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"saksi/event"
 	"saksi/findings"
+	"saksi/rules/sigma"
 	"saksi/rules/suricata"
 	"saksi/sensor/flow"
 	"saksi/sensor/stream"
@@ -30,9 +31,10 @@ type Source struct {
 }
 
 // FileScanner is given each carved file, in packet order, one at a time. f and
-// its content are valid only during the call. What it finds it emits itself.
+// its content are valid only during the call. What it finds it emits to
+// alerts, where it is counted and goes the way of all events.
 type FileScanner interface {
-	ScanFile(ctx context.Context, f *File) error
+	ScanFile(ctx context.Context, f *File, alerts findings.Sink) error
 }
 
 // Encoder is an ability of a Sink: AppendEvent is called by workers at the same
@@ -58,6 +60,8 @@ type Config struct {
 	NoChecksum bool
 	// Rules match what is seen; nil for none.
 	Rules *suricata.Set
+	// Sigma matches events; nil for none.
+	Sigma *sigma.Set
 	// Files are given each carved file; none need be set.
 	Files []FileScanner
 	// Sink takes the events in packet order.

@@ -21,8 +21,6 @@ import (
 	"saksi/forensics/scan"
 	"saksi/framework"
 	"saksi/internal/worker"
-	"saksi/rules/suricata"
-	"saksi/rules/yara"
 	"saksi/sensor"
 	"saksi/testdata"
 )
@@ -63,7 +61,6 @@ type demo struct {
 
 	net    sensor.Summary
 	disk   scan.Summary
-	yara   *yaraFiles
 	cross  int
 	given  spool.Delivery
 	as     *framework.Assessment
@@ -188,23 +185,19 @@ func (d *demo) readCapture() error {
 	if err != nil {
 		return err
 	}
-	set, problems, err := suricata.LoadFiles([]string{d.input("demo.rules")}, suricata.Config{Offer: sensor.Offer()})
+	paths, err := findRules([]string{d.inputs})
 	if err != nil {
 		return err
 	}
-	sources, err := yaraSources(d.input("demo.yar"))
+	sets, err := paths.compile(d.ctx, d.worker)
 	if err != nil {
 		return err
 	}
-	scanner, err := yara.NewClient(d.ctx, d.worker, sources)
-	if err != nil {
-		return err
-	}
-	defer scanner.Close()
-	d.a.ruleProblems(append(problems, scanner.Problems()...))
-	d.yara = &yaraFiles{scanner: scanner, sink: d.sink}
-	d.net, err = sensor.Read(d.ctx, sensor.Config{Sources: []sensor.Source{{Path: path}}, Rules: set, Files: []sensor.FileScanner{d.yara}, Sink: d.sink})
-	return err
+	d.a.ruleProblems(sets.problems)
+	cfg := sensor.Config{Sources: []sensor.Source{{Path: path}}, Sink: d.sink}
+	sets.use(&cfg)
+	d.net, err = sensor.Read(d.ctx, cfg)
+	return errors.Join(err, sets.close())
 }
 
 func (d *demo) examine() error {

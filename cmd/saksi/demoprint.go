@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -17,8 +18,9 @@ import (
 // Widths of the table of findings, in characters: with the id and the other
 // columns they fill a terminal of 160.
 const (
-	demoWhat  = 51
+	demoWhat  = 46
 	demoWhere = 44
+	demoNames = 26 // of controls
 )
 
 // print says what a person would want to read.
@@ -54,15 +56,50 @@ func (d *demo) print() error {
 func (d *demo) printFound(w io.Writer, list []*event.Event) error {
 	fmt.Fprintf(w, "WHAT WAS FOUND (%d findings; case %s)\n\n", len(list), d.c.Info.ID)
 	var table [][]string
+	rows := map[string]int{} // of what one rule found on one way
+	times := map[int]int{}
 	for _, e := range list {
+		key := values(e, event.RuleID) + " " + demoWay(e)
+		if i, ok := rows[key]; ok {
+			times[i]++
+			continue
+		}
+		rows[key], times[len(table)] = len(table), 1
 		id, _ := e.GetStr(event.EventID)
 		severity, _ := e.GetInt(event.EventSeverity)
 		table = append(table, []string{
-			id[:idShown], rules.Severity(min(severity, 4)).String(), values(e, event.SaksiRuleLanguage),
-			head(what(e), demoWhat), demoPlace(e), values(e, event.SaksiControl),
+			id[:idShown], "", rules.Severity(min(severity, 4)).String(), values(e, event.SaksiRuleLanguage),
+			head(what(e), demoWhat), demoPlace(e), demoControls(e),
 		})
 	}
-	return printTable(w, []string{"id", "severity", "by", "what", "where", "controls"}, table, make([]bool, 6))
+	for i, cells := range table {
+		cells[1] = strconv.Itoa(times[i])
+	}
+	return printTable(w, []string{"id", "times", "severity", "by", "what", "first where", "controls"}, table, []bool{1: true, 6: false})
+}
+
+// demoControls names the first controls of a finding, and how many more.
+func demoControls(e *event.Event) string {
+	var list []string
+	for v := range e.Values(event.SaksiControl) {
+		list = append(list, v.Str())
+	}
+	s := ""
+	for i, name := range list {
+		if i > 0 && len(s)+len(name) > demoNames {
+			return fmt.Sprintf("%s +%d", s, len(list)-i)
+		}
+		s = strings.TrimSpace(s + " " + name)
+	}
+	return s
+}
+
+// demoWay is the file on the disk, or who sent to whom.
+func demoWay(e *event.Event) string {
+	if e.Has(event.FileInode) {
+		return framework.Where(e)
+	}
+	return demoWire(e)
 }
 
 // demoPlace says where a finding lies: from where to where in which packets,

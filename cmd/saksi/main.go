@@ -68,6 +68,7 @@ func newRoot(a *app) *cobra.Command {
 	})
 	root.AddCommand(
 		sensorCommand(a),
+		rulesCommand(a),
 		forensicsCommand(a),
 		findingsCommand(a),
 		caseCommand(a),

@@ -11,8 +11,8 @@ import (
 
 	"saksi/event"
 	"saksi/findings"
+	"saksi/internal/worker"
 	"saksi/rules"
-	"saksi/rules/suricata"
 	"saksi/sensor"
 	"saksi/sensor/proto"
 )
@@ -41,7 +41,7 @@ func sensorRead(a *app) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, args) },
 	}
 	f := c.Flags()
-	f.StringArrayVar(&o.rules, "rules", nil, "`file` of rules in Suricata's language; may be given several times")
+	f.StringArrayVar(&o.rules, "rules", nil, "`file` or folder of rules: Suricata's (.rules), Sigma's (.yml), YARA's for carved files (.yar); may be given several times")
 	f.IntVar(&o.workers, "workers", 0, "`number` of workers (default: one a processor)")
 	f.BoolVar(&o.noChecksum, "no-checksum", false, "take packets with a wrong checksum as they are")
 	f.StringVar(&o.files, "files", "", "save carved files to this `folder`, named by their SHA-256")
@@ -56,7 +56,7 @@ var sensorEventFields = []event.Field{
 	event.NetworkCommunityID, event.EventID,
 }
 
-func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) error {
+func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err error) {
 	if o.workers < 0 {
 		return usage("--workers is %d; expected a number from 1 to 64, or 0 for one a processor", o.workers)
 	}
@@ -64,14 +64,17 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) error
 	for _, p := range args {
 		cfg.Sources = append(cfg.Sources, sensor.Source{Path: p})
 	}
-	if len(o.rules) > 0 {
-		set, problems, err := suricata.LoadFiles(o.rules, suricata.Config{Offer: sensor.Offer()})
-		if err != nil {
-			return fail(exitUsage, err)
-		}
-		a.ruleProblems(problems)
-		cfg.Rules = set
+	paths, err := findRules(o.rules)
+	if err != nil {
+		return err
 	}
+	sets, err := paths.compile(cmd.Context(), worker.Config{Path: a.worker, Version: version})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, sets.close()) }()
+	a.ruleProblems(sets.problems)
+	sets.use(&cfg)
 	if o.files != "" {
 		s, err := sensor.SaveFiles(o.files)
 		if err != nil {

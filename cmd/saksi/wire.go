@@ -79,21 +79,15 @@ func stored(next findings.Sink, c *casefile.Case) (findings.Sink, error) {
 // that takes its flow and evidence from the file's event.
 type yaraFiles struct {
 	scanner yara.Scanner
-	sink    findings.Sink
 	ev      event.Event
-	n       int
-	failed  []string
 }
 
-// ScanFile implements sensor.FileScanner. A content that breaks the worker is
-// named; the reading goes on.
-func (y *yaraFiles) ScanFile(ctx context.Context, f *sensor.File) error {
+// ScanFile implements sensor.FileScanner. The matches found before a content
+// broke the worker stand; the error, which is counted, names it.
+func (y *yaraFiles) ScanFile(ctx context.Context, f *sensor.File, alerts findings.Sink) error {
 	matches, err := y.scanner.Scan(ctx, f.Name, f.Content)
 	if ctx.Err() != nil {
 		return ctx.Err()
-	}
-	if err != nil {
-		y.failed = append(y.failed, err.Error())
 	}
 	for i := range matches {
 		f.Event.CopyTo(&y.ev)
@@ -105,23 +99,9 @@ func (y *yaraFiles) ScanFile(ctx context.Context, f *sensor.File) error {
 		y.ev.Str(event.EventCategory, "malware")
 		y.ev.Str(event.EventType, "info")
 		matches[i].Event(&y.ev)
-		if err := y.sink.Emit(&y.ev); err != nil {
+		if err := alerts.Emit(&y.ev); err != nil {
 			return err
 		}
-		y.n++
 	}
-	return nil
-}
-
-// yaraSources reads files of YARA rules.
-func yaraSources(paths ...string) ([]yara.Source, error) {
-	var list []yara.Source
-	for _, p := range paths {
-		b, err := os.ReadFile(p)
-		if err != nil {
-			return nil, fmt.Errorf("reading YARA rules: %w", err)
-		}
-		list = append(list, yara.Source{Namespace: filepath.Base(p), Text: b})
-	}
-	return list, nil
+	return err
 }

@@ -26,7 +26,7 @@ var (
 )
 
 // LoadRules reads YARA files, and those of folders, in the order of their
-// paths. Nothing is compiled here.
+// paths; one that is named twice is read once. Nothing is compiled here.
 func LoadRules(paths []string) ([]yara.Source, error) {
 	var files []string
 	for _, p := range paths {
@@ -58,7 +58,12 @@ func LoadRules(paths []string) ([]yara.Source, error) {
 		files = append(files, found...)
 	}
 	var out []yara.Source
+	seen := map[string]bool{}
 	for _, path := range files {
+		if path = filepath.Clean(path); seen[path] {
+			continue
+		}
+		seen[path] = true
 		st, err := os.Stat(path)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrRules, err)
@@ -70,7 +75,7 @@ func LoadRules(paths []string) ([]yara.Source, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrRules, err)
 		}
-		out = append(out, yara.Source{Namespace: filepath.Base(path), Text: text})
+		out = append(out, yara.Source{Namespace: path, Text: text})
 	}
 	return out, nil
 }

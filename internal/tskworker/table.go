@@ -27,8 +27,10 @@ func (s *session) table() {
 			continue
 		}
 		if p.Start < 0 || p.Start >= s.im.Size {
-			t.Volumes = append(t.Volumes, volume.Volume{Offset: p.Start, Length: p.Length, Description: p.Desc,
-				Problem: fmt.Sprintf("it begins at %d, beyond the %d bytes of media: the image was cut", p.Start, s.im.Size)})
+			t.Volumes = append(t.Volumes, volume.Volume{
+				Offset: p.Start, Length: p.Length, Description: p.Desc,
+				Problem: fmt.Sprintf("it begins at %d, beyond the %d bytes of media: the image was cut", p.Start, s.im.Size),
+			})
 			continue
 		}
 		found = s.volume(p.Start, p.Length, p.Desc) || found

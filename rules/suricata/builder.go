@@ -431,7 +431,7 @@ func (b *builder) varNegated(s string) bool {
 			break
 		}
 		j := i + 1
-		for j < len(s) && (isWord(s[j])) {
+		for j < len(s) && isWord(s[j]) {
 			j++
 		}
 		s = s[:i] + b.c.headers.vars[s[i+1:j]] + s[j:]

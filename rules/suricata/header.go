@@ -144,8 +144,10 @@ type domain struct {
 	atom func(f field) (span, *fault)
 }
 
-var addrDomain = domain{"address", span{key128{}, key128{^uint64(0), ^uint64(0)}}, addrAtom}
-var portDomain = domain{"port", span{key128{}, key128{0, 65535}}, portAtom}
+var (
+	addrDomain = domain{"address", span{key128{}, key128{^uint64(0), ^uint64(0)}}, addrAtom}
+	portDomain = domain{"port", span{key128{}, key128{0, 65535}}, portAtom}
+)
 
 // compile reads an expression; nil stands for any.
 func (h *headers) compile(f field, d domain) (*set, *fault) {

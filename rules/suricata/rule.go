@@ -150,7 +150,6 @@ type item struct {
 	relNext  bool // a later item is relative to this one
 	endswith bool
 	fast     bool
-	noFast   bool // fast_pattern chosen elsewhere in the rule or excluded
 	starts   bool
 
 	hasDepth, hasOffset, hasDistance, hasWithin bool

@@ -92,8 +92,6 @@ type fault struct {
 	hint     string
 }
 
-func (f *fault) Error() string { return f.msg }
-
 // wrong is a rule that breaks the grammar at off.
 func wrong(off int, msg, expected string) *fault {
 	return &fault{off: off, level: rules.Wrong, reason: msg, msg: msg, expected: expected}

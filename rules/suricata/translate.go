@@ -271,8 +271,12 @@ func (t *translator) open() *fault {
 		net     bool
 		before  bool
 	}{
-		{"(?:", "(?:", false, false}, {"(?=", "(?=", true, false}, {"(?!", "(?!", true, false},
-		{"(?<=", "(?<=", true, true}, {"(?<!", "(?<!", true, true}, {"(?>", "(?>", true, false},
+		{"(?:", "(?:", false, false},
+		{"(?=", "(?=", true, false},
+		{"(?!", "(?!", true, false},
+		{"(?<=", "(?<=", true, true},
+		{"(?<!", "(?<!", true, true},
+		{"(?>", "(?>", true, false},
 	} {
 		if strings.HasPrefix(s, g.in) {
 			t.i += len(g.in)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -16,7 +17,7 @@ import (
 
 // Source is the text of one file of rules.
 type Source struct {
-	Namespace string // the file's base name
+	Namespace string // the file's path
 	Text      []byte
 }
 
@@ -58,7 +59,7 @@ type Scanner interface {
 func (m *Match) Event(e *event.Event) {
 	e.Str(event.RuleID, m.Rule)
 	e.Str(event.RuleName, m.Rule)
-	e.Str(event.RuleRuleset, m.Namespace)
+	e.Str(event.RuleRuleset, filepath.Base(m.Namespace))
 	e.Str(event.SaksiRuleLanguage, rules.YARA)
 	severity := rules.Severity(0)
 	var techniques []string

@@ -1,0 +1,266 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"saksi/forensics/scan"
+	"saksi/internal/worker"
+	"saksi/rules"
+	"saksi/rules/sigma"
+	"saksi/rules/suricata"
+	"saksi/rules/yara"
+	"saksi/sensor"
+)
+
+func rulesCommand(a *app) *cobra.Command {
+	return noun("rules", "Look after detection rules", rulesCheck(a), rulesList(a))
+}
+
+// rulePaths are files of rules by their language.
+type rulePaths struct{ suricata, sigma, yara []string }
+
+// ruleLanguages tells a language by how its files end.
+var ruleLanguages = map[string]string{".rules": rules.Suricata, ".yml": rules.Sigma, ".yaml": rules.Sigma, ".yar": rules.YARA, ".yara": rules.YARA}
+
+// findRules sorts files of rules, and those in folders, by their language. A
+// file that is named twice counts once.
+func findRules(paths []string) (rulePaths, error) {
+	var found rulePaths
+	seen := map[string]bool{}
+	add := func(path string) bool {
+		if path = filepath.Clean(path); seen[path] {
+			return true
+		}
+		seen[path] = true
+		switch ruleLanguages[strings.ToLower(filepath.Ext(path))] {
+		case rules.Suricata:
+			found.suricata = append(found.suricata, path)
+		case rules.Sigma:
+			found.sigma = append(found.sigma, path)
+		case rules.YARA:
+			found.yara = append(found.yara, path)
+		default:
+			return false
+		}
+		return true
+	}
+	const expected = "rules of Suricata end in .rules, of Sigma in .yml, of YARA in .yar"
+	for _, p := range paths {
+		st, err := os.Stat(p)
+		if err != nil {
+			return found, fail(exitUsage, fmt.Errorf("reading rules: %w", err))
+		}
+		if !st.IsDir() {
+			if !add(p) {
+				return found, failHint(exitUsage, fmt.Errorf("reading rules: the name %s tells no language", p), expected)
+			}
+			continue
+		}
+		n := 0
+		err = filepath.WalkDir(p, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.Type().IsRegular() && add(path) {
+				n++
+			}
+			return err
+		})
+		if err != nil {
+			return found, fail(exitUsage, fmt.Errorf("reading rules: %w", err))
+		}
+		if n == 0 {
+			return found, failHint(exitUsage, fmt.Errorf("reading rules: there are none in %s", p), expected)
+		}
+	}
+	return found, nil
+}
+
+// ruleSets are compiled rules; what was not given is nil.
+type ruleSets struct {
+	suricata *suricata.Set
+	sigma    *sigma.Set
+	yara     *yara.Client
+	problems []rules.Problem
+}
+
+// compile compiles rules of every language. The caller MUST call close.
+func (p *rulePaths) compile(ctx context.Context, w worker.Config) (*ruleSets, error) {
+	s := &ruleSets{}
+	if len(p.suricata) > 0 {
+		set, problems, err := suricata.LoadFiles(p.suricata, suricata.Config{Offer: sensor.Offer()})
+		if err != nil {
+			return nil, fail(exitUsage, err)
+		}
+		s.suricata, s.problems = set, problems
+	}
+	if len(p.sigma) > 0 {
+		set, problems, err := sigma.Load(p.sigma)
+		if err != nil {
+			return nil, fail(exitUsage, err)
+		}
+		s.sigma, s.problems = set, append(s.problems, problems...)
+	}
+	if len(p.yara) > 0 {
+		sources, err := scan.LoadRules(p.yara)
+		if err != nil {
+			return nil, fail(exitUsage, err)
+		}
+		client, err := yara.NewClient(ctx, w, sources)
+		if err != nil {
+			return nil, err
+		}
+		s.yara, s.problems = client, append(s.problems, client.Problems()...)
+	}
+	rules.SortProblems(s.problems)
+	return s, nil
+}
+
+func (s *ruleSets) close() error {
+	if s.yara == nil {
+		return nil
+	}
+	return s.yara.Close()
+}
+
+// use makes a reading of captures match by the rules.
+func (s *ruleSets) use(cfg *sensor.Config) {
+	cfg.Rules, cfg.Sigma = s.suricata, s.sigma
+	if s.yara != nil {
+		cfg.Files = append(cfg.Files, &yaraFiles{scanner: s.yara})
+	}
+}
+
+// running is the number of rules that run.
+func (s *ruleSets) running() int {
+	n := 0
+	if s.suricata != nil {
+		n += s.suricata.Len()
+	}
+	if s.sigma != nil {
+		n += len(s.sigma.Rules)
+	}
+	if s.yara != nil {
+		n += s.yara.Rules()
+	}
+	return n
+}
+
+func rulesCheck(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "check PATH...",
+		Short: "Say which rules do not run, where and why",
+		Long: "Compiles rules of Suricata (.rules), Sigma (.yml) and YARA (.yar), given as files or folders, and lists each problem with\n" +
+			"its file, line and column. 'error' is a rule that is wrong in its language (exit code 1), 'refused' one that is right but cannot be\n" +
+			"honored exactly here (exit code 3): neither runs, and all others do.",
+		Example: "  saksi rules check local.rules rules/",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			paths, err := findRules(args)
+			if err != nil {
+				return err
+			}
+			s, err := paths.compile(cmd.Context(), worker.Config{Path: a.worker, Version: version})
+			if err != nil {
+				return err
+			}
+			r, err := a.rows("file", "line", "column", "level", "rule", "problem", "expected", "hint")
+			if err != nil {
+				return errors.Join(err, s.close())
+			}
+			var count [rules.Advice + 1]int
+			for _, p := range s.problems {
+				count[p.Level]++
+				if err := r.add(p.File, p.Line, p.Column, p.Level.String(), p.Rule, p.Message, p.Expected, p.Hint); err != nil {
+					return errors.Join(err, s.close())
+				}
+			}
+			if err := errors.Join(r.close(), s.close()); err != nil {
+				return err
+			}
+			fmt.Fprintf(a.stderr, "saksi: %d rules run, %d are wrong, %d are refused\n", s.running(), count[rules.Wrong], count[rules.Refused])
+			switch {
+			case count[rules.Wrong] > 0:
+				return fail(exitFailed, fmt.Errorf("%d rules are wrong", count[rules.Wrong]))
+			case count[rules.Refused] > 0:
+				return fail(exitIncomplete, fmt.Errorf("%d rules are refused", count[rules.Refused]))
+			}
+			return nil
+		},
+	}
+}
+
+func rulesList(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "list PATH...",
+		Short: "List rules of every language in one catalog",
+		Long: "Lists rules of Suricata, Sigma and YARA, given as files or folders: id, name, severity, ATT&CK techniques and place, and why a rule\n" +
+			"does not run. YARA tells name and place only: its rules are understood in the worker ('saksi rules check').",
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			paths, err := findRules(args)
+			if err != nil {
+				return err
+			}
+			list, err := paths.entries(cmd.Context())
+			if err != nil {
+				return err
+			}
+			r, err := a.rows("language", "id", "severity", "name", "techniques", "file", "line", "refused")
+			if err != nil {
+				return err
+			}
+			for i := range list {
+				e := &list[i]
+				severity := ""
+				if e.Severity > 0 {
+					severity = e.Severity.String()
+				}
+				if err := r.add(e.Language, e.ID, severity, e.Name, e.Techniques, e.File, e.Line, e.Refused); err != nil {
+					return err
+				}
+			}
+			return r.close()
+		},
+	}
+}
+
+// entries is the catalog of the rules, without compiling those of YARA.
+func (p *rulePaths) entries(ctx context.Context) ([]rules.Entry, error) {
+	yaraPaths := p.yara
+	s, err := (&rulePaths{suricata: p.suricata, sigma: p.sigma}).compile(ctx, worker.Config{})
+	if err != nil {
+		return nil, err
+	}
+	var list []rules.Entry
+	if s.suricata != nil {
+		list = s.suricata.Entries()
+	}
+	if s.sigma != nil {
+		for _, r := range s.sigma.Rules {
+			list = append(list, r.Entry())
+		}
+		for _, x := range s.problems {
+			if ruleLanguages[strings.ToLower(filepath.Ext(x.File))] == rules.Sigma {
+				list = append(list, rules.Entry{Language: rules.Sigma, ID: x.Rule, Ruleset: filepath.Base(x.File), File: x.File, Line: x.Line, Refused: x.Message})
+			}
+		}
+	}
+	for _, path := range yaraPaths {
+		sources, err := scan.LoadRules([]string{path})
+		if err != nil {
+			return nil, fail(exitUsage, err)
+		}
+		for _, src := range sources {
+			for _, span := range yara.Split(src.Text) {
+				list = append(list, rules.Entry{Language: rules.YARA, ID: span.Name, Name: span.Name, Ruleset: filepath.Base(src.Namespace), File: src.Namespace, Line: span.Line})
+			}
+		}
+	}
+	return list, nil
+}
