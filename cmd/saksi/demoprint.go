@@ -18,7 +18,7 @@ import (
 // Widths of the table of findings, in characters: with the id and the other
 // columns they fill a terminal of 160.
 const (
-	demoWhat  = 46
+	demoWhat  = 44
 	demoWhere = 44
 	demoNames = 26 // of controls
 )
