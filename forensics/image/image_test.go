@@ -427,7 +427,12 @@ func TestInteropContainers(t *testing.T) {
 			case strings.HasSuffix(name, ".gz"):
 				continue
 			case f.Name == "e01":
-				cmd = exec.Command("ewfexport", "-q", "-u", "-f", "raw", "-t", "-", path)
+				// To a file: on standard output its greeting is among the bytes.
+				out := filepath.Join(t.TempDir(), "out")
+				if said, err := exec.Command("ewfexport", "-q", "-u", "-f", "raw", "-t", out, path).CombinedOutput(); err != nil {
+					t.Fatalf("%s: %v\n%s", name, err, said)
+				}
+				cmd = exec.Command("cat", out+".raw")
 			case f.Name == "qcow2" || f.Name == "vmdk":
 				raw := filepath.Join(t.TempDir(), "raw")
 				if out, err := exec.Command("qemu-img", "convert", "-O", "raw", path, raw).CombinedOutput(); err != nil {
@@ -440,9 +445,6 @@ func TestInteropContainers(t *testing.T) {
 			want, err := cmd.Output()
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
-			}
-			if f.Name == "e01" { // it greets on standard output
-				_, want, _ = bytes.Cut(want, []byte("\n"))
 			}
 			im, err := load(t, path)
 			if err != nil {
