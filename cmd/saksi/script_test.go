@@ -27,18 +27,36 @@ func TestMain(m *testing.M) {
 }
 
 // TestScript runs every command as a user types it: testdata/script/*.txtar,
-// named after their noun. $TESTDATA is the repository's testdata folder; the
-// condition [worker] holds when saksi-worker was built (it needs libtsk and
-// libyara), and SAKSI_WORKER then names it.
+// named after their noun.
 func TestScript(t *testing.T) {
+	scripts(t, "testdata/script", nil)
+}
+
+// TestIntegrationScript runs commands against a real Elasticsearch node, whose
+// URL is in $ES; $AGENCY is a name of this run's own.
+func TestIntegrationScript(t *testing.T) {
+	node := os.Getenv("SAKSI_TEST_ES")
+	if node == "" {
+		t.Skip("SAKSI_TEST_ES names no Elasticsearch node; make integration starts one")
+	}
+	scripts(t, "testdata/integration", map[string]string{"ES": node, "AGENCY": "uji_" + strconv.FormatInt(time.Now().UnixNano(), 36)})
+}
+
+// scripts runs the scripts of a folder. $TESTDATA is the repository's testdata
+// folder, SAKSI_WORKER names the worker, built for the run.
+func scripts(t *testing.T, dir string, env map[string]string) {
+	t.Helper()
 	testdata, err := filepath.Abs("../../testdata")
 	if err != nil {
 		t.Fatal(err)
 	}
 	worker := buildWorker(t)
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir: dir,
 		Setup: func(e *testscript.Env) error {
+			for k, v := range env {
+				e.Setenv(k, v)
+			}
 			e.Setenv("TESTDATA", testdata)
 			e.Setenv("SAKSI_WORKER", worker)
 			e.Setenv("HOME", e.WorkDir)

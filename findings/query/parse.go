@@ -197,6 +197,10 @@ func (p *parser) clause(depth int, field event.Field) (n *Node, sign byte, err e
 	if field == 0 {
 		start := p.at
 		if name, ok := p.fieldName(); ok {
+			if name == "_exists_" {
+				n, err = p.exists()
+				return n, sign, err
+			}
 			f, known := event.Lookup(name)
 			if !known {
 				return nil, 0, p.errorAt(start, "unknown field %q%s", name, nearest(name))
@@ -210,6 +214,20 @@ func (p *parser) clause(depth int, field event.Field) (n *Node, sign byte, err e
 	}
 	n, err = p.leaf(field)
 	return n, sign, err
+}
+
+// exists takes the name of a field after "_exists_:".
+func (p *parser) exists() (*Node, error) {
+	start := p.at
+	for p.at < len(p.q) && !strings.ContainsRune(" \t\n()", rune(p.q[p.at])) {
+		p.at++
+	}
+	name := p.q[start:p.at]
+	f, known := event.Lookup(name)
+	if !known {
+		return nil, p.errorAt(start, "unknown field %q%s", name, nearest(name))
+	}
+	return &Node{Op: Exists, Field: f}, nil
 }
 
 func (p *parser) group(depth int, field event.Field) (*Node, error) {

@@ -8,7 +8,7 @@
 //	field:value                   equal; keyword values are compared exactly
 //	field:"a value"  field:a\ b   with spaces
 //	field:va?u*                   wildcards (keyword fields)
-//	field:*                       the field has a value
+//	field:*  _exists_:field       the field has a value
 //	field:[a TO b}  field:>=5     ranges, * for open ends
 //	source.ip:192.0.2.0/24        a network
 //	@timestamp:2026-11-24         the whole day (also a month, a year, an hour, a minute, a second)

@@ -13,6 +13,8 @@ func TestErrors(t *testing.T) {
 		"event.knd:alert":             1,
 		"a AND event.knd:x":           7,
 		"(a OR b":                     1,
+		"a AND _exists_:event.knd":    16,
+		"_exists_:":                   10,
 		"a)":                          2,
 		`rule.name:"x`:                11,
 		"event.severity:high":         16,
@@ -44,6 +46,16 @@ func TestHint(t *testing.T) {
 	var e *Error
 	if !errors.As(err, &e) || e.Msg != `unknown field "event.severty"; did you mean event.severity?` {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestExists proves that both forms of "the field has a value" are one.
+func TestExists(t *testing.T) {
+	for _, q := range []string{"event.kind:*", "_exists_:event.kind", "(_exists_:event.kind)"} {
+		n, err := Parse(q)
+		if err != nil || n.Op != Exists || n.Field != event.EventKind {
+			t.Errorf("%s: %+v, %v", q, n, err)
+		}
 	}
 }
 
