@@ -27,8 +27,8 @@ type CrossIndex interface {
 // entry's place on the disk, the flow and the packets of the transfer, and in
 // Saksi.link the ids of both documents. It is of low severity by itself; when
 // another finding rests on the same content it is high, with T1105 (Ingress
-// Tool Transfer). left is the number of hashes beyond the bound that were not
-// looked up.
+// Tool Transfer). A pair that is joined already is passed over, unless it became
+// high. left is the number of hashes beyond the bound that were not looked up.
 func Crosslink(ctx context.Context, ix CrossIndex, sink Sink) (n int, left int64, err error) {
 	hashes, err := ix.Terms(ctx, `event.dataset:"saksi.file"`, event.FileHashSHA256.Name(), crossHashes+1)
 	if err != nil {
@@ -70,8 +70,15 @@ func crosslinkHash(ctx context.Context, ix CrossIndex, sink Sink, hash string) (
 	if err != nil {
 		return 0, err
 	}
+	known, err := crossKnown(ctx, ix, hash)
+	if err != nil {
+		return 0, err
+	}
 	n := 0
 	for _, doc := range disk.Docs {
+		if s := known[doc.ID]; s > 1 || s == 1 && len(bad.Docs) == 0 {
+			continue
+		}
 		d, err := event.Parse(doc.Body)
 		if err != nil {
 			return n, err
@@ -82,6 +89,27 @@ func crosslinkHash(ctx context.Context, ix CrossIndex, sink Sink, hash string) (
 		n++
 	}
 	return n, nil
+}
+
+// crossKnown gives, by the disk entry's id, the highest severity of the
+// findings that join it already.
+func crossKnown(ctx context.Context, ix CrossIndex, hash string) (map[string]int64, error) {
+	p, err := ix.Search(ctx, Request{Query: fmt.Sprintf(`%s:%q AND rule.id:%q`, event.FileHashSHA256.Name(), hash, CrossRule), Size: 1000})
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]int64{}
+	for _, doc := range p.Docs {
+		e, err := event.Parse(doc.Body)
+		if err != nil {
+			return nil, err
+		}
+		severity, _ := e.GetInt(event.EventSeverity)
+		for v := range e.Values(event.SaksiLink) {
+			known[v.Str()] = max(known[v.Str()], severity)
+		}
+	}
+	return known, nil
 }
 
 // crossFinding joins a transfer and a disk entry: place and evidence are the

@@ -2,8 +2,10 @@ package main
 
 import (
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -11,7 +13,7 @@ import (
 )
 
 func caseCommand(a *app) *cobra.Command {
-	return noun("case", "Keep cases: exhibits, custody, statements", caseNew(a), caseAdd(a), caseShow(a))
+	return noun("case", "Keep cases: exhibits, custody, statements", caseNew(a), caseAdd(a), caseSign(a), caseShow(a))
 }
 
 func caseNew(a *app) *cobra.Command {
@@ -98,6 +100,50 @@ func caseAdd(a *app) *cobra.Command {
 	}
 	c.Flags().BoolVar(&reference, "reference", false, "leave the files where they are instead of copying them")
 	c.Flags().StringVar(&key, "key", "", "signing key `file` of the case (default: this station's own)")
+	return c
+}
+
+func caseSign(a *app) *cobra.Command {
+	o := &indexFlags{}
+	var key string
+	c := &cobra.Command{
+		Use:   "sign DIR",
+		Short: "Write the findings into a case and sign a statement over all of it",
+		Long: "Writes the findings of the case's index as NDJSON into its folder, and signs a statement that names the digests of the\n" +
+			"exhibits, the findings and the reports. What was signed before stays.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			o.caseID = args[0]
+			ix, err := o.read(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, ix.Close()) }()
+			cs, err := a.openCase(cmd, args[0], key)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, cs.Close()) }()
+			name := filepath.Join(casefile.FindingsDir, "findings-"+time.Now().UTC().Format("20060102T150405Z")+".ndjson")
+			n, err := exportFindings(cmd.Context(), ix, filepath.Join(args[0], name))
+			if err != nil {
+				return err
+			}
+			statement, err := cs.SignExamination(cmd.Context(), n)
+			if err != nil {
+				return caseError(err)
+			}
+			r, err := a.rows("statement", "findings", "file")
+			if err != nil {
+				return err
+			}
+			return errors.Join(r.add(statement, n, name), r.close())
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.index, "index", "", "`URL` of the Elasticsearch node that holds the findings (default: the case's own index)")
+	f.StringVar(&o.agency, "agency", "default", "`name` of the agency, for indexes that several share")
+	f.StringVar(&key, "key", "", "signing key `file` of the case (default: this station's own)")
 	return c
 }
 

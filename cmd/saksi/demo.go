@@ -17,7 +17,6 @@ import (
 	"saksi/event"
 	"saksi/evidence"
 	"saksi/findings"
-	"saksi/findings/spool"
 	"saksi/forensics/scan"
 	"saksi/framework"
 	"saksi/internal/worker"
@@ -61,8 +60,6 @@ type demo struct {
 
 	net    sensor.Summary
 	disk   scan.Summary
-	cross  int
-	given  spool.Delivery
 	as     *framework.Assessment
 	report string
 	begun  time.Time
@@ -213,12 +210,7 @@ func (d *demo) join() error {
 	if _, err := d.st.follow(d.ctx); err != nil {
 		return err
 	}
-	var err error
-	if d.cross, _, err = findings.Crosslink(d.ctx, d.st.ix, d.sink); err != nil {
-		return err
-	}
-	more, err := d.st.follow(d.ctx)
-	d.given = more
+	_, err := d.st.join(d.ctx, d.sink)
 	return err
 }
 

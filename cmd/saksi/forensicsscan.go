@@ -233,6 +233,7 @@ type scanOptions struct {
 	volume  int
 	workers int
 	failOn  string
+	keep    keepFlags
 }
 
 func forensicsScan(a *app, flags *forensicsFlags) *cobra.Command {
@@ -242,7 +243,7 @@ func forensicsScan(a *app, flags *forensicsFlags) *cobra.Command {
 		Short: "Search images with YARA rules",
 		Long: "Run YARA rules over the content of every live and deleted file and stream of images. A finding names the rule, the file,\n" +
 			"where the strings matched in the file and in the image, and the command that shows it. The output is the same for any number of workers.",
-		Example: "  saksi forensics scan laptop.E01 --rules rules.yar\n  saksi forensics scan *.E01 --rules rules/ -o ndjson --fail-on high",
+		Example: "  saksi forensics scan laptop.E01 --rules rules.yar\n  saksi forensics scan *.E01 --rules rules/ -o ndjson --fail-on high\n  saksi forensics scan E2 --case kes-17 --rules rules.yar",
 		Args:    cobra.MinimumNArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, flags, args) },
 	}
@@ -254,6 +255,7 @@ func forensicsScan(a *app, flags *forensicsFlags) *cobra.Command {
 	f.IntVar(&o.volume, "volume", -1, "only the volume with this `number`")
 	f.IntVar(&o.workers, "workers", 0, "`number` of workers that read content (default: one a processor)")
 	f.StringVar(&o.failOn, "fail-on", "", "exit with code 4 when a finding is of this `severity` or above: low, medium, high or critical")
+	o.keep.add(c)
 	return c
 }
 
@@ -273,25 +275,33 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 		return err
 	}
 	reached := 0
-	sink := findings.SinkFunc(func(e *event.Event) error {
+	var sink findings.Sink = findings.SinkFunc(func(e *event.Event) error {
 		kind, _ := e.GetStr(event.EventKind)
 		if kind == "alert" {
 			if n, _ := e.GetInt(event.EventSeverity); limit > 0 && n >= int64(limit) {
 				reached++
 			}
-		} else if a.format == "table" {
+		} else if a.format == "table" || !o.entries {
 			return nil
 		}
 		return ev.Emit(e)
 	})
+	kept, err := o.keep.keep(cmd, a, "list, hash and scan its files", args, sink)
+	if err != nil {
+		return err
+	}
+	if kept != nil {
+		sink, args = kept.sink, kept.paths
+	}
+	finish := func() error { return errors.Join(kept.close(cmd.Context()), ev.close()) }
 	cfg := scan.Config{
-		Images: args, Rules: o.rules, Hash: scan.SHA256, Entries: o.entries, Live: o.live, Volume: o.volume, Workers: o.workers,
+		Images: args, Rules: o.rules, Hash: scan.SHA256, Entries: o.entries || kept != nil, Live: o.live, Volume: o.volume, Workers: o.workers,
 		Worker: flags.worker(a), Sink: sink, Warn: a.warn,
 	}
 	if o.md5 {
 		cfg.Hash = scan.SHA256AndMD5
 	}
-	sum, err := a.runScan(cmd, cfg, ev.close)
+	sum, err := a.runScan(cmd, cfg, finish)
 	a.ruleProblems(sum.RuleProblems)
 	for i := range sum.Images {
 		s := &sum.Images[i]

@@ -26,6 +26,7 @@ type sensorReadOptions struct {
 	workers    int
 	noChecksum bool
 	files      string
+	keep       keepFlags
 }
 
 func sensorRead(a *app) *cobra.Command {
@@ -36,7 +37,7 @@ func sensorRead(a *app) *cobra.Command {
 		Long: "Read pcap and pcapng captures, plain or compressed with gzip or Zstandard; '-' is standard input.\n" +
 			"The table is a summary; json, ndjson and csv give every event in the order of packets, the same for\n" +
 			"any number of workers. A capture that ends early or is damaged is read as far as it goes (exit code 3).",
-		Example: "  saksi sensor read office.pcap\n  saksi sensor read office.pcap --rules local.rules -o ndjson\n  zcat old.pcap.gz | saksi sensor read -",
+		Example: "  saksi sensor read office.pcap\n  saksi sensor read office.pcap --rules local.rules -o ndjson\n  saksi sensor read E1 --case kes-17 --rules rules/\n  zcat old.pcap.gz | saksi sensor read -",
 		Args:    cobra.MinimumNArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, args) },
 	}
@@ -45,6 +46,7 @@ func sensorRead(a *app) *cobra.Command {
 	f.IntVar(&o.workers, "workers", 0, "`number` of workers (default: one a processor)")
 	f.BoolVar(&o.noChecksum, "no-checksum", false, "take packets with a wrong checksum as they are")
 	f.StringVar(&o.files, "files", "", "save carved files to this `folder`, named by their SHA-256")
+	o.keep.add(c)
 	return c
 }
 
@@ -61,9 +63,6 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 		return usage("--workers is %d; expected a number from 1 to 64, or 0 for one a processor", o.workers)
 	}
 	cfg := sensor.Config{Workers: o.workers, NoChecksum: o.noChecksum}
-	for _, p := range args {
-		cfg.Sources = append(cfg.Sources, sensor.Source{Path: p})
-	}
 	paths, err := findRules(o.rules)
 	if err != nil {
 		return err
@@ -88,8 +87,25 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 	if err != nil {
 		return err
 	}
+	next := cfg.Sink
+	if next == nil {
+		next = findings.SinkFunc(func(*event.Event) error { return nil })
+	}
+	kept, err := o.keep.keep(cmd, a, "read the traffic", args, next)
+	if err != nil {
+		return err
+	}
+	if kept != nil {
+		cfg.Sink, args = kept.sink, kept.paths
+	}
+	for _, p := range args {
+		cfg.Sources = append(cfg.Sources, sensor.Source{Path: p})
+	}
 	sum, err := sensor.Read(cmd.Context(), cfg)
 	bar.finish()
+	if kerr := kept.close(cmd.Context()); kerr != nil && (err == nil || errors.Is(err, sensor.ErrIncomplete)) {
+		err = kerr
+	}
 	if a.format == "table" {
 		w, done, oerr := a.open()
 		if oerr != nil {

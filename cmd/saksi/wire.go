@@ -50,7 +50,7 @@ func maskKey() ([]byte, error) {
 }
 
 // stored is the chain every event passes before it is written: the case's
-// stamp, masking, then the controls of findings.
+// stamp (c may be nil), masking, then the controls of findings.
 func stored(next findings.Sink, c *casefile.Case) (findings.Sink, error) {
 	key, err := maskKey()
 	if err != nil {
@@ -61,6 +61,9 @@ func stored(next findings.Sink, c *casefile.Case) (findings.Sink, error) {
 		return nil, err
 	}
 	masked := mask.Sink(key, tagged)
+	if c == nil {
+		return masked, nil
+	}
 	exhibits := map[string]string{}
 	for _, x := range c.Exhibits {
 		exhibits[x.SourceKey] = x.ID

@@ -3,7 +3,6 @@
 //
 //	benchdata capture -out FILE -packets N FOLDER...   one pcap: the captures below the
 //	    folders, repeated with the IP addresses of each round shifted (checksums follow) and one clock
-//	benchdata documents -out FILE -n N < EVENTS.ndjson   that many documents, each with its own time and id
 package main
 
 import (
@@ -24,22 +23,18 @@ import (
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
 	"github.com/gopacket/gopacket/pcapgo"
-
-	"saksi/event"
 )
 
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("benchdata: ")
 	if len(os.Args) < 2 {
-		log.Fatal("usage: benchdata capture|documents [flags]")
+		log.Fatal("usage: benchdata capture [flags]")
 	}
 	var err error
 	switch os.Args[1] {
 	case "capture":
 		err = capture(os.Args[2:])
-	case "documents":
-		err = documents(os.Args[2:])
 	default:
 		err = fmt.Errorf("unknown command %q", os.Args[1])
 	}
@@ -200,51 +195,4 @@ func shift(b []byte, round uint16) {
 			binary.BigEndian.PutUint16(ip[s:], ^uint16(c))
 		}
 	}
-}
-
-func documents(args []string) error {
-	fl := flag.NewFlagSet("documents", flag.ExitOnError)
-	out := fl.String("out", "", "file to write")
-	n := fl.Int("n", 200_000, "documents to write")
-	if err := fl.Parse(args); err != nil {
-		return err
-	}
-	var list []*event.Event
-	sc := bufio.NewScanner(os.Stdin)
-	sc.Buffer(nil, 16<<20)
-	for sc.Scan() {
-		e, err := event.Parse(sc.Bytes())
-		if err != nil {
-			return err
-		}
-		e.Delete(event.EventID)
-		list = append(list, e)
-	}
-	if err := sc.Err(); err != nil {
-		return err
-	}
-	if len(list) == 0 {
-		return errors.New("no documents on standard input")
-	}
-	f, err := os.Create(*out)
-	if err != nil {
-		return err
-	}
-	w := bufio.NewWriterSize(f, 1<<20)
-	var e event.Event
-	var buf []byte
-	for i := range *n {
-		list[i%len(list)].CopyTo(&e)
-		ns, _ := e.GetTime(event.Timestamp)
-		e.Delete(event.Timestamp)
-		e.Time(event.Timestamp, ns+int64(i)*1_000_000)
-		buf = append(e.AppendJSON(buf[:0]), '\n')
-		if _, err := w.Write(buf); err != nil {
-			return err
-		}
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	return f.Close()
 }

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"saksi/casefile"
+	"saksi/event"
+	"saksi/findings"
+)
+
+// keepFlags let a command that finds something store it in a case or an index.
+type keepFlags struct {
+	indexFlags
+	key string
+}
+
+func (o *keepFlags) add(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&o.caseID, "case", "", "store what is found in this case `folder`; the inputs are its exhibits (E1, or their paths), and their examination is recorded")
+	f.StringVar(&o.index, "index", "", "store what is found in this `folder`, or in the Elasticsearch node of this URL")
+	f.StringVar(&o.agency, "agency", "default", "`name` of the agency, for indexes that several share")
+	f.StringVar(&o.key, "key", "", "signing key `file` of the case (default: this station's own)")
+}
+
+// keeper stores what a command finds: masked, with its controls, first in the
+// spool, at the end in the index.
+type keeper struct {
+	a     *app
+	st    *store
+	c     *casefile.Case // nil without a case
+	where *indexFlags
+	next  findings.Sink // what else gets the stored form
+	sink  findings.Sink
+	paths []string // of the inputs
+}
+
+// keep opens the store that the flags name, or returns nil when they name none.
+// With a case the inputs must be its exhibits: that they are examined, and why,
+// is in the custody log before the first byte is read. Each event is given to
+// next in the form in which it is stored. The caller MUST call close.
+func (o *keepFlags) keep(cmd *cobra.Command, a *app, why string, inputs []string, next findings.Sink) (*keeper, error) {
+	if o.caseID == "" && o.index == "" {
+		return nil, nil
+	}
+	k := &keeper{a: a, where: &o.indexFlags, next: next, paths: inputs}
+	ctx := cmd.Context()
+	if o.caseID != "" {
+		var err error
+		if k.c, err = a.openCase(cmd, o.caseID, o.key); err != nil {
+			return nil, err
+		}
+		if k.paths, err = k.exhibits(ctx, why, inputs); err != nil {
+			return nil, errors.Join(err, k.c.Close())
+		}
+	}
+	var err error
+	if k.st, err = o.write(ctx); err == nil {
+		k.sink, err = stored(k, k.c)
+	}
+	if err != nil {
+		return nil, errors.Join(err, k.release())
+	}
+	return k, nil
+}
+
+// Emit implements findings.Sink at the end of the chain.
+func (k *keeper) Emit(e *event.Event) error {
+	if err := k.st.Emit(e); err != nil {
+		return err
+	}
+	return k.next.Emit(e)
+}
+
+// exhibits turns ids or paths of exhibits into paths, and records that each is
+// examined.
+func (k *keeper) exhibits(ctx context.Context, why string, inputs []string) ([]string, error) {
+	var paths []string
+	for _, in := range inputs {
+		id := ""
+		abs, err := filepath.Abs(in)
+		if err != nil {
+			return nil, err
+		}
+		for i := range k.c.Exhibits {
+			x := &k.c.Exhibits[i]
+			p, err := filepath.Abs(k.c.PathOf(x))
+			if err != nil {
+				return nil, err
+			}
+			if x.ID == in || p == abs {
+				id = x.ID
+			}
+		}
+		if id == "" {
+			return nil, failHint(exitUsage, fmt.Errorf("%s is no exhibit of case %s", in, k.c.Info.ID), "'saksi case add %s %s' takes it under custody first; 'saksi case show' lists exhibits", shellWord(k.where.caseID), shellWord(in))
+		}
+		f, x, err := k.c.OpenExhibit(ctx, id, casefile.ActExamine, why)
+		if err != nil {
+			return nil, caseError(err)
+		}
+		if err := f.Close(); err != nil {
+			return nil, err
+		}
+		paths = append(paths, k.c.PathOf(x))
+	}
+	return paths, nil
+}
+
+// close brings the index up to what was stored and joins what was seen on the
+// wire with what lies on the disk. What ctx ends is in the spool all the same.
+func (k *keeper) close(ctx context.Context) (err error) {
+	if k == nil {
+		return nil
+	}
+	defer func() { err = errors.Join(err, k.release()) }()
+	if ctx.Err() != nil {
+		fmt.Fprintf(k.a.stderr, "saksi: what was found is in %s; 'saksi findings push %s' brings it into the index\n", k.st.dir, k.where.words())
+		return k.st.Flush()
+	}
+	given, err := k.st.follow(ctx)
+	if err != nil {
+		return err
+	}
+	joined, err := k.st.join(ctx, k.sink)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(k.a.stderr, "saksi: %d documents stored, %d were there already, %d refused; %d files seen on the wire and again on a disk\n", given.Stored, given.Duplicate, given.Dead, joined)
+	return nil
+}
+
+func (k *keeper) release() error {
+	var err error
+	if k.st != nil {
+		err = k.st.close()
+	}
+	if k.c != nil {
+		err = errors.Join(err, k.c.Close())
+	}
+	return err
+}
+
+// join emits a finding for each file seen on the wire and again on a disk, and
+// indexes them.
+func (s *store) join(ctx context.Context, sink findings.Sink) (int, error) {
+	n, left, err := findings.Crosslink(ctx, s.ix, sink)
+	if err != nil {
+		return n, err
+	}
+	if left > 0 {
+		return n, fmt.Errorf("joining the wire and the disks: %d files beyond the first were not looked up", left)
+	}
+	_, err = s.follow(ctx)
+	return n, err
+}
