@@ -170,7 +170,7 @@ func queryError(err error) error {
 	if errors.As(err, &q) {
 		return failHint(exitUsage, err, "'saksi findings search --help' shows the syntax")
 	}
-	return err
+	return readError(err)
 }
 
 var idPattern = regexp.MustCompile(`^[0-9a-f]{4,64}$`)
@@ -256,7 +256,7 @@ func findingsPush(a *app) *cobra.Command {
 				return err
 			}
 			d, err := s.push(cmd.Context(), a, all)
-			if err = errors.Join(err, s.close()); err != nil {
+			if err = errors.Join(indexError(err), s.close()); err != nil {
 				return err
 			}
 			r, err := a.rows("sent", "stored", "duplicate", "dead")
@@ -280,59 +280,14 @@ func findingsPush(a *app) *cobra.Command {
 	return c
 }
 
-// pushBytes is how much of the spool is put into an index at a time.
-const pushBytes = 1 << 20
-
-// push brings the index up to the spool, from its beginning when all is set or
-// the index is empty though its place in the spool says otherwise.
-func (s *store) push(ctx context.Context, a *app, all bool) (d spool.Delivery, err error) {
-	p, err := s.ix.Search(ctx, findings.Request{Size: 1})
-	if err != nil {
-		return d, err
+// push brings the index up to the spool, from its beginning when all is set.
+func (s *store) push(ctx context.Context, a *app, all bool) (spool.Delivery, error) {
+	if all {
+		if err := spool.Rewind(s.dir, s.name); err != nil {
+			return spool.Delivery{}, err
+		}
 	}
 	bar := a.progress("pushing", "documents")
 	defer bar.finish()
-	if d, err = spool.Follow(ctx, s.dir, s.name, s.ix, func(d spool.Delivery) { bar.update(d.Sent, 0) }); err != nil || !all && p.Total > 0 {
-		return d, err
-	}
-	if !all {
-		n, err := count(ctx, s.dir)
-		if err != nil || n == d.Sent {
-			return d, err
-		}
-	}
-	again := spool.Delivery{}
-	for c := (spool.Cursor{}); ; {
-		docs, next, err := spool.Read(s.dir, c, pushBytes)
-		if err != nil {
-			return again, err
-		}
-		if len(docs) == 0 {
-			again.Stored, again.Duplicate = again.Stored+d.Stored, again.Duplicate-d.Stored
-			return again, nil
-		}
-		res, err := s.ix.Put(ctx, docs)
-		if err != nil {
-			return again, failHint(codeOf(err), err, "'saksi findings push --all' goes on with it")
-		}
-		again.Sent += int64(len(docs))
-		again.Stored += int64(res.Stored)
-		again.Duplicate += int64(res.Duplicate)
-		again.Dead += int64(len(res.Dead))
-		bar.update(again.Sent, 0)
-		c = next
-	}
-}
-
-// count is the number of documents in a spool.
-func count(ctx context.Context, dir string) (n int64, err error) {
-	for c := (spool.Cursor{}); ctx.Err() == nil; {
-		docs, next, err := spool.Read(dir, c, pushBytes)
-		n += int64(len(docs))
-		if err != nil || len(docs) == 0 {
-			return n, err
-		}
-		c = next
-	}
-	return n, ctx.Err()
+	return spool.Follow(ctx, s.dir, s.name, s.ix, func(d spool.Delivery) { bar.update(d.Sent, 0) })
 }

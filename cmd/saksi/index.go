@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -76,10 +77,11 @@ func (o *indexFlags) read(ctx context.Context) (findings.Index, error) {
 		return nil, err
 	}
 	if isURL(where) {
-		return o.remote(ctx, where)
+		ix, err := o.remote(ctx, where)
+		return ix, readError(err)
 	}
 	ix, err := local.OpenReadOnly(ctx, where)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, failHint(exitFailed, fmt.Errorf("there is no index in %s", where), "name one by --index or --case; 'saksi demo' makes one to try")
 	}
 	return ix, err
@@ -94,14 +96,38 @@ func (o *indexFlags) remote(ctx context.Context, where string) (findings.Index, 
 	u.User = o.login
 	ix, err := elastic.Open(ctx, elastic.Config{URL: u.String(), Agency: o.agency})
 	if err != nil {
-		return nil, indexError(err)
+		return nil, err
 	}
 	return ix, nil
 }
 
+// reach tries an index that is a URL, before anything is made.
+func (o *indexFlags) reach(ctx context.Context) error {
+	where, _, err := o.folder()
+	if err != nil || !isURL(where) {
+		return err
+	}
+	ix, err := o.remote(ctx, where)
+	if err != nil {
+		return failHint(exitFailed, err, "nothing was done; check the address and that the node runs, or leave --index out")
+	}
+	return ix.Close()
+}
+
+// readError says what to do when a node that is searched does not answer.
+func readError(err error) error {
+	if errors.Is(err, elastic.ErrUnreachable) || errors.Is(err, elastic.ErrRefused) {
+		return failHint(exitFailed, err, "check the address and that the node runs; a case has an index of its own: leave --index out and name it by --case DIR")
+	}
+	return err
+}
+
 // indexError says what to do when a node does not answer or refuses.
 func indexError(err error) error {
+	var coded *exitError
 	switch {
+	case errors.As(err, &coded):
+		return err
 	case errors.Is(err, elastic.ErrUnreachable):
 		return failHint(exitFailed, err, "check the address and that the node runs; nothing is lost: what was found is in the spool, and 'saksi findings push' delivers it")
 	case errors.Is(err, elastic.ErrRefused):
@@ -129,7 +155,9 @@ type store struct {
 	ix   findings.Index
 }
 
-// write opens the spool and its index for writing.
+// write opens the spool and its index for writing. An index that is empty,
+// because it was lost or is new, follows the spool from its beginning, whatever
+// its place there was.
 func (o *indexFlags) write(ctx context.Context) (*store, error) {
 	where, spoolDir, err := o.folder()
 	if err != nil {
@@ -144,11 +172,19 @@ func (o *indexFlags) write(ctx context.Context) (*store, error) {
 	if isURL(where) {
 		name = o.follower(where)
 		ix, err = o.remote(ctx, where)
+		err = indexError(err)
 	} else {
 		ix, err = local.Open(ctx, where)
 	}
 	if err != nil {
 		return nil, errors.Join(err, w.Close())
+	}
+	p, err := ix.Search(ctx, findings.Request{Size: 1})
+	if err == nil && p.Total == 0 {
+		err = spool.Rewind(spoolDir, name)
+	}
+	if err != nil {
+		return nil, errors.Join(indexError(err), ix.Close(), w.Close())
 	}
 	return &store{Writer: w, dir: spoolDir, name: name, ix: ix}, nil
 }

@@ -226,6 +226,14 @@ func Follow(ctx context.Context, dir, name string, ix findings.Writer, progress 
 	}
 }
 
+// Rewind makes the next Follow under name begin with the first document.
+func Rewind(dir, name string) error {
+	if err := os.Remove(cursorPath(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("forgetting the place of index %s in the spool: %w", name, err)
+	}
+	return nil
+}
+
 func cursorPath(dir, name string) string { return filepath.Join(dir, "cursor-"+name+".json") }
 
 func loadCursor(dir, name string) (Cursor, error) {
