@@ -151,6 +151,7 @@ func (w *worker) alerts(v *suricata.Packet, earlier []uint64) {
 func (w *worker) alert(v *suricata.Packet, h *suricata.Hit, earlier []uint64) {
 	e := w.begin("alert", "saksi.alert", v.Time)
 	e.Str(event.EventCategory, "intrusion_detection")
+	e.Str(event.SaksiFlowDirection, wayOf(v.ToServer))
 	e.Str(event.EventType, "info")
 	for _, n := range earlier {
 		if n < v.Number {

@@ -186,6 +186,9 @@ func (h *Hit) AppendTo(e *event.Event) {
 	if len(r.References) > 0 {
 		e.Str(event.RuleReference, r.References[0])
 	}
+	if r.Priority != 0 {
+		e.Int(event.SaksiRulePriority, int64(r.Priority))
+	}
 	if r.Severity != 0 {
 		e.Int(event.EventSeverity, int64(r.Severity))
 	}
