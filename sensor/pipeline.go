@@ -41,6 +41,7 @@ type source struct {
 	clock  int64
 	last   uint64
 	verify bool
+	filter *capture.Filter
 	// offload says, by interface, that its checksums mean nothing. It is
 	// decided by the batch an interface first appears in.
 	offload map[uint32]bool
@@ -112,10 +113,16 @@ func (s *source) close() {
 
 // read fills b; at the end of the source b is empty. The
 // error that ended the source is returned with an empty batch.
-func (s *source) read(b *batch, workers int) error {
+func (s *source) read(ctx context.Context, b *batch, workers int) error {
 	b.empty(s)
 	if err := s.reader.ReadBatch(&b.cap); err != nil {
 		return err
+	}
+	s.last = b.cap.Packets[len(b.cap.Packets)-1].Number
+	if s.filter != nil {
+		if err := s.keep(ctx, b); err != nil {
+			return err
+		}
 	}
 	if s.verify {
 		s.checkInterfaces(b)
@@ -141,7 +148,6 @@ func (s *source) read(b *batch, workers int) error {
 		}
 		s.sum.see(p.Time)
 	}
-	s.last = b.cap.Packets[len(b.cap.Packets)-1].Number
 	b.clock, b.last = s.clock, s.last
 	if workers > 1 {
 		for i := range b.pkts {
@@ -149,6 +155,24 @@ func (s *source) read(b *batch, workers int) error {
 			b.mine[w] = append(b.mine[w], uint32(i))
 		}
 	}
+	return nil
+}
+
+// keep leaves the packets in b that the filter matches.
+func (s *source) keep(ctx context.Context, b *batch) error {
+	kept := b.cap.Packets[:0]
+	for i := range b.cap.Packets {
+		ok, err := s.filter.Match(ctx, &b.cap.Packets[i])
+		if err != nil {
+			return err
+		}
+		if ok {
+			kept = append(kept, b.cap.Packets[i])
+		} else {
+			s.sum.Filtered++
+		}
+	}
+	b.cap.Packets = kept
 	return nil
 }
 
@@ -205,7 +229,7 @@ func readSource(ctx context.Context, cfg *Config, in Source, sum *Summary) error
 		return err
 	}
 	defer s.close()
-	s.verify = !cfg.NoChecksum
+	s.verify, s.filter = !cfg.NoChecksum, cfg.Filter
 	var seed [8]byte
 	rand.Read(seed[:])
 	p := &pipeline{cfg: cfg, src: s, sum: sum, seed: binary.LittleEndian.Uint64(seed[:])}
@@ -259,7 +283,7 @@ func (p *pipeline) next(ctx context.Context, b *batch) error {
 		b.empty(p.src)
 		return ctx.Err()
 	}
-	err := p.src.read(b, len(p.workers))
+	err := p.src.read(ctx, b, len(p.workers))
 	p.progress()
 	return err
 }

@@ -15,6 +15,7 @@ import (
 	"saksi/findings"
 	"saksi/rules/sigma"
 	"saksi/rules/suricata"
+	"saksi/sensor/capture"
 	"saksi/sensor/flow"
 	"saksi/sensor/stream"
 )
@@ -58,6 +59,9 @@ type Config struct {
 	// interface's first packets are wrong: then the capturing host left
 	// checksums to its network card, and they are not looked at.
 	NoChecksum bool
+	// Filter leaves out packets before anything looks at them; nil for none.
+	// Packets keep their numbers, and what is left out is counted.
+	Filter *capture.Filter
 	// Rules match what is seen; nil for none.
 	Rules *suricata.Set
 	// Sigma matches events; nil for none.

@@ -27,6 +27,7 @@ type SourceSummary struct {
 	Name, Key   string
 	Stats       capture.Stats
 	WireBytes   uint64 // sum of the original lengths
+	Filtered    uint64 // packets that Config.Filter left out
 	First, Last int64  // Unix nanoseconds; 0 without packets
 	Offload     bool   // checksums were wrong from the start and not looked at
 	Error       string // why reading stopped early, "" if it did not

@@ -16,6 +16,7 @@ import (
 	"saksi/internal/worker"
 	"saksi/rules"
 	"saksi/sensor"
+	"saksi/sensor/capture"
 	"saksi/sensor/proto"
 )
 
@@ -28,6 +29,7 @@ type sensorReadOptions struct {
 	workers    int
 	noChecksum bool
 	files      string
+	bpf        string
 	dataset    string
 	keep       keepFlags
 }
@@ -51,6 +53,7 @@ func sensorRead(a *app) *cobra.Command {
 	f.IntVar(&o.workers, "workers", 0, "`number` of workers (default: one a processor)")
 	f.BoolVar(&o.noChecksum, "no-checksum", false, "take packets with a wrong checksum as they are")
 	f.StringVar(&o.files, "files", "", "save carved files to this `folder`, named by their SHA-256")
+	f.StringVar(&o.bpf, "bpf", "", "look only at packets that this `expression` of pcap-filter(7) matches")
 	f.StringVar(&o.dataset, "dataset", "conn", "`name` of the log that -o zeek writes")
 	o.keep.add(c)
 	return c
@@ -69,6 +72,15 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 		return usage("--workers is %d; expected a number from 1 to 64, or 0 for one a processor", o.workers)
 	}
 	cfg := sensor.Config{Workers: o.workers, NoChecksum: o.noChecksum}
+	if o.bpf != "" {
+		cfg.Filter, err = capture.NewFilter(cmd.Context(), worker.Config{Path: a.worker, Version: version}, o.bpf)
+		if errors.Is(err, capture.ErrFilter) {
+			return failHint(exitUsage, err, "man pcap-filter shows the language, such as 'host 192.0.2.7 and tcp port 443'")
+		}
+		if err != nil {
+			return err
+		}
+	}
 	paths, err := findRules(o.rules)
 	if err != nil {
 		return err

@@ -85,6 +85,7 @@ func printSource(w io.Writer, s *sensor.SourceSummary) {
 		n    uint64
 		what string
 	}{
+		{s.Filtered, "packets left out by the filter"},
 		{s.Stats.Dropped, "packets dropped by the capturing side"},
 		{s.Stats.Truncated, "packets cut by the snapshot length"},
 		{s.Stats.Secrets, "blocks of decryption secrets, not used"},
