@@ -274,9 +274,9 @@ func (s *shower) custody(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		b, err := os.ReadFile(p)
+		b, err := evidence.ReadRegular(p, maxBundle)
 		if err != nil {
-			return err
+			return evidenceError(err)
 		}
 		st, err := evidence.Open(b, nil)
 		if err != nil {
@@ -285,7 +285,7 @@ func (s *shower) custody(ctx context.Context) error {
 		}
 		for _, sub := range st.Subject {
 			if sub.Digest["sha256"] == x.SHA256 {
-				s.line("statement", p+" names this digest")
+				s.line("statement", p+" names this digest (its signature is checked by the command below)")
 			}
 		}
 	}
