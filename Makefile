@@ -45,7 +45,7 @@ interop: build
 lint: $(BUILD)/.libs
 	tools=$$(scripts/need lint); \
 	$(GO) vet ./...; \
-	unformatted=$$($$tools/gofumpt -modpath saksi -l .); \
+	unformatted=$$(find . -path ./$(BUILD) -prune -o -name '*.go' -print0 | xargs -0 $$tools/gofumpt -modpath saksi -l); \
 	if [ -n "$$unformatted" ]; then echo "not formatted by gofumpt: $$unformatted"; exit 1; fi; \
 	$$tools/staticcheck ./...; \
 	scripts/deadcode $$tools/deadcode
