@@ -59,6 +59,7 @@ FUZZTIME ?= 60s
 fuzz: $(BUILD)/.libs
 	scripts/fuzz $(FUZZTIME)
 
+# The long runs; an ordinary run of the tests tries a hundredth of their seeds. SAKSI_SEED=N tries one again.
 soak: build
 	SAKSI_SOAK=1 $(GO) test -timeout 24h -count=1 -run Soak ./...
 

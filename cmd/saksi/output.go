@@ -285,6 +285,10 @@ func printable(s string) string {
 	return b.String()
 }
 
+// oneLine is printable with line breaks escaped too: for names and texts that
+// could make up lines of ours.
+func oneLine(s string) string { return strings.ReplaceAll(printable(s), "\n", `\n`) }
+
 func shown(r rune) bool {
 	return r == '\n' || r != utf8.RuneError && unicode.IsPrint(r) && !unicode.Is(unicode.Bidi_Control, r)
 }

@@ -68,8 +68,8 @@ var sensorEventFields = []event.Field{
 }
 
 func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err error) {
-	if o.workers < 0 {
-		return usage("--workers is %d; expected a number from 1 to 64, or 0 for one a processor", o.workers)
+	if err := checkWorkers(o.workers); err != nil {
+		return err
 	}
 	cfg := sensor.Config{Workers: o.workers, NoChecksum: o.noChecksum}
 	if o.bpf != "" {
@@ -131,7 +131,9 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 			return oerr
 		}
 		finish = func() error {
-			printSummary(w, &sum)
+			if len(sum.Sources) > 0 {
+				printSummary(w, &sum)
+			}
 			return done()
 		}
 	}
@@ -142,6 +144,14 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 		return fail(exitIncomplete, err)
 	}
 	return err
+}
+
+// checkWorkers refuses a number of workers that can't be meant.
+func checkWorkers(n int) error {
+	if n < 0 {
+		return usage("--workers is %d; expected a number from 1 to 64, or 0 for one a processor", n)
+	}
+	return nil
 }
 
 // sink gives cfg the sink of the output form; the table needs none.
@@ -247,7 +257,7 @@ func (a *app) ruleProblems(list []rules.Problem) {
 			fmt.Fprintf(a.stderr, "saksi: %d more problems; 'saksi rules check' lists them\n", len(list)-most)
 			return
 		}
-		fmt.Fprintf(a.stderr, "saksi: %s\n", printable(list[i].Error()))
+		fmt.Fprintf(a.stderr, "saksi: %s\n", oneLine(list[i].Error()))
 	}
 }
 
