@@ -46,6 +46,7 @@ func readSource(ctx context.Context, cfg *Config, in Source, sum *Summary) error
 		ctx = context.WithoutCancel(ctx)
 	}
 	s.verify, s.filter = !cfg.NoChecksum, cfg.Filter
+	s.dec.WithEvents = cfg.Rules != nil && cfg.Rules.DecodeEvents()
 	var seed [8]byte
 	rand.Read(seed[:])
 	p := &pipeline{cfg: cfg, src: s, sum: sum, seed: binary.LittleEndian.Uint64(seed[:])}
