@@ -26,7 +26,7 @@ var textual = map[event.Field]bool{
 }
 
 // secret are the fields whose whole value is a credential.
-var secret = map[event.Field]bool{event.URLPassword: true}
+var secret = map[event.Field]bool{event.URLPassword: true, event.SaksiSnmpCommunity: true}
 
 type sink struct {
 	next findings.Sink
