@@ -74,6 +74,7 @@ const (
 	SaksiRadiusNasID                                       // Saksi.radius.nas_id: name of the network access server
 	SaksiRadiusNasIP                                       // Saksi.radius.nas_ip: network access server
 	SaksiRadiusSessionID                                   // Saksi.radius.session_id: accounting session
+	SaksiRpcAsked                                          // Saksi.rpc.asked: program the port mapper is asked about
 	SaksiRpcCalls                                          // Saksi.rpc.calls: calls in a row that the event stands for
 	SaksiRpcMachine                                        // Saksi.rpc.machine: machine name in the caller's credential
 	SaksiRpcPort                                           // Saksi.rpc.port: port the port mapper was told or told
@@ -444,6 +445,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.radius.nas_id", typ: Keyword, array: false, doc: "name of the network access server"},
 	{name: "Saksi.radius.nas_ip", typ: IP, array: false, doc: "network access server"},
 	{name: "Saksi.radius.session_id", typ: Keyword, array: false, doc: "accounting session"},
+	{name: "Saksi.rpc.asked", typ: Keyword, array: false, doc: "program the port mapper is asked about"},
 	{name: "Saksi.rpc.calls", typ: Long, array: false, doc: "calls in a row that the event stands for"},
 	{name: "Saksi.rpc.machine", typ: Keyword, array: false, doc: "machine name in the caller's credential"},
 	{name: "Saksi.rpc.port", typ: Long, array: false, doc: "port the port mapper was told or told"},
