@@ -26,7 +26,7 @@ func detectCollectd(p *Probe) Verdict {
 		}
 		whole := w.left() >= n
 		v := w.take(n)
-		ok := n > 0
+		var ok bool
 		switch kind {
 		case 0, 2, 3, 4, 5, 0x100: // host, plugin, instance, type, instance, message
 			ok = n > 0 && n < 128 && (!whole || v[n-1] == 0)

@@ -67,8 +67,11 @@ func (k *icsCall) emit(c *Context, dataset string) {
 		f event.Field
 		v int64
 	}{
-		{event.SaksiIcsFunctionCode, k.code}, {event.SaksiIcsUnit, k.unit}, {event.SaksiIcsMaster, k.master},
-		{event.SaksiIcsAddress, k.address}, {event.SaksiIcsCount, k.count},
+		{event.SaksiIcsFunctionCode, k.code},
+		{event.SaksiIcsUnit, k.unit},
+		{event.SaksiIcsMaster, k.master},
+		{event.SaksiIcsAddress, k.address},
+		{event.SaksiIcsCount, k.count},
 	} {
 		if n.v >= 0 {
 			e.Int(n.f, n.v)

@@ -1,7 +1,7 @@
 package proto
 
 // MGCP, RFC 3435 section 3.2: "VERB transaction endpoint MGCP version"; replies
-// are "code transaction text".
+// are "code transaction text". Lines end in LF or, of some senders, in CR alone.
 
 import "bytes"
 
@@ -10,11 +10,11 @@ func init() {
 		Name: "mgcp", Doc: "Media Gateway Control Protocol", Reference: "RFC 3435",
 		Transport: UDP, Ports: []uint16{2427, 2727},
 		Detect: func(p *Probe) Verdict {
-			line, _, ok := bytes.Cut(p.Data[:min(len(p.Data), 512)], []byte("\n"))
-			if !ok {
+			i := bytes.IndexAny(p.Data[:min(len(p.Data), 512)], "\r\n")
+			if i < 0 {
 				return No
 			}
-			words := bytes.Fields(line)
+			words := bytes.Fields(p.Data[:i])
 			if len(words) >= 2 && len(words[0]) == 3 && digits(words[0]) && digits(words[1]) && len(words[1]) <= 9 {
 				return onPort(p, true, 2427, 2727)
 			}
