@@ -26,15 +26,14 @@ func init() {
 				}
 				return No
 			}
-			return yes(crcCCITT(b[:n-2]) == binary.BigEndian.Uint16(b[n-2:]))
+			return yes(crcCCITT(0xffff, b[:n-2]) == binary.BigEndian.Uint16(b[n-2:]))
 		},
 		Samples: []string{"c37118_tcp.txt", "c37118_udp.txt"}, Hostile: []string{"infra_short.txt"},
 	})
 }
 
-// crcCCITT is the CRC of polynomial 0x1021 that begins with 0xffff.
-func crcCCITT(b []byte) uint16 {
-	crc := uint16(0xffff)
+// crcCCITT is the CRC of polynomial 0x1021 that begins with crc.
+func crcCCITT(crc uint16, b []byte) uint16 {
 	for _, c := range b {
 		crc ^= uint16(c) << 8
 		for range 8 {
