@@ -224,7 +224,9 @@ func (k *rpcCall) credential(w *wire) {
 // arguments reads names and handles of the procedures an analyst asks for.
 func (k *rpcCall) arguments(w *wire) {
 	k.action = "procedure-" + strconv.Itoa(k.procedure)
-	if names := rpcProcedures[k.program<<4|k.version]; k.procedure < len(names) {
+	if names := rpcProcedures[k.program<<4|k.version]; k.procedure == 0 {
+		k.action = "null"
+	} else if k.procedure < len(names) {
 		k.action = names[k.procedure]
 	}
 	switch {

@@ -12,6 +12,9 @@ var nfs4Names = map[int]string{
 	43: "create-session", 44: "destroy-session", 57: "destroy-clientid", 58: "reclaim-complete",
 }
 
+// nfs4Minor are the operations that others of the same compound outweigh.
+var nfs4Minor = map[string]bool{"getattr": true, "lookup": true, "access": true}
+
 // nfs4 names a call after the first operation that does something, and takes
 // handle, names and sizes on the way.
 func nfs4(k *rpcCall, w *wire) {
@@ -22,7 +25,7 @@ func nfs4(k *rpcCall, w *wire) {
 		if w.short {
 			return
 		}
-		if name := nfs4Names[op]; name != "" && (k.action == "compound" || k.action == "getattr" || k.action == "lookup" || k.action == "access") {
+		if name := nfs4Names[op]; name != "" && (k.action == "compound" || name != "getattr" && nfs4Minor[k.action]) {
 			k.action = name
 		}
 		if !nfs4Op(k, op, w) {
