@@ -9,6 +9,9 @@ package proto
 // an exception. Function 90 carries UMAS of Schneider Electric:
 //
 //	8 session  9 function (a reply: 0xfe done, 0xfd failed)
+//
+// whose functions were worked out by others (lirasenlared.blogspot.com, The Unity
+// (UMAS) protocol, parts I to VI).
 
 import (
 	"encoding/binary"
@@ -180,7 +183,7 @@ func (p *modbus) request(c *Context, id uint64, m []byte) {
 		sub := w.u8()
 		k.action, k.area = nameOr(umasNames, sub, "umas-"), "umas"
 		switch sub {
-		case 0x23, 0x25, 0x33, 0x34, 0x35, 0x40, 0x41, 0x71:
+		case 0x23, 0x25, 0x30, 0x31, 0x32, 0x40, 0x41, 0x71: // an upload brings the program to the controller
 			k.change = true
 		}
 	}
