@@ -156,6 +156,8 @@ func (p *bacnet) apdu(c *Context, dir Dir, w *wire) {
 		}
 		fault := ""
 		switch head >> 4 {
+		case 3:
+			bacnetIdentity(k, w)
 		case 5:
 			w.u8()
 			class, code := bacnetNumber(w), bacnetNumber(w)
@@ -167,6 +169,35 @@ func (p *bacnet) apdu(c *Context, dir Dir, w *wire) {
 		}
 		k.done(c, fault)
 		p.calls.end(c, k)
+	}
+}
+
+// bacnetIdentity takes who a device is from the answer to a read of one property.
+func bacnetIdentity(k *icsCall, w *wire) {
+	if k.code != 12 || w.u8() != 12 {
+		return
+	}
+	property := -1
+	for depth := 0; w.left() > 0 && !w.short; {
+		n, context, kind, v := bacnetTag(w)
+		switch {
+		case kind == 6:
+			depth++
+		case kind == 7:
+			depth--
+		case depth == 0 && context && n == 1:
+			property = bacnetInt(v)
+		case depth == 1 && !context && n == 7 && len(v) > 1:
+			switch text := printable(v[1:]); property {
+			case 44:
+				k.version = text
+			case 70:
+				k.model = text
+			case 121:
+				k.vendor = text
+			}
+			return
+		}
 	}
 }
 

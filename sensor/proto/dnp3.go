@@ -213,6 +213,16 @@ func dnp3Objects(k *icsCall, w *wire, data bool) {
 			count = w.le16()
 		case 9:
 			count = int(w.le32())
+		case 11: // free format: a count, and objects with their sizes before them
+			w.u8()
+			in := wire{b: w.take(w.le16())}
+			if at, n := 0, 0; group == 70 && variation == 3 { // a command on a file: where its name is, and how long
+				at, n = in.le16(), in.le16()
+				in.take(at - 4)
+				name += " " + printable(in.take(n))
+			}
+			k.object(name)
+			continue
 		default:
 			k.object(name)
 			return

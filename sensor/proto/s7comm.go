@@ -281,6 +281,8 @@ func (p *s7comm) userData(c *Context, dir Dir, w, data wire) {
 		text := ""
 		if code := w.u16(); code != 0 {
 			text = "0x" + strconv.FormatInt(int64(code), 16)
+		} else if k.action == "read-szl" {
+			s7Identity(k, &data)
 		}
 		k.done(c, text)
 		p.calls.end(c, k)
@@ -309,6 +311,36 @@ func (p *s7comm) userData(c *Context, dir Dir, w, data wire) {
 		k.action, k.change = "set-clock", true
 	}
 	p.calls.ask(c, k)
+}
+
+// s7Identity reads system status lists 0x11 (modules: order number) and 0x1c
+// (components: name of the module, serial number, kind of the module).
+func s7Identity(k *icsCall, data *wire) {
+	data.take(4)
+	list, _, size, n := data.u16(), data.u16(), data.u16(), data.u16()
+	for ; n > 0 && data.left() > 0; n-- {
+		entry := wire{b: data.take(size)}
+		index := entry.u16()
+		v := printable(entry.take(min(20, entry.left())))
+		if v = strings.TrimSpace(v); data.short || v == "" {
+			return
+		}
+		switch {
+		case list&0xff == 0x11 && index == 1:
+			k.product = v
+		case list&0xff == 0x11 && index == 7 && entry.left() >= 8: // firmware: 'V', then three numbers
+			entry.take(entry.left() - 4)
+			if entry.u8() == 'V' {
+				k.version = strconv.Itoa(entry.u8()) + "." + strconv.Itoa(entry.u8()) + "." + strconv.Itoa(entry.u8())
+			}
+		case list&0xff == 0x1c && index == 2:
+			k.model = v
+		case list&0xff == 0x1c && index == 5:
+			k.serial = v
+		case list&0xff == 0x1c && index == 7:
+			k.product = v
+		}
+	}
 }
 
 // Gap implements Parser: the next length can't be found.
