@@ -10,6 +10,9 @@ func init() {
 		Name: "mgcp", Doc: "Media Gateway Control Protocol", Reference: "RFC 3435",
 		Transport: UDP, Ports: []uint16{2427, 2727},
 		Detect: func(p *Probe) Verdict {
+			if c := p.Data[0]; !digit(c) && bytes.IndexByte([]byte("ACDEMNR"), c&^0x20) < 0 {
+				return No
+			}
 			i := bytes.IndexAny(p.Data[:min(len(p.Data), 512)], "\r\n")
 			if i < 0 {
 				return No
