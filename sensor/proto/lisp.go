@@ -1,6 +1,6 @@
 package proto
 
-// LISP's control plane over UDP, and its reliable transport over TCP, whose
+// LISP's data and control plane over UDP, and its reliable transport over TCP, whose
 // messages end in 0x9facade9.
 //
 //	UDP: 0 type (4 bits) ... map-register (3) and notify (4): 3 records  4 nonce  12 key id  14 length of digest
@@ -11,8 +11,8 @@ import "encoding/binary"
 
 func init() {
 	register(&Entry{
-		Name: "lisp", Doc: "Locator/ID Separation Protocol, control plane", Reference: "RFC 9301, draft-kouvelas-lisp-map-server-reliable-transport",
-		Transport: TCP | UDP, Ports: []uint16{4342},
+		Name: "lisp", Doc: "Locator/ID Separation Protocol", Reference: "RFC 9300, RFC 9301, draft-kouvelas-lisp-map-server-reliable-transport",
+		Transport: TCP | UDP, Ports: []uint16{4342, 4341},
 		Detect:  detectLISP,
 		Samples: []string{"lisp_udp.txt", "lisp_tcp.txt"}, Hostile: []string{"infra_short.txt"},
 	})
@@ -38,6 +38,9 @@ func detectLISP(p *Probe) Verdict {
 	}
 	if len(b) < 16 {
 		return No
+	}
+	if p.On(4341) { // data: eight bytes, then an IP packet
+		return yes(b[8] == 0x45 && int(binary.BigEndian.Uint16(b[10:]))+8 == p.Length || b[8]>>4 == 6 && int(binary.BigEndian.Uint16(b[12:]))+48 == p.Length)
 	}
 	switch b[0] >> 4 {
 	case 1, 2: // map-request, map-reply
