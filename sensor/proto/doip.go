@@ -17,6 +17,9 @@ func init() {
 				return More
 			}
 			kind, n := binary.BigEndian.Uint16(b[2:]), int(binary.BigEndian.Uint32(b[4:]))
+			if b[0] == 0xff && (p.Transport == TCP || kind == 0 || kind > 3) { // the default version is for finding vehicles
+				return No
+			}
 			if b[0]^b[1] != 0xff || n > 1<<20 || p.Transport == UDP && n+8 != p.Length {
 				return No
 			}
