@@ -12,12 +12,13 @@ import (
 	"strconv"
 
 	"saksi/event"
+	"saksi/rules/suricata"
 )
 
 func init() {
 	register(&Entry{
 		Name: "dhcp", Doc: "Dynamic Host Configuration Protocol", Reference: "RFC 2131, RFC 2132",
-		Transport: UDP, Ports: []uint16{67, 68},
+		Transport: UDP, Ports: []uint16{67, 68}, App: suricata.AppDHCP,
 		First: []string{"\x01", "\x02"},
 		Detect: func(p *Probe) Verdict {
 			b := p.Data

@@ -17,12 +17,13 @@ import (
 	"strconv"
 
 	"saksi/event"
+	"saksi/rules/suricata"
 )
 
 func init() {
 	register(&Entry{
 		Name: "nfs", Doc: "Network File System with port mapper, mount, lock and status", Reference: "RFC 5531, RFC 1833, RFC 1094, RFC 1813, RFC 7530, RFC 8881",
-		Transport: TCP | UDP, Ports: []uint16{111, 2049},
+		Transport: TCP | UDP, Ports: []uint16{111, 2049}, App: suricata.AppNFS,
 		Detect:  func(p *Probe) Verdict { return detectRPC(p, true) },
 		New:     func(t Transport) Parser { return &rpc{stream: t == TCP, dataset: "saksi.nfs"} },
 		Samples: []string{"nfs_udp.txt", "nfs_tcp.txt"}, Hostile: []string{"nfs_hostile.txt"},
@@ -113,13 +114,14 @@ type rpc struct {
 	dataset string
 	skip    [2]int // bytes of a fragment that are not read
 	open    []rpcCall
+	id      uint64   // of what rules saw last
 	run     *rpcCall // reads or writes of one file in a row, not told yet
 }
 
 // Data implements Parser.
 func (p *rpc) Data(c *Context, dir Dir, b []byte) Result {
 	if !p.stream {
-		p.message(c, b)
+		p.message(c, dir, b)
 		return Result(len(b))
 	}
 	used := 0
@@ -142,7 +144,7 @@ func (p *rpc) Data(c *Context, dir Dir, b []byte) Result {
 		if len(m) < 4+read {
 			break
 		}
-		p.message(c, m[4:4+read])
+		p.message(c, dir, m[4:4+read])
 		used += 4 + read
 		p.skip[dir] = n - read
 	}
@@ -151,7 +153,7 @@ func (p *rpc) Data(c *Context, dir Dir, b []byte) Result {
 
 // message reads a call or a reply. A record's later fragments look like
 // neither, but for chance.
-func (p *rpc) message(c *Context, b []byte) {
+func (p *rpc) message(c *Context, dir Dir, b []byte) {
 	w := wire{b: b}
 	xid, kind := w.u32(), w.u32()
 	if w.short {
@@ -163,6 +165,7 @@ func (p *rpc) message(c *Context, b []byte) {
 		k.packets.Add(c.Number)
 		if w.u32() == 2 {
 			k.program, k.version, k.procedure = int(w.u32()), int(w.u32()), int(w.u32())
+			p.offer(c, dir, &k)
 			k.credential(&w)
 			if !w.short {
 				k.arguments(&w)
@@ -182,6 +185,18 @@ func (p *rpc) message(c *Context, b []byte) {
 	}
 }
 
+// offer shows a call to NFS to the rules.
+func (p *rpc) offer(c *Context, dir Dir, k *rpcCall) {
+	if k.program != 100003 || !c.Matching() {
+		return
+	}
+	p.id++
+	t := &bufTx{app: suricata.AppNFS, id: p.id, packets: []uint64{c.Number}}
+	t.number(suricata.BufNFSVersion, uint64(k.version))
+	t.number(suricata.BufNFSProcedure, uint64(k.procedure))
+	c.Offer(t, dir)
+}
+
 // ask keeps a call; one that is sent again is known by its id.
 func (p *rpc) ask(c *Context, k rpcCall) {
 	for i := range p.open {
@@ -194,18 +209,6 @@ func (p *rpc) ask(c *Context, k rpcCall) {
 		p.open = append(p.open[:0], p.open[1:]...)
 	}
 	p.open = append(p.open, k)
-}
-
-// opaque reads bytes with their length before and padding behind them.
-func (w *wire) opaque(limit int) []byte {
-	n := w.u32()
-	if n > uint32(limit) {
-		w.take(-1)
-		return nil
-	}
-	v := w.take(int(n))
-	w.take(int(-n & 3))
-	return v
 }
 
 func (k *rpcCall) credential(w *wire) {

@@ -12,12 +12,13 @@ import (
 	"net/netip"
 
 	"saksi/event"
+	"saksi/rules/suricata"
 )
 
 func init() {
 	register(&Entry{
 		Name: "ntp", Doc: "Network Time Protocol", Reference: "RFC 5905, RFC 9327",
-		Transport: UDP, Ports: []uint16{123},
+		Transport: UDP, Ports: []uint16{123}, App: suricata.AppNTP,
 		Detect: detectNTP, New: func(Transport) Parser { return &ntp{} },
 		Samples: []string{"ntp.txt"}, Hostile: []string{"ntp_hostile.txt"},
 	})

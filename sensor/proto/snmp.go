@@ -13,12 +13,13 @@ import (
 	"strconv"
 
 	"saksi/event"
+	"saksi/rules/suricata"
 )
 
 func init() {
 	register(&Entry{
 		Name: "snmp", Doc: "Simple Network Management Protocol", Reference: "RFC 1157, RFC 3416, RFC 3412, RFC 3414",
-		Transport: UDP, Ports: []uint16{161, 162},
+		Transport: UDP, Ports: []uint16{161, 162}, App: suricata.AppSNMP,
 		First: []string{"\x30"},
 		Detect: func(p *Probe) Verdict {
 			b, ok := berBody(p.Data, 0x30)
@@ -130,10 +131,13 @@ type snmpCall struct {
 	outcome, fault         string
 }
 
-type snmp struct{ open []snmpCall }
+type snmp struct {
+	open []snmpCall
+	tx   uint64
+}
 
 // Data implements Parser.
-func (p *snmp) Data(c *Context, _ Dir, b []byte) Result {
+func (p *snmp) Data(c *Context, dir Dir, b []byte) Result {
 	w := wire{b: b}
 	_, v := w.ber()
 	w = wire{b: v}
@@ -151,6 +155,7 @@ func (p *snmp) Data(c *Context, _ Dir, b []byte) Result {
 	case 3:
 		m.version = "3"
 		if !snmpV3(&m, &w) {
+			p.offer(c, dir, &m, -1)
 			m.emit(c)
 			return Result(len(b))
 		}
@@ -162,9 +167,29 @@ func (p *snmp) Data(c *Context, _ Dir, b []byte) Result {
 		return Result(len(b))
 	}
 	m.action = snmpPDUs[tag]
+	p.offer(c, dir, &m, tag)
 	failed := m.pdu(tag, pdu)
 	p.take(c, m, tag, failed)
 	return Result(len(b))
+}
+
+// offer shows a message to the rules; tag is its PDU's, or -1 if that is encrypted.
+func (p *snmp) offer(c *Context, dir Dir, m *snmpCall, tag int) {
+	if !c.Matching() {
+		return
+	}
+	p.tx++
+	t := &bufTx{app: suricata.AppSNMP, id: p.tx, packets: []uint64{c.Number}}
+	t.number(suricata.BufSNMPVersion, uint64(m.version[0]-'0'))
+	if m.version == "3" {
+		t.add(suricata.BufSNMPUser, []byte(m.user))
+	} else {
+		t.add(suricata.BufSNMPCommunity, []byte(m.community))
+	}
+	if tag >= 0 {
+		t.number(suricata.BufSNMPPDUType, uint64(tag-0xa0))
+	}
+	c.Offer(t, dir)
 }
 
 // snmpV3 reads header and security parameters and leaves w before the PDU; it

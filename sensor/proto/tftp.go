@@ -15,12 +15,13 @@ import (
 	"strconv"
 
 	"saksi/event"
+	"saksi/rules/suricata"
 )
 
 func init() {
 	register(&Entry{
 		Name: "tftp", Doc: "Trivial File Transfer Protocol", Reference: "RFC 1350, RFC 2347, RFC 2348",
-		Transport: UDP, Ports: []uint16{69},
+		Transport: UDP, Ports: []uint16{69}, App: suricata.AppTFTP,
 		First:  []string{"\x00\x01", "\x00\x02", "\x00\x03\x00\x01", "\x00\x04\x00\x00", "\x00\x04\x00\x01", "\x00\x05\x00", "\x00\x06"},
 		Detect: detectTFTP, New: func(Transport) Parser { return &tftp{size: 512} },
 		Samples: []string{"tftp.txt", "tftp_data.txt"}, Hostile: []string{"tftp_hostile.txt"},

@@ -75,6 +75,19 @@ func (w *wire) le32() uint32 {
 	return 0
 }
 
+// opaque reads bytes with their length before and padding to four behind
+// them, at most limit (XDR, RFC 4506 section 4.10).
+func (w *wire) opaque(limit int) []byte {
+	n := w.u32()
+	if n > uint32(limit) {
+		w.take(-1)
+		return nil
+	}
+	v := w.take(int(n))
+	w.take(int(-n & 3))
+	return v
+}
+
 // yes turns a condition into a verdict.
 func yes(is bool) Verdict {
 	if is {
