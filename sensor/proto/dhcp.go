@@ -133,8 +133,13 @@ func macText(b []byte) string {
 	return string(s)
 }
 
-// printable returns b as text, or in hex if there are control bytes in it.
+// maxPrintable bounds a text that a peer chose.
+const maxPrintable = 1024
+
+// printable returns b as text, or in hex if there are control bytes in it. What
+// is longer than maxPrintable is cut.
 func printable(b []byte) string {
+	b = b[:min(len(b), maxPrintable)]
 	for len(b) > 0 && b[len(b)-1] == 0 {
 		b = b[:len(b)-1]
 	}

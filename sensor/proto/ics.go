@@ -2,6 +2,7 @@ package proto
 
 import (
 	"strconv"
+	"strings"
 
 	"saksi/event"
 )
@@ -9,8 +10,9 @@ import (
 const (
 	// maxICSOpen bounds the requests of a flow that wait for their replies.
 	maxICSOpen = 16
-	// maxICSItems bounds the objects and the values of one event.
-	maxICSItems = 16
+	// maxICSItems bounds the objects and the values of one event, maxICSText
+	// the length of each.
+	maxICSItems, maxICSText = 16, 256
 )
 
 // icsCall is one request to a controller and what its reply said. Numbers that
@@ -36,14 +38,22 @@ func newICSCall(c *Context, id uint64, action string, code int) icsCall {
 
 func (k *icsCall) object(s string) {
 	if len(k.objects) < maxICSItems {
-		k.objects = append(k.objects, s)
+		k.objects = append(k.objects, shortened(s))
 	}
 }
 
 func (k *icsCall) value(s string) {
 	if len(k.values) < maxICSItems {
-		k.values = append(k.values, s)
+		k.values = append(k.values, shortened(s))
 	}
+}
+
+// shortened cuts a text that a peer chose; what is cut off is not kept in memory.
+func shortened(s string) string {
+	if len(s) <= maxICSText {
+		return s
+	}
+	return strings.Clone(s[:maxICSText])
 }
 
 // done notes the outcome; fault is empty when all went well.
@@ -85,12 +95,12 @@ func (k *icsCall) emit(c *Context, dataset string) {
 	for _, s := range k.values {
 		e.Str(event.SaksiIcsValue, s)
 	}
-	e.Str(event.DeviceManufacturer, k.vendor)
+	e.Str(event.DeviceManufacturer, shortened(k.vendor))
 	e.Str(event.DeviceModelName, k.model)
 	e.Str(event.DeviceModelIdentifier, k.product)
 	e.Str(event.DeviceSerialNumber, k.serial)
 	e.Str(event.ServiceVersion, k.version)
-	e.Str(event.UserName, k.user)
+	e.Str(event.UserName, shortened(k.user))
 	c.Emit(e)
 }
 

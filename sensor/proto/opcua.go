@@ -254,7 +254,7 @@ func opcuaUser(k *icsCall, w *wire) {
 	case 321:
 		k.user = "anonymous"
 	case 324:
-		k.user = string(opcuaString(w))
+		k.user = shortened(string(opcuaString(w)))
 	}
 }
 
