@@ -118,7 +118,7 @@ func dhcpv6Options(e *event.Event, b []byte, given bool) int {
 		switch {
 		case code == 1:
 			e.Str(event.SaksiDhcpClientID, hex.EncodeToString(v[:min(len(v), 130)])) // RFC 8415 section 11.1
-			if len(v) == 14 && v[1] == 1 && v[3] == 1 { // link-layer address and time, Ethernet
+			if len(v) == 14 && v[1] == 1 && v[3] == 1 {                              // link-layer address and time, Ethernet
 				e.Str(event.ClientMAC, macText(v[8:14]))
 			} else if len(v) == 10 && v[1] == 3 && v[3] == 1 {
 				e.Str(event.ClientMAC, macText(v[4:10]))
