@@ -21,6 +21,8 @@ const (
 	SaksiFileIncomplete                                    // Saksi.file.incomplete: why the content is only partly there: gap, limit, unallocated, read_error
 	SaksiFileStream                                        // Saksi.file.stream: name of the alternate data stream; absent for the main one
 	SaksiFileVolume                                        // Saksi.file.volume: number of the volume in the image, from 0
+	SaksiFlowCategory                                      // Saksi.flow.category: what kind of service the application is: mail, chat, video, government ...
+	SaksiFlowConfidence                                    // Saksi.flow.confidence: how sure protocol and application are: high, medium, low
 	SaksiFlowDestinationPayload                            // Saksi.flow.destination_payload: payload bytes the destination sent; TCP by sequence numbers
 	SaksiFlowEndReason                                     // Saksi.flow.end_reason: why the flow ended: timeout, closed, reused, evicted, end_of_capture
 	SaksiFlowHistory                                       // Saksi.flow.history: TCP history in Zeek's letters
@@ -36,6 +38,9 @@ const (
 	SaksiLink                                              // Saksi.link: ids of the documents a finding joins
 	SaksiMasked                                            // Saksi.masked: names of the fields in which personal data or credentials were masked
 	SaksiMaskedDigest                                      // Saksi.masked_digest: keyed digests of the masked values, to find equal ones
+	SaksiQuicRetry                                         // Saksi.quic.retry: the server asked the client to prove its address by a Retry
+	SaksiQuicServerVersions                                // Saksi.quic.server_versions: versions the server offered in a Version Negotiation
+	SaksiQuicVersion                                       // Saksi.quic.version: version of QUIC: 1, 2, draft-29, Q046, mvfst-2
 	SaksiRuleDigest                                        // Saksi.rule.digest: SHA-256 of the rule's text
 	SaksiRuleLanguage                                      // Saksi.rule.language: suricata, sigma, yara or intel
 	SaksiRuleText                                          // Saksi.rule.text: the rule's text
@@ -312,6 +317,8 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.file.incomplete", typ: Keyword, array: false, doc: "why the content is only partly there: gap, limit, unallocated, read_error"},
 	{name: "Saksi.file.stream", typ: Keyword, array: false, doc: "name of the alternate data stream; absent for the main one"},
 	{name: "Saksi.file.volume", typ: Long, array: false, doc: "number of the volume in the image, from 0"},
+	{name: "Saksi.flow.category", typ: Keyword, array: false, doc: "what kind of service the application is: mail, chat, video, government ..."},
+	{name: "Saksi.flow.confidence", typ: Keyword, array: false, doc: "how sure protocol and application are: high, medium, low"},
 	{name: "Saksi.flow.destination_payload", typ: Long, array: false, doc: "payload bytes the destination sent; TCP by sequence numbers"},
 	{name: "Saksi.flow.end_reason", typ: Keyword, array: false, doc: "why the flow ended: timeout, closed, reused, evicted, end_of_capture"},
 	{name: "Saksi.flow.history", typ: Keyword, array: false, doc: "TCP history in Zeek's letters"},
@@ -327,6 +334,9 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.link", typ: Keyword, array: true, doc: "ids of the documents a finding joins"},
 	{name: "Saksi.masked", typ: Keyword, array: true, doc: "names of the fields in which personal data or credentials were masked"},
 	{name: "Saksi.masked_digest", typ: Keyword, array: true, doc: "keyed digests of the masked values, to find equal ones"},
+	{name: "Saksi.quic.retry", typ: Boolean, array: false, doc: "the server asked the client to prove its address by a Retry"},
+	{name: "Saksi.quic.server_versions", typ: Keyword, array: true, doc: "versions the server offered in a Version Negotiation"},
+	{name: "Saksi.quic.version", typ: Keyword, array: false, doc: "version of QUIC: 1, 2, draft-29, Q046, mvfst-2"},
 	{name: "Saksi.rule.digest", typ: Keyword, array: false, doc: "SHA-256 of the rule's text"},
 	{name: "Saksi.rule.language", typ: Keyword, array: false, doc: "suricata, sigma, yara or intel"},
 	{name: "Saksi.rule.text", typ: Keyword, array: false, doc: "the rule's text"},

@@ -9,7 +9,7 @@ import (
 
 // tlsView is a TLS session, seen from one direction, as rules see it.
 type tlsView struct {
-	p   *tlsParser
+	p   *tlsSession
 	dir Dir
 }
 
