@@ -12,6 +12,7 @@ import (
 	"encoding/binary"
 
 	"saksi/event"
+	"saksi/sensor/proto/internal/pieces"
 	"saksi/sensor/proto/internal/quic"
 )
 
@@ -65,11 +66,11 @@ const maxQUICDatagrams = 48
 type quicParser struct {
 	tlsSession
 	quicVersion uint32
-	keys        []*quic.Keys   // to try; one once a packet was opened
-	crypto      [2]quic.Crypto // of the client, of the server
-	used        [2]int         // bytes of them that were read
-	reversed    bool           // the originator of the flow is the server
-	settled     bool           // who is the client is known
+	keys        []*quic.Keys     // to try; one once a packet was opened
+	crypto      [2]pieces.Buffer // of the client, of the server
+	used        [2]int           // bytes of them that were read
+	reversed    bool             // the originator of the flow is the server
+	settled     bool             // who is the client is known
 	retry       bool
 	short       [2]bool // a packet of the connection itself was seen
 	chlo        quic.CHLO
@@ -203,7 +204,7 @@ func (p *quicParser) frames(c *Context, server bool, b []byte) {
 	}
 	for m = m[p.used[k]:]; len(m) >= 4; m = m[p.used[k]:] {
 		n := int(m[1])<<16 | int(m[2])<<8 | int(m[3])
-		if n > quic.MaxCrypto || len(m) < 4+n {
+		if n > pieces.Max || len(m) < 4+n {
 			return
 		}
 		p.message(c, dir, m[0], m[4:4+n])

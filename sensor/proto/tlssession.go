@@ -116,9 +116,7 @@ func (p *tlsSession) emit(c *Context, dataset string, about func(e *event.Event)
 	} else if p.hasC {
 		version = p.client.Version
 	}
-	number, protocol := tlsmsg.VersionName(version)
-	e.Str(event.TLSVersion, number)
-	e.Str(event.TLSVersionProtocol, protocol)
+	aboutVersion(e, version)
 	if p.hasC {
 		e.Bytes(event.TLSClientServerName, p.client.ServerName)
 		e.Bytes(event.DestinationDomain, p.client.ServerName)
@@ -145,6 +143,12 @@ func (p *tlsSession) emit(c *Context, dataset string, about func(e *event.Event)
 	}
 	c.Emit(e)
 	return true
+}
+
+func aboutVersion(e *event.Event, version uint16) {
+	number, protocol := tlsmsg.VersionName(version)
+	e.Str(event.TLSVersion, number)
+	e.Str(event.TLSVersionProtocol, protocol)
 }
 
 func serverCert(e *event.Event, x *tlsmsg.Cert) {

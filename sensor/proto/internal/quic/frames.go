@@ -1,9 +1,6 @@
 package quic
 
-import (
-	"encoding/binary"
-	"slices"
-)
+import "encoding/binary"
 
 // Frame types an Initial packet may carry (RFC 9000 section 12.4).
 const (
@@ -16,62 +13,6 @@ const (
 	// frames of the standard.
 	frameGoogleCrypto = 0x08
 )
-
-// MaxCrypto bounds the handshake bytes of one direction that are kept.
-const MaxCrypto = 32 << 10
-
-// maxPieces bounds pieces that wait for what lies before them.
-const maxPieces = 64
-
-// Crypto puts the pieces of CRYPTO frames in order, of any number of packets
-// in any order.
-type Crypto struct {
-	data   []byte
-	pieces []piece
-	held   int
-}
-
-type piece struct {
-	at   int
-	data []byte
-}
-
-// Bytes returns what is complete from the first byte on.
-func (c *Crypto) Bytes() []byte { return c.data }
-
-// Add takes a piece; what was there before stands.
-func (c *Crypto) Add(offset uint64, b []byte) {
-	if offset > MaxCrypto || offset+uint64(len(b)) > MaxCrypto {
-		return
-	}
-	at := int(offset)
-	if at > len(c.data) {
-		if len(c.pieces) < maxPieces && c.held+len(b) <= MaxCrypto {
-			c.pieces = append(c.pieces, piece{at, slices.Clone(b)})
-			c.held += len(b)
-		}
-		return
-	}
-	c.take(at, b)
-	for again := true; again; {
-		again = false
-		c.pieces = slices.DeleteFunc(c.pieces, func(p piece) bool {
-			if p.at > len(c.data) {
-				return false
-			}
-			c.take(p.at, p.data)
-			c.held -= len(p.data)
-			again = true
-			return true
-		})
-	}
-}
-
-func (c *Crypto) take(at int, b []byte) {
-	if skip := len(c.data) - at; skip < len(b) {
-		c.data = append(c.data, b[skip:]...)
-	}
-}
 
 // Frames walks the frames of an opened Initial packet and gives the CRYPTO
 // frames to f. It stops at the first frame whose length it does not know. google
