@@ -54,6 +54,13 @@ const (
 	SaksiTLSJA3String                                      // Saksi.tls.ja3_string: text whose MD5 is the JA3
 	SaksiTLSJA4                                            // Saksi.tls.ja4: JA4 of the ClientHello
 	SaksiTruncated                                         // Saksi.truncated: fields cut at the length limit
+	SaksiWebsocketCloseCode                                // Saksi.websocket.close_code: status code of the last Close frame
+	SaksiWebsocketDestinationFrames                        // Saksi.websocket.destination_frames: frames the destination sent
+	SaksiWebsocketDestinationPayload                       // Saksi.websocket.destination_payload: payload bytes of the frames the destination sent
+	SaksiWebsocketOpcode                                   // Saksi.websocket.opcode: opcodes of the frames seen, by name
+	SaksiWebsocketOpcodeFrames                             // Saksi.websocket.opcode_frames: number of frames of each opcode, in the order of Saksi.websocket.opcode
+	SaksiWebsocketSourceFrames                             // Saksi.websocket.source_frames: frames the source sent
+	SaksiWebsocketSourcePayload                            // Saksi.websocket.source_payload: payload bytes of the frames the source sent
 	AgentID                                                // agent.id: ECS
 	AgentName                                              // agent.name: ECS
 	AgentType                                              // agent.type: ECS
@@ -350,6 +357,13 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.tls.ja3_string", typ: Keyword, array: false, doc: "text whose MD5 is the JA3"},
 	{name: "Saksi.tls.ja4", typ: Keyword, array: false, doc: "JA4 of the ClientHello"},
 	{name: "Saksi.truncated", typ: Keyword, array: true, doc: "fields cut at the length limit"},
+	{name: "Saksi.websocket.close_code", typ: Long, array: false, doc: "status code of the last Close frame"},
+	{name: "Saksi.websocket.destination_frames", typ: Long, array: false, doc: "frames the destination sent"},
+	{name: "Saksi.websocket.destination_payload", typ: Long, array: false, doc: "payload bytes of the frames the destination sent"},
+	{name: "Saksi.websocket.opcode", typ: Keyword, array: true, doc: "opcodes of the frames seen, by name"},
+	{name: "Saksi.websocket.opcode_frames", typ: Long, array: true, doc: "number of frames of each opcode, in the order of Saksi.websocket.opcode"},
+	{name: "Saksi.websocket.source_frames", typ: Long, array: false, doc: "frames the source sent"},
+	{name: "Saksi.websocket.source_payload", typ: Long, array: false, doc: "payload bytes of the frames the source sent"},
 	{name: "agent.id", typ: Keyword, array: false, doc: ""},
 	{name: "agent.name", typ: Keyword, array: false, doc: ""},
 	{name: "agent.type", typ: Keyword, array: false, doc: ""},

@@ -257,7 +257,7 @@ func (w *worker) parse(c *conn, dir int, data []byte) {
 		c.tail[dir] = append(c.tail[dir], data...)
 		in = c.tail[dir]
 	}
-	w.pc.Redetect, w.pc.Used = false, 0
+	w.pc.Redetect, w.pc.Next, w.pc.Used = false, "", 0
 	n := c.parser.Data(&w.pc, proto.Dir(dir), in)
 	switch {
 	case n == proto.Done && w.pc.Redetect && c.again < maxRedetect:
@@ -267,6 +267,9 @@ func (w *worker) parse(c *conn, dir int, data []byte) {
 		c.parser, c.entry = nil, nil
 		c.none, c.tries = [2]bool{}, [2]uint8{}
 		c.tail[0], c.tail[1] = c.tail[0][:0], c.tail[1][:0]
+		if e := w.protos.Named(w.pc.Next); e != nil {
+			w.found(c, e, proto.TCP)
+		}
 		if len(rest) > 0 {
 			w.feed(c, dir, rest)
 		}

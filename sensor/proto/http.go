@@ -98,6 +98,7 @@ type httpParser struct {
 	nextID  uint64
 	scanned [2]int
 	tunnel  bool
+	next    string // protocol the connection was upgraded to, if it is known here
 }
 
 // request gives the transaction whose request is in work.
@@ -173,7 +174,7 @@ func (p *httpParser) Data(c *Context, dir Dir, b []byte) Result {
 			}
 		}
 		if p.tunnel {
-			c.Redetect, c.Used = true, used
+			c.Redetect, c.Next, c.Used = true, p.next, used
 			return Done
 		}
 	}
@@ -197,6 +198,11 @@ func (p *httpParser) begin(c *Context, t *httpTx, m *httpMessage, dir Dir) {
 		}
 		if upgrade {
 			p.tunnel = true
+			m.head.Tokens("upgrade", func(t string) {
+				if t == "websocket" {
+					p.next = t
+				}
+			})
 		}
 		m.body = http.BodyOf(&m.head, true, noBody)
 	}
@@ -244,10 +250,10 @@ func (p *httpParser) end(c *Context, t *httpTx, m *httpMessage, dir Dir, whole b
 	}
 	m.finish(c, t, dir, whole, why)
 	if dir == FromServer {
-		p.emit(c, t)
+		t.emit(c)
 	}
 	for len(p.txs) > 0 && (p.txs[0].req.done && p.txs[0].rsp.done || len(p.txs) > maxHTTPPending) {
-		p.emit(c, p.txs[0])
+		p.txs[0].emit(c)
 		p.txs = p.txs[:copy(p.txs, p.txs[1:])]
 	}
 }
@@ -313,7 +319,7 @@ func (p *httpParser) Close(c *Context) {
 			whole := m.body.Framing == http.Close && !m.gap
 			m.finish(c, t, Dir(dir), whole, "connection_end")
 		}
-		p.emit(c, t)
+		t.emit(c)
 	}
 	p.txs = nil
 }

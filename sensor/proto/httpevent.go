@@ -13,7 +13,7 @@ import (
 )
 
 // emit tells of a transaction, once.
-func (p *httpParser) emit(c *Context, t *httpTx) {
+func (t *httpTx) emit(c *Context) {
 	if t.told || !t.req.seen && !t.rsp.seen {
 		return
 	}

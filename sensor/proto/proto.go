@@ -177,6 +177,9 @@ type Context struct {
 	// Redetect is set by a parser that returns Done to hand the flow on, as
 	// STARTTLS and CONNECT do: the bytes not used go to detection again.
 	Redetect bool
+	// Next is set with Redetect by a parser that knows the protocol that
+	// follows: the name of its entry. Otherwise it is detected.
+	Next string
 	// Used is the number of bytes used by a parser that returns Done.
 	Used int
 }

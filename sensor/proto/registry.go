@@ -98,6 +98,15 @@ func (t *Table) Entry(index uint8) *Entry {
 	return t.entries[index-1]
 }
 
+// Named returns the entry of a name, or nil.
+func (t *Table) Named(name string) *Entry {
+	i, ok := slices.BinarySearchFunc(t.entries, name, func(e *Entry, n string) int { return cmp.Compare(e.Name, n) })
+	if !ok {
+		return nil
+	}
+	return t.entries[i]
+}
+
 // EachPort calls f with each usual port of each entry.
 func (t *Table) EachPort(f func(tcp bool, port uint16)) {
 	for _, e := range t.entries {

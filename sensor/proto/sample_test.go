@@ -169,7 +169,19 @@ func play(t Transport, turns []turn, port uint16, touch bool) (*Entry, *host) {
 				}
 			}
 		}
+		c.Redetect, c.Next, c.Used = false, "", 0
 		n := p.Data(c, x.dir, tail[x.dir])
+		if n == Done && c.Redetect {
+			p.Close(c)
+			rest := tail[x.dir][min(c.Used, len(tail[x.dir])):]
+			p, tail = nil, [2][]byte{}
+			tail[x.dir] = rest
+			if h.entry = Default().Named(c.Next); h.entry == nil {
+				continue
+			}
+			p = h.entry.New(t)
+			n = p.Data(c, x.dir, tail[x.dir])
+		}
 		if n < 0 {
 			break
 		}
