@@ -35,6 +35,7 @@ type conn struct {
 	window [2][]byte // what rules see before the next chunk
 	state  *suricata.FlowState
 	ids    flowIDs
+	label  label // what names the application
 }
 
 func (c *conn) reset() {

@@ -15,10 +15,18 @@ type shard struct {
 	index int
 	table *flow.Table
 	pool  *stream.Pool
-	conns []*conn // by Record.Ext, from 1; nil where none is in use
+	conns []*conn // by Record.Ext, from 1; nil where none is in use (see extLabel)
 	free  []uint32
 	spare []*conn // to be used again, at most maxSpare
 	files int     // bytes of carved files held
+}
+
+// conn returns the parser state of a flow, nil if it has none.
+func (sh *shard) conn(r *flow.Record) *conn {
+	if r.Ext == 0 || r.Ext&extLabel != 0 {
+		return nil
+	}
+	return sh.conns[r.Ext-1]
 }
 
 // maxSpare bounds the unused parser states a shard keeps.
@@ -49,6 +57,7 @@ type worker struct {
 	pc      proto.Context
 	cid     [40]byte
 	history []byte
+	why     []byte
 	view    suricata.Packet
 	hits    []suricata.Hit
 	stats   workerStats
@@ -148,10 +157,7 @@ func (w *worker) packet(p *decode.Packet) {
 		return
 	}
 	r := sh.table.Get(i)
-	w.sh, w.rec, w.conn = sh, r, nil
-	if r.Ext != 0 {
-		w.conn = sh.conns[r.Ext-1]
-	}
+	w.sh, w.rec, w.conn = sh, r, sh.conn(r)
 	if w.engine != nil {
 		w.matchPacket(p, dir)
 	}
@@ -212,6 +218,7 @@ func (w *worker) release() {
 	if c == nil {
 		return
 	}
+	l := c.label
 	for d := range c.half {
 		c.half[d].Drop(w.sh.pool)
 	}
@@ -222,6 +229,9 @@ func (w *worker) release() {
 	w.sh.conns[w.rec.Ext-1] = nil
 	w.sh.free = append(w.sh.free, w.rec.Ext)
 	w.rec.Ext = 0
+	if l != 0 {
+		w.rec.Ext = extLabel | uint32(l)
+	}
 	w.conn = nil
 }
 
@@ -236,9 +246,8 @@ func (w *worker) context(number uint64, time int64) {
 // end tells of a flow that is over.
 func (w *worker) end(sh *shard, r *flow.Record, why flow.EndReason) {
 	pkt, rec, c := w.pkt, w.rec, w.conn
-	w.sh, w.rec, w.conn = sh, r, nil
-	if r.Ext != 0 {
-		w.conn = sh.conns[r.Ext-1]
+	w.sh, w.rec, w.conn = sh, r, sh.conn(r)
+	if w.conn != nil {
 		w.context(r.LastPacket(), r.Last)
 		w.closeConn()
 	}

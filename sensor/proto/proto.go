@@ -92,6 +92,9 @@ type Entry struct {
 	Detect func(p *Probe) Verdict
 	// New makes the parser of one flow; nil for a protocol that is only named.
 	New func(t Transport) Parser
+	// Application names the application whose own protocol it is, as the
+	// table of package service does; empty for a protocol of many.
+	Application string
 	// App is how rules name the protocol.
 	App suricata.AppProto
 	// Samples and Hostile name files under testdata/samples.
