@@ -6,6 +6,8 @@ package event
 const (
 	Timestamp                             Field = iota + 1 // @timestamp: ECS
 	SaksiAgencyPath                                        // Saksi.agency_path: agencies above organization.id, root first
+	SaksiBittorrentClient                                  // Saksi.bittorrent.client: programs by their peer ids, such as UT2210
+	SaksiBittorrentInfoHash                                // Saksi.bittorrent.info_hash: hashes of the torrents asked for
 	SaksiCase                                              // Saksi.case: id of the case the document belongs to
 	SaksiControl                                           // Saksi.control: framework controls a finding bears on, such as rk-3-trafik
 	SaksiEvidenceCommand                                   // Saksi.evidence.command: command that shows the evidence again
@@ -50,10 +52,19 @@ const (
 	SaksiSSHHassh                                          // Saksi.ssh.hassh: HASSH of the client's key exchange
 	SaksiSSHHasshServer                                    // Saksi.ssh.hassh_server: HASSH of the server's key exchange
 	SaksiSSHServer                                         // Saksi.ssh.server: software named in the server's banner
+	SaksiStunRealm                                         // Saksi.stun.realm: realm of the relay
+	SaksiStunSoftware                                      // Saksi.stun.software: software the peers name
+	SaksiStunUser                                          // Saksi.stun.user: user name of the relay or the ICE session
+	SaksiStunVendor                                        // Saksi.stun.vendor: whose attributes are used: microsoft, google
 	SaksiTLSALPN                                           // Saksi.tls.alpn: protocols the client offered
 	SaksiTLSJA3String                                      // Saksi.tls.ja3_string: text whose MD5 is the JA3
 	SaksiTLSJA4                                            // Saksi.tls.ja4: JA4 of the ClientHello
 	SaksiTruncated                                         // Saksi.truncated: fields cut at the length limit
+	SaksiVpnExchange                                       // Saksi.vpn.exchange: first IKE exchange seen: ike_sa_init, aggressive ...
+	SaksiVpnHost                                           // Saksi.vpn.host: names the ends of a tunnel give themselves
+	SaksiVpnTransform                                      // Saksi.vpn.transform: algorithms offered, by the numbers of IANA: "encr 12 256"
+	SaksiVpnVendor                                         // Saksi.vpn.vendor: vendors the ends of a tunnel name, or their vendor ids in hex
+	SaksiVpnVersion                                        // Saksi.vpn.version: version of the tunnel's protocol
 	SaksiWebsocketCloseCode                                // Saksi.websocket.close_code: status code of the last Close frame
 	SaksiWebsocketDestinationFrames                        // Saksi.websocket.destination_frames: frames the destination sent
 	SaksiWebsocketDestinationPayload                       // Saksi.websocket.destination_payload: payload bytes of the frames the destination sent
@@ -234,6 +245,8 @@ const (
 	SourceDomain                                           // source.domain: ECS
 	SourceIP                                               // source.ip: ECS
 	SourceMAC                                              // source.mac: ECS
+	SourceNatIP                                            // source.nat.ip: ECS
+	SourceNatPort                                          // source.nat.port: ECS
 	SourcePackets                                          // source.packets: ECS
 	SourcePort                                             // source.port: ECS
 	SourceUserName                                         // source.user.name: ECS
@@ -309,6 +322,8 @@ var fields = [...]fieldInfo{
 	{},
 	{name: "@timestamp", typ: Date, array: false, doc: ""},
 	{name: "Saksi.agency_path", typ: Keyword, array: true, doc: "agencies above organization.id, root first"},
+	{name: "Saksi.bittorrent.client", typ: Keyword, array: true, doc: "programs by their peer ids, such as UT2210"},
+	{name: "Saksi.bittorrent.info_hash", typ: Keyword, array: true, doc: "hashes of the torrents asked for"},
 	{name: "Saksi.case", typ: Keyword, array: false, doc: "id of the case the document belongs to"},
 	{name: "Saksi.control", typ: Keyword, array: true, doc: "framework controls a finding bears on, such as rk-3-trafik"},
 	{name: "Saksi.evidence.command", typ: Keyword, array: false, doc: "command that shows the evidence again"},
@@ -353,10 +368,19 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.ssh.hassh", typ: Keyword, array: false, doc: "HASSH of the client's key exchange"},
 	{name: "Saksi.ssh.hassh_server", typ: Keyword, array: false, doc: "HASSH of the server's key exchange"},
 	{name: "Saksi.ssh.server", typ: Keyword, array: false, doc: "software named in the server's banner"},
+	{name: "Saksi.stun.realm", typ: Keyword, array: false, doc: "realm of the relay"},
+	{name: "Saksi.stun.software", typ: Keyword, array: true, doc: "software the peers name"},
+	{name: "Saksi.stun.user", typ: Keyword, array: false, doc: "user name of the relay or the ICE session"},
+	{name: "Saksi.stun.vendor", typ: Keyword, array: false, doc: "whose attributes are used: microsoft, google"},
 	{name: "Saksi.tls.alpn", typ: Keyword, array: true, doc: "protocols the client offered"},
 	{name: "Saksi.tls.ja3_string", typ: Keyword, array: false, doc: "text whose MD5 is the JA3"},
 	{name: "Saksi.tls.ja4", typ: Keyword, array: false, doc: "JA4 of the ClientHello"},
 	{name: "Saksi.truncated", typ: Keyword, array: true, doc: "fields cut at the length limit"},
+	{name: "Saksi.vpn.exchange", typ: Keyword, array: false, doc: "first IKE exchange seen: ike_sa_init, aggressive ..."},
+	{name: "Saksi.vpn.host", typ: Keyword, array: true, doc: "names the ends of a tunnel give themselves"},
+	{name: "Saksi.vpn.transform", typ: Keyword, array: true, doc: "algorithms offered, by the numbers of IANA: \"encr 12 256\""},
+	{name: "Saksi.vpn.vendor", typ: Keyword, array: true, doc: "vendors the ends of a tunnel name, or their vendor ids in hex"},
+	{name: "Saksi.vpn.version", typ: Keyword, array: false, doc: "version of the tunnel's protocol"},
 	{name: "Saksi.websocket.close_code", typ: Long, array: false, doc: "status code of the last Close frame"},
 	{name: "Saksi.websocket.destination_frames", typ: Long, array: false, doc: "frames the destination sent"},
 	{name: "Saksi.websocket.destination_payload", typ: Long, array: false, doc: "payload bytes of the frames the destination sent"},
@@ -537,6 +561,8 @@ var fields = [...]fieldInfo{
 	{name: "source.domain", typ: Keyword, array: false, doc: ""},
 	{name: "source.ip", typ: IP, array: false, doc: ""},
 	{name: "source.mac", typ: Keyword, array: false, doc: ""},
+	{name: "source.nat.ip", typ: IP, array: false, doc: ""},
+	{name: "source.nat.port", typ: Long, array: false, doc: ""},
 	{name: "source.packets", typ: Long, array: false, doc: ""},
 	{name: "source.port", typ: Long, array: false, doc: ""},
 	{name: "source.user.name", typ: Keyword, array: false, doc: ""},

@@ -1,8 +1,6 @@
 package sensor
 
 import (
-	"strings"
-
 	"saksi/event"
 	"saksi/sensor/decode"
 	"saksi/sensor/flow"
@@ -19,10 +17,15 @@ const (
 	byPort              // the usual port of the protocol, nothing of its content
 	byDNSAnswer         // the client was given the server's address for a name before
 	byUserAgent         // the program that asks
+	byAttribute         // attributes only one maker uses
 	byCert              // a name of the server's certificate
+	bySubject           // the subject of the server's certificate
+	byTLSPort           // TLS on the port of a protocol within TLS
+	byLabel             // the first label of the name asked for says what the host does
 	byQuestion          // the name a DNS query asks for
 	byServerName        // the name the client asks a server of TLS or QUIC for
 	byHost              // the host a request of HTTP, or of another protocol, names
+	byMethod            // the method of a request
 	byMediaType         // the type of what is carried
 	byALPN              // the protocol client and server agree on within TLS
 	byProtocol          // the protocol is the application's own
@@ -34,18 +37,23 @@ var reasons = [numReasons]struct{ text, confidence string }{
 	byPort:       {"port", "low"},
 	byDNSAnswer:  {"dns_answer", "medium"},
 	byUserAgent:  {"user_agent", "medium"},
+	byAttribute:  {"attribute", "medium"},
 	byCert:       {"certificate", "medium"},
+	bySubject:    {"certificate", "medium"},
+	byTLSPort:    {"tls_port", "medium"},
+	byLabel:      {"name_label", "medium"},
 	byQuestion:   {"dns_question", "high"},
 	byServerName: {"server_name", "high"},
 	byHost:       {"host", "high"},
+	byMethod:     {"method", "high"},
 	byMediaType:  {"media_type", "high"},
 	byALPN:       {"alpn", "high"},
 	byProtocol:   {"protocol", "high"},
 }
 
 // label is what names a flow's application: a suffix of the table of services
-// or an application by another sign, and the reason. It fits the bits of a flow
-// record's Ext below extLabel.
+// or a sign, and the reason. It fits the bits of a flow record's Ext below
+// extLabel.
 type label uint32
 
 func newLabel(r reason, n uint16) label { return label(r)<<16 | label(n) }
@@ -55,49 +63,74 @@ func (l label) reason() reason { return reason(l >> 16) }
 // extLabel marks an Ext that holds a label and no parser state.
 const extLabel = 1 << 31
 
-// Numbers of signs.
-const (
-	signDoT = 1 + iota
-	signDoQ
-	signDoH
-)
+// sign is a text by which an application is known, other than a host's name.
+// What it is compared with, its reason says; the category is that of the table
+// of services unless the application is not there.
+type sign struct {
+	reason                      reason
+	text, application, category string
+}
 
-// signs are applications known by other signs than names, numbered for labels
-// whose reason is byALPN, byMediaType or byUserAgent.
-var signs = [...]struct{ sign, application, category string }{
-	signDoT: {"dot", "dns-over-tls", "dns"},
-	signDoQ: {"doq", "dns-over-quic", "dns"},
-	signDoH: {"application/dns-message", "dns-over-https", "dns"},
-	{"Windows-Update-Agent", "windows-update", "update"},
-	{"Microsoft-Delivery-Optimization", "windows-update", "update"},
-	{"WhatsApp/", "whatsapp", "chat"},
-	{"Viber/", "viber", "chat"},
-	{"Spotify/", "spotify", "music"},
-	{"Valve/Steam", "steam", "games"},
-	{"Microsoft BITS", "windows-update", "update"},
-	{"MicroMessenger", "wechat", "chat"},
+var signs = [...]sign{
+	{byALPN, "dot", "dns-over-tls", "dns"},
+	{byALPN, "doq", "dns-over-quic", "dns"},
+	{byTLSPort, "853", "dns-over-tls", "dns"},
+	{byMediaType, "application/dns-message", "dns-over-https", "dns"},
+	{byLabel, "doh", "dns-over-https", "dns"},
+	{byLabel, "dns", "encrypted-dns", "dns"},
+	{byMethod, "PROPFIND", "webdav", "storage"},
+	{byMethod, "PROPPATCH", "webdav", "storage"},
+	{byMethod, "MKCOL", "webdav", "storage"},
+	{byMethod, "MOVE", "webdav", "storage"},
+	{byMethod, "LOCK", "webdav", "storage"},
+	{byMethod, "UNLOCK", "webdav", "storage"},
+	{bySubject, "CN=AnyDesk Client", "anydesk", ""},
+	{bySubject, "CN=AnyNet Relay", "anydesk", ""},
+	{bySubject, "tor", "tor", ""},
+	{byAttribute, "microsoft", "microsoft-teams", ""},
+	{byUserAgent, "Windows-Update-Agent", "windows-update", ""},
+	{byUserAgent, "Microsoft-Delivery-Optimization", "windows-update", ""},
+	{byUserAgent, "Microsoft-WebDAV-MiniRedir", "webdav", "storage"},
+	{byUserAgent, "WhatsApp/", "whatsapp", ""},
+	{byUserAgent, "Viber/", "viber", ""},
+	{byUserAgent, "Spotify/", "spotify", ""},
+	{byUserAgent, "Valve/Steam", "steam", ""},
+	{byUserAgent, "MicroMessenger", "wechat", ""},
+}
+
+// bySign returns the label of the first sign of a reason that is, by is, what
+// was seen.
+func bySign(r reason, is func(sign string) bool) label {
+	for i := range signs {
+		if signs[i].reason == r && is(signs[i].text) {
+			return newLabel(r, uint16(i))
+		}
+	}
+	return 0
 }
 
 // application gives the application and category of a label, and what it
 // rests on, such as a suffix.
-func (l label) application() (application, category, sign string) {
-	n := uint16(l)
+func (l label) application() (application, category, text string) {
 	switch l.reason() {
-	case byALPN, byMediaType, byUserAgent:
-		s := signs[n]
-		return s.application, s.category, s.sign
 	case noReason, byPort, byProtocol:
 		return "", "", ""
+	case byDNSAnswer, byCert, byQuestion, byServerName, byHost:
+		s := service.Get(uint16(l))
+		return s.Application, s.Category, s.Name
 	}
-	s := service.Get(n)
-	return s.Application, s.Category, s.Name
+	s := &signs[uint16(l)]
+	if category = s.category; category == "" {
+		category = service.Category(s.application)
+	}
+	return s.application, category, s.text
 }
 
 // appendWhy appends the text of Saksi.flow.why.
 func (l label) appendWhy(dst []byte) []byte {
 	dst = append(dst, reasons[l.reason()].text...)
-	if _, _, sign := l.application(); sign != "" {
-		dst = append(append(dst, ' '), sign...)
+	if _, _, text := l.application(); text != "" {
+		dst = append(append(dst, ' '), text...)
 	}
 	return dst
 }
@@ -124,6 +157,12 @@ func (w *worker) classify(e *event.Event) {
 		name, _ := e.GetStr(event.DNSQuestionName)
 		l = byName(byQuestion, name)
 		w.resolved(e, l)
+	case "saksi.stun":
+		realm, _ := e.GetStr(event.SaksiStunRealm)
+		if l = byName(byHost, realm); l == 0 {
+			vendor, _ := e.GetStr(event.SaksiStunVendor)
+			l = bySign(byAttribute, func(s string) bool { return s == vendor })
+		}
 	default:
 		if host, ok := e.GetStr(event.DestinationDomain); ok {
 			l = byName(byHost, host)
@@ -138,52 +177,6 @@ func (w *worker) classify(e *event.Event) {
 	if c := w.conn; c != nil && l.reason() > c.label.reason() {
 		c.label = l
 	}
-}
-
-// tlsLabel takes the protocol within, else the name asked for, else the names
-// of the certificate.
-func tlsLabel(e *event.Event) label {
-	for _, f := range [2]event.Field{event.TLSNextProtocol, event.SaksiTLSALPN} {
-		for v := range e.Values(f) {
-			switch s := v.Str(); {
-			case s == "dot":
-				return newLabel(byALPN, signDoT)
-			case s == "doq" || strings.HasPrefix(s, "doq-i"):
-				return newLabel(byALPN, signDoQ)
-			}
-		}
-	}
-	if name, ok := e.GetStr(event.TLSClientServerName); ok {
-		return byName(byServerName, name)
-	}
-	for _, f := range [2]event.Field{event.TLSServerX509SubjectCommonName, event.TLSServerX509AlternativeNames} {
-		for v := range e.Values(f) {
-			if l := byName(byCert, v.Str()); l != 0 {
-				return l
-			}
-		}
-	}
-	return 0
-}
-
-// httpLabel takes DNS carried by HTTP, else the host, else the program.
-func httpLabel(e *event.Event) label {
-	for _, f := range [2]event.Field{event.HTTPRequestMimeType, event.HTTPResponseMimeType} {
-		if s, _ := e.GetStr(f); s == signs[signDoH].sign {
-			return newLabel(byMediaType, signDoH)
-		}
-	}
-	host, _ := e.GetStr(event.URLDomain)
-	if l := byName(byHost, host); l != 0 {
-		return l
-	}
-	agent, _ := e.GetStr(event.UserAgentOriginal)
-	for i := range signs {
-		if i > signDoH && strings.Contains(agent, signs[i].sign) {
-			return newLabel(byUserAgent, uint16(i))
-		}
-	}
-	return 0
 }
 
 // resolved tells the merging stage which addresses a client was given for a
@@ -216,8 +209,7 @@ func (w *worker) guess(r *flow.Record) bool {
 	if r.App != 0 || r.Proto != decode.ProtoTCP {
 		return false
 	}
-	switch data := r.Payload(flow.FromOrig)+r.Payload(flow.FromResp) > 0; {
-	case r.MidStream() != data, !data && !established(r):
+	if !r.MidStream() && (r.Payload(flow.FromOrig)+r.Payload(flow.FromResp) >= enoughContent || !established(r)) {
 		return false
 	}
 	e := w.protos.OnPort(proto.TCP, r.RespPort())
@@ -226,6 +218,9 @@ func (w *worker) guess(r *flow.Record) bool {
 	}
 	return e != nil
 }
+
+// enoughContent is how many bytes tell the protocols that are known by content.
+const enoughContent = 6
 
 // established reports a TCP connection that both sides opened.
 func established(r *flow.Record) bool {

@@ -108,6 +108,9 @@ func (w *worker) tcp(p *decode.Packet, dir int) {
 		return
 	}
 	b := p.Payload()
+	if padding(p, b) {
+		b = nil
+	}
 	c := w.conn
 	if c == nil {
 		if len(b) == 0 {
@@ -165,6 +168,20 @@ func (w *worker) tcp(p *decode.Packet, dir int) {
 			w.finishParsing(c)
 		}
 	}
+}
+
+// padding reports the padding of a short Ethernet frame that some devices count
+// as part of the packet: at most six zero bytes that fill it to 46 bytes.
+func padding(p *decode.Packet, b []byte) bool {
+	if p.IPLen != 46 || len(b) == 0 || len(b) > 6 || p.TCPFlags&decode.PSH != 0 {
+		return false
+	}
+	for _, c := range b {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // drain delivers what waited and is now in order.

@@ -54,12 +54,12 @@ func detectDNS(p *Probe) Verdict {
 		if len(b) < 14 {
 			return More
 		}
-		if n := int(binary.BigEndian.Uint16(b)); n < 12 || !dnsShape(b[2:]) || len(b) >= n+2 && !p.On(53) && n+2 != len(b) {
+		if n := int(binary.BigEndian.Uint16(b)); n < 12 || !dnsShape(b[2:]) || dnscryptQuestion(b[2:], p.On(53)) || len(b) >= n+2 && !p.On(53) && n+2 != len(b) {
 			return No
 		}
 		return Yes
 	}
-	if p.On(5353, 5355, 137) || !dnsShape(b) {
+	if p.On(5353, 5355, 137) || !dnsShape(b) || dnscryptQuestion(b, p.On(53)) {
 		return No
 	}
 	return Yes

@@ -54,7 +54,7 @@ func detectTLS(p *Probe) Verdict {
 			return Yes
 		}
 	case 0x17: // a session picked up in its middle
-		if len(b) >= n+8 && b[n+5] == 0x17 && b[n+6] == 3 || p.On(443, 993, 995, 465, 8443) {
+		if len(b) == n+5 || len(b) >= n+8 && b[n+5] == 0x17 && b[n+6] == 3 || p.On(443, 993, 995, 465, 8443) {
 			return Yes
 		}
 	}

@@ -3,6 +3,7 @@
 package service
 
 import (
+	"bytes"
 	_ "embed"
 	"fmt"
 	"strings"
@@ -71,7 +72,8 @@ const maxHost = 255
 
 // Lookup returns the number of the longest suffix of a host name, 0 for none.
 // It compares whole labels without regard to case; a final dot and a leading
-// "*." are passed over.
+// "*." are passed over. A name in the domain of a delivery network is its
+// customer's if that is known.
 func Lookup(host string) uint16 {
 	host = strings.TrimSuffix(strings.TrimPrefix(host, "*."), ".")
 	if len(host) == 0 || len(host) > maxHost {
@@ -86,16 +88,27 @@ func Lookup(host string) uint16 {
 		}
 		buf[i] = c
 	}
-	b := buf[:len(host)]
+	n := t.longest(buf[:len(host)])
+	if n != 0 && t.suffixes[n].Category == "cdn" {
+		// Delivery networks put their name behind a customer's, as in
+		// www.example.com.edgekey.net.
+		if k := len(host) - len(t.suffixes[n].Name) - 1; k > 0 {
+			if inner := t.longest(buf[:k]); inner != 0 {
+				return inner
+			}
+		}
+	}
+	return n
+}
+
+// longest finds the longest suffix of a name in lower case.
+func (t *table) longest(b []byte) uint16 {
 	for {
 		if n := t.index[string(b)]; n != 0 {
 			return n
 		}
-		i := 0
-		for i < len(b) && b[i] != '.' {
-			i++
-		}
-		if i == len(b) {
+		i := bytes.IndexByte(b, '.')
+		if i < 0 {
 			return 0
 		}
 		b = b[i+1:]

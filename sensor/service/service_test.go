@@ -10,6 +10,7 @@ func TestLookup(t *testing.T) {
 	for host, want := range map[string]string{
 		"www.google.com": "google", "google.com": "google", "mail.google.com": "gmail", "GoogleVideo.com.": "youtube", "*.youtube.com": "youtube",
 		"notgoogle.com": "", "google.com.evil.example": "", "com": "", "": "", ".": "", "jpj.gov.my": "jpj", "www.hasil.gov.my": "lhdn",
+		"captive.apple.com.edgekey.net": "apple", "e1.example.edgekey.net": "akamai", "edgekey.net": "akamai",
 		"portal.mof.gov.my": "malaysia-government", strings.Repeat("a.", 200) + "google.com": "",
 	} {
 		if got := Get(Lookup(host)).Application; got != want {
