@@ -354,7 +354,7 @@ func pairKey(a, ap, b, bp string) string {
 const (
 	floorJA4  = 100
 	floorZeek = 95
-	floorNDPI = 70
+	floorNDPI = 90
 	// floorNDPIApplications counts flows nDPI gives protocol and application.
-	floorNDPIApplications = 50
+	floorNDPIApplications = 92
 )

@@ -70,14 +70,26 @@ var ikeExchanges = map[byte]string{
 
 // ikeVendors names vendor ids in use, by their hex or the head of it.
 var ikeVendors = []struct{ head, name string }{
-	{"4048b7d56ebce88525e7de7f00d6c2d3", "Fragmentation"}, {"4a131c81070358455c5728f20e95452f", "RFC 3947 NAT-T"},
-	{"90cb80913ebb696e086381b5ec427b1f", "NAT-T draft 02"}, {"cd60464335df21f87cfdb2fc68b6a448", "NAT-T draft 02"},
-	{"7d9419a65310ca6f2c179d9215529d56", "NAT-T draft 03"}, {"afcad71368a1f1c96b8696fc7757", "Dead Peer Detection"},
-	{"12f5f28c457168a9702d9fe274cc", "Cisco Unity"}, {"09002689dfd6b712", "XAUTH"}, {"1e2b516905991c7d7c96fcbfb587e461", "Microsoft Windows"},
-	{"fb1de3cdf341b7ea16b7e5be0855f120", "Microsoft Initial-Contact"}, {"e3a5966a76379fe707228231e5ce8652", "Microsoft Negotiation Discovery"},
-	{"882fe56d6fd20dbc2251613b2ebe5beb", "strongSwan"}, {"4f45", "Openswan or Libreswan"}, {"f4ed19e0c114eb516faaac0ee37daf28", "Check Point"},
-	{"166f932d55eb64d8e4df4fd37e2313f0", "Juniper"}, {"699369228741c6d4ca094c93e242c9de", "SonicWall"}, {"8299031757a36082c6a621de", "Fortinet"},
-	{"434953434f", "Cisco"}, {"464c455856504e", "Cisco FlexVPN"}, {"01528bbbc00696121849ab9a1c5b2a51", "Microsoft IKE fragmentation"},
+	{"4048b7d56ebce88525e7de7f00d6c2d3", "Fragmentation"},
+	{"4a131c81070358455c5728f20e95452f", "RFC 3947 NAT-T"},
+	{"90cb80913ebb696e086381b5ec427b1f", "NAT-T draft 02"},
+	{"cd60464335df21f87cfdb2fc68b6a448", "NAT-T draft 02"},
+	{"7d9419a65310ca6f2c179d9215529d56", "NAT-T draft 03"},
+	{"afcad71368a1f1c96b8696fc7757", "Dead Peer Detection"},
+	{"12f5f28c457168a9702d9fe274cc", "Cisco Unity"},
+	{"09002689dfd6b712", "XAUTH"},
+	{"1e2b516905991c7d7c96fcbfb587e461", "Microsoft Windows"},
+	{"fb1de3cdf341b7ea16b7e5be0855f120", "Microsoft Initial-Contact"},
+	{"e3a5966a76379fe707228231e5ce8652", "Microsoft Negotiation Discovery"},
+	{"882fe56d6fd20dbc2251613b2ebe5beb", "strongSwan"},
+	{"4f45", "Openswan or Libreswan"},
+	{"f4ed19e0c114eb516faaac0ee37daf28", "Check Point"},
+	{"166f932d55eb64d8e4df4fd37e2313f0", "Juniper"},
+	{"699369228741c6d4ca094c93e242c9de", "SonicWall"},
+	{"8299031757a36082c6a621de", "Fortinet"},
+	{"434953434f", "Cisco"},
+	{"464c455856504e", "Cisco FlexVPN"},
+	{"01528bbbc00696121849ab9a1c5b2a51", "Microsoft IKE fragmentation"},
 }
 
 // ikeTransforms names the kinds of transforms of version 2 (RFC 7296 section 3.3.2).

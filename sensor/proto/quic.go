@@ -60,8 +60,13 @@ func detectQUIC(p *Probe) Verdict {
 // googleLast is "Q046", the last version whose hello is not encrypted.
 const googleLast = 0x51303436
 
-// maxQUICDatagrams is how many datagrams are looked at.
-const maxQUICDatagrams = 48
+const (
+	// maxQUICDatagrams is how many datagrams are looked at.
+	maxQUICDatagrams = 48
+	// maxQUICKeys is how often keys are derived: by the first packet, behind a
+	// Retry, with another version, and a few that are not what they seem.
+	maxQUICKeys = 6
+)
 
 type quicParser struct {
 	tlsSession
@@ -76,6 +81,7 @@ type quicParser struct {
 	chlo        quic.CHLO
 	versions    []byte
 	datagrams   int
+	derived     int // times keys were
 }
 
 // Data implements Parser.
@@ -175,9 +181,10 @@ func (p *quicParser) open(dir Dir, x *quic.Packet) (frames []byte, server, ok bo
 			return frames, server, true
 		}
 	}
-	if p.settled && server {
+	if p.settled && server || p.derived == maxQUICKeys {
 		return nil, false, false
 	}
+	p.derived++
 	for _, k := range quic.NewKeys(x.Version, x.DCID) {
 		if frames, ok = k.Open(x, false); ok {
 			p.keys = append(p.keys[:0], k)
