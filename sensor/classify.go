@@ -13,42 +13,46 @@ import (
 type reason uint8
 
 const (
-	noReason     reason = iota
-	byPort              // the usual port of the protocol, nothing of its content
-	byDNSAnswer         // the client was given the server's address for a name before
-	byUserAgent         // the program that asks
-	byAttribute         // attributes only one maker uses
-	byCert              // a name of the server's certificate
-	bySubject           // the subject of the server's certificate
-	byTLSPort           // TLS on the port of a protocol within TLS
-	byLabel             // the first label of the name asked for says what the host does
-	byQuestion          // the name a DNS query asks for
-	byServerName        // the name the client asks a server of TLS or QUIC for
-	byHost              // the host a request of HTTP, or of another protocol, names
-	byMethod            // the method of a request
-	byMediaType         // the type of what is carried
-	byALPN              // the protocol client and server agree on within TLS
-	byProtocol          // the protocol is the application's own
+	noReason      reason = iota
+	byPort               // the usual port of the protocol, nothing of its content
+	byDNSAnswer          // the client was given the server's address for a name before
+	byUserAgent          // the program that asks
+	byFingerprint        // the fingerprint of the client's hello
+	byAttribute          // attributes only one maker uses
+	byCert               // a name of the server's certificate
+	bySubject            // the subject of the server's certificate
+	byTLSPort            // TLS on the port of a protocol within TLS
+	byLabel              // the first label of the name asked for says what the host does
+	byQuestion           // the name a DNS query asks for
+	byServerName         // the name the client asks a server of TLS or QUIC for
+	byHost               // the host a request of HTTP, or of another protocol, names
+	byMethod             // the method of a request
+	byPath               // its path
+	byMediaType          // the type of what is carried
+	byALPN               // the protocol client and server agree on within TLS
+	byProtocol           // the protocol is the application's own
 	numReasons
 )
 
 var reasons = [numReasons]struct{ text, confidence string }{
-	noReason:     {"content", "high"},
-	byPort:       {"port", "low"},
-	byDNSAnswer:  {"dns_answer", "medium"},
-	byUserAgent:  {"user_agent", "medium"},
-	byAttribute:  {"attribute", "medium"},
-	byCert:       {"certificate", "medium"},
-	bySubject:    {"certificate", "medium"},
-	byTLSPort:    {"tls_port", "medium"},
-	byLabel:      {"name_label", "medium"},
-	byQuestion:   {"dns_question", "high"},
-	byServerName: {"server_name", "high"},
-	byHost:       {"host", "high"},
-	byMethod:     {"method", "high"},
-	byMediaType:  {"media_type", "high"},
-	byALPN:       {"alpn", "high"},
-	byProtocol:   {"protocol", "high"},
+	noReason:      {"content", "high"},
+	byPort:        {"port", "low"},
+	byDNSAnswer:   {"dns_answer", "medium"},
+	byUserAgent:   {"user_agent", "medium"},
+	byFingerprint: {"fingerprint", "medium"},
+	byAttribute:   {"attribute", "medium"},
+	byCert:        {"certificate", "medium"},
+	bySubject:     {"certificate", "medium"},
+	byTLSPort:     {"tls_port", "medium"},
+	byLabel:       {"name_label", "medium"},
+	byQuestion:    {"dns_question", "high"},
+	byServerName:  {"server_name", "high"},
+	byHost:        {"host", "high"},
+	byMethod:      {"method", "high"},
+	byPath:        {"path", "high"},
+	byMediaType:   {"media_type", "high"},
+	byALPN:        {"alpn", "high"},
+	byProtocol:    {"protocol", "high"},
 }
 
 // label is what names a flow's application: a suffix of the table of services
@@ -88,6 +92,9 @@ var signs = [...]sign{
 	{bySubject, "CN=AnyNet Relay", "anydesk", ""},
 	{bySubject, "tor", "tor", ""},
 	{byAttribute, "microsoft", "microsoft-teams", ""},
+	{byAttribute, "whatsapp", "whatsapp", ""},
+	{byPath, "/dns-query", "dns-over-https", "dns"},
+	{byFingerprint, "e7d705a3286e19ea42f587b344ee6865", "tor", ""}, // JA3 of its client, as those who made JA3 give it
 	{byUserAgent, "Windows-Update-Agent", "windows-update", ""},
 	{byUserAgent, "Microsoft-Delivery-Optimization", "windows-update", ""},
 	{byUserAgent, "Microsoft-WebDAV-MiniRedir", "webdav", "storage"},

@@ -7,7 +7,7 @@ import (
 )
 
 // tlsLabel takes the protocol within, else the name asked for, else the
-// server's certificate, else the port.
+// server's certificate, the client's fingerprint, the port.
 func tlsLabel(e *event.Event) label {
 	for _, f := range [2]event.Field{event.TLSNextProtocol, event.SaksiTLSALPN} {
 		for v := range e.Values(f) {
@@ -33,6 +33,10 @@ func tlsLabel(e *event.Event) label {
 	}
 	subject, _ := e.GetStr(event.TLSServerSubject)
 	if l := bySign(bySubject, func(s string) bool { return strings.Contains(subject, s) || s == "tor" && torCertificate(e) }); l != 0 {
+		return l
+	}
+	ja3, _ := e.GetStr(event.TLSClientJA3)
+	if l := bySign(byFingerprint, func(s string) bool { return s == ja3 }); l != 0 {
 		return l
 	}
 	if port, _ := e.GetInt(event.DestinationPort); port == 853 {
@@ -78,7 +82,7 @@ func torName(name, end string) bool {
 	return true
 }
 
-// httpLabel takes DNS carried by HTTP, else the method, else the host, else the
+// httpLabel takes DNS carried by HTTP, else method, path and host, else the
 // program.
 func httpLabel(e *event.Event) label {
 	for _, f := range [2]event.Field{event.HTTPRequestMimeType, event.HTTPResponseMimeType} {
@@ -89,6 +93,10 @@ func httpLabel(e *event.Event) label {
 	}
 	method, _ := e.GetStr(event.HTTPRequestMethod)
 	if l := bySign(byMethod, func(s string) bool { return s == method }); l != 0 {
+		return l
+	}
+	path, _ := e.GetStr(event.URLPath)
+	if l := bySign(byPath, func(s string) bool { return s == path }); l != 0 {
 		return l
 	}
 	host, _ := e.GetStr(event.URLDomain)

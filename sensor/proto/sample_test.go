@@ -332,7 +332,7 @@ func TestEveryPort(t *testing.T) {
 // portBound are the protocols whose format is shared or too loose, so that only the
 // port or a multicast group tells them apart.
 var portBound = map[string]bool{
-	"ipsec-nat-t": true, "zoom": true, "viber": true, "teamviewer": true, "mdns": true, "llmnr": true, "dhcpv6": true, "vxlan": true, "geneve": true, "gtp": true, "teredo": true,
+	"ipsec-nat-t": true, "zoom": true, "viber": true, "teamviewer": true, "zerotier": true, "mdns": true, "llmnr": true, "dhcpv6": true, "vxlan": true, "geneve": true, "gtp": true, "teredo": true,
 }
 
 // TestCheck proves that the registry refuses incomplete entries.
