@@ -243,8 +243,8 @@ var ndpiNames = map[string]string{
 // not our name without its hyphens. "*" and a category stand for any of it.
 var ndpiApplications = map[string]string{
 	"doh_dot": "*dns", "teams": "microsoft-teams", "skype_teams": "skype microsoft-teams", "skype_teamscall": "skype microsoft-teams",
-	"google":    "google google-services google-ads google-analytics google-dns firebase chromecast", // its "Google" is the rest of them all
-	"playstore": "google-play", "datasaver": "google-data-saver", "amazonaws": "aws", "ads_analytic_track": "*advertising *analytics",
+	"google":         "google google-services google-ads google-analytics google-dns firebase chromecast", // its "Google" is the rest of them all
+	"googleservices": "google-services google-play chrome-update firebase", "playstore": "google-play", "datasaver": "google-data-saver", "amazonaws": "aws", "ads_analytic_track": "*advertising *analytics",
 	"adultcontent": "*adult", "vibervoip": "viber", "microsoft365": "microsoft-365 outlook microsoft-entra", "alicloud": "alibaba-cloud", "appleitunes": "app-store apple-music",
 	"avastsecuredns": "avast-secure-dns", "applepush": "apple-push", "applesiri": "apple-siri", "hangoutduo": "google-meet",
 }
