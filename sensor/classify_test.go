@@ -82,6 +82,7 @@ func TestPadding(t *testing.T) {
 		want  bool
 	}{
 		{46, decode.ACK, "\x00\x00\x00\x00\x00\x00", true},
+		{42, decode.ACK, "\x00\x00", true},
 		{46, decode.ACK | decode.PSH, "\x00\x00\x00\x00\x00\x00", false},
 		{46, decode.ACK, "\x00\x01", false},
 		{47, decode.ACK, "\x00\x00", false},

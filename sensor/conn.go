@@ -171,9 +171,10 @@ func (w *worker) tcp(p *decode.Packet, dir int) {
 }
 
 // padding reports the padding of a short Ethernet frame that some devices count
-// as part of the packet: at most six zero bytes that fill it to 46 bytes.
+// as part of the packet: at most six zero bytes behind a mere acknowledgment,
+// in a packet of at most the 46 bytes that a frame must have.
 func padding(p *decode.Packet, b []byte) bool {
-	if p.IPLen != 46 || len(b) == 0 || len(b) > 6 || p.TCPFlags&decode.PSH != 0 {
+	if p.IPLen > 46 || len(b) == 0 || len(b) > 6 || p.TCPFlags&^decode.SYN != decode.ACK {
 		return false
 	}
 	for _, c := range b {
