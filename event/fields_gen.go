@@ -52,10 +52,10 @@ const (
 	SaksiSSHHassh                                          // Saksi.ssh.hassh: HASSH of the client's key exchange
 	SaksiSSHHasshServer                                    // Saksi.ssh.hassh_server: HASSH of the server's key exchange
 	SaksiSSHServer                                         // Saksi.ssh.server: software named in the server's banner
-	SaksiStunRealm                                         // Saksi.stun.realm: realm of the relay
-	SaksiStunSoftware                                      // Saksi.stun.software: software the peers name
-	SaksiStunUser                                          // Saksi.stun.user: user name of the relay or the ICE session
-	SaksiStunVendor                                        // Saksi.stun.vendor: whose attributes are used: microsoft, google
+	SaksiStunRealm                                         // Saksi.stun.realm: realm of the server
+	SaksiStunSoftware                                      // Saksi.stun.software: software the agent names
+	SaksiStunUsername                                      // Saksi.stun.username: user name or ICE fragments in the message
+	SaksiStunVendor                                        // Saksi.stun.vendor: whose own attributes are used: microsoft, google, whatsapp
 	SaksiTLSALPN                                           // Saksi.tls.alpn: protocols the client offered
 	SaksiTLSJA3String                                      // Saksi.tls.ja3_string: text whose MD5 is the JA3
 	SaksiTLSJA4                                            // Saksi.tls.ja4: JA4 of the ClientHello
@@ -368,10 +368,10 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.ssh.hassh", typ: Keyword, array: false, doc: "HASSH of the client's key exchange"},
 	{name: "Saksi.ssh.hassh_server", typ: Keyword, array: false, doc: "HASSH of the server's key exchange"},
 	{name: "Saksi.ssh.server", typ: Keyword, array: false, doc: "software named in the server's banner"},
-	{name: "Saksi.stun.realm", typ: Keyword, array: false, doc: "realm of the relay"},
-	{name: "Saksi.stun.software", typ: Keyword, array: true, doc: "software the peers name"},
-	{name: "Saksi.stun.user", typ: Keyword, array: false, doc: "user name of the relay or the ICE session"},
-	{name: "Saksi.stun.vendor", typ: Keyword, array: false, doc: "whose attributes are used: microsoft, google"},
+	{name: "Saksi.stun.realm", typ: Keyword, array: false, doc: "realm of the server"},
+	{name: "Saksi.stun.software", typ: Keyword, array: false, doc: "software the agent names"},
+	{name: "Saksi.stun.username", typ: Keyword, array: false, doc: "user name or ICE fragments in the message"},
+	{name: "Saksi.stun.vendor", typ: Keyword, array: false, doc: "whose own attributes are used: microsoft, google, whatsapp"},
 	{name: "Saksi.tls.alpn", typ: Keyword, array: true, doc: "protocols the client offered"},
 	{name: "Saksi.tls.ja3_string", typ: Keyword, array: false, doc: "text whose MD5 is the JA3"},
 	{name: "Saksi.tls.ja4", typ: Keyword, array: false, doc: "JA4 of the ClientHello"},

@@ -18,7 +18,7 @@ func init() {
 		Transport: TCP | UDP, Ports: []uint16{3478, 5349},
 		First:  []string{"\x00", "\x01", "\x02", "\x03"},
 		Detect: detectSTUN, New: func(t Transport) Parser { return &stun{stream: t == TCP} },
-		Samples: []string{"stun_udp.txt", "stun_tcp.txt"}, Hostile: []string{"short.txt", "stun_hostile_udp.txt"},
+		Samples: []string{"stun_udp.txt", "stun_tcp.txt"}, Hostile: []string{"short.txt", "stun_hostile.txt"},
 	})
 }
 
@@ -48,18 +48,10 @@ const (
 	maxSTUNPacket = 256 // messages that are looked at
 )
 
-// stunVendors are attributes of one vendor's: Microsoft's of [MS-TURN] and
-// [MS-ICE2], Google's of WebRTC, WhatsApp's of its relays.
-var stunVendors = map[uint16]string{
-	0x8008: "microsoft", 0x8020: "microsoft", 0x8054: "microsoft", 0x8055: "microsoft", 0x8056: "microsoft", 0x805c: "microsoft",
-	0x8070: "microsoft", 0x8090: "microsoft", 0x8095: "microsoft", 0xc057: "google", 0xc059: "google",
-	0x4000: "whatsapp", 0x4003: "whatsapp", 0x4004: "whatsapp",
-}
-
 type stun struct {
 	stream   bool
 	packets  Packets
-	software []string
+	software string
 	realm    string
 	user     string
 	vendor   string
@@ -124,11 +116,10 @@ func (p *stun) message(c *Context, dir Dir, m []byte) {
 				p.realm = string(v)
 			}
 		case stunSoftware:
-			k := len(p.software)
-			if k < 4 {
-				p.software = addOnce(p.software, string(zeroEnded(v)))
+			told = told || p.software == ""
+			if p.software == "" {
+				p.software = string(zeroEnded(v))
 			}
-			told = told || len(p.software) > k
 		case stunMapped:
 			if dir == FromServer && !p.mapped.IsValid() {
 				p.mapped = xorMapped(v, m[4:20])
@@ -171,11 +162,9 @@ func (p *stun) Close(c *Context) {
 		return
 	}
 	e := c.Begin("saksi.stun", p.packets.List())
-	for _, s := range p.software {
-		e.Str(event.SaksiStunSoftware, s)
-	}
+	e.Str(event.SaksiStunSoftware, p.software)
 	e.Str(event.SaksiStunRealm, p.realm)
-	e.Str(event.SaksiStunUser, p.user)
+	e.Str(event.SaksiStunUsername, p.user)
 	e.Str(event.SaksiStunVendor, p.vendor)
 	if p.mapped.IsValid() {
 		e.Addr(event.SourceNatIP, p.mapped.Addr())
