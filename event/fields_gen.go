@@ -40,6 +40,7 @@ const (
 	SaksiLink                                              // Saksi.link: ids of the documents a finding joins
 	SaksiMasked                                            // Saksi.masked: names of the fields in which personal data or credentials were masked
 	SaksiMaskedDigest                                      // Saksi.masked_digest: keyed digests of the masked values, to find equal ones
+	SaksiProxyVersion                                      // Saksi.proxy.version: version of SOCKS
 	SaksiQuicRetry                                         // Saksi.quic.retry: the server asked the client to prove its address by a Retry
 	SaksiQuicServerVersions                                // Saksi.quic.server_versions: versions the server offered in a Version Negotiation
 	SaksiQuicVersion                                       // Saksi.quic.version: version of QUIC: 1, 2, draft-29, Q046, mvfst-2
@@ -356,6 +357,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.link", typ: Keyword, array: true, doc: "ids of the documents a finding joins"},
 	{name: "Saksi.masked", typ: Keyword, array: true, doc: "names of the fields in which personal data or credentials were masked"},
 	{name: "Saksi.masked_digest", typ: Keyword, array: true, doc: "keyed digests of the masked values, to find equal ones"},
+	{name: "Saksi.proxy.version", typ: Keyword, array: false, doc: "version of SOCKS"},
 	{name: "Saksi.quic.retry", typ: Boolean, array: false, doc: "the server asked the client to prove its address by a Retry"},
 	{name: "Saksi.quic.server_versions", typ: Keyword, array: true, doc: "versions the server offered in a Version Negotiation"},
 	{name: "Saksi.quic.version", typ: Keyword, array: false, doc: "version of QUIC: 1, 2, draft-29, Q046, mvfst-2"},

@@ -285,7 +285,7 @@ func (w *worker) parse(c *conn, dir int, data []byte) {
 		c.parser.Close(&w.pc)
 		c.parser, c.entry = nil, nil
 		c.none, c.tries = [2]bool{}, [2]uint8{}
-		c.tail[0], c.tail[1] = c.tail[0][:0], c.tail[1][:0]
+		c.tail[dir] = c.tail[dir][:0] // what waits of the other direction is the next protocol's
 		if e := w.protos.Named(w.pc.Next); e != nil {
 			w.found(c, e, proto.TCP)
 		}

@@ -147,18 +147,19 @@ func play(t Transport, turns []turn, port uint16, touch bool) (*Entry, *host) {
 		if t == UDP {
 			tail[x.dir] = x.data
 		}
-		if h.entry == nil {
+		if p == nil {
 			src, dst := c.ClientPort, c.ServerPort
 			if x.dir == FromServer {
 				src, dst = dst, src
 			}
-			h.entry, _ = Default().Detect(&Probe{
+			found, _ := Default().Detect(&Probe{
 				Data: tail[x.dir], Other: tail[1-x.dir], Dir: x.dir, Transport: t,
 				SrcPort: src, DstPort: dst, Length: len(tail[x.dir]),
 			})
-			if h.entry == nil {
+			if found == nil {
 				continue
 			}
+			h.entry = found
 			if h.entry.New == nil {
 				return h.entry, h
 			}
@@ -176,10 +177,11 @@ func play(t Transport, turns []turn, port uint16, touch bool) (*Entry, *host) {
 			rest := tail[x.dir][min(c.Used, len(tail[x.dir])):]
 			p, tail = nil, [2][]byte{}
 			tail[x.dir] = rest
-			if h.entry = Default().Named(c.Next); h.entry == nil {
+			next := Default().Named(c.Next)
+			if next == nil {
 				continue
 			}
-			p = h.entry.New(t)
+			h.entry, p = next, next.New(t)
 			n = p.Data(c, x.dir, tail[x.dir])
 		}
 		if n < 0 {
