@@ -239,6 +239,9 @@ func (p *quicParser) about(e *event.Event) {
 	if p.quicVersion != 0 {
 		e.Str(event.SaksiQuicVersion, quic.VersionName(p.quicVersion))
 	}
+	if p.hasC && !p.hasS { // RFC 9001 section 4.2: no older one may be used
+		aboutVersion(e, 0x0304)
+	}
 	for v := p.versions; len(v) >= 4; v = v[4:] {
 		if n := binary.BigEndian.Uint32(v); !quic.Reserved(n) {
 			e.Str(event.SaksiQuicServerVersions, quic.VersionName(n))
