@@ -15,6 +15,7 @@ type reason uint8
 const (
 	noReason      reason = iota
 	byPort               // the usual port of the protocol, nothing of its content
+	byAddress            // a network of the application holds the server
 	byDNSAnswer          // the client was given the server's address for a name before
 	byUserAgent          // the program that asks
 	byFingerprint        // the fingerprint of the client's hello
@@ -28,6 +29,7 @@ const (
 	byHost               // the host a request of HTTP, or of another protocol, names
 	byMethod             // the method of a request
 	byPath               // its path
+	byQuery              // what its query holds
 	byMediaType          // the type of what is carried
 	byALPN               // the protocol client and server agree on within TLS
 	byProtocol           // the protocol is the application's own
@@ -37,6 +39,7 @@ const (
 var reasons = [numReasons]struct{ text, confidence string }{
 	noReason:      {"content", "high"},
 	byPort:        {"port", "low"},
+	byAddress:     {"address", "low"},
 	byDNSAnswer:   {"dns_answer", "medium"},
 	byUserAgent:   {"user_agent", "medium"},
 	byFingerprint: {"fingerprint", "medium"},
@@ -50,6 +53,7 @@ var reasons = [numReasons]struct{ text, confidence string }{
 	byHost:        {"host", "high"},
 	byMethod:      {"method", "high"},
 	byPath:        {"path", "high"},
+	byQuery:       {"query", "high"},
 	byMediaType:   {"media_type", "high"},
 	byALPN:        {"alpn", "high"},
 	byProtocol:    {"protocol", "high"},
@@ -98,6 +102,10 @@ var signs = [...]sign{
 	{byUserAgent, "Windows-Update-Agent", "windows-update", ""},
 	{byUserAgent, "Microsoft-Delivery-Optimization", "windows-update", ""},
 	{byUserAgent, "Microsoft-WebDAV-MiniRedir", "webdav", "storage"},
+	{byQuery, "info_hash=", "bittorrent", ""},
+	{byUserAgent, "BitTorrent/", "bittorrent", ""},
+	{byUserAgent, "uTorrent/", "bittorrent", ""},
+	{byUserAgent, "Transmission/", "bittorrent", ""},
 	{byUserAgent, "WhatsApp/", "whatsapp", ""},
 	{byUserAgent, "Viber/", "viber", ""},
 	{byUserAgent, "Spotify/", "spotify", ""},
@@ -125,6 +133,10 @@ func (l label) application() (application, category, text string) {
 	case byDNSAnswer, byCert, byQuestion, byServerName, byHost:
 		s := service.Get(uint16(l))
 		return s.Application, s.Category, s.Name
+	}
+	if l.reason() == byAddress {
+		n := service.GetNetwork(uint16(l))
+		return n.Application, service.Category(n.Application), n.Prefix.String()
 	}
 	s := &signs[uint16(l)]
 	if category = s.category; category == "" {
@@ -260,7 +272,35 @@ func (w *worker) aboutService(e *event.Event, r *flow.Record, guessed bool) bool
 		w.why = addLabel(e, l, w.why[:0])
 		return true
 	}
-	return r.Payload(flow.FromResp) == 0
+	if !answered(r) {
+		return true
+	}
+	server, _ := r.Resp()
+	n := service.LookupAddr(server)
+	if n == 0 && r.MidStream() { // the server may stand first
+		server, _ = r.Orig()
+		n = service.LookupAddr(server)
+	}
+	if n != 0 {
+		w.why = addLabel(e, newLabel(byAddress, n), w.why[:0])
+	}
+	return false
+}
+
+// answered reports a flow that is more than an attempt, so that a scan of
+// addresses names no applications.
+func answered(r *flow.Record) bool {
+	switch r.Proto {
+	case decode.ProtoTCP:
+		switch r.ConnState() {
+		case "S0", "REJ", "SH", "RSTOS0":
+			return false
+		}
+		return true
+	case decode.ProtoUDP:
+		return r.Pkts[flow.FromResp] > 0
+	}
+	return false
 }
 
 // addLabel adds a label to the event of a flow; buf takes its text.

@@ -235,7 +235,7 @@ func TestZeekConnections(t *testing.T) {
 
 // ndpiNames is what nDPI calls a protocol, lower case.
 var ndpiNames = map[string]string{
-	"snmp": "snmp", "smb": "smbv23", "ipv6-icmp": "icmpv6", "openvpn": "openvpn", "ike": "ipsec", "dropbox-lansync": "dropbox", "http2": "http",
+	"snmp": "snmp", "smb": "smbv23", "ipv6-icmp": "icmpv6", "openvpn": "openvpn", "ike": "ipsec", "ipsec-nat-t": "ipsec", "esp": "ipsec", "ah": "ipsec", "dropbox-lansync": "dropbox", "http2": "http",
 	"weave": "nestlogsink", "websocket": "http", "spotify-connect": "spotify",
 }
 

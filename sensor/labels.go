@@ -82,7 +82,7 @@ func torName(name, end string) bool {
 	return true
 }
 
-// httpLabel takes DNS carried by HTTP, else method, path and host, else the
+// httpLabel takes DNS carried by HTTP, else method, target and host, else the
 // program.
 func httpLabel(e *event.Event) label {
 	for _, f := range [2]event.Field{event.HTTPRequestMimeType, event.HTTPResponseMimeType} {
@@ -97,6 +97,10 @@ func httpLabel(e *event.Event) label {
 	}
 	path, _ := e.GetStr(event.URLPath)
 	if l := bySign(byPath, func(s string) bool { return s == path }); l != 0 {
+		return l
+	}
+	query, _ := e.GetStr(event.URLQuery)
+	if l := bySign(byQuery, func(s string) bool { return strings.Contains(query, s) }); l != 0 {
 		return l
 	}
 	host, _ := e.GetStr(event.URLDomain)
