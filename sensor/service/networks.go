@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"net/netip"
@@ -18,12 +19,12 @@ type Network struct {
 //go:embed networks.tsv
 var networkData string
 
-// networkTable holds networks numbered from 1, found by their prefix, and the
-// lengths of prefixes there are, the longest first, for IPv4 and IPv6.
+// networkTable holds networks in the order of their first addresses, a network
+// before those within it, and the number of the one around each. Numbers begin
+// at 1; 0 is none.
 type networkTable struct {
-	list  []Network
-	index map[netip.Prefix]uint16
-	bits  [2][]int
+	list   []Network
+	around []uint16
 }
 
 var loadNetworks = sync.OnceValue(func() *networkTable {
@@ -35,7 +36,8 @@ var loadNetworks = sync.OnceValue(func() *networkTable {
 })
 
 func parseNetworks(text string) (*networkTable, error) {
-	t := &networkTable{list: make([]Network, 1), index: map[netip.Prefix]uint16{}}
+	t := &networkTable{list: make([]Network, 1)}
+	seen := map[netip.Prefix]bool{}
 	for i, line := range strings.Split(strings.TrimSpace(text), "\n") {
 		if strings.HasPrefix(line, "#") {
 			continue
@@ -49,29 +51,29 @@ func parseNetworks(text string) (*networkTable, error) {
 			if err != nil || p != p.Masked() {
 				return nil, fmt.Errorf("networks.tsv:%d: %s is no network", i+1, s)
 			}
-			if t.index[p] != 0 {
+			if seen[p] {
 				return nil, fmt.Errorf("networks.tsv:%d: network %s is there already", i+1, s)
 			}
-			t.index[p] = uint16(len(t.list))
+			seen[p] = true
 			t.list = append(t.list, Network{Prefix: p, Application: application})
-			k := family(p.Addr())
-			if !slices.Contains(t.bits[k], p.Bits()) {
-				t.bits[k] = append(t.bits[k], p.Bits())
-			}
 		}
 	}
-	for k := range t.bits {
-		slices.Sort(t.bits[k])
-		slices.Reverse(t.bits[k])
+	slices.SortFunc(t.list[1:], func(a, b Network) int {
+		return cmp.Or(a.Prefix.Addr().Compare(b.Prefix.Addr()), cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()))
+	})
+	t.around = make([]uint16, len(t.list))
+	for i := 2; i < len(t.list); i++ {
+		t.around[i] = t.holding(uint16(i-1), t.list[i].Prefix.Addr())
 	}
 	return t, nil
 }
 
-func family(a netip.Addr) int {
-	if a.Is4() {
-		return 0
+// holding returns n or the first network around it that holds an address.
+func (t *networkTable) holding(n uint16, a netip.Addr) uint16 {
+	for n != 0 && !t.list[n].Prefix.Contains(a) {
+		n = t.around[n]
 	}
-	return 1
+	return n
 }
 
 // LookupAddr returns the number of the smallest network that holds an address,
@@ -79,14 +81,13 @@ func family(a netip.Addr) int {
 func LookupAddr(a netip.Addr) uint16 {
 	t := loadNetworks()
 	a = a.Unmap()
-	for _, bits := range t.bits[family(a)] {
-		if p, err := a.Prefix(bits); err == nil {
-			if n := t.index[p]; n != 0 {
-				return n
-			}
+	after, _ := slices.BinarySearchFunc(t.list[1:], a, func(n Network, a netip.Addr) int {
+		if n.Prefix.Addr().Compare(a) <= 0 {
+			return -1
 		}
-	}
-	return 0
+		return 1
+	}) // networks that begin at or before a
+	return t.holding(uint16(after), a)
 }
 
 // GetNetwork returns the network of a number that LookupAddr gave.
