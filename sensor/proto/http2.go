@@ -69,6 +69,8 @@ const (
 	maxH2Streams = 256
 	// maxH2Block bounds a block of header fields.
 	maxH2Block = 64 << 10
+	// maxH2Held bounds what all streams of a connection hold of bodies.
+	maxH2Held = 8 << 20
 	// maxH2Table bounds the dynamic table a peer may ask for.
 	maxH2Table = 64 << 10
 )
@@ -299,11 +301,27 @@ func (p *http2Parser) content(c *Context, dir Dir, b []byte) {
 	t := p.streams[i]
 	if m := t.side(dir); m.seen && !m.done {
 		t.packets.Add(c.Number)
-		m.content(c, &t.httpTx, dir, b)
+		if p.held()+len(b) <= maxH2Held {
+			m.content(c, &t.httpTx, dir, b)
+		} else {
+			m.bytes += int64(len(b))
+			m.over, m.gap = true, true
+			if m.file != nil {
+				m.file.Gap(uint32(len(b)))
+			}
+		}
 	}
 	if s.content == 0 && s.flags&h2EndStream != 0 {
 		p.end(c, t, dir, true, "")
 	}
+}
+
+// held counts what the open streams hold of their bodies.
+func (p *http2Parser) held() (n int) {
+	for _, t := range p.streams {
+		n += len(t.req.coded) + len(t.req.inspect) + len(t.rsp.coded) + len(t.rsp.inspect)
+	}
+	return n
 }
 
 // end finishes a message; with the response the transaction is over.
