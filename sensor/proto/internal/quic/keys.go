@@ -52,7 +52,7 @@ func schemes(v uint32) []scheme {
 	case Google(v):
 		return []scheme{schemeQ050}
 	}
-	return []scheme{schemeV1}
+	return []scheme{schemeV1, schemeDraft29, schemeDraft23, schemeDraft22} // reserved: as the sender's true version
 }
 
 // side is one direction's protection.
