@@ -32,6 +32,7 @@ const (
 	SaksiFlowMissedBytes                                   // Saksi.flow.missed_bytes: bytes of gaps in reassembly
 	SaksiFlowSourcePayload                                 // Saksi.flow.source_payload: payload bytes the source sent; TCP by sequence numbers
 	SaksiFlowState                                         // Saksi.flow.state: connection state in Zeek's terms (SF, S0, REJ ...)
+	SaksiFlowVia                                           // Saksi.flow.via: protocol the flow began as, before it carried another: socks, http, smtp
 	SaksiFlowWhy                                           // Saksi.flow.why: what the classification rests on
 	SaksiFtpArgument                                       // Saksi.ftp.argument: argument of the FTP command; never a password
 	SaksiFtpCommand                                        // Saksi.ftp.command: FTP command, upper case
@@ -349,6 +350,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.flow.missed_bytes", typ: Long, array: false, doc: "bytes of gaps in reassembly"},
 	{name: "Saksi.flow.source_payload", typ: Long, array: false, doc: "payload bytes the source sent; TCP by sequence numbers"},
 	{name: "Saksi.flow.state", typ: Keyword, array: false, doc: "connection state in Zeek's terms (SF, S0, REJ ...)"},
+	{name: "Saksi.flow.via", typ: Keyword, array: false, doc: "protocol the flow began as, before it carried another: socks, http, smtp"},
 	{name: "Saksi.flow.why", typ: Keyword, array: true, doc: "what the classification rests on"},
 	{name: "Saksi.ftp.argument", typ: Keyword, array: false, doc: "argument of the FTP command; never a password"},
 	{name: "Saksi.ftp.command", typ: Keyword, array: false, doc: "FTP command, upper case"},

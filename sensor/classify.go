@@ -59,17 +59,27 @@ var reasons = [numReasons]struct{ text, confidence string }{
 	byProtocol:    {"protocol", "high"},
 }
 
-// label is what names a flow's application: a suffix of the table of services
-// or a sign, and the reason. It fits the bits of a flow record's Ext below
-// extLabel.
+// label is what names a flow's application: the number of a suffix, a network
+// or a sign, and the reason above it, in labelBits.
 type label uint32
+
+const labelBits = 21
 
 func newLabel(r reason, n uint16) label { return label(r)<<16 | label(n) }
 
 func (l label) reason() reason { return reason(l >> 16) }
 
-// extLabel marks an Ext that holds a label and no parser state.
+// extLabel marks an Ext that holds a label and no parser state. Between label
+// and mark stands the index of the protocol the flow began as, if it changed.
 const extLabel = 1 << 31
+
+// ext is what is left of c when the flow is no longer parsed.
+func (c *conn) ext() uint32 {
+	if c.label == 0 && c.via == 0 {
+		return 0
+	}
+	return extLabel | uint32(c.via)<<labelBits | uint32(c.label)
+}
 
 // sign is a text by which an application is known, other than a host's name.
 // What it is compared with, its reason says; the category is that of the table
@@ -213,12 +223,13 @@ func (w *worker) resolved(e *event.Event, l label) {
 	}
 }
 
-// labelOf is the label of a flow.
-func (w *worker) labelOf(r *flow.Record) label {
+// labelOf is the label of a flow, and the index of the protocol it began as.
+func (w *worker) labelOf(r *flow.Record) (l label, via uint8) {
+	ext := r.Ext
 	if w.conn != nil {
-		return w.conn.label
+		ext = w.conn.ext()
 	}
-	return label(r.Ext &^ extLabel)
+	return label(ext & (1<<labelBits - 1)), uint8(ext &^ extLabel >> labelBits)
 }
 
 // guess names the protocol of a connection by its port where its content could
@@ -253,7 +264,10 @@ func established(r *flow.Record) bool {
 // aboutService adds what the flow is classified as, why, and how surely. It
 // returns false if a name resolved before may tell the application.
 func (w *worker) aboutService(e *event.Event, r *flow.Record, guessed bool) bool {
-	l := w.labelOf(r)
+	l, via := w.labelOf(r)
+	if via != 0 && via != r.App {
+		e.Str(event.SaksiFlowVia, w.protos.Entry(via).Name)
+	}
 	if r.App != 0 {
 		how := noReason
 		if guessed {

@@ -12,6 +12,7 @@ import (
 
 	"saksi/event"
 	"saksi/sensor/decode"
+	"saksi/sensor/flow"
 	"saksi/sensor/service"
 )
 
@@ -69,6 +70,17 @@ func TestLabels(t *testing.T) {
 	for r := noReason; r < numReasons; r++ {
 		if reasons[r].text == "" || reasons[r].confidence == "" {
 			t.Errorf("reason %d has no text", r)
+		}
+	}
+}
+
+// TestExt proves that label and former protocol survive the parser's state.
+func TestExt(t *testing.T) {
+	for _, c := range []conn{{}, {via: 255}, {label: newLabel(numReasons-1, 65535)}, {via: 255, label: newLabel(numReasons-1, 65535)}} {
+		ext := c.ext()
+		l, via := (&worker{}).labelOf(&flow.Record{Ext: ext})
+		if l != c.label || via != c.via || (ext&extLabel != 0) != (l != 0 || via != 0) {
+			t.Errorf("label %x, via %d: %x gives %x, %d", c.label, c.via, ext, l, via)
 		}
 	}
 }

@@ -36,6 +36,7 @@ type conn struct {
 	state  *suricata.FlowState
 	ids    flowIDs
 	label  label // what names the application
+	via    uint8 // index of the protocol the flow began as, if it changed
 }
 
 func (c *conn) reset() {
@@ -280,7 +281,9 @@ func (w *worker) parse(c *conn, dir int, data []byte) {
 	n := c.parser.Data(&w.pc, proto.Dir(dir), in)
 	switch {
 	case n == proto.Done && w.pc.Redetect && c.again < maxRedetect:
-		c.again++
+		if c.again++; c.via == 0 {
+			c.via = c.entry.Index()
+		}
 		rest := append([]byte(nil), in[min(max(w.pc.Used, 0), len(in)):]...)
 		c.parser.Close(&w.pc)
 		c.parser, c.entry = nil, nil

@@ -250,7 +250,7 @@ var ndpiApplications = map[string]string{
 }
 
 // ndpiFlow is how we name a flow.
-type ndpiFlow struct{ protocol, application, category string }
+type ndpiFlow struct{ protocol, via, application, category string }
 
 // is reports whether nDPI's name of an application means ours.
 func (f ndpiFlow) is(name string) bool {
@@ -287,6 +287,7 @@ func TestNDPILabels(t *testing.T) {
 			} else if f.protocol == "" {
 				f.protocol = str(e, event.NetworkTransport)
 			}
+			f.via = str(e, event.SaksiFlowVia)
 			if a := str(e, event.NetworkApplication); a != "" {
 				f.application, f.category = a, str(e, event.SaksiFlowCategory)
 			}
@@ -301,7 +302,7 @@ func TestNDPILabels(t *testing.T) {
 			all++
 			base, _, _ := strings.Cut(strings.ToLower(r["protocol"]), ".")
 			f := have[pairKey(a, ap, b, bp)]
-			if ndpiNames[f.protocol] == base || f.protocol == base || f.is(base) {
+			if ndpiNames[f.protocol] == base || f.protocol == base || f.via == base || f.is(base) {
 				good++
 			} else {
 				missed[base+" as "+f.protocol]++

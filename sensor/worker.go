@@ -218,7 +218,7 @@ func (w *worker) release() {
 	if c == nil {
 		return
 	}
-	l := c.label
+	ext := c.ext()
 	for d := range c.half {
 		c.half[d].Drop(w.sh.pool)
 	}
@@ -228,10 +228,7 @@ func (w *worker) release() {
 	}
 	w.sh.conns[w.rec.Ext-1] = nil
 	w.sh.free = append(w.sh.free, w.rec.Ext)
-	w.rec.Ext = 0
-	if l != 0 {
-		w.rec.Ext = extLabel | uint32(l)
-	}
+	w.rec.Ext = ext
 	w.conn = nil
 }
 
