@@ -5,12 +5,15 @@ import (
 	"context"
 	"encoding/binary"
 	"net"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
 
 	"saksi/event"
+	"saksi/rules/sigma"
 	"saksi/sensor/decode"
 	"saksi/sensor/flow"
 	"saksi/sensor/service"
@@ -213,6 +216,41 @@ func TestResolved(t *testing.T) {
 	}
 	if seen != len(want) {
 		t.Errorf("%d flows, expected %d", seen, len(want))
+	}
+}
+
+// TestResolvedSigma proves that a rule of Sigma sees the application that a name
+// resolved before gives a flow, and that the finding stands behind its event.
+func TestResolvedSigma(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bank.yml")
+	err := os.WriteFile(path, []byte("title: Bank\nid: 5f0c8f0e-7a55-4d1c-9a43-0d7c1b6a9eff\nstatus: test\nlevel: low\nlogsource:\n    category: firewall\n"+
+		"detection:\n    selection:\n        network.application: maybank\n    condition: selection\n"), 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, problems, err := sigma.Load([]string{path})
+	if err != nil || len(problems) > 0 {
+		t.Fatalf("%v, %v", err, problems)
+	}
+	var w wire
+	w.answer(t, "192.0.2.1", "www.maybank2u.com.my", "203.0.113.9")
+	w.exchange(t, "192.0.2.1", "203.0.113.9", 1002)
+	w.exchange(t, "192.0.2.2", "203.0.113.9", 1003)
+	l := &encLines{}
+	s, err := Read(context.Background(), Config{Sources: []Source{{Reader: bytes.NewReader(w.buf.Bytes()), Name: "w", Key: "k"}}, Workers: 2, Sigma: set, Sink: l})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bytes.Split(bytes.TrimSpace(l.buf.Bytes()), []byte("\n"))
+	for i, line := range lines {
+		if bytes.Contains(line, []byte(`"kind":"alert"`)) {
+			if i == 0 || !bytes.Contains(lines[i-1], []byte(`"application":"maybank"`)) || !bytes.Contains(lines[i-1], []byte(`"saksi.flow"`)) {
+				t.Errorf("the finding stands behind %s", lines[i-1])
+			}
+		}
+	}
+	if len(s.Alerts) != 1 || s.Alerts[0].N != 2 { // the flow, and that of the question
+		t.Errorf("alerts: %v", s.Alerts)
 	}
 }
 
