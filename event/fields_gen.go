@@ -26,8 +26,11 @@ const (
 	SaksiFlowCategory                                      // Saksi.flow.category: what kind of service the application is: mail, chat, video, government ...
 	SaksiFlowConfidence                                    // Saksi.flow.confidence: how sure protocol and application are: high, medium, low
 	SaksiFlowDestinationPayload                            // Saksi.flow.destination_payload: payload bytes the destination sent; TCP by sequence numbers
+	SaksiFlowDirection                                     // Saksi.flow.direction: way of the packet a finding was completed by, or of a file: to_server, to_client
 	SaksiFlowEndReason                                     // Saksi.flow.end_reason: why the flow ended: timeout, closed, reused, evicted, end_of_capture
 	SaksiFlowHistory                                       // Saksi.flow.history: TCP history in Zeek's letters
+	SaksiFlowIcmpAnswer                                    // Saksi.flow.icmp_answer: ICMP type that answers them, or their code where none does
+	SaksiFlowIcmpType                                      // Saksi.flow.icmp_type: ICMP type of the source's messages
 	SaksiFlowID                                            // Saksi.flow.id: flow id: hex of the hash of source key and first packet
 	SaksiFlowMissedBytes                                   // Saksi.flow.missed_bytes: bytes of gaps in reassembly
 	SaksiFlowSourcePayload                                 // Saksi.flow.source_payload: payload bytes the source sent; TCP by sequence numbers
@@ -47,6 +50,7 @@ const (
 	SaksiQuicVersion                                       // Saksi.quic.version: version of QUIC: 1, 2, draft-29, Q046, mvfst-2
 	SaksiRuleDigest                                        // Saksi.rule.digest: SHA-256 of the rule's text
 	SaksiRuleLanguage                                      // Saksi.rule.language: suricata, sigma, yara or intel
+	SaksiRulePriority                                      // Saksi.rule.priority: priority of a rule in the language of Suricata; 1 is the most severe
 	SaksiRuleText                                          // Saksi.rule.text: the rule's text
 	SaksiSmtpHelo                                          // Saksi.smtp.helo: name the client gave in HELO or EHLO
 	SaksiSmtpReplyCode                                     // Saksi.smtp.reply_code: reply to the message or to the command that ended the transaction
@@ -344,8 +348,11 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.flow.category", typ: Keyword, array: false, doc: "what kind of service the application is: mail, chat, video, government ..."},
 	{name: "Saksi.flow.confidence", typ: Keyword, array: false, doc: "how sure protocol and application are: high, medium, low"},
 	{name: "Saksi.flow.destination_payload", typ: Long, array: false, doc: "payload bytes the destination sent; TCP by sequence numbers"},
+	{name: "Saksi.flow.direction", typ: Keyword, array: false, doc: "way of the packet a finding was completed by, or of a file: to_server, to_client"},
 	{name: "Saksi.flow.end_reason", typ: Keyword, array: false, doc: "why the flow ended: timeout, closed, reused, evicted, end_of_capture"},
 	{name: "Saksi.flow.history", typ: Keyword, array: false, doc: "TCP history in Zeek's letters"},
+	{name: "Saksi.flow.icmp_answer", typ: Long, array: false, doc: "ICMP type that answers them, or their code where none does"},
+	{name: "Saksi.flow.icmp_type", typ: Long, array: false, doc: "ICMP type of the source's messages"},
 	{name: "Saksi.flow.id", typ: Keyword, array: false, doc: "flow id: hex of the hash of source key and first packet"},
 	{name: "Saksi.flow.missed_bytes", typ: Long, array: false, doc: "bytes of gaps in reassembly"},
 	{name: "Saksi.flow.source_payload", typ: Long, array: false, doc: "payload bytes the source sent; TCP by sequence numbers"},
@@ -365,6 +372,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.quic.version", typ: Keyword, array: false, doc: "version of QUIC: 1, 2, draft-29, Q046, mvfst-2"},
 	{name: "Saksi.rule.digest", typ: Keyword, array: false, doc: "SHA-256 of the rule's text"},
 	{name: "Saksi.rule.language", typ: Keyword, array: false, doc: "suricata, sigma, yara or intel"},
+	{name: "Saksi.rule.priority", typ: Long, array: false, doc: "priority of a rule in the language of Suricata; 1 is the most severe"},
 	{name: "Saksi.rule.text", typ: Keyword, array: false, doc: "the rule's text"},
 	{name: "Saksi.smtp.helo", typ: Keyword, array: false, doc: "name the client gave in HELO or EHLO"},
 	{name: "Saksi.smtp.reply_code", typ: Long, array: false, doc: "reply to the message or to the command that ended the transaction"},

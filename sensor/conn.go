@@ -50,24 +50,32 @@ func (c *conn) reset() {
 	*c = conn{tail: tail}
 }
 
-// datagram detects and parses one UDP payload.
-func (w *worker) datagram(c *conn, dir proto.Dir, b []byte) {
-	if c.parser == nil && c.entry == nil {
-		e, _ := w.protos.Detect(&proto.Probe{
-			Data: b, Dir: dir, Transport: proto.UDP, SrcPort: w.pkt.SrcPort, DstPort: w.pkt.DstPort,
-			Length: int(w.pkt.PayloadLen()),
-		})
-		if e == nil {
-			if c.tries[0]++; c.tries[0] >= detectTries {
-				w.finishParsing(c)
-			}
-			return
-		}
-		w.found(c, e, proto.UDP)
-		if c.parser == nil {
+// recognize asks for the protocol of a UDP flow that has none yet, so that
+// rules see it with the packet that told it.
+func (w *worker) recognize(c *conn, dir proto.Dir, b []byte) {
+	if c.entry != nil {
+		return
+	}
+	e, _ := w.protos.Detect(&proto.Probe{
+		Data: b, Dir: dir, Transport: proto.UDP, SrcPort: w.pkt.SrcPort, DstPort: w.pkt.DstPort,
+		Length: int(w.pkt.PayloadLen()),
+	})
+	if e == nil {
+		if c.tries[0]++; c.tries[0] >= detectTries {
 			w.finishParsing(c)
-			return
 		}
+		return
+	}
+	w.found(c, e, proto.UDP)
+	if c.parser == nil {
+		w.finishParsing(c)
+	}
+}
+
+// datagram parses one UDP payload.
+func (w *worker) datagram(c *conn, dir proto.Dir, b []byte) {
+	if c == nil || c.parser == nil {
+		return
 	}
 	switch c.parser.Data(&w.pc, dir, b) {
 	case proto.Broken:
@@ -109,7 +117,7 @@ func (w *worker) tcp(p *decode.Packet, dir int) {
 		return
 	}
 	b := p.Payload()
-	if padding(p, b) {
+	if padding(p, b) || p.TCPFlags&decode.RST != 0 { // data of a reset is text about it, not of the stream (RFC 9293 section 3.5.3)
 		b = nil
 	}
 	c := w.conn
@@ -202,8 +210,14 @@ func (w *worker) drain(c *conn, dir int) {
 // deliver hands on the next bytes of a direction.
 func (w *worker) deliver(c *conn, dir int, data []byte) {
 	c.seen[dir] += uint64(len(data))
+	told := false
+	if !c.quiet && c.entry == nil {
+		if told = w.detect(c, dir, data); w.conn == nil {
+			return
+		}
+	}
 	if w.engine != nil && !w.rec.Done() {
-		w.matchStream(c, dir, data)
+		w.matchStream(c, dir, data, told)
 	}
 	if c.quiet {
 		if c.seen[0] > streamDepth && c.seen[1] > streamDepth || c.seen[dir] > 2*streamDepth {
@@ -211,39 +225,45 @@ func (w *worker) deliver(c *conn, dir int, data []byte) {
 		}
 		return
 	}
-	w.feed(c, dir, data)
+	switch {
+	case told:
+		w.begun(c, dir)
+	case c.parser != nil:
+		w.parse(c, dir, data)
+	}
 }
 
-// feed parses data behind what was not used before.
-func (w *worker) feed(c *conn, dir int, data []byte) {
+// begun parses what was gathered until the protocol was told.
+func (w *worker) begun(c *conn, dir int) {
 	if c.parser == nil {
-		if c.entry != nil || !w.detect(c, dir, data) {
-			return
-		}
-		if other := 1 - dir; len(c.tail[other]) > 0 {
-			early := c.tail[other]
-			c.tail[other] = nil
-			w.parse(c, other, early)
-			if w.conn == nil || c.parser == nil {
-				return
-			}
-		}
-		data, c.tail[dir] = c.tail[dir], nil
-		if len(data) == 0 {
+		w.finishParsing(c)
+		return
+	}
+	if other := 1 - dir; len(c.tail[other]) > 0 {
+		early := c.tail[other]
+		c.tail[other] = nil
+		w.parse(c, other, early)
+		if w.conn == nil || c.parser == nil {
 			return
 		}
 	}
-	w.parse(c, dir, data)
+	if data := c.tail[dir]; len(data) > 0 {
+		c.tail[dir] = nil
+		w.parse(c, dir, data)
+	}
 }
 
 // detect gathers the first bytes of a direction and asks for their protocol.
-// When it returns true the parser is set and all bytes are in tail.
+// When it returns true the protocol is known and all bytes are in tail.
 func (w *worker) detect(c *conn, dir int, data []byte) bool {
 	if c.none[dir] {
 		return false
 	}
 	room := detectBytes - len(c.tail[dir])
 	c.tail[dir] = append(c.tail[dir], data...)
+	if w.awaited(c) {
+		return true
+	}
 	src, dst := w.rec.OrigPort(), w.rec.RespPort()
 	if dir == 1 {
 		src, dst = dst, src
@@ -254,10 +274,6 @@ func (w *worker) detect(c *conn, dir int, data []byte) bool {
 	})
 	if e != nil {
 		w.found(c, e, proto.TCP)
-		if c.parser == nil {
-			w.finishParsing(c)
-			return false
-		}
 		return true
 	}
 	c.tries[dir]++
@@ -289,11 +305,14 @@ func (w *worker) parse(c *conn, dir int, data []byte) {
 		c.parser, c.entry = nil, nil
 		c.none, c.tries = [2]bool{}, [2]uint8{}
 		c.tail[dir] = c.tail[dir][:0] // what waits of the other direction is the next protocol's
-		if e := w.protos.Named(w.pc.Next); e != nil {
+		if e := w.protos.ByName(w.pc.Next); e != nil {
 			w.found(c, e, proto.TCP)
+			c.tail[dir] = append(c.tail[dir], rest...)
+			w.begun(c, dir)
+			return
 		}
-		if len(rest) > 0 {
-			w.feed(c, dir, rest)
+		if len(rest) > 0 && w.detect(c, dir, rest) {
+			w.begun(c, dir)
 		}
 		return
 	case n == proto.Broken || n == proto.Done:

@@ -74,7 +74,7 @@ func dnscryptQuestion(b []byte, port53 bool) bool {
 // is encrypted.
 type dnsCrypt struct{ *dns }
 
-func newDNSCrypt(t Transport) Parser { return dnsCrypt{newDNS(t).(*dns)} }
+func newDNSCrypt(t Transport) Parser { return dnsCrypt{newDNSOf(suricata.AppDNS)(t).(*dns)} }
 
 // Data implements Parser.
 func (d dnsCrypt) Data(c *Context, dir Dir, b []byte) Result {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 
 	"saksi/sensor/proto/internal/http"
+
+	"saksi/rules/suricata"
 )
 
 // IMAP, RFC 9051: the server greets with "* OK", "* PREAUTH" or "* BYE";
@@ -12,7 +14,7 @@ import (
 func init() {
 	register(&Entry{
 		Name: "imap", Doc: "Internet Message Access Protocol", Reference: "RFC 9051, RFC 3501",
-		Transport: TCP, Ports: []uint16{143},
+		Transport: TCP, Ports: []uint16{143}, App: suricata.AppIMAP,
 		Detect: func(p *Probe) Verdict {
 			b := p.Data
 			if p.Dir == FromServer {

@@ -1,13 +1,17 @@
 package proto
 
-import "bytes"
+import (
+	"bytes"
+
+	"saksi/rules/suricata"
+)
 
 // POP3, RFC 1939: the server greets with "+OK" or "-ERR".
 
 func init() {
 	register(&Entry{
 		Name: "pop3", Doc: "Post Office Protocol version 3", Reference: "RFC 1939",
-		Transport: TCP, Ports: []uint16{110},
+		Transport: TCP, Ports: []uint16{110}, App: suricata.AppPOP3,
 		Detect: func(p *Probe) Verdict {
 			b := p.Data
 			if p.Dir == FromServer {

@@ -12,6 +12,7 @@ import (
 	"encoding/binary"
 
 	"saksi/event"
+	"saksi/rules/suricata"
 	"saksi/sensor/proto/internal/pieces"
 	"saksi/sensor/proto/internal/quic"
 )
@@ -19,7 +20,7 @@ import (
 func init() {
 	register(&Entry{
 		Name: "quic", Doc: "QUIC transport", Reference: "RFC 9000, RFC 9001, RFC 9369",
-		Transport: UDP, Ports: []uint16{443, 784, 853, 8853},
+		Transport: UDP, Ports: []uint16{443, 784, 853, 8853}, App: suricata.AppQUIC,
 		Detect: detectQUIC, New: func(Transport) Parser { return &quicParser{tlsSession: tlsSession{kind: 'q'}} },
 		Samples: []string{"quic.txt", "quic_v1.txt", "quic_v2.txt", "quic_q043.txt", "quic_negotiation.txt"},
 		Hostile: []string{"short.txt", "quic_hostile.txt"},

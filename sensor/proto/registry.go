@@ -87,6 +87,16 @@ func (e *Entry) first(b byte) bool {
 	return len(e.First) == 0
 }
 
+// ByName finds an entry, or nil.
+func (t *Table) ByName(name string) *Entry {
+	for _, e := range t.entries {
+		if e.Name == name {
+			return e
+		}
+	}
+	return nil
+}
+
 // Entries returns all entries in the order of their names.
 func (t *Table) Entries() []*Entry { return t.entries }
 
@@ -96,15 +106,6 @@ func (t *Table) Entry(index uint8) *Entry {
 		return nil
 	}
 	return t.entries[index-1]
-}
-
-// Named returns the entry of a name, or nil.
-func (t *Table) Named(name string) *Entry {
-	i, ok := slices.BinarySearchFunc(t.entries, name, func(e *Entry, n string) int { return cmp.Compare(e.Name, n) })
-	if !ok {
-		return nil
-	}
-	return t.entries[i]
 }
 
 // OnPort returns the first entry that has a usual port over TCP or UDP, or nil.

@@ -98,6 +98,8 @@ func (h *host) Offer(tx suricata.Tx, _ Dir) {
 
 func (h *host) Matching() bool { return h.touch }
 
+func (h *host) Expect(Dir, uint16, string, Parser) {}
+
 func (h *host) OpenFile(name string, _ Dir) FileWriter { return &hostFile{h: h, name: name} }
 
 type hostFile struct {
@@ -177,7 +179,7 @@ func play(t Transport, turns []turn, port uint16, touch bool) (*Entry, *host) {
 			rest := tail[x.dir][min(c.Used, len(tail[x.dir])):]
 			p, tail = nil, [2][]byte{}
 			tail[x.dir] = rest
-			next := Default().Named(c.Next)
+			next := Default().ByName(c.Next)
 			if next == nil {
 				continue
 			}
@@ -334,7 +336,7 @@ func TestEveryPort(t *testing.T) {
 // portBound are the protocols whose format is shared or too loose, so that only the
 // port or a multicast group tells them apart.
 var portBound = map[string]bool{
-	"ipsec-nat-t": true, "zoom": true, "viber": true, "teamviewer": true, "zerotier": true, "mdns": true, "llmnr": true, "dhcpv6": true, "vxlan": true, "geneve": true, "gtp": true, "teredo": true,
+	"ipsec-nat-t": true, "zoom": true, "viber": true, "teamviewer": true, "zerotier": true, "mdns": true, "llmnr": true, "dhcpv6": true, "vxlan": true, "geneve": true, "gtp": true, "teredo": true, "ftp-data": true,
 }
 
 // TestCheck proves that the registry refuses incomplete entries.
