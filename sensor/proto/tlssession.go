@@ -32,9 +32,10 @@ type tlsSession struct {
 	established bool
 }
 
-// offer shows the session to the rules; theirs for TLS mean TLS over TCP.
+// offer shows the session to the rules: theirs for TLS mean TLS over TCP, those
+// for QUIC look at fingerprints.
 func (p *tlsSession) offer(c *Context, dir Dir) {
-	if p.kind == 't' && c.Matching() {
+	if p.kind != 'd' && c.Matching() {
 		c.Offer(&tlsView{p: p, dir: dir}, dir)
 	}
 }
