@@ -80,6 +80,7 @@ type stunFacts struct {
 	method                int
 	outcome, fault        string
 	user, realm, software string
+	vendor                string
 	mapped, relayed       netip.AddrPort
 	peer                  netip.Addr
 }
@@ -170,6 +171,9 @@ func (f *stunFacts) attributes(b []byte) {
 		kind, n := w.u16(), w.u16()
 		v := w.take(n)
 		w.take(min(-n&3, w.left()))
+		if s := stunVendors[uint16(kind)]; s != "" && f.vendor == "" {
+			f.vendor = s
+		}
 		switch kind {
 		case 0x0001:
 			if a := stunAddr(b, v, false); !f.mapped.IsValid() {
@@ -228,6 +232,7 @@ func (p *stun) tell(c *Context, k *stunCall) {
 	e.Str(event.SaksiStunUsername, f.user)
 	e.Str(event.SaksiStunRealm, f.realm)
 	e.Str(event.SaksiStunSoftware, f.software)
+	e.Str(event.SaksiStunVendor, f.vendor)
 	if f.mapped.IsValid() {
 		e.Addr(event.SourceNatIP, f.mapped.Addr())
 		e.Int(event.SourceNatPort, int64(f.mapped.Port()))
