@@ -165,7 +165,9 @@ func (p *rpc) message(c *Context, dir Dir, b []byte) {
 		k.packets.Add(c.Number)
 		if w.u32() == 2 {
 			k.program, k.version, k.procedure = int(w.u32()), int(w.u32()), int(w.u32())
-			p.offer(c, dir, &k)
+			if !w.short {
+				p.offer(c, dir, &k)
+			}
 			k.credential(&w)
 			if !w.short {
 				k.arguments(&w)

@@ -163,17 +163,18 @@ func (p *snmp) Data(c *Context, dir Dir, b []byte) Result {
 		return Result(len(b))
 	}
 	tag, pdu := w.ber()
+	p.offer(c, dir, &m, tag)
 	if w.short || snmpPDUs[tag] == "" {
 		return Result(len(b))
 	}
 	m.action = snmpPDUs[tag]
-	p.offer(c, dir, &m, tag)
 	failed := m.pdu(tag, pdu)
 	p.take(c, m, tag, failed)
 	return Result(len(b))
 }
 
-// offer shows a message to the rules; tag is its PDU's, or -1 if that is encrypted.
+// offer shows a message to the rules; tag is its PDU's, or -1 if that is
+// encrypted.
 func (p *snmp) offer(c *Context, dir Dir, m *snmpCall, tag int) {
 	if !c.Matching() {
 		return
@@ -186,7 +187,7 @@ func (p *snmp) offer(c *Context, dir Dir, m *snmpCall, tag int) {
 	} else {
 		t.add(suricata.BufSNMPCommunity, []byte(m.community))
 	}
-	if tag >= 0 {
+	if snmpPDUs[tag] != "" {
 		t.number(suricata.BufSNMPPDUType, uint64(tag-0xa0))
 	}
 	c.Offer(t, dir)
