@@ -355,7 +355,7 @@ func pairKey(a, ap, b, bp string) string {
 const (
 	floorJA4  = 100
 	floorZeek = 95
-	floorNDPI = 90
+	floorNDPI = 97
 	// floorNDPIApplications counts flows nDPI gives protocol and application.
 	floorNDPIApplications = 92
 )
