@@ -8,6 +8,12 @@ const (
 	SaksiAgencyPath                                        // Saksi.agency_path: agencies above organization.id, root first
 	SaksiCase                                              // Saksi.case: id of the case the document belongs to
 	SaksiControl                                           // Saksi.control: framework controls a finding bears on, such as rk-3-trafik
+	SaksiDcerpcEndpoint                                    // Saksi.dcerpc.endpoint: named pipe the call went through
+	SaksiDcerpcInterface                                   // Saksi.dcerpc.interface: interfaces of DCE/RPC, by name where it is known, else the UUID
+	SaksiDcerpcOperation                                   // Saksi.dcerpc.operation: operation called, by name where it is known
+	SaksiDcerpcOpnum                                       // Saksi.dcerpc.opnum: number of the operation called
+	SaksiDcerpcStatus                                      // Saksi.dcerpc.status: status of a fault, in hex
+	SaksiDcerpcUUID                                        // Saksi.dcerpc.uuid: UUIDs of the interfaces
 	SaksiEvidenceCommand                                   // Saksi.evidence.command: command that shows the evidence again
 	SaksiEvidenceKey                                       // Saksi.evidence.key: source key: SHA-256 over the source's size and 64 evenly spaced blocks
 	SaksiEvidenceMatch                                     // Saksi.evidence.match: matched pieces as "name@offset+length:hex", at most 64 bytes each
@@ -33,12 +39,28 @@ const (
 	SaksiFtpCommand                                        // Saksi.ftp.command: FTP command, upper case
 	SaksiFtpReplyCode                                      // Saksi.ftp.reply_code: final reply to the FTP command
 	SaksiIncomplete                                        // Saksi.incomplete: what stopped an analysis early: steps, time, memory, crash
+	SaksiKerberosCipher                                    // Saksi.kerberos.cipher: encryption type of the reply, made with the client's key
+	SaksiKerberosError                                     // Saksi.kerberos.error: error of the reply
+	SaksiKerberosOffered                                   // Saksi.kerberos.offered: encryption types the client offers
+	SaksiKerberosPreauth                                   // Saksi.kerberos.preauth: types of the pre-authentication data sent
+	SaksiKerberosRealm                                     // Saksi.kerberos.realm: realm of the service
+	SaksiKerberosService                                   // Saksi.kerberos.service: principal of the service
+	SaksiKerberosTicketCipher                              // Saksi.kerberos.ticket_cipher: encryption type of the ticket
 	SaksiLink                                              // Saksi.link: ids of the documents a finding joins
 	SaksiMasked                                            // Saksi.masked: names of the fields in which personal data or credentials were masked
 	SaksiMaskedDigest                                      // Saksi.masked_digest: keyed digests of the masked values, to find equal ones
+	SaksiNtlmHost                                          // Saksi.ntlm.host: name the client gives its machine in NTLM
+	SaksiNtlmServer                                        // Saksi.ntlm.server: name the server gives itself in NTLM
+	SaksiNtlmServerDomain                                  // Saksi.ntlm.server_domain: domain the server names in NTLM
+	SaksiNtlmVersion                                       // Saksi.ntlm.version: version of the NTLM response, 1 or 2
 	SaksiRuleDigest                                        // Saksi.rule.digest: SHA-256 of the rule's text
 	SaksiRuleLanguage                                      // Saksi.rule.language: suricata, sigma, yara or intel
 	SaksiRuleText                                          // Saksi.rule.text: the rule's text
+	SaksiSmbBytesRead                                      // Saksi.smb.bytes_read: bytes read from the file
+	SaksiSmbBytesWritten                                   // Saksi.smb.bytes_written: bytes written to the file
+	SaksiSmbShare                                          // Saksi.smb.share: share connected to, as the client names it
+	SaksiSmbStatus                                         // Saksi.smb.status: NTSTATUS of the reply, by name where it is common, else in hex
+	SaksiSmbVersion                                        // Saksi.smb.version: dialect of SMB, such as 3.1.1, or SMB1's name of it
 	SaksiSmtpHelo                                          // Saksi.smtp.helo: name the client gave in HELO or EHLO
 	SaksiSmtpReplyCode                                     // Saksi.smtp.reply_code: reply to the message or to the command that ended the transaction
 	SaksiSSHClient                                         // Saksi.ssh.client: software named in the client's banner
@@ -299,6 +321,12 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.agency_path", typ: Keyword, array: true, doc: "agencies above organization.id, root first"},
 	{name: "Saksi.case", typ: Keyword, array: false, doc: "id of the case the document belongs to"},
 	{name: "Saksi.control", typ: Keyword, array: true, doc: "framework controls a finding bears on, such as rk-3-trafik"},
+	{name: "Saksi.dcerpc.endpoint", typ: Keyword, array: false, doc: "named pipe the call went through"},
+	{name: "Saksi.dcerpc.interface", typ: Keyword, array: true, doc: "interfaces of DCE/RPC, by name where it is known, else the UUID"},
+	{name: "Saksi.dcerpc.operation", typ: Keyword, array: false, doc: "operation called, by name where it is known"},
+	{name: "Saksi.dcerpc.opnum", typ: Long, array: false, doc: "number of the operation called"},
+	{name: "Saksi.dcerpc.status", typ: Keyword, array: false, doc: "status of a fault, in hex"},
+	{name: "Saksi.dcerpc.uuid", typ: Keyword, array: true, doc: "UUIDs of the interfaces"},
 	{name: "Saksi.evidence.command", typ: Keyword, array: false, doc: "command that shows the evidence again"},
 	{name: "Saksi.evidence.key", typ: Keyword, array: false, doc: "source key: SHA-256 over the source's size and 64 evenly spaced blocks"},
 	{name: "Saksi.evidence.match", typ: Keyword, array: true, doc: "matched pieces as \"name@offset+length:hex\", at most 64 bytes each"},
@@ -324,12 +352,28 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.ftp.command", typ: Keyword, array: false, doc: "FTP command, upper case"},
 	{name: "Saksi.ftp.reply_code", typ: Long, array: false, doc: "final reply to the FTP command"},
 	{name: "Saksi.incomplete", typ: Keyword, array: true, doc: "what stopped an analysis early: steps, time, memory, crash"},
+	{name: "Saksi.kerberos.cipher", typ: Keyword, array: false, doc: "encryption type of the reply, made with the client's key"},
+	{name: "Saksi.kerberos.error", typ: Keyword, array: false, doc: "error of the reply"},
+	{name: "Saksi.kerberos.offered", typ: Keyword, array: true, doc: "encryption types the client offers"},
+	{name: "Saksi.kerberos.preauth", typ: Long, array: true, doc: "types of the pre-authentication data sent"},
+	{name: "Saksi.kerberos.realm", typ: Keyword, array: false, doc: "realm of the service"},
+	{name: "Saksi.kerberos.service", typ: Keyword, array: false, doc: "principal of the service"},
+	{name: "Saksi.kerberos.ticket_cipher", typ: Keyword, array: false, doc: "encryption type of the ticket"},
 	{name: "Saksi.link", typ: Keyword, array: true, doc: "ids of the documents a finding joins"},
 	{name: "Saksi.masked", typ: Keyword, array: true, doc: "names of the fields in which personal data or credentials were masked"},
 	{name: "Saksi.masked_digest", typ: Keyword, array: true, doc: "keyed digests of the masked values, to find equal ones"},
+	{name: "Saksi.ntlm.host", typ: Keyword, array: false, doc: "name the client gives its machine in NTLM"},
+	{name: "Saksi.ntlm.server", typ: Keyword, array: false, doc: "name the server gives itself in NTLM"},
+	{name: "Saksi.ntlm.server_domain", typ: Keyword, array: false, doc: "domain the server names in NTLM"},
+	{name: "Saksi.ntlm.version", typ: Long, array: false, doc: "version of the NTLM response, 1 or 2"},
 	{name: "Saksi.rule.digest", typ: Keyword, array: false, doc: "SHA-256 of the rule's text"},
 	{name: "Saksi.rule.language", typ: Keyword, array: false, doc: "suricata, sigma, yara or intel"},
 	{name: "Saksi.rule.text", typ: Keyword, array: false, doc: "the rule's text"},
+	{name: "Saksi.smb.bytes_read", typ: Long, array: false, doc: "bytes read from the file"},
+	{name: "Saksi.smb.bytes_written", typ: Long, array: false, doc: "bytes written to the file"},
+	{name: "Saksi.smb.share", typ: Keyword, array: false, doc: "share connected to, as the client names it"},
+	{name: "Saksi.smb.status", typ: Keyword, array: false, doc: "NTSTATUS of the reply, by name where it is common, else in hex"},
+	{name: "Saksi.smb.version", typ: Keyword, array: false, doc: "dialect of SMB, such as 3.1.1, or SMB1's name of it"},
 	{name: "Saksi.smtp.helo", typ: Keyword, array: false, doc: "name the client gave in HELO or EHLO"},
 	{name: "Saksi.smtp.reply_code", typ: Long, array: false, doc: "reply to the message or to the command that ended the transaction"},
 	{name: "Saksi.ssh.client", typ: Keyword, array: false, doc: "software named in the client's banner"},
