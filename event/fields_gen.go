@@ -46,6 +46,14 @@ const (
 	SaksiKerberosRealm                                     // Saksi.kerberos.realm: realm of the service
 	SaksiKerberosService                                   // Saksi.kerberos.service: principal of the service
 	SaksiKerberosTicketCipher                              // Saksi.kerberos.ticket_cipher: encryption type of the ticket
+	SaksiLdapAttributes                                    // Saksi.ldap.attributes: attributes asked for
+	SaksiLdapBase                                          // Saksi.ldap.base: entry a search begins at
+	SaksiLdapDn                                            // Saksi.ldap.dn: distinguished name bound as or changed
+	SaksiLdapEntries                                       // Saksi.ldap.entries: entries found
+	SaksiLdapFilter                                        // Saksi.ldap.filter: filter of a search (RFC 4515); values of passwords are left out
+	SaksiLdapMechanism                                     // Saksi.ldap.mechanism: how a bind authenticates: simple, or the SASL mechanism
+	SaksiLdapResultCode                                    // Saksi.ldap.result_code: result of the operation
+	SaksiLdapScope                                         // Saksi.ldap.scope: scope of a search: base, one, subtree
 	SaksiLink                                              // Saksi.link: ids of the documents a finding joins
 	SaksiMasked                                            // Saksi.masked: names of the fields in which personal data or credentials were masked
 	SaksiMaskedDigest                                      // Saksi.masked_digest: keyed digests of the masked values, to find equal ones
@@ -53,6 +61,12 @@ const (
 	SaksiNtlmServer                                        // Saksi.ntlm.server: name the server gives itself in NTLM
 	SaksiNtlmServerDomain                                  // Saksi.ntlm.server_domain: domain the server names in NTLM
 	SaksiNtlmVersion                                       // Saksi.ntlm.version: version of the NTLM response, 1 or 2
+	SaksiRdpClientBuild                                    // Saksi.rdp.client_build: build of the client
+	SaksiRdpClientName                                     // Saksi.rdp.client_name: name of the client's machine
+	SaksiRdpDesktop                                        // Saksi.rdp.desktop: width and height asked for
+	SaksiRdpKeyboard                                       // Saksi.rdp.keyboard: keyboard layout of the client, in hex
+	SaksiRdpRequested                                      // Saksi.rdp.requested: security protocols the client offers: rdp, tls, hybrid, rdstls, hybrid_ex, rdsaad
+	SaksiRdpSelected                                       // Saksi.rdp.selected: security protocol the server chose
 	SaksiRuleDigest                                        // Saksi.rule.digest: SHA-256 of the rule's text
 	SaksiRuleLanguage                                      // Saksi.rule.language: suricata, sigma, yara or intel
 	SaksiRuleText                                          // Saksi.rule.text: the rule's text
@@ -359,6 +373,14 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.kerberos.realm", typ: Keyword, array: false, doc: "realm of the service"},
 	{name: "Saksi.kerberos.service", typ: Keyword, array: false, doc: "principal of the service"},
 	{name: "Saksi.kerberos.ticket_cipher", typ: Keyword, array: false, doc: "encryption type of the ticket"},
+	{name: "Saksi.ldap.attributes", typ: Keyword, array: true, doc: "attributes asked for"},
+	{name: "Saksi.ldap.base", typ: Keyword, array: false, doc: "entry a search begins at"},
+	{name: "Saksi.ldap.dn", typ: Keyword, array: false, doc: "distinguished name bound as or changed"},
+	{name: "Saksi.ldap.entries", typ: Long, array: false, doc: "entries found"},
+	{name: "Saksi.ldap.filter", typ: Keyword, array: false, doc: "filter of a search (RFC 4515); values of passwords are left out"},
+	{name: "Saksi.ldap.mechanism", typ: Keyword, array: false, doc: "how a bind authenticates: simple, or the SASL mechanism"},
+	{name: "Saksi.ldap.result_code", typ: Long, array: false, doc: "result of the operation"},
+	{name: "Saksi.ldap.scope", typ: Keyword, array: false, doc: "scope of a search: base, one, subtree"},
 	{name: "Saksi.link", typ: Keyword, array: true, doc: "ids of the documents a finding joins"},
 	{name: "Saksi.masked", typ: Keyword, array: true, doc: "names of the fields in which personal data or credentials were masked"},
 	{name: "Saksi.masked_digest", typ: Keyword, array: true, doc: "keyed digests of the masked values, to find equal ones"},
@@ -366,6 +388,12 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.ntlm.server", typ: Keyword, array: false, doc: "name the server gives itself in NTLM"},
 	{name: "Saksi.ntlm.server_domain", typ: Keyword, array: false, doc: "domain the server names in NTLM"},
 	{name: "Saksi.ntlm.version", typ: Long, array: false, doc: "version of the NTLM response, 1 or 2"},
+	{name: "Saksi.rdp.client_build", typ: Long, array: false, doc: "build of the client"},
+	{name: "Saksi.rdp.client_name", typ: Keyword, array: false, doc: "name of the client's machine"},
+	{name: "Saksi.rdp.desktop", typ: Keyword, array: false, doc: "width and height asked for"},
+	{name: "Saksi.rdp.keyboard", typ: Keyword, array: false, doc: "keyboard layout of the client, in hex"},
+	{name: "Saksi.rdp.requested", typ: Keyword, array: true, doc: "security protocols the client offers: rdp, tls, hybrid, rdstls, hybrid_ex, rdsaad"},
+	{name: "Saksi.rdp.selected", typ: Keyword, array: false, doc: "security protocol the server chose"},
 	{name: "Saksi.rule.digest", typ: Keyword, array: false, doc: "SHA-256 of the rule's text"},
 	{name: "Saksi.rule.language", typ: Keyword, array: false, doc: "suricata, sigma, yara or intel"},
 	{name: "Saksi.rule.text", typ: Keyword, array: false, doc: "the rule's text"},
