@@ -8,6 +8,15 @@ const (
 	SaksiAgencyPath                                        // Saksi.agency_path: agencies above organization.id, root first
 	SaksiCase                                              // Saksi.case: id of the case the document belongs to
 	SaksiControl                                           // Saksi.control: framework controls a finding bears on, such as rk-3-trafik
+	SaksiDbApplication                                     // Saksi.db.application: program the client names
+	SaksiDbError                                           // Saksi.db.error: error code of the reply
+	SaksiDbHost                                            // Saksi.db.host: name the client gives its machine
+	SaksiDbMechanism                                       // Saksi.db.mechanism: how the client authenticates
+	SaksiDbName                                            // Saksi.db.name: database, schema, keyspace or virtual host
+	SaksiDbObject                                          // Saksi.db.object: tables, collections, keys, topics or queues named
+	SaksiDbOperation                                       // Saksi.db.operation: operation or command, as the protocol names it
+	SaksiDbStatement                                       // Saksi.db.statement: statement of a query language, literals and comments left out
+	SaksiDbTLS                                             // Saksi.db.tls: the connection went on in TLS
 	SaksiDcerpcEndpoint                                    // Saksi.dcerpc.endpoint: named pipe the call went through
 	SaksiDcerpcInterface                                   // Saksi.dcerpc.interface: interfaces of DCE/RPC, by name where it is known, else the UUID
 	SaksiDcerpcOperation                                   // Saksi.dcerpc.operation: operation called, by name where it is known
@@ -335,6 +344,15 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.agency_path", typ: Keyword, array: true, doc: "agencies above organization.id, root first"},
 	{name: "Saksi.case", typ: Keyword, array: false, doc: "id of the case the document belongs to"},
 	{name: "Saksi.control", typ: Keyword, array: true, doc: "framework controls a finding bears on, such as rk-3-trafik"},
+	{name: "Saksi.db.application", typ: Keyword, array: false, doc: "program the client names"},
+	{name: "Saksi.db.error", typ: Keyword, array: false, doc: "error code of the reply"},
+	{name: "Saksi.db.host", typ: Keyword, array: false, doc: "name the client gives its machine"},
+	{name: "Saksi.db.mechanism", typ: Keyword, array: false, doc: "how the client authenticates"},
+	{name: "Saksi.db.name", typ: Keyword, array: false, doc: "database, schema, keyspace or virtual host"},
+	{name: "Saksi.db.object", typ: Keyword, array: true, doc: "tables, collections, keys, topics or queues named"},
+	{name: "Saksi.db.operation", typ: Keyword, array: false, doc: "operation or command, as the protocol names it"},
+	{name: "Saksi.db.statement", typ: Keyword, array: false, doc: "statement of a query language, literals and comments left out"},
+	{name: "Saksi.db.tls", typ: Boolean, array: false, doc: "the connection went on in TLS"},
 	{name: "Saksi.dcerpc.endpoint", typ: Keyword, array: false, doc: "named pipe the call went through"},
 	{name: "Saksi.dcerpc.interface", typ: Keyword, array: true, doc: "interfaces of DCE/RPC, by name where it is known, else the UUID"},
 	{name: "Saksi.dcerpc.operation", typ: Keyword, array: false, doc: "operation called, by name where it is known"},
