@@ -46,7 +46,6 @@ type pop3 struct {
 // pop3Lines stands for a command whose answer has several lines.
 const pop3Lines = "."
 
-
 // maxPOP3Waiting bounds commands sent before their answers (RFC 2449 section 6.6).
 const maxPOP3Waiting = 64
 
