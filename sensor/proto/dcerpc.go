@@ -31,22 +31,22 @@ func init() {
 			}
 			return onPort(p, h.Type == dcerpc.Request || h.Type == dcerpc.Response, 135)
 		},
-		New:     func(Transport) Parser { return &rpcStream{} },
+		New:     func(Transport) Parser { return &dceStream{} },
 		Samples: []string{"dcerpc.txt"}, Hostile: []string{"dcerpc_hostile.txt"},
 	})
 }
 
-// rpcStream is an association over TCP.
-type rpcStream struct {
+// dceStream is an association over TCP.
+type dceStream struct {
 	segmenter
 	noRest
-	talk rpcTalk
+	talk dceTalk
 }
 
 // Data implements Parser.
-func (p *rpcStream) Data(c *Context, dir Dir, b []byte) Result { return p.data(c, dir, b, p) }
+func (p *dceStream) Data(c *Context, dir Dir, b []byte) Result { return p.data(c, dir, b, p) }
 
-func (p *rpcStream) size(_ Dir, b []byte) (n, hold int64) {
+func (p *dceStream) size(_ Dir, b []byte) (n, hold int64) {
 	if len(b) < dcerpc.HeaderSize {
 		return 0, 0
 	}
@@ -57,43 +57,43 @@ func (p *rpcStream) size(_ Dir, b []byte) (n, hold int64) {
 	return int64(h.Length), maxHeld
 }
 
-func (p *rpcStream) take(c *Context, dir Dir, b []byte, _ int64) Result {
+func (p *dceStream) take(c *Context, dir Dir, b []byte, _ int64) Result {
 	p.talk.message(c, dir, b)
 	return 0
 }
 
 // Gap implements Parser.
-func (p *rpcStream) Gap(_ *Context, dir Dir, n uint32) bool { return p.gap(dir, n) }
+func (p *dceStream) Gap(_ *Context, dir Dir, n uint32) bool { return p.gap(dir, n) }
 
 // Close implements Parser.
-func (p *rpcStream) Close(c *Context) { p.talk.close(c) }
+func (p *dceStream) Close(c *Context) { p.talk.close(c) }
 
 const (
-	// maxRPCContexts bounds the interfaces of an association.
-	maxRPCContexts = 128
-	// maxRPCCalls bounds calls that wait for their answer.
-	maxRPCCalls = 64
+	// maxDCEContexts bounds the interfaces of an association.
+	maxDCEContexts = 128
+	// maxDCECalls bounds calls that wait for their answer.
+	maxDCECalls = 64
 )
 
-// rpcCall is a call whose answer is to come.
-type rpcCall struct {
+// dceCall is a call whose answer is to come.
+type dceCall struct {
 	id      uint32
 	context uint16
 	op      uint16
 	packets Packets
 }
 
-// rpcTalk is an association: what was bound, and calls in work.
-type rpcTalk struct {
+// dceTalk is an association: what was bound, and calls in work.
+type dceTalk struct {
 	endpoint []byte // the named pipe, if it runs through one
 	contexts []dcerpc.Context
-	calls    []rpcCall
+	calls    []dceCall
 	server   ntlm.Message
 	user     userName
 }
 
 // buffer takes what was written to or read from a named pipe.
-func (t *rpcTalk) buffer(c *Context, dir Dir, b []byte) {
+func (t *dceTalk) buffer(c *Context, dir Dir, b []byte) {
 	for len(b) >= dcerpc.HeaderSize {
 		h, ok := dcerpc.ParseHeader(b)
 		if !ok {
@@ -105,7 +105,7 @@ func (t *rpcTalk) buffer(c *Context, dir Dir, b []byte) {
 }
 
 // message takes the first bytes of a message.
-func (t *rpcTalk) message(c *Context, dir Dir, b []byte) {
+func (t *dceTalk) message(c *Context, dir Dir, b []byte) {
 	h, ok := dcerpc.ParseHeader(b)
 	if !ok {
 		return
@@ -129,10 +129,10 @@ func (t *rpcTalk) message(c *Context, dir Dir, b []byte) {
 		if !ok || dir != FromClient || h.Flags&1 == 0 { // a later fragment
 			return
 		}
-		if len(t.calls) >= maxRPCCalls {
+		if len(t.calls) >= maxDCECalls {
 			t.answer(c, 0, nil)
 		}
-		call := rpcCall{id: h.Call, context: context, op: op}
+		call := dceCall{id: h.Call, context: context, op: op}
 		call.packets.Add(c.Number)
 		t.calls = append(t.calls, call)
 	case dcerpc.Response, dcerpc.Fault:
@@ -151,7 +151,7 @@ func (t *rpcTalk) message(c *Context, dir Dir, b []byte) {
 	}
 }
 
-func (t *rpcTalk) begin(c *Context, action string, packets []uint64) *event.Event {
+func (t *dceTalk) begin(c *Context, action string, packets []uint64) *event.Event {
 	e := c.Begin("saksi.dcerpc", packets)
 	e.Str(event.EventAction, action)
 	e.Bytes(event.SaksiDcerpcEndpoint, t.endpoint)
@@ -159,7 +159,7 @@ func (t *rpcTalk) begin(c *Context, action string, packets []uint64) *event.Even
 	return e
 }
 
-func (t *rpcTalk) bind(c *Context, h dcerpc.Header, b []byte) {
+func (t *dceTalk) bind(c *Context, h dcerpc.Header, b []byte) {
 	list := h.Contexts(b)
 	if len(list) == 0 {
 		return
@@ -172,7 +172,7 @@ func (t *rpcTalk) bind(c *Context, h dcerpc.Header, b []byte) {
 		describeInterface(e, x.UUID)
 	}
 	c.Emit(e)
-	t.contexts = append(t.contexts, list[:min(len(list), maxRPCContexts-len(t.contexts))]...)
+	t.contexts = append(t.contexts, list[:min(len(list), maxDCEContexts-len(t.contexts))]...)
 }
 
 func describeInterface(e *event.Event, uuid string) {
@@ -185,14 +185,14 @@ func describeInterface(e *event.Event, uuid string) {
 }
 
 // login tells who authenticated within the association.
-func (t *rpcTalk) login(c *Context) {
+func (t *dceTalk) login(c *Context) {
 	e := t.begin(c, "authenticate", []uint64{c.Number})
 	e.Str(event.EventCategory, "authentication")
 	c.Emit(e)
 }
 
 // answer tells of the call at an index, which is over.
-func (t *rpcTalk) answer(c *Context, i int, fault *uint32) {
+func (t *dceTalk) answer(c *Context, i int, fault *uint32) {
 	call := &t.calls[i]
 	e := t.begin(c, "call", call.packets.List())
 	e.Int(event.SaksiDcerpcOpnum, int64(call.op))
@@ -212,7 +212,7 @@ func (t *rpcTalk) answer(c *Context, i int, fault *uint32) {
 }
 
 // close tells of calls that had no answer.
-func (t *rpcTalk) close(c *Context) {
+func (t *dceTalk) close(c *Context) {
 	for len(t.calls) > 0 {
 		t.answer(c, 0, nil)
 	}

@@ -24,7 +24,7 @@ type smbOpen struct {
 	renamed       []byte // its new name
 	read, written uint64
 	carve         [2]smbCarve // by direction: written by the client, read from the server
-	rpc           *rpcTalk
+	rpc           *dceTalk
 }
 
 // smbCarve is the content going one way.
@@ -44,7 +44,7 @@ func (o *smbOpen) content(c *Context, dir Dir, pos uint64, b []byte) {
 	o.packets.Add(c.Number)
 	if o.pipe {
 		if o.rpc == nil {
-			o.rpc = &rpcTalk{endpoint: o.name}
+			o.rpc = &dceTalk{endpoint: o.name}
 			if o.user != nil {
 				o.rpc.user = *o.user
 			}
