@@ -30,14 +30,14 @@ func ftpListing(line []byte) bool {
 	if bytes.HasPrefix(bytes.ToLower(line[:min(len(line), 6)]), []byte("type=")) || bytes.HasPrefix(bytes.ToLower(line[:min(len(line), 7)]), []byte("modify=")) {
 		return bytes.Contains(line, []byte("; "))
 	}
-	f := bytes.Fields(line)
-	if len(f) < 8 || len(f[0]) < 10 || !digits(f[1]) || !digits(f[4]) || bytes.IndexByte([]byte("-dlbcps"), f[0][0]) < 0 {
+	if len(line) < 30 || bytes.IndexByte([]byte("-dlbcps"), line[0]) < 0 {
 		return false
 	}
-	for _, c := range f[0][1:10] {
+	for _, c := range line[1:10] {
 		if bytes.IndexByte([]byte("rwxsStT-"), c) < 0 {
 			return false
 		}
 	}
-	return true
+	f := bytes.Fields(line)
+	return len(f) >= 8 && digits(f[1]) && digits(f[4])
 }
