@@ -14,7 +14,7 @@ func init() {
 			switch {
 			case len(b) < 19:
 				return More
-			case binary.BigEndian.Uint32(b[2:]) >= 13 && b[14]&0xf0 == 0 && b[15] == 0 && b[16] < 0x80 && b[16] != 0 || b[2] == 0 && b[14]&0xf0 == 0 && b[15] == 8:
+			case binary.BigEndian.Uint32(b[2:]) >= 13 && b[2] == 0 && b[14]&0xf0 == 0 && (b[15] == 0 && b[16] >= 0x10 && b[16] < 0xa0 || b[15] == 8):
 				return Yes
 			}
 			return No
