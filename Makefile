@@ -45,7 +45,7 @@ interop: build
 lint: $(BUILD)/.libs
 	tools=$$(scripts/need lint); \
 	$(GO) vet ./...; \
-	unformatted=$$($$tools/gofumpt -modpath saksi -l .); \
+	unformatted=$$(find . -path ./$(BUILD) -prune -o -name '*.go' -print0 | xargs -0 $$tools/gofumpt -modpath saksi -l); \
 	if [ -n "$$unformatted" ]; then echo "not formatted by gofumpt: $$unformatted"; exit 1; fi; \
 	$$tools/staticcheck ./...; \
 	scripts/deadcode $$tools/deadcode
@@ -59,6 +59,7 @@ FUZZTIME ?= 60s
 fuzz: $(BUILD)/.libs
 	scripts/fuzz $(FUZZTIME)
 
+# The long runs; an ordinary run of the tests tries a hundredth of their seeds. SAKSI_SEED=N tries one again.
 soak: build
 	SAKSI_SOAK=1 $(GO) test -timeout 24h -count=1 -run Soak ./...
 

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"saksi/evidence"
@@ -23,6 +25,9 @@ const (
 	KindTrust     = "trust"     // no key from outside, or another than the case's
 	KindForm      = "form"      // a file that can't be what it should be
 )
+
+// statementSuffix ends the names of statements.
+const statementSuffix = ".sigstore.json"
 
 // Problem is one thing that does not verify.
 type Problem struct {
@@ -52,6 +57,7 @@ type verifier struct {
 	out      Verification
 	digests  map[string]string // what was hashed, by path
 	known    map[string]bool   // files that something recorded or signed
+	outside  map[string]bool   // exhibits that the custody log says stand outside the case
 	progress func(int64)
 }
 
@@ -65,7 +71,7 @@ func Verify(ctx context.Context, dir string, key *evidence.Public, progress func
 	if errors.Is(err, ErrNoCase) {
 		return nil, err
 	}
-	v := &verifier{ctx: ctx, dir: dir, key: key, digests: map[string]string{}, known: map[string]bool{infoFile: true}, progress: progress}
+	v := &verifier{ctx: ctx, dir: dir, key: key, digests: map[string]string{}, known: map[string]bool{infoFile: true}, outside: map[string]bool{}, progress: progress}
 	v.out.Case, v.out.KeyGiven, v.out.Problems = info.ID, key != nil, []Problem{}
 	if err != nil {
 		v.add(infoFile, KindForm, "a case of format 1", err.Error())
@@ -80,7 +86,7 @@ func Verify(ctx context.Context, dir string, key *evidence.Public, progress func
 	if err != nil {
 		return nil, err
 	}
-	signed := v.statements()
+	signed := v.statements(entries)
 	v.recorded(entries, signed)
 	v.extras(signed)
 	if err := ctx.Err(); err != nil {
@@ -106,38 +112,51 @@ func (v *verifier) custody(info Info) ([]evidence.Entry, error) {
 		v.add(item, KindCustody, "at least the entry that opened the case", "no entries")
 	}
 	v.out.Entries, v.out.Unfinished = st.Size, len(st.Unfinished)
+	for _, e := range st.Entries {
+		if e.Act == ActAdd && e.Detail["copied"] == "false" {
+			v.outside[e.Where] = true
+		}
+	}
 	return st.Entries, nil
 }
 
-// digest hashes a file of the case once. A link or a special file is a
-// problem: what it leads to is not in the case.
+// open opens a file of the case, or an exhibit that stands outside. A link or a
+// special file is a problem: what it leads to is not in the case.
+func (v *verifier) open(path string) (*os.File, bool) {
+	full := path
+	if !v.outside[path] || !filepath.IsAbs(path) {
+		// Nothing else on this machine is read for a case that may be hostile.
+		if !filepath.IsLocal(filepath.FromSlash(path)) {
+			v.add(path, KindForm, "a path inside the case", "one that leads out of it")
+			return nil, false
+		}
+		full = filepath.Join(v.dir, filepath.FromSlash(path))
+	}
+	f, err := evidence.OpenRegular(full)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		v.add(path, KindMissing, "the file", "nothing")
+	case errors.Is(err, evidence.ErrFile):
+		v.add(path, KindForm, "a regular file", err.Error())
+	case err != nil:
+		v.add(path, KindMissing, "a readable file", err.Error())
+	}
+	return f, err == nil
+}
+
+// digest hashes a file once.
 func (v *verifier) digest(path string) (string, bool) {
 	if d, ok := v.digests[path]; ok {
 		return d, d != ""
 	}
-	full := path
-	if !filepath.IsAbs(path) {
-		if !filepath.IsLocal(filepath.FromSlash(path)) {
-			v.add(path, KindForm, "a path inside the case", "one that leads out of it")
-			return "", false
-		}
-		full = filepath.Join(v.dir, filepath.FromSlash(path))
-	}
 	v.digests[path] = ""
-	st, err := os.Lstat(full)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		v.add(path, KindMissing, "the file", "nothing")
-		return "", false
-	case err != nil:
-		v.add(path, KindMissing, "the file", err.Error())
-		return "", false
-	case !st.Mode().IsRegular():
-		v.add(path, KindForm, "a regular file", st.Mode().Type().String())
+	f, ok := v.open(path)
+	if !ok {
 		return "", false
 	}
+	defer f.Close()
 	done := v.out.Bytes
-	sum, n, err := evidence.SHA256File(v.ctx, full, func(n int64) {
+	sum, n, err := evidence.SHA256Reader(v.ctx, f, func(n int64) {
 		if v.progress != nil {
 			v.progress(done + n)
 		}
@@ -151,6 +170,30 @@ func (v *verifier) digest(path string) (string, bool) {
 	return sum, true
 }
 
+// sourceKey holds an exhibit to the key that its findings carry. Where the
+// digest is right and the key is not, the log contradicts itself.
+func (v *verifier) sourceKey(e *evidence.Entry) {
+	if v.digests[e.Where] != e.SHA256 {
+		return // said already
+	}
+	f, ok := v.open(e.Where)
+	if !ok {
+		return
+	}
+	defer f.Close()
+	key := ""
+	st, err := f.Stat()
+	if err == nil {
+		key, err = evidence.SourceKey(f, st.Size())
+	}
+	switch {
+	case err != nil:
+		v.add(e.Where, KindMissing, "a readable file", err.Error())
+	case key != e.SourceKey:
+		v.add(e.Where, KindCustody, "source key "+key+", which the bytes have", "source key "+e.SourceKey)
+	}
+}
+
 func (v *verifier) expect(path, sha256 string) {
 	v.known[path] = true
 	if sum, ok := v.digest(path); ok && sum != sha256 {
@@ -158,30 +201,32 @@ func (v *verifier) expect(path, sha256 string) {
 	}
 }
 
-// statements opens every statement and checks its subjects. It returns the
+// statements opens every statement and checks what it says. It returns the
 // paths of those that are there.
-func (v *verifier) statements() map[string]bool {
+func (v *verifier) statements(entries []evidence.Entry) map[string]bool {
 	there := map[string]bool{}
 	list, err := os.ReadDir(filepath.Join(v.dir, StatementsDir))
 	if err != nil {
 		v.add(StatementsDir, KindMissing, "the folder of statements", err.Error())
 		return there
 	}
+	keys := map[string]string{}
+	for _, e := range entries {
+		if e.Act == ActAdd {
+			keys[e.Exhibit] = e.SourceKey
+		}
+	}
 	for _, e := range list {
 		path := StatementsDir + "/" + e.Name()
 		there[path] = true
-		if !strings.HasSuffix(e.Name(), ".sigstore.json") {
+		if !strings.HasSuffix(e.Name(), statementSuffix) {
 			continue // extras says so
 		}
-		if _, ok := v.digest(path); !ok {
+		b, ok := v.read(path)
+		if !ok {
 			continue
 		}
 		v.out.Statements++
-		b, err := readBounded(filepath.Join(v.dir, path), evidence.MaxBundle)
-		if err != nil {
-			v.add(path, KindForm, "a sigstore bundle", err.Error())
-			continue
-		}
 		st, err := evidence.Open(b, v.key)
 		if err != nil {
 			v.add(path, KindSignature, "a statement signed by the case's key", err.Error())
@@ -190,13 +235,7 @@ func (v *verifier) statements() map[string]bool {
 				continue
 			}
 		}
-		if st.PredicateType != evidence.PredicateExamination {
-			v.add(path, KindSignature, "predicate type "+evidence.PredicateExamination, st.PredicateType)
-		}
-		var p Examination
-		if err := json.Unmarshal(st.Predicate, &p); err != nil || p.Case != v.out.Case {
-			v.add(path, KindSignature, fmt.Sprintf("an examination of case %q", v.out.Case), fmt.Sprintf("one of case %q", p.Case))
-		}
+		v.examination(path, st, keys)
 		seen := map[string]bool{}
 		for _, s := range st.Subject {
 			if seen[s.Name] {
@@ -213,15 +252,37 @@ func (v *verifier) statements() map[string]bool {
 	return there
 }
 
-func readBounded(path string, limit int64) ([]byte, error) {
-	st, err := os.Stat(path)
+// read reads a statement once, for its digest and for what it says.
+func (v *verifier) read(path string) ([]byte, bool) {
+	b, err := evidence.ReadRegular(filepath.Join(v.dir, path), evidence.MaxBundle)
 	if err != nil {
-		return nil, err
+		v.digests[path] = ""
+		v.add(path, KindForm, "a sigstore bundle", err.Error())
+		return nil, false
 	}
-	if st.Size() > limit {
-		return nil, fmt.Errorf("%d bytes; at most %d are read", st.Size(), limit)
+	v.digests[path] = evidence.SHA256(b)
+	v.out.Bytes += int64(len(b))
+	return b, true
+}
+
+// examination checks a statement's predicate against the case; keys are the
+// source keys of the exhibits.
+func (v *verifier) examination(path string, st *evidence.Statement, keys map[string]string) {
+	if st.PredicateType != evidence.PredicateExamination {
+		v.add(path, KindSignature, "predicate type "+evidence.PredicateExamination, st.PredicateType)
 	}
-	return os.ReadFile(path)
+	var p Examination
+	if err := json.Unmarshal(st.Predicate, &p); err != nil || p.Case != v.out.Case {
+		v.add(path, KindSignature, fmt.Sprintf("an examination of case %q", v.out.Case), fmt.Sprintf("one of case %q", p.Case))
+	}
+	for _, id := range slices.Sorted(maps.Keys(p.SourceKeys)) {
+		if p.SourceKeys[id] != keys[id] {
+			v.add(path, KindCustody, fmt.Sprintf("source key %s of exhibit %s in the custody log, as signed", p.SourceKeys[id], id), fmt.Sprintf("%q", keys[id]))
+		}
+	}
+	if p.CustodyEntries >= v.out.Entries {
+		v.add(path, KindCustody, fmt.Sprintf("more than the %d custody entries there were when it was signed", p.CustodyEntries), fmt.Sprintf("%d: the log was set back", v.out.Entries))
+	}
 }
 
 // recorded checks what the custody log says is there.
@@ -242,19 +303,26 @@ func (v *verifier) recorded(entries []evidence.Entry, statements map[string]bool
 				continue
 			}
 			v.expect(e.Where, e.SHA256)
+			v.sourceKey(&e)
 		case ActSign:
+			if !strings.HasPrefix(e.Where, StatementsDir+"/") || !strings.HasSuffix(e.Where, statementSuffix) {
+				v.add(e.Where, KindForm, "a statement in "+StatementsDir+", whose signature is checked", "another file")
+			}
 			delete(statements, e.Where)
 			v.expect(e.Where, e.SHA256)
+		case evidence.ActRecover:
+			// The log sets aside into its own folder only.
+			v.expect(CustodyDir+"/"+filepath.Base(e.Detail["file"]), e.Detail["sha256"])
 		}
+	}
+	if opened == 0 {
+		v.add(CustodyDir, KindCustody, "the case opened in entry 0", "never opened")
 	}
 }
 
 // extras names what is in the folder without being recorded or signed.
 func (v *verifier) extras(statements map[string]bool) {
-	for path := range statements {
-		if v.known[path] {
-			continue
-		}
+	for _, path := range slices.Sorted(maps.Keys(statements)) {
 		v.add(path, KindExtra, "a statement the custody log records", "one it does not")
 		v.known[path] = true
 	}
@@ -282,14 +350,19 @@ func (v *verifier) extras(statements map[string]bool) {
 	if err != nil {
 		v.add("", KindForm, "a folder that can be read", err.Error())
 	}
-	allowed := map[string]bool{"entries.ndjson": true, "checkpoint": true, "lock": true}
+	// The last is there while a checkpoint is written.
+	allowed := map[string]bool{"entries.ndjson": true, "checkpoint": true, "lock": true, "checkpoint.tmp": true}
 	list, err := os.ReadDir(filepath.Join(v.dir, CustodyDir))
 	if err != nil {
 		v.add(CustodyDir, KindCustody, "the folder of the custody log", err.Error())
 	}
 	for _, e := range list {
-		if !allowed[e.Name()] && !strings.HasPrefix(e.Name(), "unfinished-") {
-			v.add(CustodyDir+"/"+e.Name(), KindExtra, "the files of a custody log only", "another")
+		path := CustodyDir + "/" + e.Name()
+		switch {
+		case !allowed[e.Name()] && !v.known[path]:
+			v.add(path, KindExtra, "the files of a custody log only", "another")
+		case !e.Type().IsRegular():
+			v.add(path, KindForm, "a regular file", e.Type().String())
 		}
 	}
 }

@@ -37,8 +37,11 @@ const (
 	SaksiFileStream                                        // Saksi.file.stream: name of the alternate data stream; absent for the main one
 	SaksiFileVolume                                        // Saksi.file.volume: number of the volume in the image, from 0
 	SaksiFlowDestinationPayload                            // Saksi.flow.destination_payload: payload bytes the destination sent; TCP by sequence numbers
+	SaksiFlowDirection                                     // Saksi.flow.direction: way of the packet a finding was completed by, or of a file: to_server, to_client
 	SaksiFlowEndReason                                     // Saksi.flow.end_reason: why the flow ended: timeout, closed, reused, evicted, end_of_capture
 	SaksiFlowHistory                                       // Saksi.flow.history: TCP history in Zeek's letters
+	SaksiFlowIcmpAnswer                                    // Saksi.flow.icmp_answer: ICMP type that answers them, or their code where none does
+	SaksiFlowIcmpType                                      // Saksi.flow.icmp_type: ICMP type of the source's messages
 	SaksiFlowID                                            // Saksi.flow.id: flow id: hex of the hash of source key and first packet
 	SaksiFlowMissedBytes                                   // Saksi.flow.missed_bytes: bytes of gaps in reassembly
 	SaksiFlowSourcePayload                                 // Saksi.flow.source_payload: payload bytes the source sent; TCP by sequence numbers
@@ -87,6 +90,7 @@ const (
 	SaksiRtpSsrc                                           // Saksi.rtp.ssrc: synchronization source, in hex
 	SaksiRuleDigest                                        // Saksi.rule.digest: SHA-256 of the rule's text
 	SaksiRuleLanguage                                      // Saksi.rule.language: suricata, sigma, yara or intel
+	SaksiRulePriority                                      // Saksi.rule.priority: priority of a rule in the language of Suricata; 1 is the most severe
 	SaksiRuleText                                          // Saksi.rule.text: the rule's text
 	SaksiSipCallID                                         // Saksi.sip.call_id: id of the dialog
 	SaksiSipFrom                                           // Saksi.sip.from: address of the caller
@@ -403,8 +407,11 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.file.stream", typ: Keyword, array: false, doc: "name of the alternate data stream; absent for the main one"},
 	{name: "Saksi.file.volume", typ: Long, array: false, doc: "number of the volume in the image, from 0"},
 	{name: "Saksi.flow.destination_payload", typ: Long, array: false, doc: "payload bytes the destination sent; TCP by sequence numbers"},
+	{name: "Saksi.flow.direction", typ: Keyword, array: false, doc: "way of the packet a finding was completed by, or of a file: to_server, to_client"},
 	{name: "Saksi.flow.end_reason", typ: Keyword, array: false, doc: "why the flow ended: timeout, closed, reused, evicted, end_of_capture"},
 	{name: "Saksi.flow.history", typ: Keyword, array: false, doc: "TCP history in Zeek's letters"},
+	{name: "Saksi.flow.icmp_answer", typ: Long, array: false, doc: "ICMP type that answers them, or their code where none does"},
+	{name: "Saksi.flow.icmp_type", typ: Long, array: false, doc: "ICMP type of the source's messages"},
 	{name: "Saksi.flow.id", typ: Keyword, array: false, doc: "flow id: hex of the hash of source key and first packet"},
 	{name: "Saksi.flow.missed_bytes", typ: Long, array: false, doc: "bytes of gaps in reassembly"},
 	{name: "Saksi.flow.source_payload", typ: Long, array: false, doc: "payload bytes the source sent; TCP by sequence numbers"},
@@ -453,6 +460,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.rtp.ssrc", typ: Keyword, array: false, doc: "synchronization source, in hex"},
 	{name: "Saksi.rule.digest", typ: Keyword, array: false, doc: "SHA-256 of the rule's text"},
 	{name: "Saksi.rule.language", typ: Keyword, array: false, doc: "suricata, sigma, yara or intel"},
+	{name: "Saksi.rule.priority", typ: Long, array: false, doc: "priority of a rule in the language of Suricata; 1 is the most severe"},
 	{name: "Saksi.rule.text", typ: Keyword, array: false, doc: "the rule's text"},
 	{name: "Saksi.sip.call_id", typ: Keyword, array: false, doc: "id of the dialog"},
 	{name: "Saksi.sip.from", typ: Keyword, array: false, doc: "address of the caller"},

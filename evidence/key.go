@@ -10,7 +10,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,13 +34,19 @@ var KeyBits elliptic.Curve = elliptic.P256()
 const maxPEM = 64 << 10
 
 // GenerateKey writes a new ECDSA P-256 key pair: path holds the private key
-// (PEM, encrypted as cosign does it when pass gives a phrase, else PKCS #8 in
-// clear), path with .pub instead of .key the public one. Neither file may
-// exist.
+// (PEM; with a nil pass PKCS #8 in clear, else encrypted as cosign does it),
+// path with .pub instead of .key the public one. Neither file may exist; after
+// an error neither does. An empty phrase is ErrTrust: it would protect nothing.
 func GenerateKey(path string, pass PassFunc) (pub string, err error) {
 	var pf cryptoutils.PassFunc
 	if pass != nil {
-		pf = cryptoutils.PassFunc(pass)
+		pf = func(confirm bool) ([]byte, error) {
+			p, err := pass(confirm)
+			if err == nil && len(p) == 0 {
+				err = fmt.Errorf("%w: the pass phrase is empty; give one", ErrTrust)
+			}
+			return p, err
+		}
 	}
 	priv, public, err := cryptoutils.GeneratePEMEncodedECDSAKeyPair(KeyBits, pf)
 	if err != nil {
@@ -50,28 +56,13 @@ func GenerateKey(path string, pass PassFunc) (pub string, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return "", fmt.Errorf("keeping a key: %w", err)
 	}
-	if err := writeNew(path, priv, 0o600); err != nil {
-		return "", err
+	if err := WriteNew(path, priv, 0o600); err != nil {
+		return "", fmt.Errorf("keeping a key: %w", err)
 	}
-	return pub, writeNew(pub, public, 0o644)
-}
-
-// writeNew writes a file that must not exist, and syncs it.
-func writeNew(path string, b []byte, mode fs.FileMode) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return fmt.Errorf("writing: %w", err)
+	if err := WriteNew(pub, public, 0o644); err != nil {
+		return "", errors.Join(fmt.Errorf("keeping a key: %w", err), os.Remove(path))
 	}
-	if _, err = f.Write(b); err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	return nil
+	return pub, nil
 }
 
 // Signer signs with one private key.
@@ -82,15 +73,16 @@ type Signer struct {
 }
 
 // LoadSigner reads a private key. Reading order: PEM blocks of cosign's
-// encrypted kinds (pass is asked), then PKCS #8 and SEC 1 in clear.
+// encrypted kinds (pass is asked), then PKCS #8 and SEC 1 in clear. Every error
+// is ErrTrust, and none holds anything of the key or the pass phrase.
 func LoadSigner(path string, pass PassFunc) (*Signer, error) {
 	b, err := readSmall(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading the signing key: %w", err)
+		return nil, fmt.Errorf("%w: reading the signing key: %w", ErrTrust, err)
 	}
-	pf := cryptoutils.SkipPassword
+	pf := func(bool) ([]byte, error) { return nil, errors.New("it is encrypted and there is no pass phrase") }
 	if pass != nil {
-		pf = cryptoutils.PassFunc(pass)
+		pf = pass
 	}
 	priv, err := cryptoutils.UnmarshalPEMToPrivateKey(b, pf)
 	if err != nil {
@@ -132,15 +124,18 @@ func LoadPublic(path string) (*Public, error) {
 	return &Public{key: key, der: der}, nil
 }
 
+// readSmall reads a key file. It may be a pipe, as a shell makes one for <().
 func readSmall(path string) ([]byte, error) {
-	st, err := os.Stat(path)
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	if st.Size() > maxPEM {
-		return nil, fmt.Errorf("%s has %d bytes; a key has at most %d", path, st.Size(), maxPEM)
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxPEM+1))
+	if err == nil && len(b) > maxPEM {
+		err = fmt.Errorf("%s has more than %d bytes; no key has", path, maxPEM)
 	}
-	return os.ReadFile(path)
+	return b, err
 }
 
 // Public verifies with one public key.

@@ -48,24 +48,32 @@ func (c *conn) reset() {
 	*c = conn{tail: tail}
 }
 
-// datagram detects and parses one UDP payload.
-func (w *worker) datagram(c *conn, dir proto.Dir, b []byte) {
-	if c.parser == nil && c.entry == nil {
-		e, _ := w.protos.Detect(&proto.Probe{
-			Data: b, Dir: dir, Transport: proto.UDP, SrcPort: w.pkt.SrcPort, DstPort: w.pkt.DstPort,
-			Length: int(w.pkt.PayloadLen()),
-		})
-		if e == nil {
-			if c.tries[0]++; c.tries[0] >= detectTries {
-				w.finishParsing(c)
-			}
-			return
-		}
-		w.found(c, e, proto.UDP)
-		if c.parser == nil {
+// recognize asks for the protocol of a UDP flow that has none yet, so that
+// rules see it with the packet that told it.
+func (w *worker) recognize(c *conn, dir proto.Dir, b []byte) {
+	if c.entry != nil {
+		return
+	}
+	e, _ := w.protos.Detect(&proto.Probe{
+		Data: b, Dir: dir, Transport: proto.UDP, SrcPort: w.pkt.SrcPort, DstPort: w.pkt.DstPort,
+		Length: int(w.pkt.PayloadLen()),
+	})
+	if e == nil {
+		if c.tries[0]++; c.tries[0] >= detectTries {
 			w.finishParsing(c)
-			return
 		}
+		return
+	}
+	w.found(c, e, proto.UDP)
+	if c.parser == nil {
+		w.finishParsing(c)
+	}
+}
+
+// datagram parses one UDP payload.
+func (w *worker) datagram(c *conn, dir proto.Dir, b []byte) {
+	if c == nil || c.parser == nil {
+		return
 	}
 	switch c.parser.Data(&w.pc, dir, b) {
 	case proto.Broken:
@@ -107,6 +115,9 @@ func (w *worker) tcp(p *decode.Packet, dir int) {
 		return
 	}
 	b := p.Payload()
+	if p.TCPFlags&decode.RST != 0 { // its data is text about the reset, not of the stream (RFC 9293 section 3.5.3)
+		b = nil
+	}
 	c := w.conn
 	if c == nil {
 		if len(b) == 0 {
@@ -182,8 +193,14 @@ func (w *worker) drain(c *conn, dir int) {
 // deliver hands on the next bytes of a direction.
 func (w *worker) deliver(c *conn, dir int, data []byte) {
 	c.seen[dir] += uint64(len(data))
+	told := false
+	if !c.quiet && c.entry == nil {
+		if told = w.detect(c, dir, data); w.conn == nil {
+			return
+		}
+	}
 	if w.engine != nil && !w.rec.Done() {
-		w.matchStream(c, dir, data)
+		w.matchStream(c, dir, data, told)
 	}
 	if c.quiet {
 		if c.seen[0] > streamDepth && c.seen[1] > streamDepth || c.seen[dir] > 2*streamDepth {
@@ -191,39 +208,45 @@ func (w *worker) deliver(c *conn, dir int, data []byte) {
 		}
 		return
 	}
-	w.feed(c, dir, data)
+	switch {
+	case told:
+		w.begun(c, dir)
+	case c.parser != nil:
+		w.parse(c, dir, data)
+	}
 }
 
-// feed parses data behind what was not used before.
-func (w *worker) feed(c *conn, dir int, data []byte) {
+// begun parses what was gathered until the protocol was told.
+func (w *worker) begun(c *conn, dir int) {
 	if c.parser == nil {
-		if c.entry != nil || !w.detect(c, dir, data) {
-			return
-		}
-		if other := 1 - dir; len(c.tail[other]) > 0 {
-			early := c.tail[other]
-			c.tail[other] = nil
-			w.parse(c, other, early)
-			if w.conn == nil || c.parser == nil {
-				return
-			}
-		}
-		data, c.tail[dir] = c.tail[dir], nil
-		if len(data) == 0 {
+		w.finishParsing(c)
+		return
+	}
+	if other := 1 - dir; len(c.tail[other]) > 0 {
+		early := c.tail[other]
+		c.tail[other] = nil
+		w.parse(c, other, early)
+		if w.conn == nil || c.parser == nil {
 			return
 		}
 	}
-	w.parse(c, dir, data)
+	if data := c.tail[dir]; len(data) > 0 {
+		c.tail[dir] = nil
+		w.parse(c, dir, data)
+	}
 }
 
 // detect gathers the first bytes of a direction and asks for their protocol.
-// When it returns true the parser is set and all bytes are in tail.
+// When it returns true the protocol is known and all bytes are in tail.
 func (w *worker) detect(c *conn, dir int, data []byte) bool {
 	if c.none[dir] {
 		return false
 	}
 	room := detectBytes - len(c.tail[dir])
 	c.tail[dir] = append(c.tail[dir], data...)
+	if w.awaited(c) {
+		return true
+	}
 	src, dst := w.rec.OrigPort(), w.rec.RespPort()
 	if dir == 1 {
 		src, dst = dst, src
@@ -234,10 +257,6 @@ func (w *worker) detect(c *conn, dir int, data []byte) bool {
 	})
 	if e != nil {
 		w.found(c, e, proto.TCP)
-		if c.parser == nil {
-			w.finishParsing(c)
-			return false
-		}
 		return true
 	}
 	c.tries[dir]++
@@ -267,8 +286,8 @@ func (w *worker) parse(c *conn, dir int, data []byte) {
 		c.parser, c.entry = nil, nil
 		c.none, c.tries = [2]bool{}, [2]uint8{}
 		c.tail[0], c.tail[1] = c.tail[0][:0], c.tail[1][:0]
-		if len(rest) > 0 {
-			w.feed(c, dir, rest)
+		if len(rest) > 0 && w.detect(c, dir, rest) {
+			w.begun(c, dir)
 		}
 		return
 	case n == proto.Broken || n == proto.Done:

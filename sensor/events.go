@@ -100,6 +100,14 @@ func (w *worker) begin(kind, dataset string, t int64) *event.Event {
 	return e
 }
 
+// wayOf names the way of a packet.
+func wayOf(toServer bool) string {
+	if toServer {
+		return "to_server"
+	}
+	return "to_client"
+}
+
 // Begin implements proto.Host.
 func (w *worker) Begin(dataset string, packets []uint64) *event.Event {
 	e := w.begin("event", dataset, w.pc.Time)
@@ -175,6 +183,11 @@ func (w *worker) emitFlow(r *flow.Record, why flow.EndReason) {
 	e.Int(event.NetworkBytes, int64(sb+db))
 	e.Int(event.NetworkPackets, int64(r.Pkts[0])+int64(r.Pkts[1]))
 	e.Str(event.NetworkIANANumber, protocols[r.Proto])
+	switch r.Proto {
+	case decode.ProtoICMP, decode.ProtoICMPv6: // types stand in the place of ports
+		e.Int(event.SaksiFlowIcmpType, int64(r.OrigPort()))
+		e.Int(event.SaksiFlowIcmpAnswer, int64(r.RespPort()))
+	}
 	switch r.Proto {
 	case decode.ProtoTCP, decode.ProtoUDP, decode.ProtoICMP, decode.ProtoICMPv6:
 		e.Int(event.SaksiFlowSourcePayload, int64(r.Payload(flow.FromOrig)))

@@ -103,6 +103,7 @@ func (c *carver) Close(whole bool, why string, about func(e *event.Event)) {
 	f.MIME = sniff(f.Content[:min(len(f.Content), sniffBytes)])
 	f.Packets = c.packets.List()
 	e := w.Begin("saksi.file", f.Packets)
+	e.Str(event.SaksiFlowDirection, wayOf(c.dir == proto.FromClient))
 	e.Str(event.EventCategory, "file")
 	e.Str(event.FileName, f.Name)
 	e.Int(event.FileSize, f.Size)

@@ -21,6 +21,7 @@ func (w *worker) fill(dir int) *suricata.Packet {
 			v.App = suricata.AppOther
 		}
 	}
+	v.AppFailed = r.App == 0 && (r.Done() || w.conn != nil && w.conn.quiet)
 	if r.Proto == decode.ProtoTCP {
 		for d, n := range [2]*uint32{&v.ClientBytes, &v.ServerBytes} {
 			*n = uint32(r.Payload(d))
@@ -35,7 +36,8 @@ func (w *worker) fill(dir int) *suricata.Packet {
 		v.TTL, v.TCPFlags, v.TCPSeq, v.TCPAck, v.TCPWin = p.TTL, p.TCPFlags, p.Seq, p.Ack, p.Window
 		v.ICMPType, v.ICMPCode, v.ICMPID, v.ICMPSeq = p.ICMPType, p.ICMPCode, p.ICMPID, p.ICMPSeq
 		v.IPID, v.FragBits, v.FragOff = p.IPID, p.FragBits, p.FragOff
-		v.Payload = p.Payload()
+		v.IPHeader, v.Header, v.VLAN, v.VLANs = p.Header, p.Segment[:p.HdrLen], p.VLAN, p.VLANs
+		v.Payload, v.Layer, v.Events = p.Payload(), p.Depth, p.Events
 		v.Seen = r.Pkts[dir] > 1
 		return v
 	}
@@ -72,13 +74,26 @@ func (w *worker) withState(run func(st **suricata.FlowState)) {
 func (w *worker) matchPacket(p *decode.Packet, dir int) {
 	w.pc.Number, w.pc.Time = p.Number, p.Time
 	v := w.fill(dir)
-	v.NoStream = p.Proto == decode.ProtoTCP && len(v.Payload) > 0 && w.rec.Done()
+	v.NoStream = p.Proto == decode.ProtoTCP && len(v.Payload) > 0 && (w.rec.Done() || p.TCPFlags&decode.RST != 0)
 	w.withState(func(st **suricata.FlowState) { w.hits = w.engine.Packet(w.hits[:0], st, v) })
 	w.alerts(v, nil)
 }
 
-// matchStream shows a new chunk of a stream, behind what came before it.
-func (w *worker) matchStream(c *conn, dir int, data []byte) {
+// matchEvents shows to the rules a packet that was not decoded, for what is
+// wrong with it.
+func (w *worker) matchEvents(p *decode.Packet) {
+	w.rec, w.conn = nil, nil
+	v := &w.view
+	*v = suricata.Packet{Number: p.Number, Time: p.Time, Layer: p.Depth, Events: p.Events, Proto: p.Proto, ToServer: true, Seen: true}
+	v.Src, v.Dst = p.Addrs()
+	var st *suricata.FlowState
+	w.hits = w.engine.Packet(w.hits[:0], &st, v)
+	w.alerts(v, nil)
+}
+
+// matchStream shows a new chunk of a stream, behind what came before it. told
+// is true for the chunk that told the protocol.
+func (w *worker) matchStream(c *conn, dir int, data []byte, told bool) {
 	win := c.window[dir]
 	if len(win) > windowBytes {
 		win = win[:copy(win, win[len(win)-windowBytes:])]
@@ -88,7 +103,7 @@ func (w *worker) matchStream(c *conn, dir int, data []byte) {
 	c.window[dir] = win
 	v := w.fill(w.pktDir())
 	toward(v, dir)
-	v.StreamTail = tail
+	v.StreamTail, v.AppTold = tail, told
 	w.withState(func(st **suricata.FlowState) { w.hits = w.engine.Stream(w.hits[:0], st, v, win) })
 	w.alerts(v, nil)
 }
@@ -107,6 +122,20 @@ func (w *worker) pktDir() int {
 type streamTx struct {
 	suricata.Tx
 	stream []byte
+}
+
+// Again implements suricata.Parts.
+func (t *streamTx) Again() bool {
+	x, ok := t.Tx.(suricata.Parts)
+	return ok && x.Again()
+}
+
+// Request implements suricata.Pair.
+func (t *streamTx) Request() suricata.Tx {
+	if x, ok := t.Tx.(suricata.Pair); ok {
+		return x.Request()
+	}
+	return nil
 }
 
 // NBuf implements suricata.Tx.
@@ -151,6 +180,7 @@ func (w *worker) alerts(v *suricata.Packet, earlier []uint64) {
 func (w *worker) alert(v *suricata.Packet, h *suricata.Hit, earlier []uint64) {
 	e := w.begin("alert", "saksi.alert", v.Time)
 	e.Str(event.EventCategory, "intrusion_detection")
+	e.Str(event.SaksiFlowDirection, wayOf(v.ToServer))
 	e.Str(event.EventType, "info")
 	for _, n := range earlier {
 		if n < v.Number {
@@ -165,7 +195,7 @@ func (w *worker) alert(v *suricata.Packet, h *suricata.Hit, earlier []uint64) {
 	}
 	h.AppendTo(e)
 	kept := hit{packet: *v, hit: *h}
-	kept.packet.Payload = nil
+	kept.packet.Payload, kept.packet.IPHeader, kept.packet.Header = nil, nil, nil
 	w.res.hits = append(w.res.hits, kept)
 	w.push(e, itemHit, len(w.res.hits)-1)
 }

@@ -15,6 +15,7 @@ import (
 	"saksi/findings"
 	"saksi/rules/sigma"
 	"saksi/rules/suricata"
+	"saksi/sensor/capture"
 	"saksi/sensor/flow"
 	"saksi/sensor/stream"
 )
@@ -58,6 +59,9 @@ type Config struct {
 	// interface's first packets are wrong: then the capturing host left
 	// checksums to its network card, and they are not looked at.
 	NoChecksum bool
+	// Filter leaves out packets before anything looks at them; nil for none.
+	// Packets keep their numbers, and what is left out is counted.
+	Filter *capture.Filter
 	// Rules match what is seen; nil for none.
 	Rules *suricata.Set
 	// Sigma matches events; nil for none.
@@ -85,16 +89,17 @@ type Progress struct {
 }
 
 // ErrIncomplete is returned, joined with its causes, when a capture could not
-// be read to its end or part of it not be understood. Everything before was
-// emitted.
+// be read to its end, part of it not be understood, or a carved file not be
+// scanned or saved. Everything else was emitted.
 var ErrIncomplete = errors.New("input is incomplete")
 
 // defaultMaxFile is the default of Config.MaxFile.
 const defaultMaxFile = 8 << 20
 
 // Read reads all sources. The Summary is good even when an error is returned:
-// an error that is ErrIncomplete means that all that could be read was; any
-// other that reading stopped there, such as the sink's or ctx's.
+// an error that is ErrIncomplete means that all that could be read was, from
+// some of the sources at least; any other that no source could be opened, or that
+// reading stopped there, such as the sink's or ctx's.
 func Read(ctx context.Context, cfg Config) (Summary, error) {
 	if cfg.Workers <= 0 {
 		cfg.Workers = runtime.GOMAXPROCS(0)
@@ -109,11 +114,14 @@ func Read(ctx context.Context, cfg Config) (Summary, error) {
 		cfg.Sink = findings.SinkFunc(func(*event.Event) error { return nil })
 	}
 	s := newSummary()
-	var incomplete []error
+	var incomplete, unopened []error
 	for _, src := range cfg.Sources {
 		err := readSource(ctx, &cfg, src, s)
+		var unread *openError
 		switch {
 		case err == nil:
+		case errors.As(err, &unread):
+			unopened = append(unopened, unread.cause)
 		case errors.Is(err, ErrIncomplete):
 			incomplete = append(incomplete, err)
 		default:
@@ -122,6 +130,13 @@ func Read(ctx context.Context, cfg Config) (Summary, error) {
 		}
 	}
 	s.finish()
+	if len(unopened) == len(cfg.Sources) { // not one was read: that is no partial reading
+		return *s, errors.Join(unopened...)
+	}
+	for _, err := range unopened {
+		incomplete = append(incomplete, &incompleteError{err})
+	}
+	incomplete = append(incomplete, s.scanProblem())
 	return *s, errors.Join(incomplete...)
 }
 
@@ -130,6 +145,12 @@ type incompleteError struct{ cause error }
 
 func (e *incompleteError) Error() string   { return e.cause.Error() }
 func (e *incompleteError) Unwrap() []error { return []error{ErrIncomplete, e.cause} }
+
+// openError says that a source could not be opened. It costs that source only.
+type openError struct{ cause error }
+
+func (e *openError) Error() string { return e.cause.Error() }
+func (e *openError) Unwrap() error { return e.cause }
 
 func incomplete(format string, args ...any) error {
 	return &incompleteError{fmt.Errorf(format, args...)}

@@ -27,6 +27,7 @@ type SourceSummary struct {
 	Name, Key   string
 	Stats       capture.Stats
 	WireBytes   uint64 // sum of the original lengths
+	Filtered    uint64 // packets that Config.Filter left out
 	First, Last int64  // Unix nanoseconds; 0 without packets
 	Offload     bool   // checksums were wrong from the start and not looked at
 	Error       string // why reading stopped early, "" if it did not
@@ -90,6 +91,9 @@ type Summary struct {
 	files      map[string]*FileCount
 	odd        map[string]uint64
 	suppressed uint64
+	// Carved files that a scanner could not do, and why the first.
+	unscanned      uint64
+	unscannedFirst error
 }
 
 func newSummary() *Summary {
@@ -241,7 +245,20 @@ func (s *Summary) file(f *File) {
 
 // scanError counts a file a scanner could not do.
 func (s *Summary) scanError(f *File, err error) {
-	s.odd["file not scanned: "+err.Error()]++
+	if s.unscanned++; s.unscanned == 1 {
+		s.unscannedFirst = fmt.Errorf("the file with SHA-256 %s: %w", f.SHA256, err)
+	}
+	if text := "file not scanned or saved: " + err.Error(); s.odd[text] > 0 || len(s.odd) < maxCounted {
+		s.odd[text]++
+	}
+}
+
+// scanProblem says that carved files were not scanned or saved, if so.
+func (s *Summary) scanProblem() error {
+	if s.unscanned == 0 {
+		return nil
+	}
+	return incomplete("%d carved files were not scanned or saved; first %w", s.unscanned, s.unscannedFirst)
 }
 
 func (s *SourceSummary) see(t int64) {

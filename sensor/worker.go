@@ -19,6 +19,8 @@ type shard struct {
 	free  []uint32
 	spare []*conn // to be used again, at most maxSpare
 	files int     // bytes of carved files held
+
+	expected map[expectKey]expected // connections that parsers announced
 }
 
 // maxSpare bounds the unused parser states a shard keeps.
@@ -138,6 +140,13 @@ func (w *worker) process(b *batch) *result {
 // packet takes one packet through flow table, reassembly and parsers.
 func (w *worker) packet(p *decode.Packet) {
 	sh := w.shards[p.Shard]
+	if p.Flags&decode.FlagEvent != 0 {
+		if w.engine != nil {
+			w.pkt, w.phase, w.now = p, p.Depth, p.Number
+			w.matchEvents(p)
+		}
+		return
+	}
 	good := !w.src.verify || p.Flags&decode.FlagUnverified != 0 || p.ChecksumOK()
 	if !good {
 		w.stats.badChecksum++
@@ -152,23 +161,20 @@ func (w *worker) packet(p *decode.Packet) {
 	if r.Ext != 0 {
 		w.conn = sh.conns[r.Ext-1]
 	}
+	open := !r.Done() && p.Flags&decode.FlagFragment == 0
+	datagram := open && p.Proto == decode.ProtoUDP && p.HdrLen >= 8 && len(p.Payload()) > 0
+	if datagram {
+		w.context(p.Number, p.Time)
+		w.recognize(w.getConn(), proto.Dir(dir), p.Payload())
+	}
 	if w.engine != nil {
 		w.matchPacket(p, dir)
 	}
-	if r.Done() || p.Flags&decode.FlagFragment != 0 {
-		return
-	}
-	switch p.Proto {
-	case decode.ProtoTCP:
+	switch {
+	case datagram:
+		w.datagram(w.conn, proto.Dir(dir), p.Payload())
+	case open && p.Proto == decode.ProtoTCP:
 		w.tcp(p, dir)
-	case decode.ProtoUDP:
-		if p.HdrLen < 8 {
-			return
-		}
-		if b := p.Payload(); len(b) > 0 {
-			w.context(p.Number, p.Time)
-			w.datagram(w.getConn(), proto.Dir(dir), b)
-		}
 	}
 }
 

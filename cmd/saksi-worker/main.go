@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"saksi/internal/libpcap"
 	"saksi/internal/libyara"
 	"saksi/internal/tsk"
 	"saksi/internal/tskworker"
@@ -18,7 +19,7 @@ var version = "dev"
 func main() {
 	if worker.Serving(os.Args[1:]) {
 		handlers := map[string]worker.Handler{}
-		for _, more := range []map[string]worker.Handler{libyara.Handlers(), tskworker.Handlers()} {
+		for _, more := range []map[string]worker.Handler{libyara.Handlers(), tskworker.Handlers(), libpcap.Handlers()} {
 			for op, h := range more {
 				handlers[op] = h
 			}
@@ -30,7 +31,7 @@ func main() {
 		return
 	}
 	if len(os.Args) == 2 && os.Args[1] == "version" {
-		fmt.Printf("saksi-worker %s\nlibyara %s\nlibtsk %s\n", version, libyara.Version(), tsk.Version())
+		fmt.Printf("saksi-worker %s\nlibyara %s\nlibtsk %s\n%s\n", version, libyara.Version(), tsk.Version(), libpcap.Version())
 		return
 	}
 	fmt.Fprintln(os.Stderr, "saksi-worker is started by saksi; by hand: saksi-worker version")

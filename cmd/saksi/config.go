@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"sort"
@@ -72,16 +73,24 @@ func (a *app) applySettings(cmd *cobra.Command) error {
 
 // readConfig reads a settings file: one mapping of known keys to scalars.
 func readConfig(path string) (map[string]string, error) {
-	st, err := os.Stat(path)
+	st, err := os.Lstat(path)
+	if err == nil && st.Mode()&os.ModeNamedPipe != 0 { // nobody may ever write to it
+		err = fmt.Errorf("%s is a pipe; name a file", path)
+	}
+	var f *os.File
+	if err == nil {
+		f, err = os.Open(path)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading settings: %w", err)
 	}
-	if st.Size() > maxConfig {
-		return nil, fmt.Errorf("reading settings: %s has %d bytes, more than the %d a settings file may have", path, st.Size(), maxConfig)
-	}
-	data, err := os.ReadFile(path)
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
 	if err != nil {
 		return nil, fmt.Errorf("reading settings: %w", err)
+	}
+	if len(data) > maxConfig {
+		return nil, fmt.Errorf("reading settings: %s has more than the %d bytes a settings file may have", path, maxConfig)
 	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {

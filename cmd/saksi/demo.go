@@ -83,6 +83,11 @@ func (o *demoOptions) run(ctx context.Context, a *app) (err error) {
 		d.dir = filepath.Join(base, "demo-"+d.begun.UTC().Format("20060102T150405Z"))
 	}
 	d.inputs = d.dir + "-inputs"
+	if isURL(d.index) {
+		if err := d.reach(ctx); err != nil {
+			return err
+		}
+	}
 	defer func() {
 		if d.st != nil {
 			err = errors.Join(err, d.st.close())

@@ -130,6 +130,9 @@ func evidenceVerify(a *app) *cobra.Command {
 			if bundle != "" {
 				return a.verifyFile(cmd, args[0], bundle, pub)
 			}
+			if st, err := os.Stat(args[0]); err == nil && st.Mode().IsRegular() {
+				return failHint(exitNoCase, fmt.Errorf("%s: %w", args[0], casefile.ErrNoCase), "to verify a file name its statement by --bundle")
+			}
 			bar := a.progress("verifying", "B")
 			v, err := casefile.Verify(cmd.Context(), args[0], pub, func(n int64) { bar.update(n, 0) })
 			bar.finish()
@@ -212,7 +215,7 @@ func (a *app) verifyFile(cmd *cobra.Command, path, bundle string, pub *evidence.
 	if pub == nil {
 		return failHint(exitTrust, fmt.Errorf("verifying %s: no public key was given", path), "name one you got from outside by --key")
 	}
-	b, err := os.ReadFile(bundle)
+	b, err := evidence.ReadRegular(bundle, maxBundle)
 	if err != nil {
 		return fmt.Errorf("reading the statement: %w", err)
 	}
@@ -239,15 +242,20 @@ func (a *app) verifyFile(cmd *cobra.Command, path, bundle string, pub *evidence.
 	return fail(exitDigest, fmt.Errorf("%s has SHA-256 %s; the statement speaks of %s with %s", path, sum, st.Subject[0].Name, st.Subject[0].Digest["sha256"]))
 }
 
+// maxBundle bounds a statement's file, in bytes.
+const maxBundle = 64 << 20
+
 func evidenceLog(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "log DIR",
 		Short: "Show the custody log of a case",
-		Args:  cobra.ExactArgs(1),
+		Long: "Shows the entries of the custody log. A log that contradicts itself is shown as far as it can be read (exit code 11). Who signed it\n" +
+			"is not checked here: 'saksi evidence verify' does that, with a key.",
+		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			entries, err := casefile.ReadLog(args[0])
-			if err != nil {
-				return caseError(err)
+			entries, broken := casefile.ReadLog(args[0])
+			if broken != nil && len(entries) == 0 {
+				return caseError(broken)
 			}
 			r, err := a.rows("seq", "time", "act", "who", "exhibit", "sha256", "where", "why", "tool")
 			if err != nil {
@@ -258,7 +266,7 @@ func evidenceLog(a *app) *cobra.Command {
 					return err
 				}
 			}
-			return r.close()
+			return errors.Join(caseError(broken), r.close())
 		},
 	}
 }

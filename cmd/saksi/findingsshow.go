@@ -274,9 +274,9 @@ func (s *shower) custody(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		b, err := os.ReadFile(p)
+		b, err := evidence.ReadRegular(p, maxBundle)
 		if err != nil {
-			return err
+			return evidenceError(err)
 		}
 		st, err := evidence.Open(b, nil)
 		if err != nil {
@@ -285,12 +285,30 @@ func (s *shower) custody(ctx context.Context) error {
 		}
 		for _, sub := range st.Subject {
 			if sub.Digest["sha256"] == x.SHA256 {
-				s.line("statement", p+" names this digest")
+				s.line("statement", p+" names this digest (its signature is checked by the command below)")
 			}
 		}
 	}
-	s.line("verify", fmt.Sprintf("saksi evidence verify %s --key STATION.pub", shellWord(s.dir)))
+	s.line("verify", fmt.Sprintf("saksi evidence verify %s --key %s", shellWord(s.dir), publicKeyOf(s.dir)))
 	return s.err
+}
+
+// publicKeyOf is the path of this station's public key if the case is signed
+// by it, else a placeholder: a stranger has the key from somewhere else.
+func publicKeyOf(dir string) string {
+	info, err := casefile.ReadInfo(dir)
+	if err != nil {
+		return "KEY.pub"
+	}
+	station, err := stationKey()
+	if err != nil {
+		return "KEY.pub"
+	}
+	path := strings.TrimSuffix(station, ".key") + ".pub"
+	if pub, err := evidence.LoadPublic(path); err != nil || pub.Hint() != info.Key {
+		return "KEY.pub"
+	}
+	return shellWord(path)
 }
 
 // maxDump bounds what is printed of one packet, in bytes.

@@ -189,7 +189,7 @@ func (a *app) printInfo(d *infoDoc) error {
 func (d *infoDoc) text(w io.Writer) {
 	line := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(w, "%-12s %s\n", name, printable(value))
+			fmt.Fprintf(w, "%-12s %s\n", name, oneLine(value))
 		}
 	}
 	line("image", d.Image)

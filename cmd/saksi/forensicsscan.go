@@ -64,6 +64,9 @@ func (o *lsOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args 
 	if !ok {
 		return usage("--hash %s: expected none, sha256 or md5", o.hash)
 	}
+	if err := checkWorkers(o.workers); err != nil {
+		return err
+	}
 	folder := "/"
 	if len(args) == 2 {
 		folder = path.Clean("/" + args[1])
@@ -101,7 +104,7 @@ func (o *lsOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args 
 }
 
 // warn says one line on standard error.
-func (a *app) warn(line string) { fmt.Fprintf(a.stderr, "saksi: %s\n", printable(line)) }
+func (a *app) warn(line string) { fmt.Fprintf(a.stderr, "saksi: %s\n", oneLine(line)) }
 
 // runScan runs a scan, closes the output and decides the exit code.
 func (a *app) runScan(cmd *cobra.Command, cfg scan.Config, finish func() error) (scan.Summary, error) {
@@ -260,6 +263,9 @@ func forensicsScan(a *app, flags *forensicsFlags) *cobra.Command {
 }
 
 func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args []string) error {
+	if err := checkWorkers(o.workers); err != nil {
+		return err
+	}
 	if len(o.rules) == 0 {
 		return usage("there is nothing to search for; give --rules FILE_OR_FOLDER")
 	}

@@ -129,9 +129,9 @@ func indexError(err error) error {
 	case errors.As(err, &coded):
 		return err
 	case errors.Is(err, elastic.ErrUnreachable):
-		return failHint(exitFailed, err, "check the address and that the node runs; nothing is lost: what was found is in the spool, and 'saksi findings push' delivers it")
+		return failHint(exitFailed, err, "check the address and that the node runs; nothing is lost: what is in the spool stays there until 'saksi findings push' delivers it")
 	case errors.Is(err, elastic.ErrRefused):
-		return failHint(exitFailed, err, "look into the node's log; what was found is in the spool, and 'saksi findings push' delivers it afterwards")
+		return failHint(exitFailed, err, "look into the node's log; nothing is lost: what is in the spool stays there until 'saksi findings push' delivers it")
 	}
 	return err
 }

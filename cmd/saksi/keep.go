@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -119,7 +120,7 @@ func (k *keeper) close(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, k.release()) }()
 	if ctx.Err() != nil {
-		fmt.Fprintf(k.a.stderr, "saksi: what was found is in %s; 'saksi findings push %s' brings it into the index\n", k.st.dir, k.where.words())
+		fmt.Fprintf(k.a.stderr, "saksi: what was found is in %s; 'saksi findings push %s' brings it into the index\n", k.st.dir, strings.TrimSpace(k.where.words()))
 		return k.st.Flush()
 	}
 	given, err := k.st.follow(ctx)

@@ -47,7 +47,7 @@ func newRoot(a *app) *cobra.Command {
 			if err := a.applySettings(cmd); err != nil {
 				return err
 			}
-			if err := a.checkFormat(); err != nil {
+			if err := a.checkFormat(cmd); err != nil {
 				return err
 			}
 			if err := cmd.ValidateRequiredFlags(); err != nil {

@@ -15,16 +15,23 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/spf13/cobra"
+
 	"saksi/event"
 )
 
 var formats = []string{"table", "json", "ndjson", "csv"}
 
-func (a *app) checkFormat() error {
-	if !slices.Contains(formats, a.format) {
+// moreForms is the annotation of a command that has forms of its own, with
+// spaces between.
+const moreForms = "forms"
+
+func (a *app) checkFormat(cmd *cobra.Command) error {
+	known := append(slices.Clone(formats), strings.Fields(cmd.Annotations[moreForms])...)
+	if !slices.Contains(known, a.format) {
 		bad := a.format
 		a.format = "table"
-		return usage("unknown output form %q; expected one of %s", bad, strings.Join(formats, ", "))
+		return usage("unknown output form %q; expected one of %s", bad, strings.Join(known, ", "))
 	}
 	return nil
 }
@@ -277,6 +284,10 @@ func printable(s string) string {
 	}
 	return b.String()
 }
+
+// oneLine is printable with line breaks escaped too: for names and texts that
+// could make up lines of ours.
+func oneLine(s string) string { return strings.ReplaceAll(printable(s), "\n", `\n`) }
 
 func shown(r rune) bool {
 	return r == '\n' || r != utf8.RuneError && unicode.IsPrint(r) && !unicode.Is(unicode.Bidi_Control, r)

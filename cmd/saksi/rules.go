@@ -21,7 +21,7 @@ import (
 )
 
 func rulesCommand(a *app) *cobra.Command {
-	return noun("rules", "Look after detection rules", rulesCheck(a), rulesList(a))
+	return noun("rules", "Look after detection rules", rulesCheck(a), rulesList(a), rulesPack(a), rulesImport(a))
 }
 
 // rulePaths are files of rules by their language.
@@ -57,6 +57,9 @@ func findRules(paths []string) (rulePaths, error) {
 		st, err := os.Stat(p)
 		if err != nil {
 			return found, fail(exitUsage, fmt.Errorf("reading rules: %w", err))
+		}
+		if !st.IsDir() && !st.Mode().IsRegular() {
+			return found, fail(exitUsage, fmt.Errorf("reading rules: %s is a pipe or a device; name a file or a folder", p))
 		}
 		if !st.IsDir() {
 			if !add(p) {

@@ -132,16 +132,20 @@ func cmdHold(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(func() { f.Close() })
 }
 
-// cmdInterrupt runs "interrupt CAPTURE saksi ARGS...": the packets of
-// a pcap file go to standard input again and again, to 3 MB, then nothing more
-// comes and it stays open. After a second it is interrupted, and must
+// cmdInterrupt runs "interrupt [-once] PCAP saksi ARGS...": the packets of
+// a pcap file go to standard input again and again, to 3 MB, or once, then nothing
+// more comes and it stays open. After a second it is interrupted, and must
 // end with exit code 130 within ten. Its output is in the files
 // interrupt.stdout and interrupt.stderr.
 func cmdInterrupt(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: interrupt PCAP COMMAND [ARGS...]")
+	const pcapHeader = 24
+	enough := 3 << 20
+	if len(args) > 0 && args[0] == "-once" {
+		enough, args = 0, args[1:]
 	}
-	const pcapHeader, enough = 24, 3 << 20
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: interrupt [-once] PCAP COMMAND [ARGS...]")
+	}
 	b, err := os.ReadFile(ts.MkAbs(args[0]))
 	ts.Check(err)
 	for packets := b[min(pcapHeader, len(b)):]; len(packets) > 0 && len(b) < enough; {

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +16,7 @@ import (
 	"saksi/internal/worker"
 	"saksi/rules"
 	"saksi/sensor"
+	"saksi/sensor/capture"
 	"saksi/sensor/proto"
 )
 
@@ -26,17 +29,21 @@ type sensorReadOptions struct {
 	workers    int
 	noChecksum bool
 	files      string
+	bpf        string
+	dataset    string
 	keep       keepFlags
 }
 
 func sensorRead(a *app) *cobra.Command {
 	o := &sensorReadOptions{}
 	c := &cobra.Command{
-		Use:   "read CAPTURE...",
-		Short: "Read captures: flows, protocols, files, alerts",
+		Use:         "read CAPTURE...",
+		Short:       "Read captures: flows, protocols, files, alerts",
+		Annotations: map[string]string{moreForms: "eve zeek"},
 		Long: "Read pcap and pcapng captures, plain or compressed with gzip or Zstandard; '-' is standard input.\n" +
 			"The table is a summary; json, ndjson and csv give every event in the order of packets, the same for\n" +
-			"any number of workers. A capture that ends early or is damaged is read as far as it goes (exit code 3).",
+			"any number of workers. Besides there are eve (EVE JSON lines as Suricata writes them) and zeek (one of Zeek's logs,\n" +
+			"by --dataset: conn, dns, http, ssl, ssh, files, smtp or ftp). A capture that ends early or is damaged is read as far as it goes (exit code 3).",
 		Example: "  saksi sensor read office.pcap\n  saksi sensor read office.pcap --rules local.rules -o ndjson\n  saksi sensor read E1 --case kes-17 --rules rules/\n  zcat old.pcap.gz | saksi sensor read -",
 		Args:    cobra.MinimumNArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, args) },
@@ -46,6 +53,8 @@ func sensorRead(a *app) *cobra.Command {
 	f.IntVar(&o.workers, "workers", 0, "`number` of workers (default: one a processor)")
 	f.BoolVar(&o.noChecksum, "no-checksum", false, "take packets with a wrong checksum as they are")
 	f.StringVar(&o.files, "files", "", "save carved files to this `folder`, named by their SHA-256")
+	f.StringVar(&o.bpf, "bpf", "", "look only at packets that this `expression` of pcap-filter(7) matches")
+	f.StringVar(&o.dataset, "dataset", "conn", "`name` of the log that -o zeek writes")
 	o.keep.add(c)
 	return c
 }
@@ -59,10 +68,19 @@ var sensorEventFields = []event.Field{
 }
 
 func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err error) {
-	if o.workers < 0 {
-		return usage("--workers is %d; expected a number from 1 to 64, or 0 for one a processor", o.workers)
+	if err := checkWorkers(o.workers); err != nil {
+		return err
 	}
 	cfg := sensor.Config{Workers: o.workers, NoChecksum: o.noChecksum}
+	if o.bpf != "" {
+		cfg.Filter, err = capture.NewFilter(cmd.Context(), worker.Config{Path: a.worker, Version: version}, o.bpf)
+		if errors.Is(err, capture.ErrFilter) {
+			return failHint(exitUsage, err, "man pcap-filter shows the language, such as 'host 192.0.2.7 and tcp port 443'")
+		}
+		if err != nil {
+			return err
+		}
+	}
 	paths, err := findRules(o.rules)
 	if err != nil {
 		return err
@@ -83,7 +101,8 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 	}
 	bar := a.progress("reading", "B")
 	cfg.Progress = func(p sensor.Progress) { bar.update(p.Bytes, p.Total) }
-	finish, err := a.sensorSink(&cfg)
+	var sum sensor.Summary
+	finish, err := o.sink(a, &cfg, &sum)
 	if err != nil {
 		return err
 	}
@@ -101,7 +120,7 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 	for _, p := range args {
 		cfg.Sources = append(cfg.Sources, sensor.Source{Path: p})
 	}
-	sum, err := sensor.Read(cmd.Context(), cfg)
+	sum, err = sensor.Read(cmd.Context(), cfg)
 	bar.finish()
 	if kerr := kept.close(cmd.Context()); kerr != nil && (err == nil || errors.Is(err, sensor.ErrIncomplete)) {
 		err = kerr
@@ -112,7 +131,9 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 			return oerr
 		}
 		finish = func() error {
-			printSummary(w, &sum)
+			if len(sum.Sources) > 0 {
+				printSummary(w, &sum)
+			}
 			return done()
 		}
 	}
@@ -125,18 +146,44 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 	return err
 }
 
-// sensorSink gives cfg the sink of the output form; the table needs none.
-func (a *app) sensorSink(cfg *sensor.Config) (finish func() error, err error) {
+// checkWorkers refuses a number of workers that can't be meant.
+func checkWorkers(n int) error {
+	if n < 0 {
+		return usage("--workers is %d; expected a number from 1 to 64, or 0 for one a processor", n)
+	}
+	return nil
+}
+
+// sink gives cfg the sink of the output form; the table needs none.
+func (o *sensorReadOptions) sink(a *app, cfg *sensor.Config, sum *sensor.Summary) (finish func() error, err error) {
 	switch a.format {
 	case "table":
 		return nil, nil
-	case "ndjson":
+	case "ndjson", "eve":
 		w, done, err := a.open()
 		if err != nil {
 			return nil, err
 		}
-		cfg.Sink = &ndjson{w: w}
+		encode := (*event.Event).AppendJSON
+		if a.format == "eve" {
+			encode = appendEVE
+		}
+		cfg.Sink = &ndjson{w: w, encode: encode}
+		if a.format == "eve" {
+			return func() error { return errors.Join(writeStats(w, sum), done()) }, nil
+		}
 		return done, nil
+	case "zeek":
+		w, done, err := a.open()
+		if err != nil {
+			return nil, err
+		}
+		z, err := event.NewZeek(w, o.dataset)
+		if err != nil {
+			return nil, fail(exitUsage, errors.Join(err, done()))
+		}
+		cfg.Sink = z
+		return func() error { return errors.Join(z.Close(), done()) }, nil
 	}
 	ev, err := a.events(sensorEventFields...)
 	if err != nil {
@@ -149,8 +196,9 @@ func (a *app) sensorSink(cfg *sensor.Config) (finish func() error, err error) {
 // ndjson writes one document a line. As a sensor.Encoder it lets the workers
 // encode.
 type ndjson struct {
-	w   io.Writer
-	buf []byte
+	w      io.Writer
+	encode func(e *event.Event, dst []byte) []byte // adds nothing for an event that has no such line
+	buf    []byte
 }
 
 var _ findings.Sink = (*ndjson)(nil)
@@ -163,8 +211,37 @@ func (s *ndjson) Emit(e *event.Event) error {
 
 // AppendEvent implements sensor.Encoder.
 func (s *ndjson) AppendEvent(dst []byte, e *event.Event) []byte {
-	return append(e.AppendJSON(dst), '\n')
+	n := len(dst)
+	if dst = s.encode(e, dst); len(dst) > n {
+		dst = append(dst, '\n')
+	}
+	return dst
 }
+
+// writeStats ends EVE output with what was counted, as Suricata's stats event.
+func writeStats(w io.Writer, sum *sensor.Summary) error {
+	var packets, wire uint64
+	var last int64
+	for i := range sum.Sources {
+		s := &sum.Sources[i]
+		packets, wire, last = packets+s.Stats.Packets, wire+s.WireBytes, max(last, s.Last)
+	}
+	alerts := uint64(0)
+	for _, n := range sum.Severities {
+		alerts += n
+	}
+	type counts map[string]uint64
+	return json.NewEncoder(w).Encode(struct {
+		Timestamp string            `json:"timestamp"`
+		EventType string            `json:"event_type"`
+		Stats     map[string]counts `json:"stats"`
+	}{
+		time.Unix(0, last).UTC().Format("2006-01-02T15:04:05.000000-0700"), "stats",
+		map[string]counts{"decoder": {"pkts": packets, "bytes": wire}, "flow": {"total": sum.Flows}, "detect": {"alert": alerts, "alerts_suppressed": sum.Suppressed}},
+	})
+}
+
+func appendEVE(e *event.Event, dst []byte) []byte { return e.AppendEVE(dst) }
 
 // Write implements sensor.Encoder.
 func (s *ndjson) Write(b []byte) error {
@@ -180,7 +257,7 @@ func (a *app) ruleProblems(list []rules.Problem) {
 			fmt.Fprintf(a.stderr, "saksi: %d more problems; 'saksi rules check' lists them\n", len(list)-most)
 			return
 		}
-		fmt.Fprintf(a.stderr, "saksi: %s\n", printable(list[i].Error()))
+		fmt.Fprintf(a.stderr, "saksi: %s\n", oneLine(list[i].Error()))
 	}
 }
 

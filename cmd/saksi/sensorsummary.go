@@ -65,7 +65,11 @@ func printSummary(w io.Writer, s *sensor.Summary) {
 }
 
 func printSource(w io.Writer, s *sensor.SourceSummary) {
-	fmt.Fprintf(w, "%s: %s", printable(s.Name), s.Stats.Format)
+	format := s.Stats.Format
+	if format == "" {
+		format = "no capture"
+	}
+	fmt.Fprintf(w, "%s: %s", oneLine(s.Name), format)
 	if s.Stats.Compression != "" {
 		fmt.Fprintf(w, " in %s", s.Stats.Compression)
 	}
@@ -76,7 +80,7 @@ func printSource(w io.Writer, s *sensor.SourceSummary) {
 	}
 	fmt.Fprintf(w, "\nkey %s\n", s.Key)
 	if s.Error != "" {
-		fmt.Fprintf(w, "INCOMPLETE: %s\n", printable(s.Error))
+		fmt.Fprintf(w, "INCOMPLETE: %s\n", oneLine(s.Error))
 	}
 	if s.Offload {
 		fmt.Fprintln(w, "checksums of an interface are wrong from the start (the capturing host's network card computes them): not verified")
@@ -85,6 +89,7 @@ func printSource(w io.Writer, s *sensor.SourceSummary) {
 		n    uint64
 		what string
 	}{
+		{s.Filtered, "packets left out by the filter"},
 		{s.Stats.Dropped, "packets dropped by the capturing side"},
 		{s.Stats.Truncated, "packets cut by the snapshot length"},
 		{s.Stats.Secrets, "blocks of decryption secrets, not used"},

@@ -103,7 +103,7 @@ func evidenceError(err error) error {
 		return err
 	case errors.Is(err, evidence.ErrTrust):
 		return fail(exitTrust, err)
-	case errors.Is(err, evidence.ErrSignature):
+	case errors.Is(err, evidence.ErrSignature), errors.Is(err, evidence.ErrDigest), errors.Is(err, evidence.ErrFile):
 		return fail(exitDigest, err)
 	case errors.Is(err, evidence.ErrCustody):
 		return fail(exitCustody, err)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 
@@ -49,16 +50,8 @@ func (ix *Index) Put(ctx context.Context, docs []findings.Doc) (findings.Result,
 		return findings.Result{}, err
 	}
 	var res findings.Result
-	var batch []*parcel
-	size := 0
-	flush := func() error {
-		if len(batch) == 0 {
-			return nil
-		}
-		err := ix.deliver(ctx, batch, &res)
-		batch, size = nil, 0
-		return err
-	}
+	var batches [][]*parcel
+	size := flushBytes + 1
 	for _, d := range docs {
 		p, err := ix.pack(d)
 		if err != nil {
@@ -69,14 +62,52 @@ func (ix *Index) Put(ctx context.Context, docs []findings.Doc) (findings.Result,
 			return res, err
 		}
 		if size+len(p.lines) > flushBytes {
-			if err := flush(); err != nil {
-				return res, err
-			}
+			batches, size = append(batches, nil), 0
 		}
-		batch = append(batch, p)
+		last := &batches[len(batches)-1]
+		*last = append(*last, p)
 		size += len(p.lines)
 	}
-	return res, flush()
+	return res, ix.deliverAll(ctx, batches, &res)
+}
+
+// requests is how many requests of one Put are under way at once: a node works
+// on one while it reads the next.
+const requests = 3
+
+// deliverAll sends batches, some at once; the first error ends it.
+func (ix *Index) deliverAll(ctx context.Context, batches [][]*parcel, res *findings.Result) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var mu sync.Mutex
+	var first error
+	var wg sync.WaitGroup
+	free := make(chan struct{}, requests)
+	for _, batch := range batches {
+		free <- struct{}{}
+		if ctx.Err() != nil {
+			break
+		}
+		wg.Go(func() {
+			defer func() { <-free }()
+			var part findings.Result
+			err := ix.deliver(ctx, batch, &part)
+			mu.Lock()
+			defer mu.Unlock()
+			res.Stored += part.Stored
+			res.Duplicate += part.Duplicate
+			res.Dead = append(res.Dead, part.Dead...)
+			if err != nil && first == nil {
+				first = err
+				cancel(err)
+			}
+		})
+	}
+	wg.Wait()
+	if first == nil && ctx.Err() != nil {
+		first = context.Cause(ctx)
+	}
+	return first
 }
 
 // pack writes the lines of a document. Its words go along in a field of their

@@ -15,6 +15,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -84,7 +85,7 @@ func Open(ctx context.Context, dir string) (*Index, error) {
 		_ = lock.Close()
 		return nil, fmt.Errorf("making the index: %w", err)
 	}
-	ix, err := open(ctx, dir, "mode=rw&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(5000)&_txlock=immediate")
+	ix, err := open(ctx, dir, "mode=rw&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)&_txlock=immediate")
 	if err != nil {
 		_ = lock.Close()
 		return nil, err
@@ -154,13 +155,26 @@ func (ix *Index) init(ctx context.Context) error {
 		return ix.wrap("opening the index", err)
 	}
 	if have == 0 {
-		for _, s := range schema() {
-			if _, err := ix.db.ExecContext(ctx, s); err != nil {
-				return ix.wrap("making the index", err)
-			}
+		if err := ix.make(ctx); err != nil {
+			return ix.wrap("making the index", err)
 		}
 	}
 	return ix.load(ctx)
+}
+
+// make writes the schema, whole or not at all: whoever is killed over it leaves
+// an index that can be made again.
+func (ix *Index) make(ctx context.Context) error {
+	tx, err := ix.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	for _, s := range schema() {
+		if _, err := tx.ExecContext(ctx, s); err != nil {
+			return errors.Join(err, tx.Rollback())
+		}
+	}
+	return tx.Commit()
 }
 
 // load checks the version and reads the dictionary.
@@ -168,6 +182,9 @@ func (ix *Index) load(ctx context.Context) error {
 	var have int
 	if err := ix.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {
 		return ix.wrap("opening the index", err)
+	}
+	if have == 0 { // it was never made, or is being made
+		return fmt.Errorf("opening the index: %s holds none yet: %w", ix.dir, fs.ErrNotExist)
 	}
 	if have != format {
 		return fmt.Errorf("index %s is of format %d, this saksi uses %d: remove the folder and build it again from the spool by 'saksi findings push'", ix.dir, have, format)

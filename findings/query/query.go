@@ -35,7 +35,17 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	return fmt.Sprintf("query %q at column %d: %s", e.Query, e.Column, e.Msg)
+	const most = 200 // of a long query, what stands around the place
+	q := e.Query
+	if len(q) > most {
+		from := max(0, min(e.Column, len(q))-most/2)
+		q = q[from:min(len(q), from+most)]
+		if from > 0 {
+			q = "..." + q
+		}
+		q += "..."
+	}
+	return fmt.Sprintf("query %q at column %d: %s", q, e.Column, e.Msg)
 }
 
 // Op is what a Node does.

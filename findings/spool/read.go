@@ -176,9 +176,9 @@ type Delivery struct {
 	Sent, Stored, Duplicate, Dead int64
 }
 
-// batchBytes is how much Follow puts into an index at a time: delivery to
-// Elasticsearch suffers above 1 MB.
-const batchBytes = 1 << 20
+// batchBytes is how much Follow puts into an index at a time. An index that
+// takes less in one request divides it.
+const batchBytes = 4 << 20
 
 // Follow puts every committed document that ix has not got yet into it, and
 // keeps its place under name (a word of letters, digits, - and _) in the

@@ -74,19 +74,22 @@ func Find(path string) (*Source, error) {
 }
 
 func (s *Source) add(path string) error {
+	st, err := os.Stat(path) // first: opening a pipe may take for ever
+	switch {
+	case err != nil:
+		return fmt.Errorf("opening the image: %w", err)
+	case st.IsDir():
+		return fmt.Errorf("opening the image: %s is a folder; name a file or a device", path)
+	case !st.Mode().IsRegular() && st.Mode().Type() != os.ModeDevice:
+		return fmt.Errorf("opening the image: %s is a pipe, a socket or a character device, which can't be read twice; name a file or a disk", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("opening the image: %w", err)
 	}
-	st, err := f.Stat()
-	if err == nil && st.IsDir() {
-		err = fmt.Errorf("opening the image: %s is a folder; name a file or a device", path)
-	}
-	size := int64(0)
-	if err == nil {
-		if size = st.Size(); st.Mode()&os.ModeDevice != 0 {
-			size, err = f.Seek(0, io.SeekEnd)
-		}
+	size := st.Size()
+	if st.Mode()&os.ModeDevice != 0 {
+		size, err = f.Seek(0, io.SeekEnd)
 	}
 	if err != nil {
 		_ = f.Close()

@@ -31,6 +31,9 @@ func LoadRules(paths []string) ([]yara.Source, error) {
 	var files []string
 	for _, p := range paths {
 		st, err := os.Stat(p)
+		if err == nil && st.Mode()&os.ModeNamedPipe != 0 { // nobody may ever write to it
+			err = fmt.Errorf("%s is a pipe; name a file", p)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrRules, err)
 		}

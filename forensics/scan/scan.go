@@ -67,6 +67,7 @@ const (
 	DefaultLimit = 64 << 30 // bytes of one file
 	unitEntries  = 256
 	unitBytes    = 32 << 20
+	maxWorkers   = 64
 	maxDeaths    = 64 // workers that may die over one image
 	maxRuns      = 16 // runs told of one stream
 	// stalled is how long a worker may say nothing: it reports each second
@@ -129,6 +130,7 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	if cfg.Workers <= 0 {
 		cfg.Workers = runtime.NumCPU()
 	}
+	cfg.Workers = min(cfg.Workers, maxWorkers)
 	if cfg.Limit <= 0 {
 		cfg.Limit = DefaultLimit
 	}

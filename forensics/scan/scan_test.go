@@ -31,7 +31,8 @@ const (
 )
 
 // TestMain makes this test binary the worker too; under the names crash and
-// hang it is one that dies over the victim.
+// hang it is one that dies over the victim, under the name walk one that dies
+// while it lists.
 func TestMain(m *testing.M) {
 	if !worker.Serving(os.Args[1:]) {
 		os.Exit(m.Run())
@@ -52,6 +53,12 @@ func TestMain(m *testing.M) {
 				n++
 				return reply(frame)
 			})
+		}
+	}
+	if filepath.Base(os.Args[0]) == "walk" {
+		h[disk.OpWalk] = func(context.Context, []byte, []*os.File, func([]byte) error) error {
+			os.Exit(139)
+			return nil
 		}
 	}
 	if err := worker.Serve(os.Args[1:], "test", h); err != nil {
@@ -154,6 +161,15 @@ func TestDeath(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestDeathWalking proves that the death of a worker that lists, here one for
+// each volume, is counted and named as well.
+func TestDeathWalking(t *testing.T) {
+	_, sum := run(t, func(c *scan.Config) { c.Worker = workerNamed(t, "walk") })
+	if s := sum.Images[0]; s.Crashes != 2 || len(s.Lost) != 2 || !strings.Contains(s.Lost[0], "the listing of volume 0 ended early") || !sum.Incomplete() {
+		t.Errorf("%+v", s)
 	}
 }
 

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"saksi/rules"
 )
 
 // compiler holds what the rules of one set share while they are compiled.
@@ -28,18 +26,20 @@ type builder struct {
 	sticky bool  // cur is a sticky buffer
 	last   *list // with lastAt, the content that modifiers change
 	lastAt int
+	side   dirMask // of "=>": what the keyword in work says
+	prev   *list   // where the item before went; what is relative follows it
 	vars   map[string]int
 	pcres  []pendingPCRE
 
 	classPriority int
 	appChecks     int
 	onlyStream    bool
+	onlyFlow      bool // by the flow keyword
 	noStream      bool
 	flowKeyword   bool
 	packetKeyword bool // needs single packets, such as dsize
 	streamSize    bool
 	reads, writes bool // flow state
-	inBase64      bool
 }
 
 // pendingPCRE is compiled when it is known what follows it.
@@ -50,11 +50,18 @@ type pendingPCRE struct {
 	fl   pcreFlags
 }
 
-// add appends an item to the current buffer.
+// add appends an item to the current buffer. Outside a sticky buffer, what is
+// relative belongs to the buffer of the item before it: a modifier such as
+// http_uri may have moved that one.
 func (b *builder) add(it item) {
-	b.cur.items = append(b.cur.items, it)
+	l := b.cur
+	if !b.sticky && b.prev != nil && it.kind != itContent && (it.relative || it.kind == itBase64) {
+		l = b.prev
+	}
+	l.items = append(l.items, it)
+	b.prev = l
 	if it.kind == itContent {
-		b.last, b.lastAt = b.cur, len(b.cur.items)-1
+		b.last, b.lastAt = l, len(l.items)-1
 	}
 }
 
@@ -63,12 +70,12 @@ func (b *builder) add(it item) {
 func (b *builder) listFor(buf Buffer, chain []transform) *list {
 	if !bufTable[buf].multi {
 		for _, l := range b.r.lists {
-			if l.buf == buf && slices.Equal(l.transforms, chain) {
+			if l.buf == buf && l.dir == b.side && chainKey(l.transforms) == chainKey(chain) {
 				return l
 			}
 		}
 	}
-	l := &list{buf: buf, transforms: chain, view: -1}
+	l := &list{buf: buf, transforms: chain, view: -1, dir: b.side}
 	b.r.lists = append(b.r.lists, l)
 	return l
 }
@@ -94,7 +101,7 @@ func (b *builder) moveLast(buf Buffer, o *option) *fault {
 	}
 	l := b.listFor(buf, nil)
 	l.items = append(l.items, it)
-	b.last, b.lastAt = l, len(l.items)-1
+	b.last, b.lastAt, b.prev = l, len(l.items)-1, l
 	return nil
 }
 
@@ -138,10 +145,14 @@ func (c *compiler) compile(t *ruleText, p *parsed) (*Rule, *fault) {
 			return r, unknownKeyword(o)
 		}
 		switch {
+		case k.val < 0 && r.pair && sides[o.val.s] != 0:
 		case k.val > 0 && (!o.hasVal || o.val.s == ""):
 			return r, wrong(o.key.off+len(o.key.s), o.key.s+" without a value", "':' and a value")
 		case k.val < 0 && o.hasVal && o.val.s != "":
 			return r, wrong(o.val.off, o.key.s+" takes no value", "';'")
+		}
+		if err := b.sided(o); err != nil {
+			return r, err
 		}
 		if err := k.f(b, o); err != nil {
 			return r, err
@@ -203,7 +214,7 @@ func (b *builder) header() *fault {
 	case "<>":
 		b.r.bidir = true
 	case "=>":
-		return refused(b.p.dir.off, "transactional direction =>")
+		b.r.pair = true
 	default:
 		return wrong(b.p.dir.off, fmt.Sprintf("unknown direction %q", b.p.dir.s), "-> or <>")
 	}
@@ -239,7 +250,15 @@ func (b *builder) protocol() *fault {
 		b.r.proto = protoICMP4
 	case "icmpv6":
 		b.r.proto = protoICMP6
-	case "pkthdr", "ipv4", "ip4", "ipv6", "ip6", "sctp", "decoder", "ether", "arp":
+	case "pkthdr":
+		b.r.proto, b.noStream = protoAny, true
+	case "ipv4", "ip4", "ipv6", "ip6":
+		b.r.proto = protoAny
+		b.r.checks = append(b.r.checks, check{op: ckVersion, a: uint32(strings.TrimLeft(name, "ipv")[0] - '0')})
+	case "sctp":
+		b.r.proto = protoOther
+		b.r.checks = append(b.r.checks, check{op: ckIPProto, cmp: uintCmp{op: opEq, a: 132}})
+	case "decoder", "ether", "arp":
 		return refused(b.p.proto.off, "header protocol "+name)
 	default:
 		app, ok := appNames[name]
@@ -249,195 +268,14 @@ func (b *builder) protocol() *fault {
 			}
 			return wrong(b.p.proto.off, fmt.Sprintf("unknown protocol %q", b.p.proto.s), "tcp, udp, icmp, ip or an application protocol such as http")
 		}
+		if !b.c.offered.app(app) {
+			return refused(b.p.proto.off, "protocol "+name+" without a parser")
+		}
 		b.r.app = app
-		b.r.proto = protoTCP
-		if app == AppDNS {
-			b.r.proto |= protoUDP
+		b.r.proto = appTransports[app]
+		if b.r.proto == 0 {
+			b.r.proto = protoTCP
 		}
 	}
 	return nil
-}
-
-// finish checks what only the whole rule shows and decides how it is run.
-func (b *builder) finish() *fault {
-	r := b.r
-	b.dropCurrent()
-	if r.SID == 0 {
-		return wrong(len(b.p.action.s), "a rule without sid", "sid:N;").tip("give the rule a number of its own; 1000000 to 1999999 are for local rules")
-	}
-	if r.Priority == 0 {
-		r.Priority = b.classPriority
-	}
-	if r.Priority == 0 {
-		r.Priority = 3
-	}
-	if r.Severity == 0 {
-		r.Severity = rules.SeverityByPriority(r.Priority)
-	}
-	if err := b.buffers(); err != nil {
-		return err
-	}
-	for _, l := range append([]*list{r.payload, r.base64}, r.lists...) {
-		if err := chain(l); err != nil {
-			return err
-		}
-	}
-	for _, p := range b.pcres {
-		it := &p.l.items[p.i]
-		re, err := compilePCRE(p.body, p.fl, it.relNext)
-		if err != nil {
-			return err
-		}
-		it.re = re
-	}
-	r.nvars = len(b.vars)
-	if err := b.orderedState(); err != nil {
-		return err
-	}
-	b.decide()
-	return nil
-}
-
-// buffers checks the buffers of a rule against its protocol and direction.
-func (b *builder) buffers() *fault {
-	r := b.r
-	r.lists = slices.DeleteFunc(r.lists, func(l *list) bool { return len(l.items) == 0 && !l.absent })
-	dir := dirMask(0)
-	for _, l := range r.lists {
-		info := bufTable[l.buf]
-		at := b.p.options[0].key.off
-		if len(l.items) > 0 {
-			at = l.items[0].at
-		}
-		if !b.c.offered.buffer(l.buf) {
-			return refused(at, "buffer "+info.name+" that the sensor does not offer")
-		}
-		if info.app != AppUnknown {
-			if r.app != AppUnknown && r.app != info.app {
-				return wrong(at, "buffer "+info.name+" in a rule of another protocol", "the header's protocol to be "+appName(info.app))
-			}
-			r.app = info.app
-		}
-		if info.dir != 0 {
-			if dir != 0 && dir != info.dir || r.dir != 0 && r.dir != info.dir {
-				return wrong(at, "buffer "+info.name+" never exists in this direction", "flow:to_server with requests, flow:to_client with responses")
-			}
-			dir = info.dir
-		}
-		if l.absent && !l.orElse && len(l.items) > 0 {
-			return wrong(at, "absent and a content of the same buffer", "absent:or_else, or no content")
-		}
-	}
-	if r.dir == 0 {
-		r.dir = dir
-	}
-	if b.streamSize && !b.c.offered.StreamSize {
-		return refused(b.p.options[0].key.off, "stream_size that the sensor does not offer")
-	}
-	return nil
-}
-
-func appName(a AppProto) string {
-	for _, n := range []string{"http", "tls", "dns", "ssh", "smtp", "ftp", "smb"} {
-		if appNames[n] == a {
-			return n
-		}
-	}
-	return "another"
-}
-
-// chain notes on each item whether a later one is relative to it.
-func chain(l *list) *fault {
-	if l == nil {
-		return nil
-	}
-	rel := false
-	for i := len(l.items) - 1; i >= 0; i-- {
-		it := &l.items[i]
-		it.relNext = rel
-		if it.kind == itSize {
-			continue
-		}
-		if it.relative {
-			rel = true
-			continue
-		}
-		if !it.neg && (it.kind == itContent || it.kind == itPCRE || it.kind == itByteJump) {
-			rel = false
-		}
-	}
-	return nil
-}
-
-// orderedState refuses what would need state of other flows in the middle of
-// a rule that changes its own flow.
-func (b *builder) orderedState() *fault {
-	for _, x := range b.r.ordered {
-		if (x.op == obIsSet || x.op == obIsNotSet) && b.writes {
-			return refused(b.p.options[0].key.off, "xbits or hostbits tested in a rule that sets flowbits or flowint")
-		}
-	}
-	return nil
-}
-
-// decide says when the rule is run (Suricata user guide, "Rule Types and
-// Categorization").
-func (b *builder) decide() {
-	r := b.r
-	switch {
-	case len(r.lists) > 0:
-		r.kind = kindTx
-		return
-	case len(r.payload.items) > 0:
-		r.kind = kindPayload
-		tcp := r.proto&protoTCP != 0
-		switch {
-		case !tcp || b.noStream || b.packetKeyword:
-			r.packet = true
-		case b.onlyStream:
-			r.stream = true
-		default:
-			r.stream = true
-			r.packet = b.streamSize
-			for i := range r.payload.items {
-				it := &r.payload.items[i]
-				if it.kind == itContent && (it.hasDepth || it.hasOffset) {
-					r.packet = true
-				}
-			}
-			if !r.packet && r.proto&^protoTCP != 0 {
-				r.packet, r.tcpStreamOnly = true, true
-			}
-		}
-		return
-	}
-	r.packet = true
-	negated := strings.Contains(b.p.src.s+b.p.dst.s, "!") || b.varNegated(b.p.src.s) || b.varNegated(b.p.dst.s)
-	onlySets := !b.reads && !b.flowKeyword
-	switch {
-	case b.appChecks > 0 && len(r.checks) == b.appChecks && !b.flowKeyword,
-		r.app == AppUnknown && len(r.checks) == 0 && onlySets && !negated:
-		r.kind = kindOnce
-	default:
-		r.kind = kindPacket
-	}
-}
-
-// varNegated reports whether an expression's variables expand to a negation.
-func (b *builder) varNegated(s string) bool {
-	for range maxNesting {
-		i := strings.IndexByte(s, '$')
-		if i < 0 {
-			break
-		}
-		j := i + 1
-		for j < len(s) && isWord(s[j]) {
-			j++
-		}
-		s = s[:i] + b.c.headers.vars[s[i+1:j]] + s[j:]
-		if strings.Contains(s, "!") {
-			return true
-		}
-	}
-	return strings.Contains(s, "!")
 }

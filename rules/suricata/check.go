@@ -2,6 +2,7 @@ package suricata
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -37,10 +38,19 @@ const (
 	ckSameIP
 	ckDsize
 	ckAppProto
+	ckAppState
 	ckFlowbit
 	ckFlowint
 	ckFlowintSet
 	ckStreamSize
+	ckDecodeEvent
+	ckVLANID
+	ckVLANLayers
+	ckTOS
+	ckMSS
+	ckWScale
+	ckMTU
+	ckVersion
 )
 
 // eval decides one check. bits and counters of a flow without state are unset.
@@ -73,6 +83,17 @@ func (c *check) eval(p *Packet, st *FlowState) bool {
 		ok = p.Proto == 6 && c.cmp.match(uint64(p.TCPAck))
 	case ckWindow:
 		ok = p.Proto == 6 && c.cmp.match(uint64(p.TCPWin))
+	case ckDecodeEvent:
+		ok = p.Events>>c.a&1 != 0
+	case ckVLANID:
+		ok = c.vlan(p)
+	case ckTOS, ckMSS, ckWScale, ckMTU:
+		n, there := p.number(c.op)
+		ok = there && c.cmp.match(n)
+	case ckVersion:
+		ok = p.Src.Is4() == (c.a == 4)
+	case ckVLANLayers:
+		ok = c.cmp.match(uint64(p.VLANs))
 	case ckIPProto:
 		ok = c.cmp.match(uint64(p.Proto))
 	case ckFragOffset:
@@ -82,7 +103,12 @@ func (c *check) eval(p *Packet, st *FlowState) bool {
 	case ckDsize:
 		ok = c.cmp.match(uint64(len(p.Payload)))
 	case ckAppProto:
-		ok = uint32(p.App) == c.a
+		if p.App == AppUnknown && !p.AppFailed { // nothing is known, not even what it is not
+			return false
+		}
+		ok = AppProto(c.a).covers(p.App)
+	case ckAppState:
+		ok = p.App == AppUnknown && p.AppFailed == (c.a == 1)
 	case ckFlowbit:
 		for _, b := range c.set {
 			if st.bit(b) != c.neg {
@@ -145,6 +171,7 @@ var uintKeywords = map[string]struct {
 	"seq": {ckSeq, 32, false}, "tcp.seq": {ckSeq, 32, false}, "ack": {ckAck, 32, false}, "tcp.ack": {ckAck, 32, false},
 	"window": {ckWindow, 16, false}, "tcp.window": {ckWindow, 16, false},
 	"fragoffset": {ckFragOffset, 16, false}, "dsize": {ckDsize, 16, true},
+	"tos": {ckTOS, 8, false}, "tcp.mss": {ckMSS, 16, false}, "tcp.wscale": {ckWScale, 8, false}, "icmpv6.mtu": {ckMTU, 32, false},
 }
 
 func kwUint(b *builder, o *option) *fault {
@@ -240,26 +267,49 @@ func kwIPProto(b *builder, o *option) *fault {
 	return nil
 }
 
+// kwDecodeEvent takes decode-event:LAYER.EVENT (Suricata user guide, "Generic
+// Decode Layer Keywords").
+func kwDecodeEvent(b *builder, o *option) *fault {
+	i := slices.Index(b.c.offered.DecodeEvents, o.val.s)
+	if i < 0 {
+		return refused(o.val.off, "decode-event:"+o.val.s)
+	}
+	b.r.events = true
+	b.r.checks = append(b.r.checks, check{op: ckDecodeEvent, a: uint32(i)})
+	return nil
+}
+
 func kwSameIP(b *builder, _ *option) *fault {
 	b.r.checks = append(b.r.checks, check{op: ckSameIP})
 	return nil
 }
 
+// kwAppProto takes app-layer-protocol:[!]PROTOCOL[,MODE]. The sensor decides a
+// protocol for both directions at once, so either and final are what it knows.
 func kwAppProto(b *builder, o *option) *fault {
 	f, neg := o.val, false
 	if strings.HasPrefix(f.s, "!") {
 		f, neg = field{f.s[1:], f.off + 1}, true
 	}
 	parts := f.list()
-	if len(parts) > 1 {
+	if len(parts) > 1 && parts[1].s != "either" && parts[1].s != "final" {
 		return refused(parts[1].off, "app-layer-protocol with a direction")
+	}
+	switch parts[0].s {
+	case "failed", "unknown":
+		b.appChecks++
+		b.r.checks = append(b.r.checks, check{op: ckAppState, a: map[string]uint32{"failed": 1}[parts[0].s], neg: neg})
+		return nil
 	}
 	app, ok := appNames[parts[0].s]
 	if !ok {
-		if otherApps[parts[0].s] || parts[0].s == "failed" || parts[0].s == "unknown" {
+		if otherApps[parts[0].s] {
 			return refused(parts[0].off, "protocol "+parts[0].s+" without a parser")
 		}
 		return wrong(parts[0].off, fmt.Sprintf("unknown protocol %q", parts[0].s), "a protocol such as http")
+	}
+	if !b.c.offered.app(app) {
+		return refused(parts[0].off, "protocol "+parts[0].s+" without a parser")
 	}
 	b.appChecks++
 	b.r.checks = append(b.r.checks, check{op: ckAppProto, a: uint32(app), neg: neg})
@@ -279,7 +329,7 @@ func kwFlow(b *builder, o *option) *fault {
 		case "to_client", "from_server":
 			b.r.dir |= toClient
 		case "only_stream":
-			b.onlyStream = true
+			b.onlyStream, b.onlyFlow = true, true
 		case "no_stream":
 			b.noStream = true
 		case "only_frag", "no_frag":

@@ -244,6 +244,7 @@ func kwPCRE(b *builder, o *option) *fault {
 		l = b.listFor(fl.buf, nil)
 	}
 	l.items = append(l.items, item{kind: itPCRE, neg: neg, relative: fl.relative, at: o.val.off})
+	b.prev = l
 	b.pcres = append(b.pcres, pendingPCRE{l, len(l.items) - 1, body, fl})
 	return nil
 }

@@ -22,6 +22,7 @@ type Matcher struct {
 	decoded []byte
 
 	number  uint64   // of the packet the next fields are about
+	layer   uint8    // and its depth in tunnels
 	hits    []uint32 // rules that hit on packet or stream
 	passed  bool     // a pass rule ended inspection of the packet
 	tx      Tx
@@ -74,8 +75,8 @@ func (m *Matcher) Stats() Stats { return m.stats }
 
 // begin starts a call; false means a pass rule ended inspection.
 func (m *Matcher) begin(st **FlowState, p *Packet) bool {
-	if m.number != p.Number {
-		m.number = p.Number
+	if m.number != p.Number || m.layer != p.Layer {
+		m.number, m.layer = p.Number, p.Layer
 		m.hits = m.hits[:0]
 		m.passed = false
 	}
@@ -103,6 +104,11 @@ func (m *Matcher) Packet(dst []Hit, st **FlowState, p *Packet) []Hit {
 		g = grPacketUDP
 	}
 	m.collect(&m.set.groups[g+dirIndex(p)], p, p.Payload)
+	if p.Events != 0 {
+		for _, id := range m.set.events {
+			m.cand.add(id)
+		}
+	}
 	if p.Proto == 6 && p.NoStream && len(p.Payload) > 0 {
 		m.collect(&m.set.groups[grStream+dirIndex(p)], p, p.Payload)
 	}
@@ -131,15 +137,19 @@ func (m *Matcher) each(dst []Hit, st **FlowState, p *Packet, data []byte, stream
 	slices.Sort(m.cand.list)
 	for _, id := range m.cand.list {
 		r := m.set.rules[id]
-		if !m.header(r, p) || slices.Contains(m.hits, id) || !m.checks(r, p, *st) {
+		if r.streamOnly && !stream || !m.header(r, p) || slices.Contains(m.hits, id) || !m.checks(r, p, *st) {
 			continue
 		}
 		m.start(r)
 		if len(r.payload.items) > 0 {
-			if !m.buffer(r.payload, data, bufferKind(stream)) || stream && !m.isNew(p.StreamTail) {
+			if !m.buffer(r.payload, data, bufferKind(stream)) || stream && !(p.AppTold && r.app != AppUnknown) && !m.isNew(p.StreamTail) {
 				m.done()
 				continue
 			}
+		}
+		if len(r.lists) > 0 && !m.headers(r, p) {
+			m.done()
+			continue
 		}
 		m.done()
 		if r.kind == kindOnce && !m.first(st, r, p) {
@@ -175,11 +185,26 @@ func (m *Matcher) isNew(tail int) bool {
 	return false
 }
 
+// first reports whether a rule that alerts once a flow and direction may.
+// Packets of protocols without flows are each looked at by themselves.
 func (m *Matcher) first(st **FlowState, r *Rule, p *Packet) bool {
+	if !hasFlow(p.Proto) {
+		return true
+	}
 	if r.app == AppUnknown && len(r.checks) == 0 && p.Seen {
 		return false
 	}
 	return m.state(st).first(r.id, dirOf(p))
+}
+
+// hasFlow reports protocols whose packets Suricata groups into flows: TCP, UDP,
+// ICMP, ICMPv6, SCTP and ESP.
+func hasFlow(proto uint8) bool {
+	switch proto {
+	case 1, 6, 17, 50, 58, 132:
+		return true
+	}
+	return false
 }
 
 func (m *Matcher) state(st **FlowState) *FlowState {
@@ -187,112 +212,6 @@ func (m *Matcher) state(st **FlowState) *FlowState {
 		*st = &FlowState{}
 	}
 	return *st
-}
-
-// Tx implements Engine.
-func (m *Matcher) Tx(dst []Hit, st **FlowState, p *Packet, tx Tx) []Hit {
-	if !m.begin(st, p) {
-		return dst
-	}
-	app := int(tx.App())
-	if app >= numApps {
-		app = int(AppOther)
-	}
-	m.tx = tx
-	m.txEpoch++
-	m.arena = m.arena[:0]
-	if cap(m.arena) > maxArena {
-		m.arena = nil
-	}
-	for _, v := range m.set.txViews[app] {
-		w := &m.set.views[v]
-		n := tx.NBuf(w.buf)
-		for i := range n {
-			data := m.instance(int(v), i)
-			m.stats.Scanned += uint64(len(data))
-			w.filter.scan(data, &m.cand)
-		}
-	}
-	for _, id := range m.set.txAlways[app][dirIndex(p)] {
-		m.cand.add(id)
-	}
-	slices.Sort(m.cand.list)
-	for _, id := range m.cand.list {
-		r := m.set.rules[id]
-		if r.app != AppUnknown && r.app != tx.App() || !m.header(r, p) || !m.checks(r, p, *st) {
-			continue
-		}
-		m.start(r)
-		ok := m.lists(r, p)
-		m.done()
-		if !ok {
-			continue
-		}
-		var stop bool
-		if dst, stop = m.matched(dst, st, p, r, tx); stop {
-			break
-		}
-	}
-	m.tx = nil
-	return dst
-}
-
-// instance gives instance i of a view of the transaction.
-func (m *Matcher) instance(v, i int) []byte {
-	w := &m.set.views[v]
-	if len(w.chain) == 0 {
-		return m.tx.BufAt(w.buf, i)
-	}
-	c := &m.cached[v]
-	if c.epoch != m.txEpoch {
-		c.epoch = m.txEpoch
-		c.data = c.data[:0]
-	}
-	for len(c.data) <= i {
-		in := m.tx.BufAt(w.buf, len(c.data))
-		for j := range w.chain {
-			start := len(m.arena)
-			m.arena = w.chain[j].apply(m.arena, in)
-			in = m.arena[start:]
-		}
-		c.data = append(c.data, in)
-	}
-	return c.data[i]
-}
-
-// lists matches every buffer a rule names.
-func (m *Matcher) lists(r *Rule, p *Packet) bool {
-	for _, l := range r.lists {
-		n := m.tx.NBuf(l.buf)
-		if l.absent {
-			if n == 0 {
-				continue
-			}
-			if !l.orElse {
-				return false
-			}
-		}
-		ok := false
-		for i := 0; i < n && !ok; i++ {
-			ok = m.buffer(l, m.instance(l.view, i), l.buf)
-		}
-		if !ok {
-			return false
-		}
-	}
-	if len(r.payload.items) == 0 {
-		return true
-	}
-	n := m.tx.NBuf(BufStream)
-	if n == 0 {
-		return m.buffer(r.payload, p.Payload, BufPayload)
-	}
-	for i := range n {
-		if m.buffer(r.payload, m.tx.BufAt(BufStream, i), BufStream) {
-			return true
-		}
-	}
-	return false
 }
 
 func (m *Matcher) start(r *Rule) {
@@ -333,7 +252,7 @@ func (m *Matcher) buffer(l *list, data []byte, buf Buffer) bool {
 
 // header matches protocol, direction, addresses and ports.
 func (m *Matcher) header(r *Rule, p *Packet) bool {
-	if r.proto&protoOf(p) == 0 || !r.dir.has(dirOf(p)) || r.app != AppUnknown && r.kind != kindTx && r.app != p.App {
+	if r.proto&protoOf(p) == 0 || !r.dir.has(dirOf(p)) || r.kind != kindTx && !r.app.covers(p.App) {
 		return false
 	}
 	if r.src == nil && r.dst == nil && r.sport == nil && r.dport == nil {
@@ -341,6 +260,9 @@ func (m *Matcher) header(r *Rule, p *Packet) bool {
 	}
 	src, dst := addrKey(p.Src), addrKey(p.Dst)
 	sport, dport := key128{0, uint64(p.SrcPort)}, key128{0, uint64(p.DstPort)}
+	if r.pair { // the header is written for the request
+		src, dst, sport, dport = dst, src, dport, sport
+	}
 	if r.sport.has(sport) && r.dport.has(dport) && r.src.has(src) && r.dst.has(dst) {
 		return true
 	}

@@ -12,6 +12,7 @@ type index struct {
 	txViews  [numApps][]int32     // views whose buffers a protocol has
 	txAlways [numApps][2][]uint32 // rules without a literal, by direction
 	groups   [numGroups]group
+	events   []uint32 // rules with decode-event
 	maxItems int
 }
 
@@ -165,10 +166,14 @@ func (s *Set) build() {
 			}
 			l.view = v
 		}
+		if r.events && r.kind == kindPacket {
+			s.events = append(s.events, r.id)
+			continue
+		}
 		switch r.kind {
 		case kindTx:
 			l, it := r.best(r.lists)
-			if it == nil {
+			if it == nil || r.pair {
 				s.addAlways(r)
 				continue
 			}
@@ -192,7 +197,7 @@ func (s *Set) build() {
 		s.views[i].filter = newPrefilter(viewPats[i])
 		app := bufTable[s.views[i].buf].app
 		for a := range s.txViews {
-			if s.views[i].filter != nil && (app == AppUnknown || app == AppProto(a)) {
+			if s.views[i].filter != nil && app.covers(AppProto(a)) {
 				s.txViews[a] = append(s.txViews[a], int32(i))
 			}
 		}
@@ -204,7 +209,7 @@ func (s *Set) build() {
 
 func (s *Set) addAlways(r *Rule) {
 	for a := range s.txAlways {
-		if r.app != AppUnknown && r.app != AppProto(a) {
+		if !r.app.covers(AppProto(a)) {
 			continue
 		}
 		for d, mask := range []dirMask{toServer, toClient} {

@@ -19,8 +19,33 @@ const (
 	AppSMTP
 	AppFTP
 	AppSMB
-	AppOther // known to the sensor, without buffers of its own yet
+	AppHTTP2
+	AppMQTT
+	AppSNMP
+	AppSIP
+	AppRFB
+	AppDCERPC
+	AppTFTP
+	AppFTPData
+	AppTelnet
+	AppQUIC
+	AppNTP
+	AppDHCP
+	AppIMAP
+	AppPOP3
+	AppMDNS
+	AppLLMNR
+	AppNFS
+	AppOther // known to the sensor; rules can't name it
+	// AppAnyHTTP is what "http" means in a rule: AppHTTP or AppHTTP2. Flows and
+	// transactions never have it.
+	AppAnyHTTP
 )
+
+// covers reports whether a rule for protocol a looks at what is of protocol b.
+func (a AppProto) covers(b AppProto) bool {
+	return a == b || a == AppUnknown || a == AppAnyHTTP && (b == AppHTTP || b == AppHTTP2)
+}
 
 // Buffer identifies an inspection buffer. Ids are resolved when rules are
 // compiled, so matching never looks up a name.
@@ -78,9 +103,100 @@ const (
 	BufTLSCerts // DER of a certificate, one instance a certificate
 	BufSSHHasshString
 	BufSSHHasshServerString
-	BufFileMD5    // 16 raw bytes, one instance a file
-	BufFileSHA1   // 20 raw bytes
-	BufFileSHA256 // 32 raw bytes
+	BufFileMD5            // 16 raw bytes, one instance a file
+	BufFileSHA1           // 20 raw bytes
+	BufFileSHA256         // 32 raw bytes
+	BufHTTPRequestHeader  // "Name: value", one instance a field
+	BufHTTPResponseHeader // the same of a response
+	BufDNSQueryName       // names of questions, in requests and responses
+	BufDNSAnswerName      // names of records, by section of the message
+	BufDNSAuthorityName
+	BufDNSAdditionalName
+	BufDNSResponseName // names in all sections of a response
+	BufDNSOpcode       // numbers have 8 bytes, see AppendNumber
+	BufDNSRcode
+	BufDNSRRType
+	BufTLSRandom // 32 bytes
+	BufTLSRandomTime
+	BufTLSRandomBytes
+	BufTLSALPN
+	BufTLSSubjectAltName
+	BufTLSChainLen
+	BufFTPCommand
+	BufFTPCommandData
+	BufFTPReply
+	BufFTPReplyReceived
+	BufFTPCompletionCode
+	BufFTPMode
+	BufFTPDynamicPort
+	BufFTPDataCommand
+	BufHTTP2FrameType
+	BufHTTP2ErrorCode
+	BufHTTP2Priority
+	BufHTTP2Window
+	BufHTTP2HeaderName
+	BufMQTTType
+	BufMQTTProtocolVersion
+	BufMQTTReasonCode
+	BufMQTTQOS
+	BufMQTTRetain
+	BufMQTTDup
+	BufMQTTSessionPresent
+	BufMQTTProtocolString
+	BufMQTTClientID
+	BufMQTTUsername
+	BufMQTTPassword
+	BufMQTTWillTopic
+	BufMQTTWillMessage
+	BufMQTTPublishTopic
+	BufMQTTPublishMessage
+	BufMQTTSubscribeTopic
+	BufMQTTUnsubscribeTopic
+	BufSNMPVersion
+	BufSNMPCommunity
+	BufSNMPUser
+	BufSNMPPDUType
+	BufSIPMethod
+	BufSIPURI
+	BufSIPRequestLine
+	BufSIPStatCode
+	BufSIPStatMsg
+	BufSIPResponseLine
+	BufSIPProtocol
+	BufSIPFrom
+	BufSIPTo
+	BufSIPVia
+	BufSIPUserAgent
+	BufSIPContentType
+	BufSIPContentLength
+	BufFileSize // of a file that is complete
+	BufSMTPHelo
+	BufSMTPMailFrom
+	BufSMTPRcptTo
+	BufEmailFrom
+	BufEmailTo
+	BufEmailCC
+	BufEmailSubject
+	BufEmailDate
+	BufEmailMessageID
+	BufEmailXMailer
+	BufNFSVersion
+	BufNFSProcedure
+	BufRFBName
+	BufRFBSecType
+	BufRFBSecResult
+	BufSMBNamedPipe
+	BufSMBShare
+	BufDCERPCOpnum
+	BufDCERPCInterface // 16 bytes, as a UUID is written
+	BufDCERPCStub
+	BufAppEvent   // names of events such as "dns.z_flag_set"
+	BufIPv4Header // with options
+	BufIPv6Header // with extension headers
+	BufTCPHeader  // with options
+	BufUDPHeader
+	BufICMPv4Header
+	BufICMPv6Header
 	NumBuffers
 )
 
@@ -105,19 +221,32 @@ type Packet struct {
 	IPID     uint16
 	FragBits uint8 // bit 0 MF, bit 1 DF, bit 2 RB
 	FragOff  uint16
+	Events   uint64 // decoding events, see Offer.DecodeEvents
+	IPHeader []byte // with options or extension headers
+	Header   []byte // of the transport
+	VLAN     [3]uint16
+	VLANs    uint8  // how many of VLAN are set
 	Payload  []byte // transport payload
 	App      AppProto
-	ToServer bool
+	// AppFailed is true when App is unknown and will stay so.
+	AppFailed bool
+	ToServer  bool
 	// Established is true once both sides of a TCP handshake, or packets in
 	// both directions of another flow, were seen.
 	Established bool
 	NoStream    bool // the TCP payload is not part of a reassembled stream
+	// Layer is how deep in tunnels the packet lies: the packets of one frame
+	// have the same Number.
+	Layer uint8
 	// Seen is true when a packet of the same flow and direction came before;
 	// rules on addresses and ports alone alert on the first one only.
 	Seen bool
 	// StreamTail is the number of bytes at the start of Stream's data that an
 	// earlier call of the same direction offered already.
 	StreamTail int
+	// AppTold is true when the protocol became known with this chunk of the
+	// stream: to rules of a protocol all of it is new.
+	AppTold bool
 	// ClientBytes and ServerBytes are the sequence numbers each side has used
 	// since its first one (stream_size).
 	ClientBytes, ServerBytes uint32
@@ -139,6 +268,14 @@ type Tx interface {
 	// BufAt returns instance i of b; valid only during the call.
 	BufAt(b Buffer, i int) []byte
 }
+
+// Pair is an ability of a Tx that is a response: Request gives its request, or
+// nil when that is not known.
+type Pair interface{ Request() Tx }
+
+// Parts is an ability of a Tx that is offered several times while it grows: a
+// rule alerts on it once in each direction.
+type Parts interface{ Again() bool }
 
 // Evidence is one matched piece of a hit: which buffer, where, and the bytes
 // (at most 64 of them, copied).

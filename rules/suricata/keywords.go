@@ -40,10 +40,18 @@ func init() {
 		"app-layer-protocol": {kwAppProto, 1}, "stream_size": {kwStreamSize, 1},
 		"tls.version": {kwTLSVersion, 1}, "tls.subject": {kwTLSText, 1}, "tls.issuerdn": {kwTLSText, 1},
 		"tls.fingerprint": {kwTLSText, 1}, "filename": {kwFileName, 1}, "fileext": {kwFileName, 1},
-		"prefilter": {kwPrefilter, -1},
+		"prefilter": {kwPrefilter, -1}, "filestore": {kwFilestore, 0}, "ftpdata_command": {kwFTPData, 1},
+		"dcerpc.iface": {kwInterface, 1}, "dce_iface": {kwInterface, 1}, "dcerpc.opnum": {kwOpnum, 1}, "dce_opnum": {kwOpnum, 1}, "decode-event": {kwDecodeEvent, 1},
+		"vlan.id": {kwVLANID, 1}, "vlan.layers": {kwVLANLayers, 1}, "app-layer-event": {kwAppEvent, 1},
 	}
 	for k := range uintKeywords {
 		m[k] = keyword{kwUint, 1}
+	}
+	for k := range headerBuffers {
+		m[k] = keyword{kwHeader, -1}
+	}
+	for k := range numberKeywords {
+		m[k] = keyword{kwNumber, 1}
 	}
 	for k := range sticky {
 		m[k] = keyword{kwSticky, -1}
@@ -52,9 +60,13 @@ func init() {
 		m[k] = keyword{kwModifier, -1}
 	}
 	for k, op := range transformKeywords {
-		m[k] = keyword{kwTransform, -1}
-		if op == trXOR {
+		switch op {
+		case trXOR, trPCRE:
 			m[k] = keyword{kwTransform, 1}
+		case trFromBase64, trGunzip, trZlib:
+			m[k] = keyword{kwTransform, 0}
+		default:
+			m[k] = keyword{kwTransform, -1}
 		}
 	}
 	keywords = m
@@ -164,6 +176,20 @@ func kwNoalert(b *builder, _ *option) *fault {
 // kwPrefilter only says how to look for the rule, never what matches.
 func kwPrefilter(*builder, *option) *fault { return nil }
 
+// kwFilestore changes nothing: every file that a flow carries is carved,
+// whether a rule asks for it or not.
+func kwFilestore(*builder, *option) *fault { return nil }
+
+// kwFTPData takes ftpdata_command:stor or retr.
+func kwFTPData(b *builder, o *option) *fault {
+	v := strings.ToUpper(o.val.s)
+	if v != "STOR" && v != "RETR" {
+		return wrong(o.val.off, fmt.Sprintf("unknown command %q", o.val.s), "stor or retr")
+	}
+	b.whole(BufFTPDataCommand, v, false, false, o)
+	return nil
+}
+
 // suricataVersion is the version whose manual the keywords follow.
 var suricataVersion = [3]int{8, 0, 0}
 
@@ -185,7 +211,9 @@ func kwRequires(b *builder, o *option) *fault {
 				return err
 			}
 			if !ok {
-				return refused(p.off, "a required version that is another one")
+				err = refused(p.off, "a required version that is another one")
+				err.skipped = true
+				return err
 			}
 		default:
 			return refused(p.off, "a required feature that Saksi lacks")
@@ -245,8 +273,7 @@ func versionHolds(f field) (bool, *fault) {
 func kwSticky(b *builder, o *option) *fault {
 	buf := sticky[o.key.s]
 	b.dropCurrent()
-	b.last = nil
-	b.inBase64 = false
+	b.last, b.prev = nil, nil
 	if buf == BufPayload {
 		b.cur, b.sticky = b.r.payload, false
 		return nil
@@ -269,7 +296,7 @@ func kwBase64Data(b *builder, o *option) *fault {
 	if b.r.base64 == nil {
 		b.r.base64 = &list{view: -1}
 	}
-	b.cur, b.sticky, b.last = b.r.base64, true, nil
+	b.cur, b.sticky, b.last, b.prev = b.r.base64, true, nil, nil
 	return nil
 }
 

@@ -13,7 +13,24 @@ import (
 // refused. The zero *Offer (nil) offers everything of the contract.
 type Offer struct {
 	Buffers    []Buffer
+	Apps       []AppProto // that are recognized; nil: all
 	StreamSize bool
+	// DecodeEvents are the names of decoding events; the place of a name is its
+	// bit in Packet.Events.
+	DecodeEvents []string
+}
+
+// app reports whether flows of a protocol that a rule names can be told.
+func (o *Offer) app(a AppProto) bool {
+	if o == nil || o.Apps == nil || a == AppUnknown {
+		return true
+	}
+	for _, x := range o.Apps {
+		if a.covers(x) {
+			return true
+		}
+	}
+	return false
 }
 
 func (o *Offer) buffer(b Buffer) bool {
@@ -72,7 +89,8 @@ func LoadFiles(paths []string, cfg Config) (*Set, []rules.Problem, error) {
 
 // Load compiles rules. A rule that is wrong, or that cannot be honored exactly,
 // does not run and is named among the problems with its position; all others
-// run. The Set is immutable and may be shared by any number of engines.
+// run. A rule whose requires names another version asks to be passed over: it
+// is no problem, and Entries says why it does not run. The Set is immutable and may be shared by any number of engines.
 func Load(srcs []Source, cfg Config) (*Set, []rules.Problem) {
 	c := &compiler{
 		headers: headers{vars: maps.Clone(defaultVars), cache: map[string]*set{}},
@@ -99,7 +117,9 @@ func Load(srcs []Source, cfg Config) (*Set, []rules.Problem) {
 			if r != nil && r.SID != 0 {
 				id = itoa(r.SID)
 			}
-			problems = append(problems, err.problem(t, id))
+			if !err.skipped {
+				problems = append(problems, err.problem(t, id))
+			}
 			s.refused = append(s.refused, refusedEntry(t, r, err))
 		})
 	}
@@ -178,6 +198,9 @@ type Set struct {
 // Rules gives the rules that run, in the order of evaluation. The caller MUST
 // NOT change them.
 func (s *Set) Rules() []*Rule { return s.rules }
+
+// DecodeEvents reports whether a rule looks at decoding events.
+func (s *Set) DecodeEvents() bool { return len(s.events) > 0 }
 
 // Len is the number of rules that run.
 func (s *Set) Len() int { return len(s.rules) }

@@ -1,6 +1,9 @@
 package suricata
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // result is what became of a list of items from one of them on.
 type result uint8
@@ -65,6 +68,13 @@ func (m *Matcher) run(l *list, data []byte, i, prev int) result {
 		}
 	case itSize:
 		if !it.size.match(uint64(len(data))) {
+			return resAbort
+		}
+	case itNumber:
+		if len(data) != 8 {
+			return resAbort
+		}
+		if n := binary.BigEndian.Uint64(data); it.numbers == nil && !it.size.match(n) || !it.numbers.has(key128{0, n}) {
 			return resAbort
 		}
 	case itByteTest:

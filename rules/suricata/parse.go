@@ -38,6 +38,8 @@ type parsed struct {
 	options       []option
 }
 
+var directions = map[string]bool{"->": true, "<>": true, "=>": true}
+
 // maxOptions bounds the options of one rule; ET Open's longest has 80.
 const maxOptions = 2048
 
@@ -105,6 +107,9 @@ func parse(text string) (*parsed, *fault) {
 	} {
 		f, err := sc.word(w.what, w.lists)
 		if err != nil {
+			if d := p.dir.s; d != "" && !directions[d] { // a word is missing before it
+				err = wrong(p.dir.off, fmt.Sprintf("unknown direction %q", d), "-> or <>")
+			}
 			return p, err
 		}
 		*w.to = f

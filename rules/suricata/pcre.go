@@ -174,8 +174,11 @@ func parsePCRE(f field) (body field, fl pcreFlags, err *fault) {
 		case 'R':
 			fl.relative = true
 		case 'B', 'O', ' ': // no meaning, and the limit is ours
-		case ',':
-			return body, fl, refused(f.off+i, "pcre with captures into variables")
+		case ',': // captures into variables, which are for logs: they change no match
+			if vars := strings.Trim(f.s[i:], ", "); !captures.MatchString(vars) {
+				return body, fl, wrong(f.off+i, "no variables to capture into", "flow:NAME or pkt:NAME")
+			}
+			return body, fl, nil
 		default:
 			b, ok := pcreBuffers[c]
 			if !ok {
@@ -189,6 +192,9 @@ func parsePCRE(f field) (body field, fl pcreFlags, err *fault) {
 	}
 	return body, fl, nil
 }
+
+// captures are the variables a pcre may name behind its pattern.
+var captures = regexp.MustCompile(`^(?:flow|pkt|alert):\w+(?:\s*,\s*(?:flow|pkt|alert):\w+)*$`)
 
 // escaped reports whether an odd number of backslashes stands before s[i].
 func escaped(s string, i int) bool {
@@ -226,6 +232,50 @@ func compilePCRE(body field, fl pcreFlags, exactEnd bool) (*regex, *fault) {
 		}
 	}
 	return &regex{src: out, backtrack: backtrack, anchored: t.anchored, fold: backtrack && fl.i && t.backrefs}, nil
+}
+
+// capture is a pattern of which the first group is wanted. It runs where
+// buffers are transformed, with state of its own.
+type capture struct{ re *regexp2.Regexp }
+
+// compileCapture compiles pcrexform's pattern. The backtracking engine runs it:
+// it numbers groups as PCRE does.
+func compileCapture(body field) (*capture, *fault) {
+	if len(body.s) > maxPattern {
+		return nil, wrong(body.off, "the pattern is too long", fmt.Sprintf("at most %d bytes", maxPattern))
+	}
+	t := &translator{src: body, net: true}
+	out, err := t.run()
+	if err != nil {
+		return nil, err
+	}
+	if t.ngroups == 0 {
+		return nil, wrong(body.off, "pcrexform without a group", "a part of the pattern in parentheses")
+	}
+	re, e := regexp2.Compile(out, 0)
+	if e != nil {
+		return nil, refused(body.off, "pcre that neither engine can run").detail("the pattern can't be compiled: " + e.Error())
+	}
+	re.MatchTimeout = pcreLimit
+	return &capture{re}, nil
+}
+
+// first gives what the first group matched; without a match, all of data.
+func (c *capture) first(data []byte) []byte {
+	in := data[:min(len(data), maxBacktrack)]
+	runes := make([]rune, len(in))
+	for i, b := range in {
+		runes[i] = rune(b)
+	}
+	m, err := c.re.FindRunesMatch(runes)
+	if err != nil || m == nil {
+		return data
+	}
+	g := m.GroupByNumber(1)
+	if g == nil || len(g.Captures) == 0 {
+		return data
+	}
+	return data[g.Index : g.Index+g.Length]
 }
 
 const maxPattern = 16 << 10

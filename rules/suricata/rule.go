@@ -40,6 +40,7 @@ type Rule struct {
 	src, dst     *set
 	sport, dport *set
 	bidir        bool
+	pair         bool // "=>": looks at a request and its response together
 	dir          dirMask
 	kind         kind
 	stream       bool // payload contents look at the stream
@@ -47,6 +48,8 @@ type Rule struct {
 	// tcpStreamOnly: TCP is looked at as a stream alone, although other
 	// protocols are looked at by packet.
 	tcpStreamOnly bool
+	streamOnly    bool // flow:only_stream: never a packet by itself
+	events        bool // decode-event: looked at only on packets with events
 	noalert       bool
 	checks        []check // before contents, in order
 	payload       *list
@@ -116,9 +119,10 @@ type list struct {
 	buf        Buffer
 	transforms []transform
 	items      []item
-	absent     bool // matches when the buffer does not exist
-	orElse     bool // absent, or what the items say
-	view       int  // index in Set.views; -1 for payload and base64
+	absent     bool    // matches when the buffer does not exist
+	orElse     bool    // absent, or what the items say
+	dir        dirMask // of a rule with "=>": the side it looks at
+	view       int     // index in Set.views; -1 for payload and base64
 }
 
 type itemKind uint8
@@ -132,6 +136,7 @@ const (
 	itByteExtract
 	itByteMath
 	itSize
+	itNumber
 	itBase64
 )
 
@@ -155,11 +160,12 @@ type item struct {
 	hasDepth, hasOffset, hasDistance, hasWithin bool
 	depth, offset, distance, within             num
 
-	pat  []byte // content; lower case when nocase
-	re   *regex
-	by   *byteOp
-	size uintCmp
-	at   int // offset in the rule's text, for messages
+	pat     []byte // content; lower case when nocase
+	re      *regex
+	by      *byteOp
+	size    uintCmp
+	numbers *set // of itNumber: those that match, instead of size
+	at      int  // offset in the rule's text, for messages
 }
 
 // Entry is the rule's line in a catalog.
@@ -185,6 +191,9 @@ func (h *Hit) AppendTo(e *event.Event) {
 	e.Str(event.SaksiRuleDigest, r.Digest)
 	if len(r.References) > 0 {
 		e.Str(event.RuleReference, r.References[0])
+	}
+	if r.Priority != 0 {
+		e.Int(event.SaksiRulePriority, int64(r.Priority))
 	}
 	if r.Severity != 0 {
 		e.Int(event.EventSeverity, int64(r.Severity))

@@ -90,6 +90,7 @@ type fault struct {
 	msg      string
 	expected string
 	hint     string
+	skipped  bool // the rule itself says that it is not for this version
 }
 
 // wrong is a rule that breaks the grammar at off.

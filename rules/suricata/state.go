@@ -2,6 +2,7 @@ package suricata
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,6 +15,30 @@ type FlowState struct {
 	ints []flowCounter
 	once []uint32 // rule<<1 | direction
 	pass bool     // a pass rule ended inspection of the flow
+	part [2]partHits
+}
+
+// partHits are the rules that hit on the transaction that is offered in parts,
+// in one direction.
+type partHits struct {
+	tx    uint64
+	rules []uint32
+}
+
+// again reports whether a rule hit on an earlier part of the transaction.
+func (s *FlowState) again(dir int, tx uint64, rule uint32) bool {
+	if s == nil || s.part[dir].tx != tx {
+		return false
+	}
+	return slices.Contains(s.part[dir].rules, rule)
+}
+
+func (s *FlowState) noteAgain(dir int, tx uint64, rule uint32) {
+	p := &s.part[dir]
+	if p.tx != tx {
+		p.tx, p.rules = tx, p.rules[:0]
+	}
+	p.rules = append(p.rules, rule)
 }
 
 type flowCounter struct {

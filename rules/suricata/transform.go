@@ -12,8 +12,11 @@ import (
 // transform is one step between a buffer and its contents (Suricata user guide,
 // "Transformations").
 type transform struct {
-	op  transformOp
-	key string // xor
+	op     transformOp
+	key    string // of xor; of pcrexform the pattern
+	n, off int    // bytes and offset of from_base64, limit of gunzip and zlib_deflate
+	mode   int    // of from_base64
+	re     *capture
 }
 
 type transformOp uint8
@@ -30,12 +33,18 @@ const (
 	trSHA256
 	trXOR
 	trHeaderLower
+	trPCRE
+	trFromBase64
+	trGunzip
+	trZlib
+	trStripPseudo
 )
 
 var transformKeywords = map[string]transformOp{
 	"to_lowercase": trLower, "to_uppercase": trUpper, "dotprefix": trDotPrefix, "url_decode": trURLDecode,
 	"strip_whitespace": trStrip, "compress_whitespace": trCompress, "to_md5": trMD5, "to_sha1": trSHA1,
 	"to_sha256": trSHA256, "xor": trXOR, "header_lowercase": trHeaderLower,
+	"pcrexform": trPCRE, "from_base64": trFromBase64, "gunzip": trGunzip, "zlib_deflate": trZlib, "strip_pseudo_headers": trStripPseudo,
 }
 
 func kwTransform(b *builder, o *option) *fault {
@@ -43,18 +52,8 @@ func kwTransform(b *builder, o *option) *fault {
 		return wrong(o.key.off, o.key.s+" without a sticky buffer", "a buffer such as http.uri before it")
 	}
 	t := transform{op: transformKeywords[o.key.s]}
-	if t.op == trXOR {
-		f, _, err := o.quoted()
-		if err != nil {
-			return err
-		}
-		k, e := hex.DecodeString(strings.ReplaceAll(f.s, " ", ""))
-		if e != nil || len(k) == 0 {
-			return wrong(f.off, "xor without a key", "hexadecimal bytes")
-		}
-		t.key = string(k)
-	} else if o.hasVal && o.val.s != "" {
-		return wrong(o.val.off, o.key.s+" takes no value", "';'")
+	if err := transformOption(&t, o); err != nil {
+		return err
 	}
 	if len(b.cur.transforms) == maxTransforms {
 		return wrong(o.key.off, "too many transformations", fmt.Sprintf("at most %d", maxTransforms))
@@ -65,7 +64,20 @@ func kwTransform(b *builder, o *option) *fault {
 	}
 	b.dropCurrent()
 	b.cur = b.listFor(b.cur.buf, chain)
-	b.last = nil
+	b.last, b.prev = nil, nil
+	return nil
+}
+
+func xorKey(t *transform, o *option) *fault {
+	f, _, err := o.quoted()
+	if err != nil {
+		return err
+	}
+	k, e := hex.DecodeString(strings.ReplaceAll(f.s, " ", ""))
+	if e != nil || len(k) == 0 {
+		return wrong(f.off, "xor without a key", "hexadecimal bytes")
+	}
+	t.key = string(k)
 	return nil
 }
 
@@ -121,6 +133,14 @@ func (t *transform) apply(dst, in []byte) []byte {
 		for i, c := range in {
 			dst = append(dst, c^t.key[i%len(t.key)])
 		}
+	case trPCRE:
+		dst = append(dst, t.re.first(in)...)
+	case trFromBase64:
+		dst = t.fromBase64(dst, in)
+	case trGunzip, trZlib:
+		dst = t.inflate(dst, in)
+	case trStripPseudo:
+		dst = stripPseudo(dst, in)
 	case trHeaderLower:
 		name := true
 		for _, c := range in {
@@ -178,7 +198,7 @@ var foldTable = func() (t [256]byte) {
 func chainKey(chain []transform) string {
 	var b strings.Builder
 	for _, t := range chain {
-		fmt.Fprintf(&b, "%d%x,", t.op, t.key)
+		fmt.Fprintf(&b, "%d:%x:%d:%d:%d,", t.op, t.key, t.n, t.off, t.mode)
 	}
 	return b.String()
 }

@@ -44,6 +44,7 @@ const (
 	FlagBadTCP                  // transport header does not fit
 	FlagTunnel                  // carries an inner packet that follows as its own
 	FlagFragment                // a fragment that was not put together
+	FlagEvent                   // no packet at all: only its Events count
 	FlagUnverified              // its checksum means nothing: the sender's hardware fills it in later
 )
 
@@ -64,6 +65,7 @@ const (
 type Packet struct {
 	Number  uint64
 	Time    int64  // Unix nanoseconds
+	Header  []byte // of IP, with options or extension headers, as captured
 	Segment []byte // transport header and payload as captured, within the IP length
 	// Frags are the numbers of the other frames of a reassembled packet.
 	Frags []uint64
@@ -75,7 +77,7 @@ type Packet struct {
 	SegLen   uint32 // length of transport header and payload by the IP header
 	Seq, Ack uint32 // TCP
 	Context  uint32 // VLAN tags, tunnel id and depth; 0 for a plain packet
-	VLAN     [2]uint16
+	VLAN     [3]uint16
 	SrcPort  uint16 // ICMP: type; else 0 where the protocol has no ports
 	DstPort  uint16 // ICMP: type of the counterpart message, or code
 	Window   uint16
@@ -94,6 +96,8 @@ type Packet struct {
 	Shard    uint8
 	Depth    uint8
 	OneWay   bool // ICMP message without a counterpart
+	VLANs    uint8
+	Events   uint64 // a bit for each Event
 }
 
 // Payload is the transport payload as captured.
@@ -149,12 +153,18 @@ type Decoder struct {
 	Tunnels [numTunnels]uint64  // inner packets by tunnel
 	Frags   FragStats           // fragments by what became of them
 	headers [maxDepth + 1]frame // of the frame in work, without allocation
+
+	// WithEvents has packets that come to nothing appended for their events,
+	// with FlagEvent.
+	WithEvents bool
+	raised     bool
+	broken     Packet // the one an event was raised for last
 }
 
 // frame is what the link layers of one frame said.
 type frame struct {
 	srcMAC, dstMAC [6]byte
-	vlan           [2]uint16
+	vlan           [3]uint16
 	vlans          int
 	id             uint32 // of the tunnel
 	depth          uint8
@@ -172,8 +182,12 @@ func New(l FragLimits) *Decoder {
 func (d *Decoder) Decode(out []Packet, number uint64, time int64, link uint16, data []byte) []Packet {
 	base := Packet{Number: number, Time: time}
 	d.headers[0] = frame{}
+	from := len(out)
 	out, r := d.link(out, &base, &d.headers[0], link, data)
 	d.Reasons[r]++
+	if d.raised {
+		out = d.events(out, from)
+	}
 	return out
 }
 
@@ -196,25 +210,30 @@ func (d *Decoder) ip(out []Packet, base *Packet, f *frame, b []byte) ([]Packet, 
 //	0 version, IHL  1 TOS  2 total length  4 identification
 //	6 flags, fragment offset  8 TTL  9 protocol  10 checksum  12 source  16 destination
 func (d *Decoder) ipv4(out []Packet, base *Packet, f *frame, b []byte) ([]Packet, Reason) {
+	p := *base
 	if len(b) < 20 {
+		d.raise(&p, EvIPv4TooSmall)
 		return out, ShortIP
 	}
 	hl := int(b[0]&15) * 4
 	total := int(binary.BigEndian.Uint16(b[2:]))
 	if b[0]>>4 != 4 || hl < 20 {
+		d.raise(&p, EvIPv4HeaderTooSmall)
 		return out, BadIP
 	}
 	if total == 0 { // TCP segmentation offload at the capturing host
 		total = len(b)
 	}
 	if total < hl {
+		d.raise(&p, EvIPv4LengthBelowHeader)
 		return out, BadIP
 	}
 	if len(b) < hl {
+		d.raise(&p, EvIPv4Truncated)
 		return out, ShortIP
 	}
-	p := *base
 	if total > len(b) {
+		d.raise(&p, EvIPv4Truncated)
 		p.Flags |= FlagCut
 		b = b[:len(b):len(b)]
 	} else {
@@ -229,7 +248,7 @@ func (d *Decoder) ipv4(out []Packet, base *Packet, f *frame, b []byte) ([]Packet
 	p.Src[10], p.Src[11], p.Dst[10], p.Dst[11] = 0xff, 0xff, 0xff, 0xff
 	copy(p.Src[12:], b[12:16])
 	copy(p.Dst[12:], b[16:20])
-	p.Segment = b[hl:]
+	p.Header, p.Segment = b[:hl], b[hl:]
 	if fo&0x3fff != 0 {
 		return d.fragment(out, &p, f, fragKey{src: p.Src, dst: p.Dst, id: uint32(p.IPID), proto: p.Proto, ctx: f.context()},
 			int(p.FragOff), fo&0x2000 != 0)
@@ -242,7 +261,10 @@ func (d *Decoder) ipv4(out []Packet, base *Packet, f *frame, b []byte) ([]Packet
 //	0 version, class, flow label  4 payload length  6 next header  7 hop limit
 //	8 source  24 destination
 func (d *Decoder) ipv6(out []Packet, base *Packet, f *frame, b []byte) ([]Packet, Reason) {
+	p := *base
+	p.Flags |= FlagV6
 	if len(b) < 40 {
+		d.raise(&p, EvIPv6TooSmall)
 		return out, ShortIP
 	}
 	if b[0]>>4 != 6 {
@@ -252,8 +274,6 @@ func (d *Decoder) ipv6(out []Packet, base *Packet, f *frame, b []byte) ([]Packet
 	if n == 0 { // jumbogram or segmentation offload
 		n = len(b) - 40
 	}
-	p := *base
-	p.Flags |= FlagV6
 	p.IPLen = uint32(40 + n)
 	next := b[6]
 	p.TTL = b[7]
@@ -261,38 +281,50 @@ func (d *Decoder) ipv6(out []Packet, base *Packet, f *frame, b []byte) ([]Packet
 	copy(p.Dst[:], b[24:40])
 	seg := b[40:]
 	if n > len(seg) {
+		d.raise(&p, EvIPv6Truncated)
 		p.Flags |= FlagCut
 	} else {
 		seg = seg[:n:n]
 	}
 	left := n
+	var seen [64]uint8
 	for range 16 { // RFC 8200 names seven; more is hostile
 		switch next {
 		case 0, 43, 60, 135, 139, 140: // hop-by-hop, routing, destination, mobility, HIP, shim6
-			if len(seg) < 8 {
+			if len(seg) < 8 || 8+int(seg[1])*8 > len(seg) {
+				d.raise(&p, EvIPv6TruncatedExt)
 				return out, ShortIP
 			}
 			l := 8 + int(seg[1])*8
-			if l > len(seg) {
-				return out, ShortIP
-			}
+			d.v6Header(&p, next, seg[:l], &seen)
 			next, seg, left = seg[0], seg[l:], left-l
 			continue
 		case ProtoAH: // RFC 4302
-			if len(seg) < 12 {
+			if len(seg) < 12 || 8+int(seg[1])*4 > len(seg) {
+				d.raise(&p, EvIPv6TruncatedExt)
 				return out, ShortIP
 			}
 			l := 8 + int(seg[1])*4
-			if l > len(seg) {
-				return out, ShortIP
-			}
+			d.v6Header(&p, next, seg[:l], &seen)
 			next, seg, left = seg[0], seg[l:], left-l
 			continue
 		case 44: // fragment
 			if len(seg) < 8 {
+				d.raise(&p, EvIPv6TruncatedExt)
 				return out, ShortIP
 			}
 			fo := binary.BigEndian.Uint16(seg[2:])
+			if seen[44]++; seen[44] > 1 {
+				d.raise(&p, EvIPv6DupFragment)
+			} else if fo&0xfff9 == 0 {
+				d.raise(&p, EvIPv6UselessFragment)
+			}
+			if seg[1] != 0 || fo&6 != 0 {
+				d.raise(&p, EvIPv6ReservedFragment)
+			}
+			if fo&1 != 0 && (left-8)%8 != 0 {
+				d.raise(&p, EvIPv6FragLength)
+			}
 			id := binary.BigEndian.Uint32(seg[4:])
 			p.Proto, next, seg, left = seg[0], seg[0], seg[8:], left-8
 			if fo&0xfff9 == 0 { // atomic fragment, RFC 6946
@@ -305,7 +337,14 @@ func (d *Decoder) ipv6(out []Packet, base *Packet, f *frame, b []byte) ([]Packet
 		}
 		break
 	}
+	switch {
+	case next == 59 && left > 0:
+		d.raise(&p, EvIPv6DataAfterNone)
+	case next != 59 && len(seg) < 2 && n > left: // an extension header came before
+		d.raise(&p, EvIPv6TruncatedExt)
+	}
 	p.Proto, p.Segment, p.SegLen = next, seg, uint32(max(left, 0))
+	p.Header = b[:min(len(b), 40+max(n-left, 0))]
 	return d.transport(out, &p, f)
 }
 
@@ -323,6 +362,7 @@ func (f *frame) context() uint32 {
 func (p *Packet) finish(f *frame) {
 	p.Context = f.context()
 	p.VLAN, p.SrcMAC, p.DstMAC, p.Depth = f.vlan, f.srcMAC, f.dstMAC, f.depth
+	p.VLANs = uint8(min(f.vlans, len(f.vlan)))
 	p.Shard = shard(&p.Src, &p.Dst)
 }
 

@@ -145,31 +145,31 @@ func TestLayers(t *testing.T) {
 		link   uint16
 		data   []byte
 		depth  uint8
-		vlan   [2]uint16
+		vlan   [3]uint16
 		outers int
 	}{
-		{"ethernet", 1, with(eth(layers.EthernetTypeIPv4)), 0, [2]uint16{}, 0},
-		{"vlan", 1, with(eth(layers.EthernetTypeDot1Q), &layers.Dot1Q{VLANIdentifier: 7, Type: layers.EthernetTypeIPv4}), 0, [2]uint16{7}, 0},
+		{"ethernet", 1, with(eth(layers.EthernetTypeIPv4)), 0, [3]uint16{}, 0},
+		{"vlan", 1, with(eth(layers.EthernetTypeDot1Q), &layers.Dot1Q{VLANIdentifier: 7, Type: layers.EthernetTypeIPv4}), 0, [3]uint16{7}, 0},
 		{"qinq", 1, with(eth(layers.EthernetTypeQinQ), &layers.Dot1Q{VLANIdentifier: 7, Type: layers.EthernetTypeDot1Q},
-			&layers.Dot1Q{VLANIdentifier: 9, Type: layers.EthernetTypeIPv4}), 0, [2]uint16{7, 9}, 0},
-		{"mpls", 1, with(eth(layers.EthernetTypeMPLSUnicast), &layers.MPLS{Label: 5, TTL: 9}, &layers.MPLS{Label: 6, TTL: 9, StackBottom: true}), 0, [2]uint16{}, 0},
+			&layers.Dot1Q{VLANIdentifier: 9, Type: layers.EthernetTypeIPv4}), 0, [3]uint16{7, 9}, 0},
+		{"mpls", 1, with(eth(layers.EthernetTypeMPLSUnicast), &layers.MPLS{Label: 5, TTL: 9}, &layers.MPLS{Label: 6, TTL: 9, StackBottom: true}), 0, [3]uint16{}, 0},
 		{"pppoe", 1, with(eth(layers.EthernetTypePPPoESession), &layers.PPPoE{Version: 1, Type: 1, SessionId: 3, Length: uint16(len(plain) + 2)},
-			&layers.PPP{PPPType: layers.PPPTypeIPv4}), 0, [2]uint16{}, 0},
-		{"null", 0, append([]byte{2, 0, 0, 0}, plain...), 0, [2]uint16{}, 0},
-		{"loop", 108, append([]byte{0, 0, 0, 2}, plain...), 0, [2]uint16{}, 0},
-		{"raw", 101, plain, 0, [2]uint16{}, 0},
-		{"sll", 113, append([]byte{0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0}, plain...), 0, [2]uint16{}, 0},
-		{"sll2", 276, append([]byte{8, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0}, plain...), 0, [2]uint16{}, 0},
-		{"ppp", 9, append([]byte{0xff, 3, 0, 0x21}, plain...), 0, [2]uint16{}, 0},
-		{"802.11", 105, append(append([]byte{8, 1, 0, 0}, make([]byte, 20)...), append([]byte{0xaa, 0xaa, 3, 0, 0, 0, 8, 0}, plain...)...), 0, [2]uint16{}, 0},
-		{"radiotap", 127, append(append([]byte{0, 0, 8, 0, 0, 0, 0, 0, 8, 1, 0, 0}, make([]byte, 20)...), append([]byte{0xaa, 0xaa, 3, 0, 0, 0, 8, 0}, plain...)...), 0, [2]uint16{}, 0},
-		{"ip in ip", 101, with(v4(ip1, ip2, layers.IPProtocolIPv4)), 1, [2]uint16{}, 1},
-		{"4in6", 101, with(v6(layers.IPProtocolIPv4)), 1, [2]uint16{}, 1},
-		{"gre", 101, with(v4(ip1, ip2, layers.IPProtocolGRE), &layers.GRE{Protocol: layers.EthernetTypeIPv4, KeyPresent: true, Key: 9}), 1, [2]uint16{}, 1},
-		{"vxlan", 101, with(v4(ip1, ip2, layers.IPProtocolUDP), udp(5, 4789), &layers.VXLAN{ValidIDFlag: true, VNI: 77}, eth(layers.EthernetTypeIPv4)), 1, [2]uint16{}, 1},
-		{"geneve", 101, with(v4(ip1, ip2, layers.IPProtocolUDP), udp(5, 6081), &layers.Geneve{Protocol: layers.EthernetTypeTransparentEthernetBridging, VNI: 77}, eth(layers.EthernetTypeIPv4)), 1, [2]uint16{}, 1},
-		{"gtp", 101, with(v4(ip1, ip2, layers.IPProtocolUDP), udp(2152, 2152), &layers.GTPv1U{Version: 1, ProtocolType: 1, MessageType: 255, TEID: 4}), 1, [2]uint16{}, 1},
-		{"gre in gre", 101, with(v4(ip1, ip2, layers.IPProtocolGRE), &layers.GRE{Protocol: layers.EthernetTypeIPv4}, v4(ip2, ip1, layers.IPProtocolGRE), &layers.GRE{Protocol: layers.EthernetTypeIPv4}), 2, [2]uint16{}, 2},
+			&layers.PPP{PPPType: layers.PPPTypeIPv4}), 0, [3]uint16{}, 0},
+		{"null", 0, append([]byte{2, 0, 0, 0}, plain...), 0, [3]uint16{}, 0},
+		{"loop", 108, append([]byte{0, 0, 0, 2}, plain...), 0, [3]uint16{}, 0},
+		{"raw", 101, plain, 0, [3]uint16{}, 0},
+		{"sll", 113, append([]byte{0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0}, plain...), 0, [3]uint16{}, 0},
+		{"sll2", 276, append([]byte{8, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0}, plain...), 0, [3]uint16{}, 0},
+		{"ppp", 9, append([]byte{0xff, 3, 0, 0x21}, plain...), 0, [3]uint16{}, 0},
+		{"802.11", 105, append(append([]byte{8, 1, 0, 0}, make([]byte, 20)...), append([]byte{0xaa, 0xaa, 3, 0, 0, 0, 8, 0}, plain...)...), 0, [3]uint16{}, 0},
+		{"radiotap", 127, append(append([]byte{0, 0, 8, 0, 0, 0, 0, 0, 8, 1, 0, 0}, make([]byte, 20)...), append([]byte{0xaa, 0xaa, 3, 0, 0, 0, 8, 0}, plain...)...), 0, [3]uint16{}, 0},
+		{"ip in ip", 101, with(v4(ip1, ip2, layers.IPProtocolIPv4)), 1, [3]uint16{}, 1},
+		{"4in6", 101, with(v6(layers.IPProtocolIPv4)), 1, [3]uint16{}, 1},
+		{"gre", 101, with(v4(ip1, ip2, layers.IPProtocolGRE), &layers.GRE{Protocol: layers.EthernetTypeIPv4, KeyPresent: true, Key: 9}), 1, [3]uint16{}, 1},
+		{"vxlan", 101, with(v4(ip1, ip2, layers.IPProtocolUDP), udp(5, 4789), &layers.VXLAN{ValidIDFlag: true, VNI: 77}, eth(layers.EthernetTypeIPv4)), 1, [3]uint16{}, 1},
+		{"geneve", 101, with(v4(ip1, ip2, layers.IPProtocolUDP), udp(5, 6081), &layers.Geneve{Protocol: layers.EthernetTypeTransparentEthernetBridging, VNI: 77}, eth(layers.EthernetTypeIPv4)), 1, [3]uint16{}, 1},
+		{"gtp", 101, with(v4(ip1, ip2, layers.IPProtocolUDP), udp(2152, 2152), &layers.GTPv1U{Version: 1, ProtocolType: 1, MessageType: 255, TEID: 4}), 1, [3]uint16{}, 1},
+		{"gre in gre", 101, with(v4(ip1, ip2, layers.IPProtocolGRE), &layers.GRE{Protocol: layers.EthernetTypeIPv4}, v4(ip2, ip1, layers.IPProtocolGRE), &layers.GRE{Protocol: layers.EthernetTypeIPv4}), 2, [3]uint16{}, 2},
 	} {
 		d := New(FragLimits{})
 		got := d.Decode(nil, 5, 6, c.link, c.data)

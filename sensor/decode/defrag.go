@@ -76,6 +76,9 @@ func (g *defrag) init(l FragLimits) {
 func (d *Decoder) fragment(out []Packet, p *Packet, f *frame, key fragKey, off int, more bool) ([]Packet, Reason) {
 	d.Frags.Fragments++
 	n := len(p.Segment)
+	if off+n > maxDatagram {
+		d.raise(p, v6Event(p, EvIPv4FragTooLarge, EvIPv6FragTooLarge))
+	}
 	if p.Flags&FlagCut != 0 || n == 0 || off+n > maxDatagram || more && n%8 != 0 {
 		d.Frags.Bad++
 		p.finish(f)
@@ -116,6 +119,7 @@ func (d *Decoder) fragment(out []Packet, p *Packet, f *frame, key fragKey, off i
 	}
 	if it.insert(off, p.Segment) {
 		d.Frags.Overlaps++
+		d.raise(p, v6Event(p, EvIPv4FragOverlap, EvIPv6FragOverlap))
 	}
 	for g.bytes > g.limits.Bytes {
 		d.dropOldest(&d.Frags.Evicted)
@@ -134,8 +138,17 @@ func (d *Decoder) fragment(out []Packet, p *Packet, f *frame, key fragKey, off i
 	q.Flags |= FlagReassembled
 	q.Flags &^= FlagCut
 	q.FragOff, q.FragBits = 0, q.FragBits&^1
+	q.Events = p.Events
 	q.Frags = it.frames[:len(it.frames)-1]
 	return d.transport(out, &q, f)
+}
+
+// v6Event chooses the event of the packet's version.
+func v6Event(p *Packet, v4, v6 Event) Event {
+	if p.Flags&FlagV6 != 0 {
+		return v6
+	}
+	return v4
 }
 
 // insert copies what no earlier fragment holds and reports an overlap.

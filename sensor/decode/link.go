@@ -51,6 +51,7 @@ const (
 	etherERSP3  = 0x22eb
 	etherPBB    = 0x88e7
 	etherVNTag  = 0x8926
+	etherNSH    = 0x894f
 )
 
 // link decodes a frame of the link type.
@@ -106,6 +107,7 @@ func (d *Decoder) link(out []Packet, p *Packet, f *frame, link uint16, b []byte)
 
 func (d *Decoder) ethernet(out []Packet, p *Packet, f *frame, b []byte) ([]Packet, Reason) {
 	if len(b) < 14 {
+		d.raise(p, EvEthernetTooSmall)
 		return out, ShortLink
 	}
 	copy(f.dstMAC[:], b)
@@ -118,12 +120,18 @@ func (d *Decoder) ether(out []Packet, p *Packet, f *frame, typ uint16, b []byte)
 	for range maxTags {
 		switch typ {
 		case etherIPv4, etherIPv6:
+			if len(b) > 0 && typ == etherIPv4 && b[0]>>4 != 4 {
+				d.raise(p, EvIPv4Version)
+			} else if len(b) > 0 && typ == etherIPv6 && b[0]>>4 != 6 {
+				d.raise(p, EvIPv6Version)
+			}
 			return d.ip(out, p, f, b)
 		case etherVLAN, etherQinQ, 0x9100, 0x9200, 0x9300: // IEEE 802.1Q
 			if len(b) < 4 {
+				d.raise(p, EvVLANTooSmall)
 				return out, ShortLink
 			}
-			if f.vlans < 2 {
+			if f.vlans < len(f.vlan) {
 				f.vlan[f.vlans] = binary.BigEndian.Uint16(b) & 0xfff
 			}
 			f.vlans++
@@ -133,6 +141,12 @@ func (d *Decoder) ether(out []Packet, p *Packet, f *frame, typ uint16, b []byte)
 				return out, ShortLink
 			}
 			typ, b = binary.BigEndian.Uint16(b[4:]), b[6:]
+		case etherNSH:
+			next, n := nsh(b)
+			if n == 0 {
+				return out, ShortLink
+			}
+			typ, b = next, b[n:]
 		case etherMPLS, etherMPLSmc:
 			return d.mpls(out, p, f, b)
 		case etherPPPoE: // RFC 2516
@@ -162,6 +176,24 @@ func (d *Decoder) ether(out []Packet, p *Packet, f *frame, typ uint16, b []byte)
 	}
 	return out, TooDeep
 }
+
+// nsh reads a Network Service Header (RFC 8300 section 2) and gives the
+// EtherType of what follows and the header's length, 0 if it does not fit.
+//
+//	0 version, O, TTL, length in words  2 metadata type  3 next protocol  4 path
+func nsh(b []byte) (next uint16, n int) {
+	if len(b) < 8 || b[0]>>6 != 0 {
+		return 0, 0
+	}
+	n = int(b[1]&0x3f) * 4
+	if n < 8 || n > len(b) {
+		return 0, 0
+	}
+	return nshNext[b[3]], n
+}
+
+// nshNext maps "Network Service Header Next Protocol" (IANA) to EtherTypes.
+var nshNext = map[byte]uint16{1: etherIPv4, 2: etherIPv6, 3: etherTEB, 4: etherNSH, 5: etherMPLS}
 
 // mpls passes over labels (RFC 3032); what follows is told by its first nibble.
 func (d *Decoder) mpls(out []Packet, p *Packet, f *frame, b []byte) ([]Packet, Reason) {

@@ -10,6 +10,7 @@ func (d *Decoder) transport(out []Packet, p *Packet, f *frame) ([]Packet, Reason
 	switch p.Proto {
 	case ProtoTCP: // RFC 9293
 		if len(s) < 20 {
+			d.raise(p, EvTCPTooSmall)
 			return append(out, *p), ShortTransport
 		}
 		p.SrcPort, p.DstPort = binary.BigEndian.Uint16(s), binary.BigEndian.Uint16(s[2:])
@@ -17,18 +18,35 @@ func (d *Decoder) transport(out []Packet, p *Packet, f *frame) ([]Packet, Reason
 		p.TCPFlags, p.Window = s[13], binary.BigEndian.Uint16(s[14:])
 		hl := int(s[12]>>4) * 4
 		if hl < 20 || uint32(hl) > p.SegLen {
+			if hl < 20 {
+				d.raise(p, EvTCPHeaderTooSmall)
+			} else {
+				d.raise(p, EvTCPOptionLength)
+			}
 			p.Flags |= FlagBadTCP
 			p.HdrLen = uint16(len(s))
 			return append(out, *p), BadTransport
 		}
 		p.HdrLen = uint16(min(hl, len(s)))
+		if d.WithEvents && hl > 20 {
+			d.options(p, s[20:p.HdrLen])
+		}
 		return append(out, *p), OK
 	case ProtoUDP, 136: // RFC 768, UDP-Lite
 		if len(s) < 8 {
+			d.raise(p, EvUDPHeaderTooSmall)
 			return append(out, *p), ShortTransport
 		}
 		p.SrcPort, p.DstPort, p.HdrLen = binary.BigEndian.Uint16(s), binary.BigEndian.Uint16(s[2:]), 8
-		if l := uint32(binary.BigEndian.Uint16(s[4:])); p.Proto == ProtoUDP && l >= 8 && l < p.SegLen {
+		l := uint32(binary.BigEndian.Uint16(s[4:]))
+		switch {
+		case p.Proto != ProtoUDP:
+		case l < 8:
+			d.raise(p, EvUDPLength)
+		case l > p.SegLen:
+			d.raise(p, EvUDPTooSmall)
+		}
+		if p.Proto == ProtoUDP && l >= 8 && l < p.SegLen {
 			p.SegLen = l
 			if int(l) < len(s) {
 				p.Segment = s[:l:l]
@@ -44,6 +62,11 @@ func (d *Decoder) transport(out []Packet, p *Packet, f *frame) ([]Packet, Reason
 	case ProtoICMP, ProtoICMPv6: // RFC 792, RFC 4443
 		if len(s) < 4 {
 			return append(out, *p), ShortTransport
+		}
+		if len(s) < 8 {
+			d.raise(p, v6Event(p, EvICMPTooSmall, EvICMPv6TooSmall))
+		} else if p.Proto == ProtoICMP && (s[0] > 31 || icmpTypes>>s[0]&1 == 0) {
+			d.raise(p, EvICMPUnknownType)
 		}
 		p.ICMPType, p.ICMPCode = s[0], s[1]
 		p.HdrLen = uint16(min(8, len(s)))

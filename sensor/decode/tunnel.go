@@ -69,6 +69,7 @@ func (d *Decoder) ipTunnel(out []Packet, p *Packet, f *frame) ([]Packet, Reason)
 	}
 	// 0 flags C.KS, version  2 protocol  4 checksum+offset, key, sequence as flagged
 	if len(s) < 4 {
+		d.raise(p, EvGRETooSmall)
 		return append(out, *p), OK
 	}
 	flags, typ := binary.BigEndian.Uint16(s), binary.BigEndian.Uint16(s[2:])

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"saksi/event"
+	"saksi/rules/suricata"
 	"saksi/sensor/proto/internal/dcerpc"
 	"saksi/sensor/proto/internal/ntlm"
 )
@@ -15,9 +16,12 @@ import (
 func init() {
 	register(&Entry{
 		Name: "dcerpc", Doc: "DCE/RPC, Microsoft's remote procedure calls", Reference: "The Open Group C706, [MS-RPCE]",
-		Transport: TCP, Ports: []uint16{135, 593},
-		First: []string{"\x05\x00", "\x05\x01"},
+		Transport: TCP | UDP, Ports: []uint16{135, 593}, App: suricata.AppDCERPC,
+		First: []string{"\x05\x00", "\x05\x01", "\x04\x00"},
 		Detect: func(p *Probe) Verdict {
+			if p.Transport == UDP {
+				return detectDCEDatagram(p)
+			}
 			if len(p.Data) < dcerpc.HeaderSize {
 				return More
 			}
@@ -31,8 +35,10 @@ func init() {
 			}
 			return onPort(p, h.Type == dcerpc.Request || h.Type == dcerpc.Response, 135)
 		},
-		New:     func(Transport) Parser { return &dceStream{} },
-		Samples: []string{"dcerpc.txt"}, Hostile: []string{"dcerpc_hostile.txt"},
+		New: func(t Transport) Parser {
+			return seenByRules(&dceStream{datagram: t == UDP}, &dceRules{stream: t == TCP})
+		},
+		Samples: []string{"dcerpc.txt", "dcerpc_tcp.txt", "dcerpc_udp.txt"}, Hostile: []string{"dcerpc_hostile.txt", "dcerpc_lengths.txt"},
 	})
 }
 
@@ -40,11 +46,18 @@ func init() {
 type dceStream struct {
 	segmenter
 	noRest
-	talk dceTalk
+	talk     dceTalk
+	datagram bool
 }
 
 // Data implements Parser.
-func (p *dceStream) Data(c *Context, dir Dir, b []byte) Result { return p.data(c, dir, b, p) }
+func (p *dceStream) Data(c *Context, dir Dir, b []byte) Result {
+	if p.datagram {
+		p.talk.datagram(c, dir, b)
+		return Result(len(b))
+	}
+	return p.data(c, dir, b, p)
+}
 
 func (p *dceStream) size(_ Dir, b []byte) (n, hold int64) {
 	if len(b) < dcerpc.HeaderSize {
@@ -63,20 +76,20 @@ func (p *dceStream) take(c *Context, dir Dir, b []byte, _ int64) Result {
 }
 
 // Gap implements Parser.
-func (p *dceStream) Gap(_ *Context, dir Dir, n uint32) bool { return p.gap(dir, n) }
+func (p *dceStream) Gap(_ *Context, dir Dir, n uint32) bool { return p.datagram || p.gap(dir, n) }
 
 // Close implements Parser.
 func (p *dceStream) Close(c *Context) { p.talk.close(c) }
 
 const (
-	// maxDCEContexts bounds the interfaces of an association.
-	maxDCEContexts = 128
-	// maxDCECalls bounds calls that wait for their answer.
-	maxDCECalls = 64
+	// maxDCEBound bounds the interfaces of an association.
+	maxDCEBound = 128
+	// maxDCEWaiting bounds calls that wait for their answer.
+	maxDCEWaiting = 64
 )
 
-// dceCall is a call whose answer is to come.
-type dceCall struct {
+// dceWaiting is a call whose answer is to come.
+type dceWaiting struct {
 	id      uint32
 	context uint16
 	op      uint16
@@ -87,7 +100,7 @@ type dceCall struct {
 type dceTalk struct {
 	endpoint []byte // the named pipe, if it runs through one
 	contexts []dcerpc.Context
-	calls    []dceCall
+	calls    []dceWaiting
 	server   ntlm.Message
 	user     userName
 }
@@ -129,10 +142,10 @@ func (t *dceTalk) message(c *Context, dir Dir, b []byte) {
 		if !ok || dir != FromClient || h.Flags&1 == 0 { // a later fragment
 			return
 		}
-		if len(t.calls) >= maxDCECalls {
+		if len(t.calls) >= maxDCEWaiting {
 			t.answer(c, 0, nil)
 		}
-		call := dceCall{id: h.Call, context: context, op: op}
+		call := dceWaiting{id: h.Call, context: context, op: op}
 		call.packets.Add(c.Number)
 		t.calls = append(t.calls, call)
 	case dcerpc.Response, dcerpc.Fault:
@@ -172,7 +185,7 @@ func (t *dceTalk) bind(c *Context, h dcerpc.Header, b []byte) {
 		describeInterface(e, x.UUID)
 	}
 	c.Emit(e)
-	t.contexts = append(t.contexts, list[:min(len(list), maxDCEContexts-len(t.contexts))]...)
+	t.contexts = append(t.contexts, list[:min(len(list), maxDCEBound-len(t.contexts))]...)
 }
 
 func describeInterface(e *event.Event, uuid string) {
@@ -216,4 +229,29 @@ func (t *dceTalk) close(c *Context) {
 	for len(t.calls) > 0 {
 		t.answer(c, 0, nil)
 	}
+}
+
+// detectDCEDatagram takes the connectionless protocol (C706 section 12.5), whose
+// head of 80 bytes says how many follow.
+func detectDCEDatagram(p *Probe) Verdict {
+	b := p.Data
+	if len(b) < 80 || b[0] != 4 || b[1] > 10 || b[4]&0xef != 0 || int(order(b[4]).Uint16(b[74:])) != len(b)-80 {
+		return No
+	}
+	return Yes
+}
+
+// datagram takes a packet of the connectionless protocol, which names interface
+// and operation itself.
+func (t *dceTalk) datagram(c *Context, dir Dir, b []byte) {
+	if len(b) < 80 || b[0] != 4 || b[1] != dceRequest || dir != FromClient {
+		return
+	}
+	o := order(b[4])
+	id := dcerpc.UUID(b[24:], b[4]&0x10 != 0)
+	e := t.begin(c, "call", []uint64{c.Number})
+	describeInterface(e, id)
+	e.Int(event.SaksiDcerpcOpnum, int64(o.Uint16(b[68:])))
+	e.Str(event.SaksiDcerpcOperation, dcerpc.Operation(id, o.Uint16(b[68:])))
+	c.Emit(e)
 }

@@ -1,6 +1,10 @@
 package proto
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"saksi/rules/suricata"
+)
 
 // DHCP, RFC 2131 section 2: a BOOTP message of 236 bytes, then the cookie
 // 63 82 53 63 and options. DHCPv6, RFC 8415 section 8: type, transaction id,
@@ -9,7 +13,7 @@ import "encoding/binary"
 func init() {
 	register(&Entry{
 		Name: "dhcp", Doc: "Dynamic Host Configuration Protocol", Reference: "RFC 2131",
-		Transport: UDP, Ports: []uint16{67, 68},
+		Transport: UDP, Ports: []uint16{67, 68}, App: suricata.AppDHCP,
 		First: []string{"\x01", "\x02"},
 		Detect: func(p *Probe) Verdict {
 			if b := p.Data; len(b) >= 240 && b[2] <= 16 && binary.BigEndian.Uint32(b[236:]) == 0x63825363 {

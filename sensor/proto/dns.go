@@ -20,21 +20,21 @@ func init() {
 	register(&Entry{
 		Name: "dns", Doc: "Domain Name System", Reference: "RFC 1035, RFC 7766",
 		Transport: TCP | UDP, Ports: []uint16{53}, App: suricata.AppDNS,
-		Detect: detectDNS, New: newDNS,
+		Detect: detectDNS, New: newDNSOf(suricata.AppDNS),
 		Samples: []string{"dns_udp.txt", "dns_tcp.txt"}, Hostile: []string{"dns_loop.txt"},
 	})
 	register(&Entry{
 		Name: "mdns", Doc: "Multicast DNS", Reference: "RFC 6762",
-		Transport: UDP, Ports: []uint16{5353}, App: suricata.AppOther,
-		Detect:  func(p *Probe) Verdict { return onPort(p, dnsShape(p.Data), 5353) },
-		New:     newDNS,
+		Transport: UDP, Ports: []uint16{5353}, App: suricata.AppMDNS,
+		Detect:  func(p *Probe) Verdict { return onPort(p, dnsShape(p.Data, false), 5353) },
+		New:     newDNSOf(suricata.AppMDNS),
 		Samples: []string{"mdns.txt"}, Hostile: []string{"dns_loop.txt"},
 	})
 	register(&Entry{
 		Name: "llmnr", Doc: "Link-Local Multicast Name Resolution", Reference: "RFC 4795",
-		Transport: UDP, Ports: []uint16{5355}, App: suricata.AppOther,
-		Detect:  func(p *Probe) Verdict { return onPort(p, dnsShape(p.Data), 5355) },
-		New:     newDNS,
+		Transport: UDP, Ports: []uint16{5355}, App: suricata.AppLLMNR,
+		Detect:  func(p *Probe) Verdict { return onPort(p, dnsShape(p.Data, false), 5355) },
+		New:     newDNSOf(suricata.AppLLMNR),
 		Samples: []string{"llmnr.txt"}, Hostile: []string{"dns_loop.txt"},
 	})
 }
@@ -54,27 +54,30 @@ func detectDNS(p *Probe) Verdict {
 		if len(b) < 14 {
 			return More
 		}
-		if n := int(binary.BigEndian.Uint16(b)); n < 12 || !dnsShape(b[2:]) || len(b) >= n+2 && !p.On(53) && n+2 != len(b) {
+		if n := int(binary.BigEndian.Uint16(b)); n < 12 || !dnsShape(b[2:], p.On(53)) || len(b) >= n+2 && !p.On(53) && n+2 != len(b) {
+			return No
+		} else if !p.On(53) && n > maxDNSElsewhere { // other formats begin with a length too
 			return No
 		}
 		return Yes
 	}
-	if p.On(5353, 5355, 137) || !dnsShape(b) {
+	if p.On(5353, 5355, 137) || !dnsShape(b, p.On(53)) {
 		return No
 	}
 	return Yes
 }
 
 // dnsShape reports whether b looks like a DNS message: a header with few
-// records, then a question whose name, type and class are possible.
-func dnsShape(b []byte) bool {
+// records, then a question whose name, type and class are possible. On DNS's
+// own port the reserved bit Z may be set.
+func dnsShape(b []byte, own bool) bool {
 	if len(b) < 12 {
 		return false
 	}
 	flags := binary.BigEndian.Uint16(b[2:])
 	qd, an := binary.BigEndian.Uint16(b[4:]), binary.BigEndian.Uint16(b[6:])
 	ns, ar := binary.BigEndian.Uint16(b[8:]), binary.BigEndian.Uint16(b[10:])
-	if op := flags >> 11 & 15; op > 6 || op == 3 || flags&0x0040 != 0 || flags&15 > 11 {
+	if op := flags >> 11 & 15; op > 6 || op == 3 || flags&0x0040 != 0 && !own || flags&15 > 11 {
 		return false
 	}
 	answer := flags&0x8000 != 0
@@ -113,6 +116,9 @@ func dnsShape(b []byte) bool {
 }
 
 const (
+	// maxDNSElsewhere is the longest first message believed over TCP on a port
+	// that is not DNS's own.
+	maxDNSElsewhere = 4096
 	// maxDNSAnswers bounds the answers of one event.
 	maxDNSAnswers = 64
 	// maxDNSJumps bounds compression pointers of one name (RFC 1035 section
@@ -123,6 +129,7 @@ const (
 // dns parses the messages of one flow. Its buffers are used again by others.
 type dns struct {
 	stream bool
+	app    suricata.AppProto
 	packet Packets
 	text   []byte // names and data of the message in work
 	names  [][]byte
@@ -131,10 +138,13 @@ type dns struct {
 
 var dnsPool = sync.Pool{New: func() any { return &dns{} }}
 
-func newDNS(t Transport) Parser {
-	d := dnsPool.Get().(*dns)
-	d.stream, d.tx = t == TCP, 0
-	return d
+// newDNSOf makes parsers whose messages rules know as of a protocol.
+func newDNSOf(app suricata.AppProto) func(t Transport) Parser {
+	return func(t Transport) Parser {
+		d := dnsPool.Get().(*dns)
+		d.stream, d.tx, d.app = t == TCP, 0, app
+		return d
+	}
 }
 
 // Close implements Parser.
@@ -217,7 +227,7 @@ func (d *dns) message(c *Context, dir Dir, b []byte) {
 	}
 	c.Emit(e)
 	if c.Matching() {
-		c.Offer(&dnsTx{d}, dir)
+		c.Offer(&dnsTx{d: d, dir: dir, msg: b}, dir)
 	}
 }
 
@@ -357,16 +367,3 @@ func (d *dns) name(b []byte, at int) (name []byte, next int, ok bool) {
 		}
 	}
 }
-
-// dnsTx is a message as rules see it.
-type dnsTx struct{ d *dns }
-
-func (t *dnsTx) App() suricata.AppProto { return suricata.AppDNS }
-func (t *dnsTx) ID() uint64             { return t.d.tx }
-func (t *dnsTx) NBuf(b suricata.Buffer) int {
-	if b == suricata.BufDNSQuery {
-		return len(t.d.names)
-	}
-	return 0
-}
-func (t *dnsTx) BufAt(_ suricata.Buffer, i int) []byte { return t.d.names[i] }

@@ -51,6 +51,9 @@ type ftp struct {
 	arg     []byte
 	open    bool
 	tls     bool
+	rules   ftpRules
+	// transfer is the data connection announced last.
+	transfer *ftpTransfer
 }
 
 // Data implements Parser.
@@ -75,6 +78,14 @@ func (p *ftp) Data(c *Context, dir Dir, b []byte) Result {
 			p.packets.Add(c.Number)
 			p.command, p.open = v, true
 			p.arg = append(p.arg[:0], arg...)
+			if c.Matching() {
+				p.rules.request(c, p)
+			}
+			if port, ok := p.active(); ok {
+				p.announce(c, FromClient, port)
+			} else if p.transfer != nil && (v == "RETR" || v == "STOR" || v == "STOU" || v == "APPE" || v == "LIST" || v == "NLST" || v == "MLSD") {
+				p.transfer.command, p.transfer.name = v, string(arg)
+			}
 			switch v {
 			case "USER":
 				p.user = append(p.user[:0], arg...)
@@ -86,6 +97,12 @@ func (p *ftp) Data(c *Context, dir Dir, b []byte) Result {
 			continue
 		}
 		code, last, ok := replyCode(line)
+		if port, ok := p.passive(line); ok {
+			p.announce(c, FromServer, port)
+		}
+		if c.Matching() {
+			p.rules.reply(c, p, line, ok)
+		}
 		if !ok || !last { // text lines of a reply of several
 			continue
 		}

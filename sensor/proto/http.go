@@ -33,6 +33,9 @@ var httpMethods = []string{
 
 func detectHTTP(p *Probe) Verdict {
 	b := p.Data
+	if bytes.HasPrefix(b, []byte(http2Preface[:10])) {
+		return No
+	}
 	if bytes.HasPrefix(b, []byte("HTTP/")) {
 		if len(b) < 13 {
 			return More
@@ -77,12 +80,14 @@ type httpMessage struct {
 	head    http.Head
 	body    http.Body
 	bytes   int64 // of the body as transferred
+	size    int64 // of it decoded
 	coded   []byte
 	codings []string
 	inspect []byte
 	file    FileWriter
 	gap     bool
-	over    bool // more was coded than is kept
+	over    bool  // more was coded than is kept
+	more    bufTx // further buffers, of HTTP/2
 }
 
 // httpTx is a transaction.
@@ -91,9 +96,18 @@ type httpTx struct {
 	packets  Packets
 	req, rsp httpMessage
 	told     bool
+	h2       bool
+}
+
+func (t *httpTx) app() suricata.AppProto {
+	if t.h2 {
+		return suricata.AppHTTP2
+	}
+	return suricata.AppHTTP
 }
 
 type httpParser struct {
+	partial [2][]byte // a head that has not ended yet
 	txs     []*httpTx // oldest first; the last is the request in work
 	nextID  uint64
 	scanned [2]int
@@ -152,11 +166,15 @@ func (p *httpParser) Data(c *Context, dir Dir, b []byte) Result {
 					return Broken
 				}
 				p.scanned[dir] = len(b) - used
+				p.partial[dir] = append(p.partial[dir][:0], b[used:]...)
 				return Result(used)
 			}
-			p.scanned[dir] = 0
+			p.scanned[dir], p.partial[dir] = 0, nil
 			raw := append([]byte(nil), b[used:used+n]...)
 			used += n
+			if dir == FromServer {
+				raw = http.SkipJunkLine(raw)
+			}
 			if !http.ParseHead(&m.head, raw, dir == FromServer) {
 				return Broken
 			}
@@ -223,6 +241,7 @@ func (m *httpMessage) content(c *Context, t *httpTx, dir Dir, b []byte) {
 }
 
 func (m *httpMessage) plain(c *Context, t *httpTx, dir Dir, b []byte) {
+	m.size += int64(len(b))
 	if m.file == nil {
 		m.file = c.OpenFile(t.fileName(dir), dir)
 	}
@@ -244,10 +263,10 @@ func (p *httpParser) end(c *Context, t *httpTx, m *httpMessage, dir Dir, whole b
 	}
 	m.finish(c, t, dir, whole, why)
 	if dir == FromServer {
-		p.emit(c, t)
+		t.emit(c)
 	}
 	for len(p.txs) > 0 && (p.txs[0].req.done && p.txs[0].rsp.done || len(p.txs) > maxHTTPPending) {
-		p.emit(c, p.txs[0])
+		p.txs[0].emit(c)
 		p.txs = p.txs[:copy(p.txs, p.txs[1:])]
 	}
 }
@@ -268,7 +287,7 @@ func (m *httpMessage) finish(c *Context, t *httpTx, dir Dir, whole bool, why str
 		whole = whole && all
 	}
 	if c.Matching() {
-		c.Offer(&httpView{t: t, m: m, dir: dir}, dir)
+		c.Offer(&httpView{app: t.app(), t: t, m: m, dir: dir}, dir)
 	}
 	if m.file != nil {
 		m.file.Close(whole, why, t.aboutFile)
@@ -303,8 +322,27 @@ func (p *httpParser) Gap(c *Context, dir Dir, n uint32) bool {
 	return true
 }
 
+// open gives the message of a direction that is in work, if there is one.
+func (p *httpParser) open(dir Dir) (*httpTx, *httpMessage) {
+	for _, t := range p.txs {
+		if dir == FromClient && !t.req.done {
+			return t, &t.req
+		}
+		if dir == FromServer && !t.rsp.done {
+			return t, &t.rsp
+		}
+	}
+	return nil, nil
+}
+
 // Close implements Parser.
 func (p *httpParser) Close(c *Context) {
+	for dir, raw := range p.partial { // a head that never ended says what it says
+		t, m := p.open(Dir(dir))
+		if t != nil && !m.seen && bytes.IndexByte(raw, '\n') >= 0 && http.ParseHead(&m.head, raw, Dir(dir) == FromServer) {
+			m.seen = true
+		}
+	}
 	for _, t := range p.txs {
 		for dir, m := range [2]*httpMessage{&t.req, &t.rsp} {
 			if !m.seen || m.done {
@@ -313,7 +351,7 @@ func (p *httpParser) Close(c *Context) {
 			whole := m.body.Framing == http.Close && !m.gap
 			m.finish(c, t, Dir(dir), whole, "connection_end")
 		}
-		p.emit(c, t)
+		t.emit(c)
 	}
 	p.txs = nil
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // emit tells of a transaction, once.
-func (p *httpParser) emit(c *Context, t *httpTx) {
+func (t *httpTx) emit(c *Context) {
 	if t.told || !t.req.seen && !t.rsp.seen {
 		return
 	}
@@ -56,7 +56,7 @@ func (p *httpParser) emit(c *Context, t *httpTx) {
 // url adds the parts of the request's target.
 func (t *httpTx) url(e *event.Event) {
 	h := &t.req.head
-	host := h.Get("host")
+	host := h.Host()
 	target := h.Target
 	if i := bytes.Index(target, []byte("://")); i > 0 && i < 8 { // absolute form
 		rest := target[i+3:]
@@ -149,6 +149,7 @@ func basicUser(b []byte) (string, bool) {
 // httpView is one side of a transaction as rules see it. Buffers are built
 // when they are asked for.
 type httpView struct {
+	app  suricata.AppProto
 	t    *httpTx
 	m    *httpMessage
 	dir  Dir
@@ -157,16 +158,30 @@ type httpView struct {
 }
 
 // App implements suricata.Tx.
-func (v *httpView) App() suricata.AppProto { return suricata.AppHTTP }
+func (v *httpView) App() suricata.AppProto { return v.app }
 
 // ID implements suricata.Tx.
 func (v *httpView) ID() uint64 { return v.t.id }
+
+// Request implements suricata.Pair.
+func (v *httpView) Request() suricata.Tx {
+	if v.dir != FromServer || !v.t.req.seen {
+		return nil
+	}
+	return &httpView{app: v.app, t: v.t, m: &v.t.req, dir: FromClient}
+}
 
 // Packets implements Evidence.
 func (v *httpView) Packets() []uint64 { return v.t.packets.List() }
 
 // NBuf implements suricata.Tx.
 func (v *httpView) NBuf(b suricata.Buffer) int {
+	if b == suricata.BufHTTPRequestHeader && v.dir == FromClient || b == suricata.BufHTTPResponseHeader && v.dir == FromServer {
+		return len(v.m.head.Fields)
+	}
+	if n := v.m.more.NBuf(b); n > 0 {
+		return n
+	}
 	if v.is[b] == 0 {
 		v.is[b] = 1
 		if x, ok := v.build(b); ok {
@@ -177,7 +192,14 @@ func (v *httpView) NBuf(b suricata.Buffer) int {
 }
 
 // BufAt implements suricata.Tx.
-func (v *httpView) BufAt(b suricata.Buffer, _ int) []byte {
+func (v *httpView) BufAt(b suricata.Buffer, i int) []byte {
+	if b == suricata.BufHTTPRequestHeader || b == suricata.BufHTTPResponseHeader {
+		f := &v.m.head.Fields[i]
+		return append(append(append([]byte(nil), f.Name...), ": "...), f.Value...)
+	}
+	if v.m.more.NBuf(b) > 0 {
+		return v.m.more.BufAt(b, i)
+	}
 	v.NBuf(b)
 	return v.made[b]
 }
@@ -202,6 +224,9 @@ func (v *httpView) build(b suricata.Buffer) ([]byte, bool) {
 	case suricata.BufHTTPHeader:
 		return v.headers(), true
 	case suricata.BufHTTPHeaderRaw:
+		if v.app == suricata.AppHTTP2 {
+			return v.headers(), true
+		}
 		return h.Raw[h.FieldsAt:], true
 	case suricata.BufHTTPHeaderNames:
 		x := []byte("\r\n")
@@ -210,7 +235,7 @@ func (v *httpView) build(b suricata.Buffer) ([]byte, bool) {
 		}
 		return append(x, "\r\n"...), true
 	case suricata.BufHTTPStart:
-		return h.Raw, true
+		return h.Raw, v.app == suricata.AppHTTP
 	case suricata.BufHTTPCookie:
 		name := "cookie"
 		if v.dir == FromServer {
@@ -218,8 +243,18 @@ func (v *httpView) build(b suricata.Buffer) ([]byte, bool) {
 		}
 		x := h.Get(name)
 		return x, x != nil
+	case suricata.BufAppEvent:
+		if !v.m.body.Extension {
+			return nil, false
+		}
+		if v.dir == FromClient {
+			return []byte("http.request_chunk_extension"), true
+		}
+		return []byte("http.response_chunk_extension"), true
 	case suricata.BufFileData:
 		return v.m.inspect, len(v.m.inspect) > 0
+	case suricata.BufFileSize:
+		return suricata.AppendNumber(nil, uint64(v.m.size)), v.m.size > 0 && !v.m.gap && !v.m.over
 	case suricata.BufFileName:
 		if v.m.file == nil {
 			return nil, false
@@ -240,7 +275,7 @@ func (v *httpView) build(b suricata.Buffer) ([]byte, bool) {
 		case suricata.BufHTTPRequestBody:
 			return v.m.inspect, len(v.m.inspect) > 0
 		case suricata.BufHTTPHost, suricata.BufHTTPHostRaw:
-			x := h.Get("host")
+			x := h.Host()
 			if x == nil {
 				return nil, false
 			}

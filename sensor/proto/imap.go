@@ -11,13 +11,14 @@ import (
 	"strings"
 
 	"saksi/event"
+	"saksi/rules/suricata"
 	"saksi/sensor/proto/internal/http"
 )
 
 func init() {
 	register(&Entry{
 		Name: "imap", Doc: "Internet Message Access Protocol", Reference: "RFC 9051, RFC 3501",
-		Transport: TCP, Ports: []uint16{143},
+		Transport: TCP, Ports: []uint16{143}, App: suricata.AppIMAP,
 		Detect: detectIMAP, New: func(Transport) Parser { return &imap{} },
 		Samples: []string{"imap.txt", "imap_sasl.txt"}, Hostile: []string{"imap_hostile.txt"},
 	})

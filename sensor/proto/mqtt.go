@@ -13,18 +13,21 @@ package proto
 
 import (
 	"saksi/event"
+	"saksi/rules/suricata"
 	"saksi/sensor/proto/internal/octet"
 )
 
 func init() {
 	register(&Entry{
 		Name: "mqtt", Doc: "MQTT messaging", Reference: "OASIS MQTT 3.1.1, OASIS MQTT 5.0",
-		Transport: TCP, Ports: []uint16{1883}, First: []string{"\x10"},
+		Transport: TCP, Ports: []uint16{1883}, App: suricata.AppMQTT, First: []string{"\x10", "\x20"},
 		Detect: func(p *Probe) Verdict {
-			n, head := mqttLength(p.Data)
+			n, head := mqttSize(p.Data)
 			switch {
 			case n < 0:
 				return No
+			case p.Data[0] == 0x20: // the answer to a connection that was not seen
+				return onPort(p, p.Dir == FromServer && head > 0 && n >= 2 && n < 512, 1883)
 			case head == 0 || len(p.Data) < head+9:
 				return More
 			}
@@ -36,14 +39,16 @@ func init() {
 			}
 			return No
 		},
-		New:     func(Transport) Parser { return &mqtt{said: map[string]bool{}} },
-		Samples: []string{"mqtt.txt", "mqtt5.txt"}, Hostile: []string{"mqtt_hostile.txt"},
+		New: func(Transport) Parser {
+			return seenByRules(&mqtt{said: map[string]bool{}}, &mqttRules{pending: map[uint16]byte{}})
+		},
+		Samples: []string{"mqtt.txt", "mqtt_311.txt", "mqtt5.txt"}, Hostile: []string{"mqtt_hostile.txt", "mqtt_lengths.txt"},
 	})
 }
 
-// mqttLength reads the length of a packet without its head, and how long the
+// mqttSize reads the length of a packet without its head, and how long the
 // head is: 0 if more bytes are needed. A length that can't be is negative.
-func mqttLength(b []byte) (n int64, head int) {
+func mqttSize(b []byte) (n int64, head int) {
 	for i := 1; i < 5; i++ {
 		if i >= len(b) {
 			return 0, 0
@@ -74,7 +79,7 @@ type mqtt struct {
 func (p *mqtt) Data(c *Context, dir Dir, b []byte) Result { return p.data(c, dir, b, p) }
 
 func (p *mqtt) size(_ Dir, b []byte) (n, hold int64) {
-	n, head := mqttLength(b)
+	n, head := mqttSize(b)
 	if n < 0 || b[0]>>4 == 0 {
 		return -1, 0
 	}
@@ -85,7 +90,7 @@ func (p *mqtt) size(_ Dir, b []byte) (n, hold int64) {
 }
 
 func (p *mqtt) take(c *Context, dir Dir, b []byte, _ int64) Result {
-	_, head := mqttLength(b)
+	_, head := mqttSize(b)
 	r := octet.Of(b[head:])
 	switch kind := b[0] >> 4; {
 	case kind == 1 && dir == FromClient:

@@ -80,3 +80,43 @@ func (n *nested) close(c *Context) {
 	}
 	n.over, n.tail = true, [2][]byte{}
 }
+
+// withRules shows what a parser is given to a second one too, which emits
+// nothing and offers what rules see. It does so only when there are rules.
+type withRules struct {
+	Parser
+	view   nested
+	unused [2]int // bytes the parser did not use, which come again
+}
+
+// seenByRules makes a parser that offers by view what rules see.
+func seenByRules(p, view Parser) Parser { return &withRules{Parser: p, view: nested{parser: view}} }
+
+// Data implements Parser.
+func (w *withRules) Data(c *Context, dir Dir, b []byte) Result {
+	if c.Matching() && len(b) >= w.unused[dir] {
+		w.view.feed(c, dir, b[w.unused[dir]:])
+	}
+	n := w.Parser.Data(c, dir, b)
+	if n >= 0 {
+		w.unused[dir] = len(b) - int(n)
+	}
+	return n
+}
+
+// Gap implements Parser.
+func (w *withRules) Gap(c *Context, dir Dir, n uint32) bool {
+	w.unused[dir] = 0
+	if c.Matching() {
+		w.view.gap(c, dir, n)
+	}
+	return w.Parser.Gap(c, dir, n)
+}
+
+// Close implements Parser.
+func (w *withRules) Close(c *Context) {
+	if c.Matching() {
+		w.view.close(c)
+	}
+	w.Parser.Close(c)
+}

@@ -1,5 +1,7 @@
 package proto
 
+import "saksi/rules/suricata"
+
 // NTP, RFC 5905 section 7.3:
 //
 //	0 leap, version, mode  1 stratum  2 poll  3 precision  4 root delay ... 48
@@ -7,7 +9,7 @@ package proto
 func init() {
 	register(&Entry{
 		Name: "ntp", Doc: "Network Time Protocol", Reference: "RFC 5905",
-		Transport: UDP, Ports: []uint16{123},
+		Transport: UDP, Ports: []uint16{123}, App: suricata.AppNTP,
 		Detect: func(p *Probe) Verdict {
 			b := p.Data
 			if len(b) < 12 {

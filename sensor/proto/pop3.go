@@ -8,12 +8,13 @@ import (
 	"strings"
 
 	"saksi/event"
+	"saksi/rules/suricata"
 )
 
 func init() {
 	register(&Entry{
 		Name: "pop3", Doc: "Post Office Protocol version 3", Reference: "RFC 1939, RFC 2595, RFC 5034",
-		Transport: TCP, Ports: []uint16{110},
+		Transport: TCP, Ports: []uint16{110}, App: suricata.AppPOP3,
 		Detect: detectPOP3, New: func(Transport) Parser { return &pop3{} },
 		Samples: []string{"pop3.txt"}, Hostile: []string{"pop3_hostile.txt"},
 	})

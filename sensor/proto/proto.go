@@ -149,6 +149,10 @@ type Host interface {
 	Matching() bool
 	// OpenFile begins a file carried by the flow; nil when files are not wanted.
 	OpenFile(name string, dir Dir) FileWriter
+	// Expect announces a TCP connection between the hosts of the flow, to a port
+	// of the server's (FromServer) or the client's: it is of the protocol name,
+	// whatever it carries, and p parses it.
+	Expect(to Dir, port uint16, name string, p Parser)
 }
 
 // Evidence is an ability of a transaction offered to the rules: the numbers of

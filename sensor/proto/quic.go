@@ -1,6 +1,10 @@
 package proto
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"saksi/rules/suricata"
+)
 
 // QUIC long headers, RFC 9000 section 17.2 and RFC 8999:
 //
@@ -9,7 +13,7 @@ import "encoding/binary"
 func init() {
 	register(&Entry{
 		Name: "quic", Doc: "QUIC transport", Reference: "RFC 9000, RFC 9369",
-		Transport: UDP, Ports: []uint16{443, 784, 853},
+		Transport: UDP, Ports: []uint16{443, 784, 853}, App: suricata.AppQUIC,
 		Detect:  detectQUIC,
 		Samples: []string{"quic.txt"}, Hostile: []string{"short.txt"},
 	})

@@ -87,6 +87,16 @@ func (e *Entry) first(b byte) bool {
 	return len(e.First) == 0
 }
 
+// ByName finds an entry, or nil.
+func (t *Table) ByName(name string) *Entry {
+	for _, e := range t.entries {
+		if e.Name == name {
+			return e
+		}
+	}
+	return nil
+}
+
 // Entries returns all entries in the order of their names.
 func (t *Table) Entries() []*Entry { return t.entries }
 

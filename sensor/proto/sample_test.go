@@ -98,6 +98,8 @@ func (h *host) Offer(tx suricata.Tx, _ Dir) {
 
 func (h *host) Matching() bool { return h.touch }
 
+func (h *host) Expect(Dir, uint16, string, Parser) {}
+
 func (h *host) OpenFile(name string, _ Dir) FileWriter { return &hostFile{h: h, name: name} }
 
 type hostFile struct {
@@ -319,7 +321,7 @@ func TestEveryPort(t *testing.T) {
 
 // portBound are the protocols whose format is shared or too loose, so that only the
 // port or a multicast group tells them apart.
-var portBound = map[string]bool{"mdns": true, "llmnr": true, "dhcpv6": true, "vxlan": true, "geneve": true, "gtp": true, "teredo": true}
+var portBound = map[string]bool{"mdns": true, "llmnr": true, "dhcpv6": true, "vxlan": true, "geneve": true, "gtp": true, "teredo": true, "ftp-data": true}
 
 // TestCheck proves that the registry refuses incomplete entries.
 func TestCheck(t *testing.T) {

@@ -10,15 +10,18 @@ import (
 	"strconv"
 
 	"saksi/event"
+	"saksi/rules/suricata"
 	"saksi/sensor/proto/internal/http"
 )
 
 func init() {
 	register(&Entry{
 		Name: "sip", Doc: "Session Initiation Protocol", Reference: "RFC 3261, RFC 8866",
-		Transport: TCP | UDP, Ports: []uint16{5060}, Detect: detectSIP,
-		New:     func(t Transport) Parser { return &sip{stream: t == TCP} },
-		Samples: []string{"sip_udp.txt", "sip_tcp.txt"}, Hostile: []string{"sip_hostile.txt"},
+		Transport: TCP | UDP, Ports: []uint16{5060, 5061}, App: suricata.AppSIP, Detect: detectSIP,
+		New: func(t Transport) Parser {
+			return seenByRules(&sip{stream: t == TCP}, &sipRules{stream: t == TCP})
+		},
+		Samples: []string{"sip_udp.txt", "sip_tcp.txt", "sip_call_udp.txt", "sip_register_tcp.txt"}, Hostile: []string{"sip_hostile.txt", "sip_lengths.txt"},
 	})
 }
 

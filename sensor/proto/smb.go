@@ -23,8 +23,10 @@ func init() {
 		Name: "smb", Doc: "Server Message Block", Reference: "[MS-CIFS], [MS-SMB2]",
 		Transport: TCP, Ports: []uint16{445, 139}, App: suricata.AppSMB,
 		First: []string{"\x00", "\x81\x00"}, Detect: detectSMB,
-		New:     func(Transport) Parser { return newSMB() },
-		Samples: []string{"smb2_files.txt", "smb1.txt"}, Hostile: []string{"smb_hostile.txt"},
+		New: func(Transport) Parser {
+			return seenByRules(newSMB(), &smbRules{files: map[smbRuleID]*smbRuleFile{}, asked: map[uint64]smbRuleAsk{}})
+		},
+		Samples: []string{"smb2_files.txt", "smb1.txt", "smb1_write.txt"}, Hostile: []string{"smb_hostile.txt", "smb_offsets.txt"},
 	})
 }
 
@@ -194,7 +196,7 @@ func (p *smb) Close(c *Context) {
 		}
 	}
 	for _, id := range sortedIDs(p.opens) {
-		p.opens[id].close(c, p, false)
+		p.opens[id].close(c, p, p.opens[id].closing)
 	}
 	clear(p.requests)
 	clear(p.opens)

@@ -22,6 +22,7 @@ const (
 	smb1Delete       = 0x06
 	smb1Rename       = 0x07
 	smb1Transaction  = 0x25
+	smb1Open         = 0x2d
 	smb1Read         = 0x2e
 	smb1Write        = 0x2f
 	smb1TreeDown     = 0x71
@@ -39,29 +40,30 @@ type smb1Head struct {
 	reply      bool
 	unicode    bool
 	tree, user uint16
-	id         uint64 // of the request: process, user and multiplex id
+	id         uint64 // of the request: command, process and multiplex id
 	words      octet.Reader
 	count      int
 	bytes      []byte
 	at         int // offset of bytes in the message
 }
 
-func parseSMB1(b []byte) (h smb1Head, ok bool) {
-	if len(b) < 35 {
+// parseSMB1 reads the command whose words begin at an offset of the message.
+func parseSMB1(b []byte, command byte, at int) (h smb1Head, ok bool) {
+	if len(b) < 35 || at < 32 || at+3 > len(b) {
 		return h, false
 	}
 	o := binary.LittleEndian
-	h.command, h.status, h.reply, h.unicode = b[4], o.Uint32(b[5:]), b[9]&0x80 != 0, o.Uint16(b[10:])&0x8000 != 0
+	h.command, h.status, h.reply, h.unicode = command, o.Uint32(b[5:]), b[9]&0x80 != 0, o.Uint16(b[10:])&0x8000 != 0
 	h.tree, h.user = o.Uint16(b[24:]), o.Uint16(b[28:])
-	h.id = uint64(o.Uint16(b[26:]))<<32 | uint64(o.Uint16(b[30:]))
-	h.count = int(b[32])
-	r := octet.Of(b[33:])
+	h.id = uint64(command)<<48 | uint64(o.Uint16(b[26:]))<<32 | uint64(o.Uint16(b[30:]))
+	h.count = int(b[at])
+	r := octet.Of(b[at+1:])
 	h.words = octet.Of(r.Next(2 * h.count))
 	n := int(r.LE16())
 	if r.Bad() {
 		return h, false
 	}
-	h.at = 33 + 2*h.count + 2
+	h.at = at + 1 + 2*h.count + 2
 	h.bytes = octet.Head(b, h.at, n)
 	return h, true
 }
@@ -91,13 +93,28 @@ func fid(n uint16) (id smbID) {
 
 // smb1 takes a message, as far as it is held.
 func (p *smb) smb1(c *Context, dir Dir, b []byte) {
-	h, ok := parseSMB1(b)
-	switch {
-	case !ok || h.reply != (dir == FromServer):
-	case h.reply:
-		p.reply1(c, &h, b)
-	default:
-		p.request1(c, &h, b)
+	if len(b) < 33 {
+		return
+	}
+	command, at := b[4], 32
+	for range maxCompound {
+		h, ok := parseSMB1(b, command, at)
+		switch {
+		case !ok || h.reply != (dir == FromServer):
+			return
+		case h.reply:
+			p.reply1(c, &h, b)
+		default:
+			p.request1(c, &h, b)
+		}
+		if !andX[command] || h.count < 2 || b[at+1] == 0xff {
+			return
+		}
+		next := int(binary.LittleEndian.Uint16(b[at+3:]))
+		if next <= at {
+			return
+		}
+		command, at = b[at+1], next
 	}
 }
 
@@ -125,6 +142,10 @@ func (p *smb) request1(c *Context, h *smb1Head, b []byte) {
 		o.name, _ = h.text(0)
 		o.doomed, o.folder = options&0x1000 != 0, options&1 != 0
 		q.open = o
+	case smb1Open: // bytes: name
+		o := p.open1(c, h)
+		o.name, _ = h.text(0)
+		q.open = o
 	case smb1Delete, smb1Rename: // bytes: 4, name; 4, new name
 		o := p.open1(c, h)
 		var next int
@@ -135,7 +156,9 @@ func (p *smb) request1(c *Context, h *smb1Head, b []byte) {
 		o.doomed = h.command == smb1Delete
 		q.open = o
 	case smb1Close: // 0 file
-		q.open = p.opens[fid(w.LE16())]
+		if q.open = p.opens[fid(w.LE16())]; q.open != nil {
+			q.open.closing = true
+		}
 	case smb1Read: // 4 file, 6 offset, 10 length, 20 high half of the offset
 		w.Skip(4)
 		q.open, q.offset = p.opens[fid(w.LE16())], uint64(w.LE32())
@@ -244,6 +267,12 @@ func (p *smb) reply1(c *Context, h *smb1Head, b []byte) {
 		q.open.folder = q.open.folder || folder
 		w.Skip(8)
 		q.open.size = w.LE64()
+		p.opened(c, q, id, h.status)
+	case smb1Open: // 4 file, 12 size
+		w.Skip(4)
+		id := fid(w.LE16())
+		w.Skip(6)
+		q.open.size = uint64(w.LE32())
 		p.opened(c, q, id, h.status)
 	case smb1Delete, smb1Rename:
 		q.open.packets.Add(c.Number)

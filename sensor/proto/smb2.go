@@ -148,7 +148,9 @@ func (p *smb) request2(c *Context, dir Dir, b []byte, last *smbOpen) *smbOpen {
 		q.open, last = o, o
 	case smb2Close: // 8 file
 		r.Skip(8)
-		q.open = p.file(r.Next(16), flags, last)
+		if q.open = p.file(r.Next(16), flags, last); q.open != nil {
+			q.open.closing = true
+		}
 	case smb2Read: // 4 length, 8 offset, 16 file
 		r.Skip(4)
 		q.length, q.offset = r.LE32(), r.LE64()

@@ -21,6 +21,7 @@ type smbOpen struct {
 	created       bool
 	doomed        bool // deleted when it is closed
 	listed        bool
+	closing       bool   // the client has asked to close it
 	renamed       []byte // its new name
 	read, written uint64
 	carve         [2]smbCarve // by direction: written by the client, read from the server

@@ -17,7 +17,7 @@ func init() {
 		Name: "smtp", Doc: "Simple Mail Transfer Protocol", Reference: "RFC 5321",
 		Transport: TCP, Ports: []uint16{25, 587, 2525}, App: suricata.AppSMTP,
 		Detect: detectSMTP, New: func(Transport) Parser { return &smtp{mail: &mail{}} },
-		Samples: []string{"smtp.txt", "smtp_bdat.txt"}, Hostile: []string{"smtp_hostile.txt"},
+		Samples: []string{"smtp.txt", "smtp_bdat.txt", "smtp_mime.txt"}, Hostile: []string{"smtp_hostile.txt"},
 	})
 }
 
@@ -65,6 +65,7 @@ type mail struct {
 	from    []byte
 	to      [][]byte
 	head    []byte // of the message, up to the empty line
+	kept    []byte // of the message, for the rules
 	headEnd bool
 	file    FileWriter
 	started bool
@@ -99,6 +100,7 @@ type smtp struct {
 	last    bool  // the chunk is the last
 	line    bool  // the message is at the beginning of a line
 	told    bool
+	tx      uint64
 	packets Packets // of a connection without message
 }
 
@@ -169,7 +171,7 @@ func (p *smtp) command(c *Context, line []byte) {
 		p.mail.packets.Add(c.Number)
 		switch {
 		case n == 0 && p.last:
-			p.endMessage(true)
+			p.endMessage(c, true)
 			return
 		case p.last: // its reply is awaited once the chunk is through
 			return
@@ -225,7 +227,7 @@ func (p *smtp) message(c *Context, b []byte) int {
 		n := int(min(p.chunk, int64(len(b))))
 		p.content(c, b[:n])
 		if p.chunk -= int64(n); p.chunk == 0 && p.last {
-			p.endMessage(true)
+			p.endMessage(c, true)
 		}
 		return n
 	}
@@ -238,11 +240,11 @@ func (p *smtp) message(c *Context, b []byte) int {
 				return used
 			case rest[1] == '\n':
 				p.data = false
-				p.endMessage(true)
+				p.endMessage(c, true)
 				return used + 2
 			case rest[1] == '\r' && rest[2] == '\n':
 				p.data = false
-				p.endMessage(true)
+				p.endMessage(c, true)
 				return used + 3
 			}
 			used++ // a dot doubled by the sender
@@ -269,6 +271,9 @@ func (p *smtp) content(c *Context, b []byte) {
 	if m.file != nil {
 		m.file.Write(b)
 	}
+	if c.Matching() {
+		m.kept = append(m.kept, b[:max(0, min(len(b), maxMailInspect-len(m.kept)))]...)
+	}
 	if !m.headEnd {
 		if len(bytes.TrimRight(b, "\r\n")) == 0 || len(m.head)+len(b) > maxMailHead {
 			m.headEnd = true
@@ -280,9 +285,13 @@ func (p *smtp) content(c *Context, b []byte) {
 
 // endMessage closes the file of the message; its reply is awaited and the next
 // transaction may begin.
-func (p *smtp) endMessage(whole bool) {
+func (p *smtp) endMessage(c *Context, whole bool) {
 	m := p.mail
 	m.sent, p.last = true, false
+	if c.Matching() {
+		p.inspect(c, m)
+		m.kept = nil
+	}
 	if m.file != nil {
 		m.file.Close(whole, "connection_end", m.describe)
 		m.file = nil
@@ -331,7 +340,7 @@ func (p *smtp) Gap(_ *Context, dir Dir, n uint32) bool {
 // Close implements Parser.
 func (p *smtp) Close(c *Context) {
 	if p.mail.file != nil {
-		p.endMessage(false)
+		p.endMessage(c, false)
 	}
 	for _, r := range p.waiting {
 		if r.kind == smtpEnd {

@@ -10,12 +10,13 @@ import (
 	"strconv"
 
 	"saksi/event"
+	"saksi/rules/suricata"
 )
 
 func init() {
 	register(&Entry{
 		Name: "telnet", Doc: "Telnet terminal", Reference: "RFC 854, RFC 855, RFC 1091",
-		Transport: TCP, Ports: []uint16{23, 2323}, First: []string{"\xff"},
+		Transport: TCP, Ports: []uint16{23, 2323}, App: suricata.AppTelnet, First: []string{"\xff"},
 		Detect: func(p *Probe) Verdict {
 			n := 0
 			b := p.Data

@@ -22,10 +22,21 @@ func (v *tlsView) ID() uint64 { return 0 }
 // Packets implements Evidence.
 func (v *tlsView) Packets() []uint64 { return v.p.packets.List() }
 
+// Again implements suricata.Parts: a session is offered as it unfolds.
+func (v *tlsView) Again() bool { return true }
+
 // NBuf implements suricata.Tx.
 func (v *tlsView) NBuf(b suricata.Buffer) int {
-	if b == suricata.BufTLSCerts {
+	switch b {
+	case suricata.BufTLSCerts:
 		return len(v.p.certs[v.dir])
+	case suricata.BufTLSALPN:
+		return len(v.alpn())
+	case suricata.BufTLSSubjectAltName:
+		if v.dir == FromServer && len(v.p.certs[v.dir]) > 0 {
+			return len(v.p.certs[v.dir][0].Names)
+		}
+		return 0
 	}
 	if v.buf(b) == nil {
 		return 0
@@ -35,10 +46,39 @@ func (v *tlsView) NBuf(b suricata.Buffer) int {
 
 // BufAt implements suricata.Tx.
 func (v *tlsView) BufAt(b suricata.Buffer, i int) []byte {
-	if b == suricata.BufTLSCerts {
+	switch b {
+	case suricata.BufTLSCerts:
 		return v.p.certs[v.dir][i].DER
+	case suricata.BufTLSALPN:
+		return v.alpn()[i]
+	case suricata.BufTLSSubjectAltName:
+		return []byte(v.p.certs[v.dir][0].Names[i])
 	}
 	return v.buf(b)
+}
+
+// alpn lists the protocols a client offers, or the one its server chose (RFC
+// 7301).
+func (v *tlsView) alpn() [][]byte {
+	switch {
+	case v.dir == FromClient && v.p.hasC:
+		return v.p.client.ALPN
+	case v.dir == FromServer && v.p.hasS && len(v.p.server.ALPN) > 0:
+		return [][]byte{v.p.server.ALPN}
+	}
+	return nil
+}
+
+// random is that of the hello of this direction.
+func (v *tlsView) random() []byte {
+	r := v.p.client.Random
+	if v.dir == FromServer {
+		r = v.p.server.Random
+	}
+	if len(r) != 32 {
+		return nil
+	}
+	return r
 }
 
 // text makes a buffer of a string; empty ones are absent.
@@ -58,6 +98,16 @@ func (v *tlsView) buf(b suricata.Buffer) []byte {
 		}
 		number, _ := tlsmsg.VersionName(version)
 		return text(number)
+	}
+	if v.random() != nil {
+		switch b {
+		case suricata.BufTLSRandom:
+			return v.random()
+		case suricata.BufTLSRandomTime:
+			return v.random()[:4]
+		case suricata.BufTLSRandomBytes:
+			return v.random()[4:]
+		}
 	}
 	if v.dir == FromClient {
 		if !p.hasC {
@@ -86,6 +136,8 @@ func (v *tlsView) buf(b suricata.Buffer) []byte {
 	}
 	x := p.certs[v.dir][0]
 	switch b {
+	case suricata.BufTLSChainLen:
+		return suricata.AppendNumber(nil, uint64(len(p.certs[v.dir])))
 	case suricata.BufTLSCertSubject:
 		return text(x.Subject)
 	case suricata.BufTLSCertIssuer:

@@ -11,13 +11,14 @@ import (
 	"strconv"
 
 	"saksi/event"
+	"saksi/rules/suricata"
 	"saksi/sensor/proto/internal/octet"
 )
 
 func init() {
 	register(&Entry{
 		Name: "vnc", Doc: "Remote Framebuffer protocol of VNC", Reference: "RFC 6143",
-		Transport: TCP, Ports: []uint16{5900, 5901}, First: []string{"RFB 00"},
+		Transport: TCP, Ports: []uint16{5900, 5901}, App: suricata.AppRFB, First: []string{"RFB 00"},
 		Detect: func(p *Probe) Verdict {
 			b := p.Data
 			if len(b) < 12 {
@@ -28,8 +29,8 @@ func init() {
 			}
 			return No
 		},
-		New:     func(Transport) Parser { return &vnc{} },
-		Samples: []string{"vnc.txt"}, Hostile: []string{"vnc_hostile.txt"},
+		New:     func(Transport) Parser { return seenByRules(&vnc{}, &vncRules{}) },
+		Samples: []string{"vnc.txt", "rfb.txt"}, Hostile: []string{"vnc_hostile.txt", "rfb_hostile.txt"},
 	})
 }
 

@@ -29,6 +29,8 @@ type Body struct {
 	left    int64 // of the content or the chunk
 	state   chunkState
 	empty   int // empty lines where a chunk size was due
+	// Extension is true once a chunk had one (RFC 9112 section 7.1.1).
+	Extension bool
 }
 
 type chunkState uint8
@@ -120,6 +122,7 @@ func (y *Body) Next(b []byte) (content []byte, used int, end bool) {
 				}
 			case chunkSize:
 				if k := bytes.IndexByte(line, ';'); k >= 0 {
+					y.Extension = true
 					line = bytes.TrimSpace(line[:k])
 				}
 				if len(line) == 0 && y.empty < maxEmpty {

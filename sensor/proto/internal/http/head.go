@@ -54,6 +54,15 @@ func EndOfHead(b []byte, from int) int {
 	}
 }
 
+// SkipJunkLine leaves out a first line that is no status line when a status
+// line follows it: clients pass over such a line.
+func SkipJunkLine(b []byte) []byte {
+	if i := bytes.IndexByte(b, '\n'); i >= 0 && !bytes.HasPrefix(b, []byte("HTTP/")) && bytes.HasPrefix(b[i+1:], []byte("HTTP/")) {
+		return b[i+1:]
+	}
+	return b
+}
+
 // ParseHead splits a head that EndOfHead found. It returns false if the first
 // line is neither a request nor a status line.
 //
@@ -89,8 +98,8 @@ func ParseHead(h *Head, b []byte, response bool) bool {
 	}
 	for len(rest) > 0 && len(h.Fields) < MaxFields {
 		line, rest = cutLine(rest)
-		if len(line) == 0 {
-			break
+		if len(line) == 0 { // the end, or stray carriage returns, which end nothing
+			continue
 		}
 		name, value, colon := bytes.Cut(line, []byte(":"))
 		if folded := line[0] == ' ' || line[0] == '\t'; folded && len(h.Fields) > 0 {
@@ -175,6 +184,14 @@ func (h *Head) Get(name string) []byte {
 	return nil
 }
 
+// Host is what the request says it is for: HTTP/2's :authority, or Host.
+func (h *Head) Host() []byte {
+	if v := h.Get(":authority"); v != nil {
+		return v
+	}
+	return h.Get("host")
+}
+
 // Tokens calls f with each word of all values of a field, in lower case:
 // letters, digits and hyphens between anything else.
 func (h *Head) Tokens(name string, f func(token string)) {
@@ -218,8 +235,8 @@ func AppendLower(dst, b []byte) []byte {
 	return dst
 }
 
-// AppendNormalURI appends a request target as rules see it: percent-decoded
-// path with dot segments and repeated slashes removed, query as it is.
+// AppendNormalURI appends a request target as rules see it: percent-decoded,
+// the path without dot segments and repeated slashes.
 func AppendNormalURI(dst, target []byte) []byte {
 	if i := bytes.Index(target, []byte("://")); i > 0 && i < 8 { // absolute form
 		if k := bytes.IndexByte(target[i+3:], '/'); k >= 0 {
@@ -261,7 +278,17 @@ func AppendNormalURI(dst, target []byte) []byte {
 	if p := dst[start:]; bytes.HasSuffix(p, []byte("/..")) {
 		dst = up(dst, start)
 	}
-	return append(dst, query...)
+	for i := 0; i < len(query); i++ {
+		c := query[i]
+		if c == '%' && i+2 < len(query) {
+			if hi, lo := unhex(query[i+1]), unhex(query[i+2]); hi >= 0 && lo >= 0 {
+				c = byte(hi<<4 | lo)
+				i += 2
+			}
+		}
+		dst = append(dst, c)
+	}
+	return dst
 }
 
 // up removes "/.." and the segment before it, keeping its slash.

@@ -34,6 +34,7 @@ func ParseCert(der []byte) *Cert {
 	c := &Cert{DER: der, SHA1: hex.EncodeToString(h1[:]), SHA256: hex.EncodeToString(h2[:])}
 	x, err := x509.ParseCertificate(der)
 	if err != nil {
+		c.Parsed = c.lenient(der)
 		return c
 	}
 	c.Parsed = true
@@ -73,23 +74,37 @@ var attributeNames = map[string]string{
 
 var oidCN = asn1.ObjectIdentifier{2, 5, 4, 3}
 
+// attribute is one attribute of a distinguished name.
+type attribute struct {
+	oid   asn1.ObjectIdentifier
+	value string
+}
+
 func distinguished(n pkix.Name) (text string, cn []string) {
+	attrs := make([]attribute, len(n.Names))
+	for i, a := range n.Names {
+		attrs[i] = attribute{a.Type, fmt.Sprint(a.Value)}
+	}
+	return join(attrs)
+}
+
+// join writes attributes as "C=MY, O=..., CN=..." and lists the common names.
+func join(attrs []attribute) (text string, cn []string) {
 	var b strings.Builder
-	for _, a := range n.Names {
-		v := fmt.Sprint(a.Value)
-		if a.Type.Equal(oidCN) {
-			cn = append(cn, v)
+	for _, a := range attrs {
+		if a.oid.Equal(oidCN) {
+			cn = append(cn, a.value)
 		}
-		name := attributeNames[a.Type.String()]
+		name := attributeNames[a.oid.String()]
 		if name == "" {
-			name = a.Type.String()
+			name = a.oid.String()
 		}
 		if b.Len() > 0 {
 			b.WriteString(", ")
 		}
 		b.WriteString(name)
 		b.WriteByte('=')
-		b.WriteString(v)
+		b.WriteString(a.value)
 	}
 	return b.String(), cn
 }

@@ -21,6 +21,7 @@ const (
 // Client is a ClientHello. Slices are views.
 type Client struct {
 	Version    uint16
+	Random     []byte
 	Session    []byte
 	Ciphers    []uint16
 	Extensions []uint16
@@ -91,7 +92,7 @@ func ParseClient(c *Client, body []byte) bool {
 	*c = Client{Ciphers: c.Ciphers[:0], Extensions: c.Extensions[:0], Groups: c.Groups[:0], SigAlgs: c.SigAlgs[:0], Versions: c.Versions[:0], ALPN: c.ALPN[:0]}
 	r := &reader{b: body}
 	c.Version = uint16(r.u16())
-	r.take(32)
+	c.Random = r.take(32)
 	c.Session = r.take(r.u8())
 	c.Ciphers = u16s(c.Ciphers, r.take(r.u16()))
 	if r.bad {

@@ -1,0 +1,122 @@
+package suricata
+
+import "slices"
+
+// Tx implements Engine.
+func (m *Matcher) Tx(dst []Hit, st **FlowState, p *Packet, tx Tx) []Hit {
+	if !m.begin(st, p) {
+		return dst
+	}
+	app := int(tx.App())
+	if app >= numApps {
+		app = int(AppOther)
+	}
+	m.tx = tx
+	m.txEpoch++
+	m.arena = m.arena[:0]
+	if cap(m.arena) > maxArena {
+		m.arena = nil
+	}
+	for _, v := range m.set.txViews[app] {
+		w := &m.set.views[v]
+		n := tx.NBuf(w.buf)
+		for i := range n {
+			data := m.instance(int(v), i)
+			m.stats.Scanned += uint64(len(data))
+			w.filter.scan(data, &m.cand)
+		}
+	}
+	for _, id := range m.set.txAlways[app][dirIndex(p)] {
+		m.cand.add(id)
+	}
+	slices.Sort(m.cand.list)
+	parts, again := tx.(Parts)
+	again = again && parts.Again()
+	for _, id := range m.cand.list {
+		r := m.set.rules[id]
+		if again && (*st).again(dirIndex(p), tx.ID(), id) {
+			continue
+		}
+		if !r.app.covers(tx.App()) || !m.header(r, p) || !m.checks(r, p, *st) {
+			continue
+		}
+		m.start(r)
+		var ok bool
+		if r.pair {
+			ok = m.pairLists(r, tx)
+		} else {
+			ok = m.lists(r, p)
+		}
+		m.done()
+		if !ok {
+			continue
+		}
+		if again {
+			m.state(st).noteAgain(dirIndex(p), tx.ID(), id)
+		}
+		var stop bool
+		if dst, stop = m.matched(dst, st, p, r, tx); stop {
+			break
+		}
+	}
+	m.tx = nil
+	return dst
+}
+
+// instance gives instance i of a view of the transaction.
+func (m *Matcher) instance(v, i int) []byte {
+	w := &m.set.views[v]
+	if len(w.chain) == 0 {
+		return m.tx.BufAt(w.buf, i)
+	}
+	c := &m.cached[v]
+	if c.epoch != m.txEpoch {
+		c.epoch = m.txEpoch
+		c.data = c.data[:0]
+	}
+	for len(c.data) <= i {
+		in := m.tx.BufAt(w.buf, len(c.data))
+		for j := range w.chain {
+			start := len(m.arena)
+			m.arena = w.chain[j].apply(m.arena, in)
+			in = m.arena[start:]
+		}
+		c.data = append(c.data, in)
+	}
+	return c.data[i]
+}
+
+// lists matches every buffer a rule names.
+func (m *Matcher) lists(r *Rule, p *Packet) bool {
+	for _, l := range r.lists {
+		n := m.tx.NBuf(l.buf)
+		if l.absent {
+			if n == 0 {
+				continue
+			}
+			if !l.orElse {
+				return false
+			}
+		}
+		ok := false
+		for i := 0; i < n && !ok; i++ {
+			ok = m.buffer(l, m.instance(l.view, i), l.buf)
+		}
+		if !ok {
+			return false
+		}
+	}
+	if len(r.payload.items) == 0 {
+		return true
+	}
+	n := m.tx.NBuf(BufStream)
+	if n == 0 {
+		return m.buffer(r.payload, p.Payload, BufPayload)
+	}
+	for i := range n {
+		if m.buffer(r.payload, m.tx.BufAt(BufStream, i), BufStream) {
+			return true
+		}
+	}
+	return false
+}

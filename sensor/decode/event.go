@@ -1,0 +1,189 @@
+package decode
+
+// Event is something wrong with a packet that rules name with decode-event
+// (Suricata user guide, "Generic Decode Layer Keywords"). Its number is its
+// place in EventNames and its bit in Packet.Events.
+type Event uint8
+
+// Events.
+const (
+	EvEthernetTooSmall Event = iota
+	EvIPv4TooSmall
+	EvIPv4HeaderTooSmall
+	EvIPv4LengthBelowHeader
+	EvIPv4Truncated
+	EvIPv4Version
+	EvIPv4FragTooLarge
+	EvIPv4FragOverlap
+	EvIPv6TooSmall
+	EvIPv6Truncated
+	EvIPv6Version
+	EvIPv6TruncatedExt
+	EvIPv6DupFragment
+	EvIPv6UselessFragment
+	EvIPv6DupRouting
+	EvIPv6DupHopByHop
+	EvIPv6DupDestination
+	EvIPv6DupAuth
+	EvIPv6OptionLength
+	EvIPv6ReservedFragment
+	EvIPv6DataAfterNone
+	EvIPv6RoutingType0
+	EvIPv6ZeroPadN
+	EvIPv6FragTooLarge
+	EvIPv6FragOverlap
+	EvIPv6FragLength
+	EvTCPTooSmall
+	EvTCPHeaderTooSmall
+	EvTCPOptionLength
+	EvTCPDupOption
+	EvTCPOptionInvalid
+	EvUDPHeaderTooSmall
+	EvUDPTooSmall
+	EvUDPLength
+	EvICMPTooSmall
+	EvICMPUnknownType
+	EvICMPv6TooSmall
+	EvVLANTooSmall
+	EvGRETooSmall
+	numEvents
+)
+
+// EventNames are the names by which rules know the events.
+var EventNames = [numEvents]string{
+	"ethernet.pkt_too_small", "ipv4.pkt_too_small", "ipv4.hlen_too_small", "ipv4.iplen_smaller_than_hlen", "ipv4.trunc_pkt", "ipv4.wrong_ip_version",
+	"ipv4.frag_pkt_too_large", "ipv4.frag_overlap",
+	"ipv6.pkt_too_small", "ipv6.trunc_pkt", "ipv6.wrong_ip_version", "ipv6.trunc_exthdr", "ipv6.exthdr_dupl_fh", "ipv6.exthdr_useless_fh",
+	"ipv6.exthdr_dupl_rh", "ipv6.exthdr_dupl_hh", "ipv6.exthdr_dupl_dh", "ipv6.exthdr_dupl_ah", "ipv6.exthdr_invalid_optlen",
+	"ipv6.fh_non_zero_reserved_field", "ipv6.data_after_none_header", "ipv6.rh_type_0", "ipv6.zero_len_padn",
+	"ipv6.frag_pkt_too_large", "ipv6.frag_overlap", "ipv6.frag_invalid_length",
+	"tcp.pkt_too_small", "tcp.hlen_too_small", "tcp.invalid_optlen", "tcp.opt_duplicate", "tcp.opt_invalid_len",
+	"udp.hlen_too_small", "udp.pkt_too_small", "udp.len_invalid",
+	"icmpv4.pkt_too_small", "icmpv4.unknown_type", "icmpv6.pkt_too_small", "vlan.header_too_small", "gre.pkt_too_small",
+}
+
+// raise notes an event of a packet. Should the packet come to nothing, it is
+// appended for its event alone when WithEvents is set.
+func (d *Decoder) raise(p *Packet, e Event) {
+	p.Events |= 1 << e
+	d.raised = true
+	d.broken = *p
+}
+
+// events appends the packet an event was raised for, if none of those appended
+// since carries it.
+func (d *Decoder) events(out []Packet, from int) []Packet {
+	d.raised = false
+	if !d.WithEvents {
+		return out
+	}
+	for i := range out[from:] {
+		if out[from+i].Events&d.broken.Events != 0 {
+			return out
+		}
+	}
+	q := d.broken
+	q.Flags |= FlagEvent
+	q.Segment, q.HdrLen, q.SegLen = nil, 0, 0
+	q.Shard = shard(&q.Src, &q.Dst)
+	return append(out, q)
+}
+
+// options looks at the options of a TCP header (RFC 9293 section 3.1).
+func (d *Decoder) options(p *Packet, b []byte) {
+	var seen uint32
+	for len(b) > 0 && b[0] != 0 {
+		if b[0] == 1 {
+			b = b[1:]
+			continue
+		}
+		if len(b) < 2 || b[1] < 2 || int(b[1]) > len(b) {
+			d.raise(p, EvTCPOptionLength)
+			return
+		}
+		if want := tcpOptionLength[b[0]&15]; b[0] < 16 && want != 0 {
+			if b[1] != want {
+				d.raise(p, EvTCPOptionInvalid)
+			} else if seen&(1<<b[0]) != 0 {
+				d.raise(p, EvTCPDupOption)
+			}
+			seen |= 1 << b[0]
+		}
+		b = b[b[1]:]
+	}
+}
+
+// tcpOptionLength is the length of segment size, window scale, SACK permitted
+// and timestamps.
+var tcpOptionLength = [16]byte{2: 4, 3: 3, 4: 2, 8: 10}
+
+// icmpTypes are the types of ICMP that are in use (RFC 792, 1256, 950).
+const icmpTypes = 1<<0 | 1<<3 | 1<<4 | 1<<5 | 0x7ff<<8
+
+// v6Options looks at the options of a hop-by-hop or destination header (RFC
+// 8200 section 4.2).
+func (d *Decoder) v6Options(p *Packet, b []byte) {
+	for len(b) > 0 {
+		if b[0] == 0 {
+			b = b[1:]
+			continue
+		}
+		if len(b) < 2 || int(b[1])+2 > len(b) {
+			d.raise(p, EvIPv6OptionLength)
+			return
+		}
+		switch n := b[1]; b[0] {
+		case 1:
+			if n == 0 {
+				d.raise(p, EvIPv6ZeroPadN)
+			}
+		case 5: // router alert
+			if n != 2 {
+				d.raise(p, EvIPv6OptionLength)
+				return
+			}
+		case 0xc2: // jumbogram
+			if n != 4 {
+				d.raise(p, EvIPv6OptionLength)
+				return
+			}
+		case 0xc9: // home address
+			if n != 16 {
+				d.raise(p, EvIPv6OptionLength)
+				return
+			}
+		}
+		b = b[2+int(b[1]):]
+	}
+}
+
+// v6Header notes what is wrong with an extension header that is whole.
+func (d *Decoder) v6Header(p *Packet, kind uint8, b []byte, seen *[64]uint8) {
+	if kind < 64 {
+		seen[kind]++
+	}
+	switch kind {
+	case 0:
+		if seen[0] > 1 {
+			d.raise(p, EvIPv6DupHopByHop)
+			return
+		}
+		d.v6Options(p, b[2:])
+	case 60: // before a routing header and at the end
+		if seen[60] > 2 {
+			d.raise(p, EvIPv6DupDestination)
+			return
+		}
+		d.v6Options(p, b[2:])
+	case 43:
+		if seen[43] > 1 {
+			d.raise(p, EvIPv6DupRouting)
+		} else if b[2] == 0 {
+			d.raise(p, EvIPv6RoutingType0)
+		}
+	case ProtoAH:
+		if seen[ProtoAH] > 1 {
+			d.raise(p, EvIPv6DupAuth)
+		}
+	}
+}

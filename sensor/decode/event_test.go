@@ -1,0 +1,116 @@
+package decode
+
+import (
+	"encoding/hex"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// names lists the events of packets, and how many are there for their events
+// alone.
+func names(pkts []Packet) (list []string, broken int) {
+	for i := range pkts {
+		for e, name := range EventNames {
+			if pkts[i].Events>>e&1 != 0 {
+				list = append(list, name)
+			}
+		}
+		if pkts[i].Flags&FlagEvent != 0 {
+			broken++
+		}
+	}
+	return list, broken
+}
+
+// TestEvents proves each decoding event by a frame that raises it and no other
+// (Suricata user guide, "Generic Decode Layer Keywords").
+func TestEvents(t *testing.T) {
+	const (
+		src4, dst4 = "c0000201", "c0000202"
+		addrs6     = "20010db8000000000000000000000001" + "20010db8000000000000000000000002"
+	)
+	v4 := func(total, proto, frag, rest string) string {
+		return "4500" + total + "0001" + frag + "40" + proto + "0000" + src4 + dst4 + rest
+	}
+	v6 := func(plen, next, rest string) string { return "60000000" + plen + next + "40" + addrs6 + rest }
+	const udp = "1000003500080000"
+	for _, c := range []struct {
+		frames string // of raw IP, one a blank
+		want   string
+		broken int
+	}{
+		{v4("001c", "11", "0000", udp), "", 0},
+		{"45000014", "ipv4.pkt_too_small", 1},
+		{"41" + v4("001c", "11", "0000", udp)[2:], "ipv4.hlen_too_small", 1},
+		{v4("0010", "11", "0000", udp), "ipv4.iplen_smaller_than_hlen", 1},
+		{v4("0040", "11", "0000", udp), "ipv4.trunc_pkt", 0},
+		{v4("0024", "11", "2000", udp+udp) + " " + v4("0024", "11", "2001", udp+udp), "ipv4.frag_overlap", 1},
+		{v4("0018", "06", "0000", "00500051"), "tcp.pkt_too_small", 0},
+		{v4("0028", "06", "0000", "0050005100000001000000004002000000000000"), "tcp.hlen_too_small", 0},
+		{v4("0028", "06", "0000", "005000510000000100000000f002000000000000"), "tcp.invalid_optlen", 0},
+		{v4("002c", "06", "0000", "00500051000000010000000060020000000000000209ffff"), "tcp.invalid_optlen", 0},
+		{v4("002c", "06", "0000", "005000510000000100000000600200000000000002020101"), "tcp.opt_invalid_len", 0},
+		{v4("0030", "06", "0000", "005000510000000100000000700200000000000002040001"+"02040001"), "tcp.opt_duplicate", 0},
+		{v4("0018", "11", "0000", "10000035"), "udp.hlen_too_small", 0},
+		{v4("001c", "11", "0000", "1000003500070000"), "udp.len_invalid", 0},
+		{v4("001c", "11", "0000", "1000003500090000"), "udp.pkt_too_small", 0},
+		{v4("0018", "01", "0000", "08000000"), "icmpv4.pkt_too_small", 0},
+		{v4("001c", "01", "0000", "2600000000000000"), "icmpv4.unknown_type", 0},
+		{v4("0016", "2f", "0000", "0000"), "gre.pkt_too_small", 0},
+		{v6("0008", "11", udp), "", 0},
+		{"6000000000081140", "ipv6.pkt_too_small", 1},
+		{v6("0040", "11", udp), "ipv6.trunc_pkt", 0},
+		{v6("0008", "00", "1101000000000000"), "ipv6.trunc_exthdr", 1},
+		{v6("0009", "2c", "060000000000000100"), "ipv6.trunc_exthdr ipv6.exthdr_useless_fh tcp.pkt_too_small", 0},
+		{v6("0010", "2c", "1100000000000001"+udp), "ipv6.exthdr_useless_fh", 0},
+		{v6("0018", "2c", "2c00000000000001"+"1100000000000001"+udp), "ipv6.exthdr_dupl_fh ipv6.exthdr_useless_fh", 0},
+		{v6("0011", "2c", "1100000100000001"+udp+"00"), "ipv6.frag_invalid_length", 0},
+		{v6("0010", "2c", "1101000000000001"+udp), "ipv6.exthdr_useless_fh ipv6.fh_non_zero_reserved_field", 0},
+		{v6("0018", "00", "0000010400000000"+"1100010400000000"+udp), "ipv6.exthdr_dupl_hh", 0},
+		{v6("0010", "3c", "1100050300000000"+udp), "ipv6.exthdr_invalid_optlen", 0},
+		{v6("0010", "3c", "1100010000000000"+udp), "ipv6.zero_len_padn", 0},
+		{v6("0010", "2b", "1100000000000000"+udp), "ipv6.rh_type_0", 0},
+		{v6("0018", "2b", "2b00020000000000"+"1100020000000000"+udp), "ipv6.exthdr_dupl_rh", 0},
+		{v6("0008", "3b", "0000000000000000"), "ipv6.data_after_none_header", 0},
+		{v6("0004", "3a", "80000000"), "icmpv6.pkt_too_small", 0},
+	} {
+		d := New(FragLimits{})
+		d.WithEvents = true
+		var pkts []Packet
+		for i, f := range strings.Fields(c.frames) {
+			b, err := hex.DecodeString(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pkts = d.Decode(pkts, uint64(i+1), 1, linkRaw, b)
+		}
+		got, broken := names(pkts)
+		want := strings.Fields(c.want)
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) || broken != c.broken {
+			t.Errorf("%s: %v with %d broken, expected %v with %d", c.frames, got, broken, want, c.broken)
+		}
+	}
+	d := New(FragLimits{}) // unasked, nothing is appended for its event
+	if pkts := d.Decode(nil, 1, 1, linkRaw, []byte{0x45, 0}); len(pkts) != 0 {
+		t.Errorf("%d packets of a broken frame", len(pkts))
+	}
+}
+
+// TestNSH proves that what a Network Service Header carries is decoded (RFC
+// 8300), and that VLAN tags are counted.
+func TestNSH(t *testing.T) {
+	ip, _ := hex.DecodeString("4500001c00010000401100000a0000010a0000021000003500080000")
+	eth := append(make([]byte, 12), 0x81, 0, 0, 200, 0x81, 0, 1, 0x2c, 0x89, 0x4f)
+	frame := append(append(eth, 0x00, 0x02, 0x02, 0x01, 0, 0, 1, 2), ip...)
+	pkts := New(FragLimits{}).Decode(nil, 1, 1, linkEthernet, frame)
+	if len(pkts) != 1 || pkts[0].DstPort != 53 || pkts[0].VLANs != 2 || pkts[0].VLAN != [3]uint16{200, 300} || len(pkts[0].Header) != 20 {
+		t.Fatalf("%+v", pkts)
+	}
+	frame[len(eth)+1] = 0x3f // longer than the frame
+	if pkts := New(FragLimits{}).Decode(nil, 1, 1, linkEthernet, frame); len(pkts) != 0 {
+		t.Errorf("%+v", pkts)
+	}
+}

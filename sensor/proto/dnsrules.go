@@ -1,0 +1,121 @@
+package proto
+
+import (
+	"encoding/binary"
+
+	"saksi/rules/suricata"
+)
+
+// dnsTx is a message as rules see it. What few rules ask for is read from the
+// message when one does.
+type dnsTx struct {
+	d    *dns
+	dir  Dir
+	msg  []byte
+	more bufTx
+	made bool
+}
+
+// App implements suricata.Tx.
+func (t *dnsTx) App() suricata.AppProto { return t.d.app }
+
+// ID implements suricata.Tx.
+func (t *dnsTx) ID() uint64 { return t.d.tx }
+
+// NBuf implements suricata.Tx.
+func (t *dnsTx) NBuf(b suricata.Buffer) int {
+	switch b {
+	case suricata.BufDNSQuery:
+		if t.dir == FromServer {
+			return 0
+		}
+		return len(t.d.names)
+	case suricata.BufDNSQueryName:
+		return len(t.d.names)
+	case suricata.BufDNSOpcode, suricata.BufDNSRcode, suricata.BufDNSRRType, suricata.BufDNSAnswerName, suricata.BufDNSAuthorityName,
+		suricata.BufDNSAdditionalName, suricata.BufDNSResponseName, suricata.BufAppEvent:
+		t.read()
+		return t.more.NBuf(b)
+	}
+	return 0
+}
+
+// BufAt implements suricata.Tx.
+func (t *dnsTx) BufAt(b suricata.Buffer, i int) []byte {
+	if b == suricata.BufDNSQuery || b == suricata.BufDNSQueryName {
+		return t.d.names[i]
+	}
+	t.read()
+	return t.more.BufAt(b, i)
+}
+
+// read goes through the header and the records of the message (RFC 1035
+// section 4.1).
+func (t *dnsTx) read() {
+	if t.made {
+		return
+	}
+	t.made = true
+	b, m := t.msg, &t.more
+	flags := binary.BigEndian.Uint16(b[2:])
+	answer := flags&0x8000 != 0
+	m.number(suricata.BufDNSOpcode, uint64(flags>>11&15))
+	if answer {
+		m.number(suricata.BufDNSRcode, uint64(flags&15))
+	}
+	switch {
+	case answer && t.dir == FromClient:
+		m.event("dns.not_a_request")
+	case !answer && t.dir == FromServer:
+		m.event("dns.not_a_response")
+	}
+	if flags&0x40 != 0 {
+		m.event("dns.z_flag_set")
+	}
+	if flags>>11&15 >= 7 {
+		m.event("dns.invalid_opcode")
+	}
+	if !t.records(answer) {
+		m.event("dns.malformed_data")
+	}
+}
+
+// maxDNSRecords bounds the records of one message that rules see.
+const maxDNSRecords = 256
+
+func (t *dnsTx) records(answer bool) bool {
+	b, m, at := t.msg, &t.more, 12
+	for range min(int(binary.BigEndian.Uint16(b[4:])), maxDNSRecords) {
+		name, next, ok := t.d.name(b, at)
+		if !ok || next+4 > len(b) {
+			return false
+		}
+		m.number(suricata.BufDNSRRType, uint64(binary.BigEndian.Uint16(b[next:])))
+		if answer {
+			m.add(suricata.BufDNSResponseName, name)
+		}
+		at = next + 4
+	}
+	for i, section := range []suricata.Buffer{suricata.BufDNSAnswerName, suricata.BufDNSAuthorityName, suricata.BufDNSAdditionalName} {
+		for range min(int(binary.BigEndian.Uint16(b[6+2*i:])), maxDNSRecords) {
+			name, next, ok := t.d.name(b, at)
+			if !ok || next+10 > len(b) {
+				return false
+			}
+			typ := binary.BigEndian.Uint16(b[next:])
+			at = next + 10 + int(binary.BigEndian.Uint16(b[next+8:]))
+			if at > len(b) {
+				return false
+			}
+			m.add(section, name)
+			if typ == 41 { // OPT is no record of a name (RFC 6891)
+				continue
+			}
+			m.number(suricata.BufDNSRRType, uint64(typ))
+			if answer {
+				m.add(suricata.BufDNSResponseName, name)
+			}
+		}
+	}
+	return true
+}

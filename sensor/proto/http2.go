@@ -1,0 +1,318 @@
+package proto
+
+// HTTP/2, RFC 9113, in the clear: by prior knowledge or after an upgrade. Each
+// stream is a transaction as in HTTP/1, with one event and its bodies as files.
+//
+//	frame  0 length (24 bits)  3 type  4 flags  5 stream  9 payload
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"golang.org/x/net/http2/hpack"
+
+	"saksi/rules/suricata"
+	"saksi/sensor/proto/internal/http"
+)
+
+const http2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+func init() {
+	register(&Entry{
+		Name: "http2", Doc: "Hypertext Transfer Protocol version 2, in the clear", Reference: "RFC 9113, RFC 7541",
+		Transport: TCP, Ports: []uint16{80, 8080}, App: suricata.AppHTTP2,
+		First: []string{http2Preface[:4], "\x00\x00"}, Detect: detectHTTP2, New: newHTTP2,
+		Samples: []string{"http2.txt"}, Hostile: []string{"http2_hostile.txt"},
+	})
+}
+
+func detectHTTP2(p *Probe) Verdict {
+	b := p.Data
+	if p.Dir == FromClient {
+		switch {
+		case bytes.HasPrefix(b, []byte(http2Preface)):
+			return Yes
+		case bytes.HasPrefix([]byte(http2Preface), b):
+			return More
+		}
+		return No
+	}
+	// A server begins with SETTINGS of a few parameters, on stream 0.
+	if len(b) < 9 {
+		return More
+	}
+	if b[0] == 0 && b[1] == 0 && b[2]%6 == 0 && b[2] <= 96 && b[3] == http2Settings && b[4] == 0 && binary.BigEndian.Uint32(b[5:]) == 0 {
+		return Yes
+	}
+	return No
+}
+
+// Frame types and flags (RFC 9113 section 6).
+const (
+	http2Data = iota
+	http2Headers
+	http2Priority
+	http2Reset
+	http2Settings
+	http2Push
+	http2Ping
+	http2GoAway
+	http2Window
+	http2Continuation
+
+	http2EndStream  = 1
+	http2EndHeaders = 4
+	http2Padded     = 8
+	http2HasWeight  = 0x20
+)
+
+const (
+	// maxHTTP2Streams bounds the streams of a connection that are open at once.
+	maxHTTP2Streams = 256
+	// maxHTTP2Block bounds a header block with its continuations.
+	maxHTTP2Block = 64 << 10
+	// maxHTTP2Fields bounds the fields of a block: a few bytes may name many.
+	maxHTTP2Fields = 256
+	// maxHTTP2FieldSize bounds their bytes.
+	maxHTTP2FieldSize = 256 << 10
+)
+
+// http2Side is one direction: the frame in work, and the state of its header
+// compression.
+type http2Side struct {
+	dec     *hpack.Decoder
+	fields  []http.Field
+	size    int  // bytes of fields
+	in      bool // a frame is in work
+	typ     byte
+	flags   byte
+	stream  uint32
+	left    int    // bytes of its payload still to come
+	payload []byte // what came, of all but DATA
+	pad     int    // of DATA
+	padded  bool   // the pad length is still to come
+	block   []byte // header block, until it ends
+	ends    bool   // the stream ends with the block
+	target  uint32 // the stream the block belongs to
+	pushed  bool
+}
+
+type http2Parser struct {
+	sides   [2]http2Side
+	streams map[uint32]*httpTx
+	order   []uint32 // of streams, oldest first
+	preface bool
+	frames  uint64
+}
+
+func newHTTP2(Transport) Parser {
+	p := &http2Parser{streams: map[uint32]*httpTx{}}
+	for i := range p.sides {
+		s := &p.sides[i]
+		s.dec = hpack.NewDecoder(4096, func(f hpack.HeaderField) {
+			if s.size += len(f.Name) + len(f.Value); len(s.fields) < maxHTTP2Fields && s.size <= maxHTTP2FieldSize {
+				s.fields = append(s.fields, http.Field{Name: []byte(f.Name), Value: []byte(f.Value)})
+			}
+		})
+		s.dec.SetMaxStringLength(maxHTTP2Block)
+		s.dec.SetAllowedMaxDynamicTableSize(maxHTTP2Block)
+	}
+	return p
+}
+
+// Data implements Parser.
+func (p *http2Parser) Data(c *Context, dir Dir, b []byte) Result {
+	used := 0
+	if dir == FromClient && !p.preface {
+		if len(b) < len(http2Preface) {
+			return 0
+		}
+		if bytes.HasPrefix(b, []byte(http2Preface)) {
+			used = len(http2Preface)
+		}
+		p.preface = true
+	}
+	s := &p.sides[dir]
+	for {
+		if !s.in {
+			h := b[used:]
+			if len(h) < 9 {
+				return Result(used)
+			}
+			used += 9
+			s.in, s.typ, s.flags, s.stream = true, h[3], h[4], binary.BigEndian.Uint32(h[5:])&0x7fffffff
+			s.left, s.payload, s.pad = int(h[0])<<16|int(h[1])<<8|int(h[2]), s.payload[:0], 0
+			s.padded = s.typ == http2Data && s.flags&http2Padded != 0
+		}
+		take := b[used:min(len(b), used+s.left)]
+		used += len(take)
+		s.left -= len(take)
+		if s.typ == http2Data {
+			p.body(c, dir, s, take)
+		} else if room := maxHTTP2Block - len(s.payload); room > 0 {
+			s.payload = append(s.payload, take[:min(room, len(take))]...)
+		}
+		if s.left > 0 {
+			return Result(used)
+		}
+		s.in = false
+		if !p.frame(c, dir, s) {
+			return Broken
+		}
+	}
+}
+
+// body takes bytes of a DATA frame.
+func (p *http2Parser) body(c *Context, dir Dir, s *http2Side, b []byte) {
+	if s.padded && len(b) > 0 {
+		s.pad, s.padded, b = int(b[0]), false, b[1:]
+	}
+	if over := s.pad - s.left; over > 0 { // padding stands at the end
+		b = b[:max(len(b)-over, 0)]
+	}
+	t := p.streams[s.stream]
+	if t == nil || len(b) == 0 {
+		return
+	}
+	t.packets.Add(c.Number)
+	if m := t.message(dir); m.seen && !m.done {
+		m.content(c, t, dir, b)
+	}
+}
+
+// message gives a transaction's message of a direction.
+func (t *httpTx) message(dir Dir) *httpMessage {
+	if dir == FromClient {
+		return &t.req
+	}
+	return &t.rsp
+}
+
+// open gives the transaction of a stream, made when needed.
+func (p *http2Parser) open(c *Context, id uint32) *httpTx {
+	t := p.streams[id]
+	if t == nil {
+		if len(p.streams) >= maxHTTP2Streams {
+			p.close(c, p.order[0], "limit")
+		}
+		t = &httpTx{id: uint64(id), h2: true}
+		p.streams[id] = t
+		p.order = append(p.order, id)
+	}
+	t.packets.Add(c.Number)
+	return t
+}
+
+// head begins a message with the fields of a block.
+func (p *http2Parser) head(c *Context, dir Dir, s *http2Side) {
+	fields := s.fields
+	s.fields = nil
+	t := p.open(c, s.target)
+	if s.pushed { // a request the server makes up
+		dir = FromClient
+	}
+	m := t.message(dir)
+	if m.seen { // trailers
+		return
+	}
+	h := http.Head{Proto: []byte("HTTP/2"), Fields: fields}
+	for _, f := range fields {
+		switch string(f.Name) {
+		case ":method":
+			h.Method = f.Value
+		case ":path":
+			h.Target = f.Value
+		case ":status":
+			h.Status = f.Value
+		}
+	}
+	if len(h.Status) == 3 && h.Status[0] == '1' { // the final one follows
+		return
+	}
+	if len(h.Method) > 0 { // as HTTP/1 would write it
+		h.Line = []byte(string(h.Method) + " " + string(h.Target) + " HTTP/2")
+	} else {
+		h.Line = []byte("HTTP/2 " + string(h.Status))
+	}
+	m.seen, m.head = true, h
+	m.codings = m.head.Codings()
+	m.number(suricata.BufHTTP2FrameType, http2Headers)
+	for _, f := range fields {
+		m.more.add(suricata.BufHTTP2HeaderName, f.Name)
+	}
+	if bytes.IndexByte(h.Get(":authority"), '@') >= 0 {
+		m.more.event("http2.userinfo_in_uri")
+	}
+}
+
+func (m *httpMessage) number(b suricata.Buffer, n uint64) {
+	if len(m.more.bufs) < maxHTTP2Fields*2 {
+		m.more.number(b, n)
+	}
+}
+
+// end finishes a stream's message, and the stream when both are.
+func (p *http2Parser) end(c *Context, id uint32, dir Dir) {
+	t := p.streams[id]
+	if t == nil {
+		return
+	}
+	m := t.message(dir)
+	if m.seen && !m.done {
+		m.finish(c, t, dir, true, "")
+	}
+	if t.req.done && t.rsp.done {
+		p.close(c, id, "")
+	}
+}
+
+// close ends a stream with what is open in it.
+func (p *http2Parser) close(c *Context, id uint32, why string) {
+	t := p.streams[id]
+	delete(p.streams, id)
+	for i, x := range p.order {
+		if x == id {
+			p.order = append(p.order[:i], p.order[i+1:]...)
+			break
+		}
+	}
+	if t == nil {
+		return
+	}
+	for _, dir := range []Dir{FromClient, FromServer} {
+		if m := t.message(dir); m.seen && !m.done {
+			m.finish(c, t, dir, false, why)
+		}
+	}
+	t.emit(c)
+}
+
+// Gap implements Parser: the state of header compression is lost, unless the
+// gap lies within a body.
+func (p *http2Parser) Gap(c *Context, dir Dir, n uint32) bool {
+	s := &p.sides[dir]
+	if !s.in || s.typ != http2Data || s.padded || int64(n) > int64(s.left-s.pad) {
+		return false
+	}
+	s.left -= int(n)
+	if t := p.streams[s.stream]; t != nil {
+		m := t.message(dir)
+		m.gap = true
+		m.over = m.over || len(m.codings) > 0
+		if m.file != nil {
+			m.file.Gap(n)
+		}
+	}
+	if s.left == 0 {
+		s.in = false
+		return p.frame(c, dir, s)
+	}
+	return true
+}
+
+// Close implements Parser.
+func (p *http2Parser) Close(c *Context) {
+	for len(p.order) > 0 {
+		p.close(c, p.order[0], "connection_end")
+	}
+}

@@ -1,0 +1,166 @@
+package proto
+
+import (
+	"encoding/binary"
+
+	"saksi/rules/suricata"
+)
+
+// frame handles a frame that is complete; s.payload is its payload, of DATA
+// nothing. It returns false if the connection can't be followed further.
+func (p *http2Parser) frame(c *Context, dir Dir, s *http2Side) bool {
+	b := s.payload
+	p.frames++
+	switch s.typ {
+	case http2Data:
+		p.note(c, dir, s, func(m *httpMessage) { m.number(suricata.BufHTTP2FrameType, http2Data) })
+		if s.flags&http2EndStream != 0 {
+			p.end(c, s.stream, dir)
+		}
+	case http2Headers, http2Push:
+		return p.headers(c, dir, s, b)
+	case http2Continuation:
+		if s.block == nil || len(s.block)+len(b) > maxHTTP2Block {
+			return false
+		}
+		s.block = append(s.block, b...)
+		if s.flags&http2EndHeaders != 0 {
+			return p.endBlock(c, dir, s)
+		}
+	case http2Priority:
+		if len(b) >= 5 {
+			p.note(c, dir, s, func(m *httpMessage) {
+				m.number(suricata.BufHTTP2FrameType, http2Priority)
+				m.number(suricata.BufHTTP2Priority, uint64(b[4]))
+			})
+		}
+	case http2Reset:
+		if len(b) < 4 {
+			return true
+		}
+		t := p.streams[s.stream]
+		if t == nil {
+			p.global(c, dir, s, suricata.BufHTTP2ErrorCode, uint64(binary.BigEndian.Uint32(b)))
+			return true
+		}
+		m := t.message(dir)
+		if m.done || !m.seen { // told already
+			p.global(c, dir, s, suricata.BufHTTP2ErrorCode, uint64(binary.BigEndian.Uint32(b)))
+		} else {
+			m.number(suricata.BufHTTP2FrameType, http2Reset)
+			m.number(suricata.BufHTTP2ErrorCode, uint64(binary.BigEndian.Uint32(b)))
+		}
+		p.close(c, s.stream, "reset")
+	case http2Settings:
+		p.settings(dir, s, b)
+		p.global(c, dir, s, suricata.NumBuffers, 0)
+	case http2GoAway:
+		if len(b) >= 8 {
+			p.global(c, dir, s, suricata.BufHTTP2ErrorCode, uint64(binary.BigEndian.Uint32(b[4:])))
+		}
+	case http2Window:
+		if len(b) < 4 {
+			return true
+		}
+		n := uint64(binary.BigEndian.Uint32(b) & 0x7fffffff)
+		if s.stream == 0 {
+			p.global(c, dir, s, suricata.BufHTTP2Window, n)
+			return true
+		}
+		p.note(c, dir, s, func(m *httpMessage) {
+			m.number(suricata.BufHTTP2FrameType, http2Window)
+			m.number(suricata.BufHTTP2Window, n)
+		})
+	case http2Ping:
+		p.global(c, dir, s, suricata.NumBuffers, 0)
+	}
+	return true
+}
+
+// note adds what a frame says to its stream's message.
+func (p *http2Parser) note(c *Context, dir Dir, s *http2Side, f func(m *httpMessage)) {
+	if t := p.streams[s.stream]; t != nil && c.Matching() {
+		f(t.message(dir))
+	}
+}
+
+// global offers a frame that is a transaction by itself: of the connection, or
+// of a stream that is not followed.
+func (p *http2Parser) global(c *Context, dir Dir, s *http2Side, b suricata.Buffer, n uint64) {
+	if !c.Matching() {
+		return
+	}
+	t := &bufTx{app: suricata.AppHTTP2, id: 1<<32 + p.frames, packets: []uint64{c.Number}}
+	t.number(suricata.BufHTTP2FrameType, uint64(s.typ))
+	if b != suricata.NumBuffers {
+		t.number(b, n)
+	}
+	c.Offer(t, dir)
+}
+
+// headers begins a header block.
+func (p *http2Parser) headers(c *Context, dir Dir, s *http2Side, b []byte) bool {
+	if s.flags&http2Padded != 0 {
+		if len(b) < 1 || int(b[0]) > len(b)-1 {
+			return false
+		}
+		b = b[1 : len(b)-int(b[0])]
+	}
+	weight := -1
+	if s.typ == http2Headers && s.flags&http2HasWeight != 0 {
+		if len(b) < 5 {
+			return false
+		}
+		weight = int(b[4])
+		b = b[5:]
+	}
+	s.target, s.pushed, s.ends = s.stream, false, s.flags&http2EndStream != 0
+	if s.typ == http2Push {
+		if len(b) < 4 {
+			return false
+		}
+		s.target, s.pushed, s.ends = binary.BigEndian.Uint32(b)&0x7fffffff, true, false
+		b = b[4:]
+	}
+	if s.target == 0 {
+		return false
+	}
+	if weight >= 0 {
+		p.open(c, s.target).message(dir).number(suricata.BufHTTP2Priority, uint64(weight))
+	}
+	s.block = append(make([]byte, 0, len(b)), b...)
+	if s.flags&http2EndHeaders != 0 {
+		return p.endBlock(c, dir, s)
+	}
+	return true
+}
+
+// endBlock decodes a header block (RFC 7541).
+func (p *http2Parser) endBlock(c *Context, dir Dir, s *http2Side) bool {
+	block := s.block
+	s.block, s.fields, s.size = nil, nil, 0
+	_, err := s.dec.Write(block)
+	if err == nil {
+		err = s.dec.Close()
+	}
+	p.head(c, dir, s) // what was decoded counts even if the rest is broken
+	if err != nil {
+		return false
+	}
+	if s.ends {
+		p.end(c, s.target, dir)
+	}
+	return true
+}
+
+// settings follows the size of the table the other side may use.
+func (p *http2Parser) settings(dir Dir, s *http2Side, b []byte) {
+	if s.flags&1 != 0 { // an acknowledgment
+		return
+	}
+	for ; len(b) >= 6; b = b[6:] {
+		if binary.BigEndian.Uint16(b) == 1 {
+			p.sides[1-dir].dec.SetAllowedMaxDynamicTableSize(min(binary.BigEndian.Uint32(b[2:]), maxHTTP2Block))
+		}
+	}
+}

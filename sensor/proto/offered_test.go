@@ -1,0 +1,112 @@
+package proto
+
+import (
+	"encoding/binary"
+	"slices"
+	"strconv"
+	"testing"
+
+	"saksi/rules/suricata"
+)
+
+// recorder is a Host that notes what is offered to rules of one buffer.
+type recorder struct {
+	host
+	buf  suricata.Buffer
+	seen [2][]string
+}
+
+func (r *recorder) Matching() bool { return true }
+
+func (r *recorder) Offer(tx suricata.Tx, dir Dir) {
+	for i := range tx.NBuf(r.buf) {
+		s := string(tx.BufAt(r.buf, i))
+		if len(s) == 8 && s[0] == 0 { // a number
+			s = strconv.FormatUint(binary.BigEndian.Uint64([]byte(s)), 10)
+		}
+		r.seen[dir] = append(r.seen[dir], s)
+	}
+}
+
+// TestOffered proves what rules see of each protocol, by sample and direction.
+func TestOffered(t *testing.T) {
+	for _, c := range []struct {
+		sample         string
+		buf            suricata.Buffer
+		client, server []string
+	}{
+		{"http_get.txt", suricata.BufHTTPMethod, []string{"GET", "GET"}, nil},
+		{"http2.txt", suricata.BufHTTPURI, []string{"/fail.txt", "/hantar?id=7"}, nil},
+		{"http2.txt", suricata.BufHTTPHost, []string{"contoh.test", "contoh.test"}, nil},
+		{"http2.txt", suricata.BufHTTPRequestBody, []string{"satu dua"}, nil},
+		{"http2.txt", suricata.BufHTTPStatCode, nil, []string{"200"}},
+		{"http2.txt", suricata.BufHTTP2ErrorCode, nil, []string{"2", "0"}},
+		{"http2.txt", suricata.BufHTTPRequestLine, []string{"GET /fail.txt HTTP/2", "POST /hantar?id=7 HTTP/2"}, nil},
+		{"ftp.txt", suricata.BufFTPCommand, []string{"USER", "PASS", "EPSV", "RETR", "DELE", "QUIT"}, nil},
+		{"ftp.txt", suricata.BufFTPCommandData, []string{"ali", "rahsia123", "laporan.pdf", "x"}, nil},
+		{"ftp.txt", suricata.BufFTPDynamicPort, nil, []string{"40001"}},
+		{"ftp.txt", suricata.BufFTPCompletionCode, nil, []string{"220", "220", "331", "230", "229", "150", "226", "550"}},
+		{"ftpdata.txt", suricata.BufFileData, nil, []string{"-rw-r--r-- 1 ali ali 1164 laporan.txt\r\n"}},
+		{"smtp_mime.txt", suricata.BufFileData, []string{"isi laporan"}, nil},
+		{"smtp_mime.txt", suricata.BufFileName, []string{"laporan.bin"}, nil},
+		{"smtp_mime.txt", suricata.BufSMTPRcptTo, []string{"siti@agensi.example"}, nil},
+		{"smtp_mime.txt", suricata.BufEmailSubject, []string{"lampiran"}, nil},
+		{"smtp.txt", suricata.BufSMTPHelo, []string{"pc-ali.agensi.example"}, nil},
+		{"smb1_write.txt", suricata.BufSMBShare, []string{`\\pelayan\awam`}, nil},
+		{"smb1_write.txt", suricata.BufFileData, []string{"isi laporan"}, nil},
+		{"smb1_write.txt", suricata.BufFileSize, []string{"11"}, nil},
+		{"ftpdata.txt", suricata.BufFileSize, nil, []string{"39"}},
+		{"smtp_mime.txt", suricata.BufFileSize, []string{"11"}, nil},
+		{"http2.txt", suricata.BufFileSize, []string{"8"}, []string{"8"}},
+		{"smb1_write.txt", suricata.BufFileName, []string{`\laporan.txt`}, nil},
+		{"mqtt.txt", suricata.BufMQTTType, []string{"1", "8", "3", "3", "14"}, []string{"2", "9", "4"}},
+		{"mqtt.txt", suricata.BufMQTTPassword, []string{"rahsia"}, nil},
+		{"mqtt.txt", suricata.BufMQTTPublishMessage, []string{"27", "33"}, nil},
+		{"mqtt.txt", suricata.BufAppEvent, nil, nil},
+		{"mqtt_hostile.txt", suricata.BufAppEvent, nil, []string{"mqtt.missing_publish", "mqtt.missing_subscribe", "mqtt.unassigned_msg_type", "mqtt.invalid_qos_level", "mqtt.missing_msg_id"}},
+		{"snmp.txt", suricata.BufSNMPCommunity, []string{"public"}, nil},
+		{"snmp.txt", suricata.BufSNMPVersion, []string{"2"}, nil},
+		{"snmp.txt", suricata.BufSNMPPDUType, []string{"0"}, nil},
+		{"sip_udp.txt", suricata.BufSIPFrom, []string{"<sip:ali@contoh.test>;tag=1"}, []string{"<sip:ali@contoh.test>;tag=1"}},
+		{"sip_tcp.txt", suricata.BufSIPRequestLine, []string{"INVITE sip:siti@contoh.test SIP/2.0"}, nil},
+		{"sip_tcp.txt", suricata.BufSIPStatMsg, nil, []string{"Ringing"}},
+		{"rfb.txt", suricata.BufRFBSecResult, nil, []string{"0", "0"}},
+		{"rfb.txt", suricata.BufRFBName, nil, []string{"meja"}},
+		{"nfs_tcp.txt", suricata.BufNFSVersion, []string{"4"}, nil},
+		{"dcerpc_tcp.txt", suricata.BufDCERPCStub, []string{"satudua!"}, []string{"\x04\x00\x00\x00\x00\x00\x00\x00tiga"}},
+		{"dcerpc_udp.txt", suricata.BufDCERPCOpnum, []string{"3"}, nil},
+		{"dns_udp.txt", suricata.BufDNSOpcode, nil, nil},
+		{"tls13.txt", suricata.BufTLSALPN, nil, nil},
+	} {
+		var entry *Entry
+		for _, e := range Default().Entries() {
+			if slices.Contains(append(e.Samples, e.Hostile...), c.sample) {
+				entry = e
+			}
+		}
+		r := &recorder{buf: c.buf, host: host{entry: entry}}
+		ctx := &Context{Host: r}
+		tr := entry.transport(c.sample)
+		p := entry.New(tr)
+		var tail [2][]byte
+		for i, x := range readSample(t, c.sample) {
+			ctx.Number = uint64(i + 1)
+			tail[x.dir] = append(tail[x.dir], x.data...)
+			n := p.Data(ctx, x.dir, tail[x.dir])
+			if n < 0 {
+				break
+			}
+			tail[x.dir] = tail[x.dir][n:]
+		}
+		p.Close(ctx)
+		if c.client == nil && c.server == nil && c.buf != suricata.BufAppEvent { // it is there, whatever it is
+			if len(r.seen[0])+len(r.seen[1]) == 0 {
+				t.Errorf("%s: %v is not offered", c.sample, c.buf)
+			}
+			continue
+		}
+		if !slices.Equal(r.seen[0], c.client) || !slices.Equal(r.seen[1], c.server) {
+			t.Errorf("%s: %v is %q and %q, expected %q and %q", c.sample, c.buf, r.seen[0], r.seen[1], c.client, c.server)
+		}
+	}
+}
