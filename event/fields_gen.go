@@ -10,6 +10,21 @@ const (
 	SaksiBittorrentInfoHash                                // Saksi.bittorrent.info_hash: hashes of the torrents asked for
 	SaksiCase                                              // Saksi.case: id of the case the document belongs to
 	SaksiControl                                           // Saksi.control: framework controls a finding bears on, such as rk-3-trafik
+	SaksiDbApplication                                     // Saksi.db.application: program the client names
+	SaksiDbError                                           // Saksi.db.error: error code of the reply
+	SaksiDbHost                                            // Saksi.db.host: name the client gives its machine
+	SaksiDbMechanism                                       // Saksi.db.mechanism: how the client authenticates
+	SaksiDbName                                            // Saksi.db.name: database, schema, keyspace or virtual host
+	SaksiDbObject                                          // Saksi.db.object: tables, collections, keys, topics or queues named
+	SaksiDbOperation                                       // Saksi.db.operation: operation or command, as the protocol names it
+	SaksiDbStatement                                       // Saksi.db.statement: statement of a query language, literals and comments left out
+	SaksiDbTLS                                             // Saksi.db.tls: the connection went on in TLS
+	SaksiDcerpcEndpoint                                    // Saksi.dcerpc.endpoint: named pipe the call went through
+	SaksiDcerpcInterface                                   // Saksi.dcerpc.interface: interfaces of DCE/RPC, by name where it is known, else the UUID
+	SaksiDcerpcOperation                                   // Saksi.dcerpc.operation: operation called, by name where it is known
+	SaksiDcerpcOpnum                                       // Saksi.dcerpc.opnum: number of the operation called
+	SaksiDcerpcStatus                                      // Saksi.dcerpc.status: status of a fault, in hex
+	SaksiDcerpcUUID                                        // Saksi.dcerpc.uuid: UUIDs of the interfaces
 	SaksiDhcpAssignedIP                                    // Saksi.dhcp.assigned_ip: addresses the server gives
 	SaksiDhcpClientID                                      // Saksi.dhcp.client_id: client identifier or DUID, hex
 	SaksiDhcpHostName                                      // Saksi.dhcp.host_name: name the client gives itself
@@ -61,12 +76,37 @@ const (
 	SaksiIcsUnit                                           // Saksi.ics.unit: address of the station asked: Modbus unit, DNP3 outstation, IEC 104 common address
 	SaksiIcsValue                                          // Saksi.ics.value: values written or commanded, in the order of the objects, at most 16
 	SaksiIncomplete                                        // Saksi.incomplete: what stopped an analysis early: steps, time, memory, crash
+	SaksiIrcChannel                                        // Saksi.irc.channel: channels or persons addressed
+	SaksiIrcNick                                           // Saksi.irc.nick: nickname
+	SaksiKerberosCipher                                    // Saksi.kerberos.cipher: encryption type of the reply, made with the client's key
+	SaksiKerberosError                                     // Saksi.kerberos.error: error of the reply
+	SaksiKerberosOffered                                   // Saksi.kerberos.offered: encryption types the client offers
+	SaksiKerberosPreauth                                   // Saksi.kerberos.preauth: types of the pre-authentication data sent
+	SaksiKerberosRealm                                     // Saksi.kerberos.realm: realm of the service
+	SaksiKerberosService                                   // Saksi.kerberos.service: principal of the service
+	SaksiKerberosTicketCipher                              // Saksi.kerberos.ticket_cipher: encryption type of the ticket
+	SaksiLdapAttributes                                    // Saksi.ldap.attributes: attributes asked for
+	SaksiLdapBase                                          // Saksi.ldap.base: entry a search begins at
+	SaksiLdapDn                                            // Saksi.ldap.dn: distinguished name bound as or changed
+	SaksiLdapEntries                                       // Saksi.ldap.entries: entries found
+	SaksiLdapFilter                                        // Saksi.ldap.filter: filter of a search (RFC 4515); values of passwords are left out
+	SaksiLdapMechanism                                     // Saksi.ldap.mechanism: how a bind authenticates: simple, or the SASL mechanism
+	SaksiLdapResultCode                                    // Saksi.ldap.result_code: result of the operation
+	SaksiLdapScope                                         // Saksi.ldap.scope: scope of a search: base, one, subtree
 	SaksiLink                                              // Saksi.link: ids of the documents a finding joins
 	SaksiMasked                                            // Saksi.masked: names of the fields in which personal data or credentials were masked
 	SaksiMaskedDigest                                      // Saksi.masked_digest: keyed digests of the masked values, to find equal ones
+	SaksiMqttClientID                                      // Saksi.mqtt.client_id: client identifier
+	SaksiMqttReasonCode                                    // Saksi.mqtt.reason_code: reason code of the broker's answer
+	SaksiMqttTopic                                         // Saksi.mqtt.topic: topics published or subscribed to
+	SaksiMqttVersion                                       // Saksi.mqtt.version: version of MQTT: 3.1, 3.1.1, 5
 	SaksiNfsBytes                                          // Saksi.nfs.bytes: bytes read or written
 	SaksiNfsHandle                                         // Saksi.nfs.handle: file handle, hex
 	SaksiNfsNewName                                        // Saksi.nfs.new_name: name after a rename or link
+	SaksiNtlmHost                                          // Saksi.ntlm.host: name the client gives its machine in NTLM
+	SaksiNtlmServer                                        // Saksi.ntlm.server: name the server gives itself in NTLM
+	SaksiNtlmServerDomain                                  // Saksi.ntlm.server_domain: domain the server names in NTLM
+	SaksiNtlmVersion                                       // Saksi.ntlm.version: version of the NTLM response, 1 or 2
 	SaksiNtpReference                                      // Saksi.ntp.reference: reference clock, or address of the server the sender follows
 	SaksiNtpRequestCode                                    // Saksi.ntp.request_code: request of a private (mode 7) or operation of a control (mode 6) message
 	SaksiNtpStratum                                        // Saksi.ntp.stratum: distance of the sender from a reference clock
@@ -86,6 +126,12 @@ const (
 	SaksiRadiusNasID                                       // Saksi.radius.nas_id: name of the network access server
 	SaksiRadiusNasIP                                       // Saksi.radius.nas_ip: network access server
 	SaksiRadiusSessionID                                   // Saksi.radius.session_id: accounting session
+	SaksiRdpClientBuild                                    // Saksi.rdp.client_build: build of the client
+	SaksiRdpClientName                                     // Saksi.rdp.client_name: name of the client's machine
+	SaksiRdpDesktop                                        // Saksi.rdp.desktop: width and height asked for
+	SaksiRdpKeyboard                                       // Saksi.rdp.keyboard: keyboard layout of the client, in hex
+	SaksiRdpRequested                                      // Saksi.rdp.requested: security protocols the client offers: rdp, tls, hybrid, rdstls, hybrid_ex, rdsaad
+	SaksiRdpSelected                                       // Saksi.rdp.selected: security protocol the server chose
 	SaksiRpcAsked                                          // Saksi.rpc.asked: program the port mapper is asked about
 	SaksiRpcCalls                                          // Saksi.rpc.calls: calls in a row that the event stands for
 	SaksiRpcMachine                                        // Saksi.rpc.machine: machine name in the caller's credential
@@ -93,10 +139,25 @@ const (
 	SaksiRpcProcedure                                      // Saksi.rpc.procedure: number of the procedure
 	SaksiRpcProgram                                        // Saksi.rpc.program: number of the remote program
 	SaksiRpcVersion                                        // Saksi.rpc.version: version of the remote program
+	SaksiRtpCodec                                          // Saksi.rtp.codec: encoding of the media
+	SaksiRtpName                                           // Saksi.rtp.name: canonical name a participant gives (RTCP CNAME)
+	SaksiRtpSsrc                                           // Saksi.rtp.ssrc: synchronization source, in hex
 	SaksiRuleDigest                                        // Saksi.rule.digest: SHA-256 of the rule's text
 	SaksiRuleLanguage                                      // Saksi.rule.language: suricata, sigma, yara or intel
 	SaksiRulePriority                                      // Saksi.rule.priority: priority of a rule in the language of Suricata; 1 is the most severe
 	SaksiRuleText                                          // Saksi.rule.text: the rule's text
+	SaksiSipCallID                                         // Saksi.sip.call_id: id of the dialog
+	SaksiSipFrom                                           // Saksi.sip.from: address of the caller
+	SaksiSipMedia                                          // Saksi.sip.media: media offered, as "kind port codec"
+	SaksiSipMethod                                         // Saksi.sip.method: method of the request
+	SaksiSipStatus                                         // Saksi.sip.status: status of the answer
+	SaksiSipTo                                             // Saksi.sip.to: address of the called
+	SaksiSipUri                                            // Saksi.sip.uri: who or what is called
+	SaksiSmbBytesRead                                      // Saksi.smb.bytes_read: bytes read from the file
+	SaksiSmbBytesWritten                                   // Saksi.smb.bytes_written: bytes written to the file
+	SaksiSmbShare                                          // Saksi.smb.share: share connected to, as the client names it
+	SaksiSmbStatus                                         // Saksi.smb.status: NTSTATUS of the reply, by name where it is common, else in hex
+	SaksiSmbVersion                                        // Saksi.smb.version: dialect of SMB, such as 3.1.1, or SMB1's name of it
 	SaksiSmtpHelo                                          // Saksi.smtp.helo: name the client gave in HELO or EHLO
 	SaksiSmtpReplyCode                                     // Saksi.smtp.reply_code: reply to the message or to the command that ended the transaction
 	SaksiSnmpCommunity                                     // Saksi.snmp.community: community, a credential: masked before it is stored
@@ -108,6 +169,9 @@ const (
 	SaksiSnmpTrap                                          // Saksi.snmp.trap: what a trap tells: enterprise and numbers, or its object identifier
 	SaksiSnmpValue                                         // Saksi.snmp.value: values of the variables in their order
 	SaksiSnmpVersion                                       // Saksi.snmp.version: 1, 2c or 3
+	SaksiSocksCommand                                      // Saksi.socks.command: connect, bind or associate
+	SaksiSocksReply                                        // Saksi.socks.reply: reply of the proxy
+	SaksiSocksVersion                                      // Saksi.socks.version: version of SOCKS, 4 or 5
 	SaksiSSHClient                                         // Saksi.ssh.client: software named in the client's banner
 	SaksiSSHHassh                                          // Saksi.ssh.hassh: HASSH of the client's key exchange
 	SaksiSSHHasshServer                                    // Saksi.ssh.hassh_server: HASSH of the server's key exchange
@@ -119,12 +183,23 @@ const (
 	SaksiStunSoftware                                      // Saksi.stun.software: software the agent names
 	SaksiStunUsername                                      // Saksi.stun.username: user name or ICE fragments in the message
 	SaksiStunVendor                                        // Saksi.stun.vendor: whose own attributes are used: microsoft, google, whatsapp
+	SaksiTelnetOption                                      // Saksi.telnet.option: options negotiated
+	SaksiTelnetTerminal                                    // Saksi.telnet.terminal: terminal the client names
+	SaksiTextArgument                                      // Saksi.text.argument: argument of the command, where it can hold no secret
+	SaksiTextBanner                                        // Saksi.text.banner: line with which the server greets
+	SaksiTextCommand                                       // Saksi.text.command: command of a protocol of lines, upper case
+	SaksiTextMechanism                                     // Saksi.text.mechanism: how the client authenticates
+	SaksiTextReply                                         // Saksi.text.reply: code or word of the reply
 	SaksiTftpBlocks                                        // Saksi.tftp.blocks: data blocks seen
 	SaksiTftpMode                                          // Saksi.tftp.mode: octet, netascii or mail
 	SaksiTLSALPN                                           // Saksi.tls.alpn: protocols the client offered
 	SaksiTLSJA3String                                      // Saksi.tls.ja3_string: text whose MD5 is the JA3
 	SaksiTLSJA4                                            // Saksi.tls.ja4: JA4 of the ClientHello
 	SaksiTruncated                                         // Saksi.truncated: fields cut at the length limit
+	SaksiVncChosen                                         // Saksi.vnc.chosen: security type chosen
+	SaksiVncDesktop                                        // Saksi.vnc.desktop: name of the desktop
+	SaksiVncSecurity                                       // Saksi.vnc.security: security types offered
+	SaksiVncVersion                                        // Saksi.vnc.version: version of RFB
 	SaksiVpnExchange                                       // Saksi.vpn.exchange: first IKE exchange seen: ike_sa_init, aggressive ...
 	SaksiVpnHost                                           // Saksi.vpn.host: names the ends of a tunnel give themselves
 	SaksiVpnTransform                                      // Saksi.vpn.transform: algorithms offered, by the numbers of IANA: "encr 12 256"
@@ -407,6 +482,21 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.bittorrent.info_hash", typ: Keyword, array: true, doc: "hashes of the torrents asked for"},
 	{name: "Saksi.case", typ: Keyword, array: false, doc: "id of the case the document belongs to"},
 	{name: "Saksi.control", typ: Keyword, array: true, doc: "framework controls a finding bears on, such as rk-3-trafik"},
+	{name: "Saksi.db.application", typ: Keyword, array: false, doc: "program the client names"},
+	{name: "Saksi.db.error", typ: Keyword, array: false, doc: "error code of the reply"},
+	{name: "Saksi.db.host", typ: Keyword, array: false, doc: "name the client gives its machine"},
+	{name: "Saksi.db.mechanism", typ: Keyword, array: false, doc: "how the client authenticates"},
+	{name: "Saksi.db.name", typ: Keyword, array: false, doc: "database, schema, keyspace or virtual host"},
+	{name: "Saksi.db.object", typ: Keyword, array: true, doc: "tables, collections, keys, topics or queues named"},
+	{name: "Saksi.db.operation", typ: Keyword, array: false, doc: "operation or command, as the protocol names it"},
+	{name: "Saksi.db.statement", typ: Keyword, array: false, doc: "statement of a query language, literals and comments left out"},
+	{name: "Saksi.db.tls", typ: Boolean, array: false, doc: "the connection went on in TLS"},
+	{name: "Saksi.dcerpc.endpoint", typ: Keyword, array: false, doc: "named pipe the call went through"},
+	{name: "Saksi.dcerpc.interface", typ: Keyword, array: true, doc: "interfaces of DCE/RPC, by name where it is known, else the UUID"},
+	{name: "Saksi.dcerpc.operation", typ: Keyword, array: false, doc: "operation called, by name where it is known"},
+	{name: "Saksi.dcerpc.opnum", typ: Long, array: false, doc: "number of the operation called"},
+	{name: "Saksi.dcerpc.status", typ: Keyword, array: false, doc: "status of a fault, in hex"},
+	{name: "Saksi.dcerpc.uuid", typ: Keyword, array: true, doc: "UUIDs of the interfaces"},
 	{name: "Saksi.dhcp.assigned_ip", typ: IP, array: true, doc: "addresses the server gives"},
 	{name: "Saksi.dhcp.client_id", typ: Keyword, array: false, doc: "client identifier or DUID, hex"},
 	{name: "Saksi.dhcp.host_name", typ: Keyword, array: false, doc: "name the client gives itself"},
@@ -458,12 +548,37 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.ics.unit", typ: Long, array: false, doc: "address of the station asked: Modbus unit, DNP3 outstation, IEC 104 common address"},
 	{name: "Saksi.ics.value", typ: Keyword, array: true, doc: "values written or commanded, in the order of the objects, at most 16"},
 	{name: "Saksi.incomplete", typ: Keyword, array: true, doc: "what stopped an analysis early: steps, time, memory, crash"},
+	{name: "Saksi.irc.channel", typ: Keyword, array: true, doc: "channels or persons addressed"},
+	{name: "Saksi.irc.nick", typ: Keyword, array: false, doc: "nickname"},
+	{name: "Saksi.kerberos.cipher", typ: Keyword, array: false, doc: "encryption type of the reply, made with the client's key"},
+	{name: "Saksi.kerberos.error", typ: Keyword, array: false, doc: "error of the reply"},
+	{name: "Saksi.kerberos.offered", typ: Keyword, array: true, doc: "encryption types the client offers"},
+	{name: "Saksi.kerberos.preauth", typ: Long, array: true, doc: "types of the pre-authentication data sent"},
+	{name: "Saksi.kerberos.realm", typ: Keyword, array: false, doc: "realm of the service"},
+	{name: "Saksi.kerberos.service", typ: Keyword, array: false, doc: "principal of the service"},
+	{name: "Saksi.kerberos.ticket_cipher", typ: Keyword, array: false, doc: "encryption type of the ticket"},
+	{name: "Saksi.ldap.attributes", typ: Keyword, array: true, doc: "attributes asked for"},
+	{name: "Saksi.ldap.base", typ: Keyword, array: false, doc: "entry a search begins at"},
+	{name: "Saksi.ldap.dn", typ: Keyword, array: false, doc: "distinguished name bound as or changed"},
+	{name: "Saksi.ldap.entries", typ: Long, array: false, doc: "entries found"},
+	{name: "Saksi.ldap.filter", typ: Keyword, array: false, doc: "filter of a search (RFC 4515); values of passwords are left out"},
+	{name: "Saksi.ldap.mechanism", typ: Keyword, array: false, doc: "how a bind authenticates: simple, or the SASL mechanism"},
+	{name: "Saksi.ldap.result_code", typ: Long, array: false, doc: "result of the operation"},
+	{name: "Saksi.ldap.scope", typ: Keyword, array: false, doc: "scope of a search: base, one, subtree"},
 	{name: "Saksi.link", typ: Keyword, array: true, doc: "ids of the documents a finding joins"},
 	{name: "Saksi.masked", typ: Keyword, array: true, doc: "names of the fields in which personal data or credentials were masked"},
 	{name: "Saksi.masked_digest", typ: Keyword, array: true, doc: "keyed digests of the masked values, to find equal ones"},
+	{name: "Saksi.mqtt.client_id", typ: Keyword, array: false, doc: "client identifier"},
+	{name: "Saksi.mqtt.reason_code", typ: Long, array: false, doc: "reason code of the broker's answer"},
+	{name: "Saksi.mqtt.topic", typ: Keyword, array: true, doc: "topics published or subscribed to"},
+	{name: "Saksi.mqtt.version", typ: Keyword, array: false, doc: "version of MQTT: 3.1, 3.1.1, 5"},
 	{name: "Saksi.nfs.bytes", typ: Long, array: false, doc: "bytes read or written"},
 	{name: "Saksi.nfs.handle", typ: Keyword, array: false, doc: "file handle, hex"},
 	{name: "Saksi.nfs.new_name", typ: Keyword, array: false, doc: "name after a rename or link"},
+	{name: "Saksi.ntlm.host", typ: Keyword, array: false, doc: "name the client gives its machine in NTLM"},
+	{name: "Saksi.ntlm.server", typ: Keyword, array: false, doc: "name the server gives itself in NTLM"},
+	{name: "Saksi.ntlm.server_domain", typ: Keyword, array: false, doc: "domain the server names in NTLM"},
+	{name: "Saksi.ntlm.version", typ: Long, array: false, doc: "version of the NTLM response, 1 or 2"},
 	{name: "Saksi.ntp.reference", typ: Keyword, array: false, doc: "reference clock, or address of the server the sender follows"},
 	{name: "Saksi.ntp.request_code", typ: Long, array: false, doc: "request of a private (mode 7) or operation of a control (mode 6) message"},
 	{name: "Saksi.ntp.stratum", typ: Long, array: false, doc: "distance of the sender from a reference clock"},
@@ -483,6 +598,12 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.radius.nas_id", typ: Keyword, array: false, doc: "name of the network access server"},
 	{name: "Saksi.radius.nas_ip", typ: IP, array: false, doc: "network access server"},
 	{name: "Saksi.radius.session_id", typ: Keyword, array: false, doc: "accounting session"},
+	{name: "Saksi.rdp.client_build", typ: Long, array: false, doc: "build of the client"},
+	{name: "Saksi.rdp.client_name", typ: Keyword, array: false, doc: "name of the client's machine"},
+	{name: "Saksi.rdp.desktop", typ: Keyword, array: false, doc: "width and height asked for"},
+	{name: "Saksi.rdp.keyboard", typ: Keyword, array: false, doc: "keyboard layout of the client, in hex"},
+	{name: "Saksi.rdp.requested", typ: Keyword, array: true, doc: "security protocols the client offers: rdp, tls, hybrid, rdstls, hybrid_ex, rdsaad"},
+	{name: "Saksi.rdp.selected", typ: Keyword, array: false, doc: "security protocol the server chose"},
 	{name: "Saksi.rpc.asked", typ: Keyword, array: false, doc: "program the port mapper is asked about"},
 	{name: "Saksi.rpc.calls", typ: Long, array: false, doc: "calls in a row that the event stands for"},
 	{name: "Saksi.rpc.machine", typ: Keyword, array: false, doc: "machine name in the caller's credential"},
@@ -490,10 +611,25 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.rpc.procedure", typ: Long, array: false, doc: "number of the procedure"},
 	{name: "Saksi.rpc.program", typ: Long, array: false, doc: "number of the remote program"},
 	{name: "Saksi.rpc.version", typ: Long, array: false, doc: "version of the remote program"},
+	{name: "Saksi.rtp.codec", typ: Keyword, array: false, doc: "encoding of the media"},
+	{name: "Saksi.rtp.name", typ: Keyword, array: false, doc: "canonical name a participant gives (RTCP CNAME)"},
+	{name: "Saksi.rtp.ssrc", typ: Keyword, array: false, doc: "synchronization source, in hex"},
 	{name: "Saksi.rule.digest", typ: Keyword, array: false, doc: "SHA-256 of the rule's text"},
 	{name: "Saksi.rule.language", typ: Keyword, array: false, doc: "suricata, sigma, yara or intel"},
 	{name: "Saksi.rule.priority", typ: Long, array: false, doc: "priority of a rule in the language of Suricata; 1 is the most severe"},
 	{name: "Saksi.rule.text", typ: Keyword, array: false, doc: "the rule's text"},
+	{name: "Saksi.sip.call_id", typ: Keyword, array: false, doc: "id of the dialog"},
+	{name: "Saksi.sip.from", typ: Keyword, array: false, doc: "address of the caller"},
+	{name: "Saksi.sip.media", typ: Keyword, array: true, doc: "media offered, as \"kind port codec\""},
+	{name: "Saksi.sip.method", typ: Keyword, array: false, doc: "method of the request"},
+	{name: "Saksi.sip.status", typ: Long, array: false, doc: "status of the answer"},
+	{name: "Saksi.sip.to", typ: Keyword, array: false, doc: "address of the called"},
+	{name: "Saksi.sip.uri", typ: Keyword, array: false, doc: "who or what is called"},
+	{name: "Saksi.smb.bytes_read", typ: Long, array: false, doc: "bytes read from the file"},
+	{name: "Saksi.smb.bytes_written", typ: Long, array: false, doc: "bytes written to the file"},
+	{name: "Saksi.smb.share", typ: Keyword, array: false, doc: "share connected to, as the client names it"},
+	{name: "Saksi.smb.status", typ: Keyword, array: false, doc: "NTSTATUS of the reply, by name where it is common, else in hex"},
+	{name: "Saksi.smb.version", typ: Keyword, array: false, doc: "dialect of SMB, such as 3.1.1, or SMB1's name of it"},
 	{name: "Saksi.smtp.helo", typ: Keyword, array: false, doc: "name the client gave in HELO or EHLO"},
 	{name: "Saksi.smtp.reply_code", typ: Long, array: false, doc: "reply to the message or to the command that ended the transaction"},
 	{name: "Saksi.snmp.community", typ: Keyword, array: false, doc: "community, a credential: masked before it is stored"},
@@ -505,6 +641,9 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.snmp.trap", typ: Keyword, array: false, doc: "what a trap tells: enterprise and numbers, or its object identifier"},
 	{name: "Saksi.snmp.value", typ: Keyword, array: true, doc: "values of the variables in their order"},
 	{name: "Saksi.snmp.version", typ: Keyword, array: false, doc: "1, 2c or 3"},
+	{name: "Saksi.socks.command", typ: Keyword, array: false, doc: "connect, bind or associate"},
+	{name: "Saksi.socks.reply", typ: Long, array: false, doc: "reply of the proxy"},
+	{name: "Saksi.socks.version", typ: Long, array: false, doc: "version of SOCKS, 4 or 5"},
 	{name: "Saksi.ssh.client", typ: Keyword, array: false, doc: "software named in the client's banner"},
 	{name: "Saksi.ssh.hassh", typ: Keyword, array: false, doc: "HASSH of the client's key exchange"},
 	{name: "Saksi.ssh.hassh_server", typ: Keyword, array: false, doc: "HASSH of the server's key exchange"},
@@ -516,12 +655,23 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.stun.software", typ: Keyword, array: false, doc: "software the agent names"},
 	{name: "Saksi.stun.username", typ: Keyword, array: false, doc: "user name or ICE fragments in the message"},
 	{name: "Saksi.stun.vendor", typ: Keyword, array: false, doc: "whose own attributes are used: microsoft, google, whatsapp"},
+	{name: "Saksi.telnet.option", typ: Keyword, array: true, doc: "options negotiated"},
+	{name: "Saksi.telnet.terminal", typ: Keyword, array: false, doc: "terminal the client names"},
+	{name: "Saksi.text.argument", typ: Keyword, array: false, doc: "argument of the command, where it can hold no secret"},
+	{name: "Saksi.text.banner", typ: Keyword, array: false, doc: "line with which the server greets"},
+	{name: "Saksi.text.command", typ: Keyword, array: false, doc: "command of a protocol of lines, upper case"},
+	{name: "Saksi.text.mechanism", typ: Keyword, array: false, doc: "how the client authenticates"},
+	{name: "Saksi.text.reply", typ: Keyword, array: false, doc: "code or word of the reply"},
 	{name: "Saksi.tftp.blocks", typ: Long, array: false, doc: "data blocks seen"},
 	{name: "Saksi.tftp.mode", typ: Keyword, array: false, doc: "octet, netascii or mail"},
 	{name: "Saksi.tls.alpn", typ: Keyword, array: true, doc: "protocols the client offered"},
 	{name: "Saksi.tls.ja3_string", typ: Keyword, array: false, doc: "text whose MD5 is the JA3"},
 	{name: "Saksi.tls.ja4", typ: Keyword, array: false, doc: "JA4 of the ClientHello"},
 	{name: "Saksi.truncated", typ: Keyword, array: true, doc: "fields cut at the length limit"},
+	{name: "Saksi.vnc.chosen", typ: Keyword, array: false, doc: "security type chosen"},
+	{name: "Saksi.vnc.desktop", typ: Keyword, array: false, doc: "name of the desktop"},
+	{name: "Saksi.vnc.security", typ: Keyword, array: true, doc: "security types offered"},
+	{name: "Saksi.vnc.version", typ: Keyword, array: false, doc: "version of RFB"},
 	{name: "Saksi.vpn.exchange", typ: Keyword, array: false, doc: "first IKE exchange seen: ike_sa_init, aggressive ..."},
 	{name: "Saksi.vpn.host", typ: Keyword, array: true, doc: "names the ends of a tunnel give themselves"},
 	{name: "Saksi.vpn.transform", typ: Keyword, array: true, doc: "algorithms offered, by the numbers of IANA: \"encr 12 256\""},

@@ -1,279 +1,257 @@
 package proto
 
-// DCE/RPC, C706 chapter 12 and [MS-RPCE], over TCP (connection-oriented) and
-// UDP (connectionless). One event a flow; rules see each call.
-//
-//	TCP  0 version 5  2 type  3 flags  4 data representation  8 fragment, auth length  12 call id  16 body
-//	UDP  0 version 4  1 type  4 data representation  24 interface  60 its version  68 opnum  74 length  80 body
+// DCE/RPC, The Open Group C706 chapter 12 and [MS-RPCE], over TCP; calls through
+// named pipes come from the parser of SMB. The header is drawn in
+// internal/dcerpc. One event a bind, and one a call with its answer.
 
 import (
-	"bytes"
-	"encoding/binary"
+	"fmt"
 
+	"saksi/event"
 	"saksi/rules/suricata"
+	"saksi/sensor/proto/internal/dcerpc"
+	"saksi/sensor/proto/internal/ntlm"
 )
 
 func init() {
 	register(&Entry{
-		Name: "dcerpc", Doc: "DCE/RPC, endpoint mapper and Windows services", Reference: "C706, [MS-RPCE]",
-		Transport: TCP | UDP, Ports: []uint16{135}, App: suricata.AppDCERPC,
-		First: []string{"\x05\x00", "\x04\x00"}, Detect: detectDCERPC,
-		New:     func(t Transport) Parser { return &dcerpc{stream: t == TCP} },
-		Samples: []string{"dcerpc_tcp.txt", "dcerpc_udp.txt"}, Hostile: []string{"dcerpc_hostile.txt"},
+		Name: "dcerpc", Doc: "DCE/RPC, Microsoft's remote procedure calls", Reference: "The Open Group C706, [MS-RPCE]",
+		Transport: TCP | UDP, Ports: []uint16{135, 593}, App: suricata.AppDCERPC,
+		First: []string{"\x05\x00", "\x05\x01", "\x04\x00"},
+		Detect: func(p *Probe) Verdict {
+			if p.Transport == UDP {
+				return detectDCEDatagram(p)
+			}
+			if len(p.Data) < dcerpc.HeaderSize {
+				return More
+			}
+			h, ok := dcerpc.ParseHeader(p.Data)
+			if !ok || h.Flags&1 == 0 || h.Length < 24 {
+				return No
+			}
+			switch { // associations begin with a bind
+			case p.Dir == FromClient && h.Type == dcerpc.Bind, p.Dir == FromServer && (h.Type == dcerpc.BindAck || h.Type == dcerpc.BindNak):
+				return Yes
+			}
+			return onPort(p, h.Type == dcerpc.Request || h.Type == dcerpc.Response, 135)
+		},
+		New: func(t Transport) Parser {
+			return seenByRules(&dceStream{datagram: t == UDP}, &dceRules{stream: t == TCP})
+		},
+		Samples: []string{"dcerpc.txt", "dcerpc_tcp.txt", "dcerpc_udp.txt"}, Hostile: []string{"dcerpc_hostile.txt", "dcerpc_lengths.txt"},
 	})
 }
 
-// Packet types.
-const (
-	dceRequest  = 0
-	dceResponse = 2
-	dceBind     = 11
-	dceBindAck  = 12
-	dceAlter    = 14
-	dceAlterAck = 15
-)
-
-func detectDCERPC(p *Probe) Verdict {
-	b := p.Data
-	if p.Transport == UDP {
-		if len(b) < 80 || b[0] != 4 || b[1] > 10 || b[4]&0xef != 0 || profinet(b) {
-			return No
-		}
-		if order(b[4]).Uint16(b[74:]) == uint16(len(b)-80) {
-			return Yes
-		}
-		return No
-	}
-	if len(b) < 10 {
-		return More
-	}
-	n := order(b[4]).Uint16(b[8:])
-	if b[0] == 5 && b[1] <= 1 && (b[2] == dceBind || b[2] == dceBindAck || b[2] == dceRequest || b[2] == dceResponse) && b[4]&0xef == 0 &&
-		b[5] == 0 && b[6] == 0 && b[7] == 0 && n >= 24 {
-		return Yes
-	}
-	return No
-}
-
-// order is the byte order that a data representation names (C706 section 14.1).
-func order(drep byte) binary.ByteOrder {
-	if drep&0x10 != 0 {
-		return binary.LittleEndian
-	}
-	return binary.BigEndian
-}
-
-const (
-	// maxDCEStub bounds the data of a call put together from fragments.
-	maxDCEStub = 64 << 10
-	// maxDCEContexts bounds the interfaces of a connection.
-	maxDCEContexts = 64
-	// maxDCECalls bounds calls that wait for their answer.
-	maxDCECalls = 128
-)
-
-// dceContext is an interface that a client asked for.
-type dceContext struct {
-	id       uint16
-	uuid     []byte // 16 bytes as a UUID is written, then the version
-	answered bool
-	accepted bool
-}
-
-type dceCall struct {
-	id     uint32
-	ctx    uint16
-	opnum  uint16
-	begun  bool
-	stub   []byte
-	answer []byte
-}
-
-type dcerpc struct {
-	stream   bool
-	packets  Packets
-	contexts []dceContext
-	asked    []int // contexts of the bind that waits for its answer
-	calls    []dceCall
-	tx       uint64
+// dceStream is an association over TCP.
+type dceStream struct {
+	segmenter
+	noRest
+	talk     dceTalk
+	datagram bool
 }
 
 // Data implements Parser.
-func (p *dcerpc) Data(c *Context, dir Dir, b []byte) Result {
-	if !p.stream {
-		p.datagram(c, dir, b)
+func (p *dceStream) Data(c *Context, dir Dir, b []byte) Result {
+	if p.datagram {
+		p.talk.datagram(c, dir, b)
 		return Result(len(b))
 	}
-	used := 0
-	for len(b)-used >= 16 {
-		h := b[used:]
-		n := int(order(h[4]).Uint16(h[8:]))
-		if h[0] != 5 || n < 16 {
-			return Broken
-		}
-		if len(h) < n {
-			break
-		}
-		p.packets.Add(c.Number)
-		p.fragment(c, dir, h[:n])
-		used += n
-	}
-	return Result(used)
+	return p.data(c, dir, b, p)
 }
 
-// fragment reads one fragment. What rules know as stub data is what Suricata
-// gives them: of a request all behind the operation number, with an object and
-// the trailer of authentication; of a response all behind the common header.
-func (p *dcerpc) fragment(c *Context, dir Dir, b []byte) {
-	o := order(b[4])
-	id := o.Uint32(b[12:])
-	body := b[16:]
-	switch b[2] {
-	case dceBind, dceAlter:
-		if b[3]&1 != 0 { // one that is not the first fragment binds nothing
-			p.bind(o, body)
-		}
-	case dceBindAck, dceAlterAck:
-		p.bound(o, body)
-	case dceRequest:
-		if len(body) < 8 {
-			return
-		}
-		call := p.call(id)
-		if !call.begun || b[3]&1 != 0 {
-			*call = dceCall{id: id, begun: true, ctx: o.Uint16(body[4:]), opnum: o.Uint16(body[6:]), stub: call.stub[:0]}
-		}
-		call.stub = gather(call.stub, body[8:])
-		if b[3]&2 != 0 {
-			p.offer(c, dir, call, call.stub)
-		}
-	case dceResponse:
-		if len(body) < 8 {
-			return
-		}
-		call := p.call(id)
-		if b[3]&1 != 0 {
-			call.answer = call.answer[:0]
-		}
-		call.answer = gather(call.answer, body)
-		if b[3]&2 != 0 {
-			p.offer(c, dir, call, call.answer)
-			call.answer = nil
-		}
+func (p *dceStream) size(_ Dir, b []byte) (n, hold int64) {
+	if len(b) < dcerpc.HeaderSize {
+		return 0, 0
 	}
+	h, ok := dcerpc.ParseHeader(b)
+	if !ok {
+		return -1, 0
+	}
+	return int64(h.Length), maxHeld
 }
 
-func gather(dst, b []byte) []byte {
-	return append(dst, b[:max(0, min(len(b), maxDCEStub-len(dst)))]...)
+func (p *dceStream) take(c *Context, dir Dir, b []byte, _ int64) Result {
+	p.talk.message(c, dir, b)
+	return 0
 }
 
-// call gives the call of an id, made when needed.
-func (p *dcerpc) call(id uint32) *dceCall {
-	for i := range p.calls {
-		if p.calls[i].id == id {
-			return &p.calls[i]
-		}
-	}
-	if len(p.calls) >= maxDCECalls {
-		p.calls = p.calls[:copy(p.calls, p.calls[1:])]
-	}
-	p.calls = append(p.calls, dceCall{id: id})
-	return &p.calls[len(p.calls)-1]
-}
-
-// uuid writes a UUID's bytes in the order of its text, and the version.
-func uuid(o binary.ByteOrder, b []byte) []byte {
-	out := make([]byte, 0, 20)
-	out = binary.BigEndian.AppendUint32(out, o.Uint32(b))
-	out = binary.BigEndian.AppendUint16(out, o.Uint16(b[4:]))
-	out = binary.BigEndian.AppendUint16(out, o.Uint16(b[6:]))
-	return append(out, b[8:16]...)
-}
-
-// bind reads the interfaces a client asks for.
-func (p *dcerpc) bind(o binary.ByteOrder, b []byte) {
-	p.asked = p.asked[:0]
-	if len(b) < 12 {
-		return
-	}
-	n := int(b[8])
-	b = b[12:]
-	for range n {
-		if len(b) < 24 || len(p.contexts) >= maxDCEContexts {
-			return
-		}
-		x := dceContext{id: o.Uint16(b), uuid: binary.BigEndian.AppendUint16(uuid(o, b[4:]), o.Uint16(b[20:]))}
-		p.asked = append(p.asked, len(p.contexts))
-		p.contexts = append(p.contexts, x)
-		k := 24 + int(b[2])*20
-		if k > len(b) {
-			return
-		}
-		b = b[k:]
-	}
-}
-
-// bound reads which of them the server accepts, in the same order.
-func (p *dcerpc) bound(o binary.ByteOrder, b []byte) {
-	if len(b) < 10 {
-		return
-	}
-	at := 10 + int(o.Uint16(b[8:]))
-	at = (at+16+3)&^3 - 16 // aligned within the packet
-	if len(b) < at+4 {
-		return
-	}
-	n := int(b[at])
-	b = b[at+4:]
-	for i := 0; i < n && i < len(p.asked) && len(b) >= 24; i++ {
-		x := &p.contexts[p.asked[i]]
-		x.answered, x.accepted = true, o.Uint16(b) == 0
-		b = b[24:]
-	}
-	p.asked = p.asked[:0]
-}
-
-// offer shows a call or its answer to the rules.
-func (p *dcerpc) offer(c *Context, dir Dir, call *dceCall, stub []byte) {
-	if !c.Matching() {
-		return
-	}
-	p.tx++
-	t := &bufTx{app: suricata.AppDCERPC, id: p.tx, packets: p.packets.List()}
-	if call.begun {
-		t.number(suricata.BufDCERPCOpnum, uint64(call.opnum))
-		for i := len(p.contexts) - 1; i >= 0; i-- { // the last of an id counts
-			if x := &p.contexts[i]; x.id == call.ctx && (x.accepted || !x.answered) {
-				t.add(suricata.BufDCERPCInterface, x.uuid)
-				break
-			}
-		}
-	}
-	t.add(suricata.BufDCERPCStub, bytes.Clone(stub))
-	c.Offer(t, dir)
-}
-
-// datagram reads a packet of the connectionless protocol.
-func (p *dcerpc) datagram(c *Context, dir Dir, b []byte) {
-	if len(b) < 80 || b[0] != 4 {
-		return
-	}
-	p.packets.Add(c.Number)
-	if b[1] != dceRequest && b[1] != dceResponse {
-		return
-	}
-	o := order(b[4])
-	p.contexts = append(p.contexts[:0], dceContext{uuid: binary.BigEndian.AppendUint16(uuid(o, b[24:]), uint16(o.Uint32(b[60:])))})
-	p.offer(c, dir, &dceCall{begun: true, opnum: o.Uint16(b[68:])}, b[80:])
-}
-
-// Gap implements Parser: the next fragment can't be found.
-func (p *dcerpc) Gap(*Context, Dir, uint32) bool { return !p.stream }
+// Gap implements Parser.
+func (p *dceStream) Gap(_ *Context, dir Dir, n uint32) bool { return p.datagram || p.gap(dir, n) }
 
 // Close implements Parser.
-func (p *dcerpc) Close(c *Context) {
-	if list := p.packets.List(); len(list) > 0 {
-		c.Emit(c.Begin("saksi.dcerpc", list))
-		p.packets.Reset()
+func (p *dceStream) Close(c *Context) { p.talk.close(c) }
+
+const (
+	// maxDCEBound bounds the interfaces of an association.
+	maxDCEBound = 128
+	// maxDCEWaiting bounds calls that wait for their answer.
+	maxDCEWaiting = 64
+)
+
+// dceWaiting is a call whose answer is to come.
+type dceWaiting struct {
+	id      uint32
+	context uint16
+	op      uint16
+	packets Packets
+}
+
+// dceTalk is an association: what was bound, and calls in work.
+type dceTalk struct {
+	endpoint []byte // the named pipe, if it runs through one
+	contexts []dcerpc.Context
+	calls    []dceWaiting
+	server   ntlm.Message
+	user     userName
+}
+
+// buffer takes what was written to or read from a named pipe.
+func (t *dceTalk) buffer(c *Context, dir Dir, b []byte) {
+	for len(b) >= dcerpc.HeaderSize {
+		h, ok := dcerpc.ParseHeader(b)
+		if !ok {
+			return
+		}
+		t.message(c, dir, b[:min(h.Length, len(b))])
+		b = b[min(h.Length, len(b)):]
 	}
+}
+
+// message takes the first bytes of a message.
+func (t *dceTalk) message(c *Context, dir Dir, b []byte) {
+	h, ok := dcerpc.ParseHeader(b)
+	if !ok {
+		return
+	}
+	if m, ok := ntlm.Find(h.Verifier(b)); ok {
+		switch m.Type {
+		case ntlm.Challenge:
+			t.server = m
+		case ntlm.Authenticate:
+			t.user.ntlm(m, t.server)
+			t.login(c)
+		}
+	}
+	switch h.Type {
+	case dcerpc.Bind, dcerpc.Alter:
+		if dir == FromClient {
+			t.bind(c, h, b)
+		}
+	case dcerpc.Request:
+		context, op, ok := h.Operation(b)
+		if !ok || dir != FromClient || h.Flags&1 == 0 { // a later fragment
+			return
+		}
+		if len(t.calls) >= maxDCEWaiting {
+			t.answer(c, 0, nil)
+		}
+		call := dceWaiting{id: h.Call, context: context, op: op}
+		call.packets.Add(c.Number)
+		t.calls = append(t.calls, call)
+	case dcerpc.Response, dcerpc.Fault:
+		for i := range t.calls {
+			if t.calls[i].id != h.Call || dir != FromServer {
+				continue
+			}
+			t.calls[i].packets.Add(c.Number)
+			if status, ok := h.Status(b); ok && h.Type == dcerpc.Fault {
+				t.answer(c, i, &status)
+			} else {
+				t.answer(c, i, nil)
+			}
+			return
+		}
+	}
+}
+
+func (t *dceTalk) begin(c *Context, action string, packets []uint64) *event.Event {
+	e := c.Begin("saksi.dcerpc", packets)
+	e.Str(event.EventAction, action)
+	e.Bytes(event.SaksiDcerpcEndpoint, t.endpoint)
+	t.user.describe(e)
+	return e
+}
+
+func (t *dceTalk) bind(c *Context, h dcerpc.Header, b []byte) {
+	list := h.Contexts(b)
+	if len(list) == 0 {
+		return
+	}
+	e := t.begin(c, "bind", []uint64{c.Number})
+	for i, x := range list {
+		if i > 0 && list[i-1].UUID == x.UUID { // the same again for another transfer syntax
+			continue
+		}
+		describeInterface(e, x.UUID)
+	}
+	c.Emit(e)
+	t.contexts = append(t.contexts, list[:min(len(list), maxDCEBound-len(t.contexts))]...)
+}
+
+func describeInterface(e *event.Event, uuid string) {
+	name := dcerpc.Name(uuid)
+	if name == "" {
+		name = uuid
+	}
+	e.Str(event.SaksiDcerpcInterface, name)
+	e.Str(event.SaksiDcerpcUUID, uuid)
+}
+
+// login tells who authenticated within the association.
+func (t *dceTalk) login(c *Context) {
+	e := t.begin(c, "authenticate", []uint64{c.Number})
+	e.Str(event.EventCategory, "authentication")
+	c.Emit(e)
+}
+
+// answer tells of the call at an index, which is over.
+func (t *dceTalk) answer(c *Context, i int, fault *uint32) {
+	call := &t.calls[i]
+	e := t.begin(c, "call", call.packets.List())
+	e.Int(event.SaksiDcerpcOpnum, int64(call.op))
+	for k := len(t.contexts) - 1; k >= 0; k-- { // the last that took the number
+		if x := t.contexts[k]; x.ID == call.context {
+			describeInterface(e, x.UUID)
+			e.Str(event.SaksiDcerpcOperation, dcerpc.Operation(x.UUID, call.op))
+			break
+		}
+	}
+	if fault != nil {
+		e.Str(event.SaksiDcerpcStatus, fmt.Sprintf("0x%08x", *fault))
+		e.Str(event.EventOutcome, "failure")
+	}
+	c.Emit(e)
+	t.calls = append(t.calls[:i], t.calls[i+1:]...)
+}
+
+// close tells of calls that had no answer.
+func (t *dceTalk) close(c *Context) {
+	for len(t.calls) > 0 {
+		t.answer(c, 0, nil)
+	}
+}
+
+// detectDCEDatagram takes the connectionless protocol (C706 section 12.5), whose
+// head of 80 bytes says how many follow.
+func detectDCEDatagram(p *Probe) Verdict {
+	b := p.Data
+	if len(b) < 80 || b[0] != 4 || b[1] > 10 || b[4]&0xef != 0 || profinet(b) || int(order(b[4]).Uint16(b[74:])) != len(b)-80 {
+		return No
+	}
+	return Yes
+}
+
+// datagram takes a packet of the connectionless protocol, which names interface
+// and operation itself.
+func (t *dceTalk) datagram(c *Context, dir Dir, b []byte) {
+	if len(b) < 80 || b[0] != 4 || b[1] != dceRequest || dir != FromClient {
+		return
+	}
+	o := order(b[4])
+	id := dcerpc.UUID(b[24:], b[4]&0x10 != 0)
+	e := t.begin(c, "call", []uint64{c.Number})
+	describeInterface(e, id)
+	e.Int(event.SaksiDcerpcOpnum, int64(o.Uint16(b[68:])))
+	e.Str(event.SaksiDcerpcOperation, dcerpc.Operation(id, o.Uint16(b[68:])))
+	c.Emit(e)
 }

@@ -47,3 +47,13 @@ func replyCode(line []byte) (code int, last, ok bool) {
 }
 
 func digit(c byte) bool { return c >= '0' && c <= '9' }
+
+// digits reports whether b is decimal digits and nothing else.
+func digits(b []byte) bool {
+	for _, c := range b {
+		if !digit(c) {
+			return false
+		}
+	}
+	return len(b) > 0
+}

@@ -17,10 +17,13 @@ func init() {
 		Name: "tls", Doc: "Transport Layer Security", Reference: "RFC 5246, RFC 8446",
 		Transport: TCP, Ports: []uint16{443, 465, 636, 853, 989, 990, 993, 995, 5061, 8443}, App: suricata.AppTLS,
 		First: []string{"\x16\x03", "\x15\x03", "\x14\x03", "\x17\x03"}, Detect: detectTLS,
-		New:     func(Transport) Parser { return &tlsParser{tlsSession: tlsSession{kind: 't'}} },
+		New:     func(Transport) Parser { return newTLS() },
 		Samples: []string{"tls12.txt", "tls13.txt"}, Hostile: []string{"tls_hostile.txt"},
 	})
 }
+
+// newTLS makes a parser of TLS over a stream, alone or inside another protocol.
+func newTLS() *tlsParser { return &tlsParser{tlsSession: tlsSession{kind: 't'}} }
 
 // maxRecord is the longest fragment TLS 1.2 allows.
 const maxRecord = 1<<14 + 2048

@@ -1,35 +1,13 @@
 package proto
 
-// RFB (VNC), RFC 6143: versions, choice of security, its result, the name of
-// the desktop. One event a connection.
+// What rules see of VNC: the type of security, its result, the desktop's name.
 
 import (
 	"bytes"
 	"encoding/binary"
 
-	"saksi/event"
 	"saksi/rules/suricata"
 )
-
-func init() {
-	register(&Entry{
-		Name: "rfb", Doc: "Remote Framebuffer (VNC)", Reference: "RFC 6143",
-		Transport: TCP, Ports: []uint16{5900, 5901}, App: suricata.AppRFB,
-		First: []string{"RFB "},
-		Detect: func(p *Probe) Verdict {
-			b := p.Data
-			if len(b) < 12 {
-				return More
-			}
-			if bytes.HasPrefix(b, []byte("RFB 0")) && b[7] == '.' && b[11] == '\n' {
-				return Yes
-			}
-			return No
-		},
-		New:     func(Transport) Parser { return &rfb{} },
-		Samples: []string{"rfb.txt"}, Hostile: []string{"rfb_hostile.txt"},
-	})
-}
 
 // States of the server's side, and of the client's.
 const (
@@ -43,19 +21,17 @@ const (
 
 const rfbVNC = 2 // security type of a challenge (RFC 6143 section 7.2.2)
 
-type rfb struct {
+// vncRules is a Parser that emits nothing.
+type vncRules struct {
 	packets Packets
 	state   [2]int
 	minor   byte // of the version the client chose: 3, 7 or 8
 	sec     uint32
 	view    bufTx
-	name    []byte
-	failed  bool
-	told    bool
 }
 
 // Data implements Parser.
-func (p *rfb) Data(c *Context, dir Dir, b []byte) Result {
+func (p *vncRules) Data(c *Context, dir Dir, b []byte) Result {
 	used := 0
 	p.packets.Add(c.Number)
 	for p.state[dir] != rfbDone {
@@ -77,7 +53,7 @@ func (p *rfb) Data(c *Context, dir Dir, b []byte) Result {
 }
 
 // client takes what the client says; 0 means that more is needed.
-func (p *rfb) client(b []byte) int {
+func (p *vncRules) client(b []byte) int {
 	if len(b) == 0 {
 		return 0
 	}
@@ -107,7 +83,7 @@ func (p *rfb) client(b []byte) int {
 }
 
 // server takes what the server says; 0 means that more is needed.
-func (p *rfb) server(c *Context, b []byte) int {
+func (p *vncRules) server(c *Context, b []byte) int {
 	if len(b) == 0 {
 		return 0
 	}
@@ -146,7 +122,7 @@ func (p *rfb) server(c *Context, b []byte) int {
 		}
 		n := binary.BigEndian.Uint32(b)
 		p.offer(c, suricata.BufRFBSecResult, suricata.AppendNumber(nil, uint64(n)))
-		p.state[1], p.failed = rfbInit, n != 0
+		p.state[1] = rfbInit
 		if n != 0 {
 			p.state[1], p.state[0] = rfbDone, rfbDone
 		}
@@ -159,8 +135,7 @@ func (p *rfb) server(c *Context, b []byte) int {
 		if len(b) < 24+n {
 			return 0
 		}
-		p.name = bytes.Clone(b[24 : 24+n])
-		p.offer(c, suricata.BufRFBName, p.name)
+		p.offer(c, suricata.BufRFBName, bytes.Clone(b[24:24+n]))
 		p.state[1], p.state[0] = rfbDone, rfbDone
 		return 24 + n
 	}
@@ -168,7 +143,7 @@ func (p *rfb) server(c *Context, b []byte) int {
 }
 
 // types reads the security types a server offers, or the one it decides.
-func (p *rfb) types(c *Context, b []byte) int {
+func (p *vncRules) types(c *Context, b []byte) int {
 	if p.minor == 3 || p.minor == 0 {
 		if len(b) < 4 {
 			return 0
@@ -188,14 +163,14 @@ func (p *rfb) types(c *Context, b []byte) int {
 	return 1 + int(b[0])
 }
 
-func (p *rfb) security(c *Context, typ uint32) {
+func (p *vncRules) security(c *Context, typ uint32) {
 	if p.view.NBuf(suricata.BufRFBSecType) == 0 {
 		p.offer(c, suricata.BufRFBSecType, suricata.AppendNumber(nil, uint64(typ)))
 	}
 }
 
 // offer shows what is known, which grew by one buffer.
-func (p *rfb) offer(c *Context, b suricata.Buffer, data []byte) {
+func (p *vncRules) offer(c *Context, b suricata.Buffer, data []byte) {
 	p.view.app, p.view.id, p.view.again = suricata.AppRFB, 1, true
 	p.view.packets = p.packets.List()
 	p.view.add(b, data)
@@ -205,19 +180,7 @@ func (p *rfb) offer(c *Context, b suricata.Buffer, data []byte) {
 }
 
 // Gap implements Parser.
-func (p *rfb) Gap(*Context, Dir, uint32) bool { return false }
+func (p *vncRules) Gap(*Context, Dir, uint32) bool { return false }
 
 // Close implements Parser.
-func (p *rfb) Close(c *Context) {
-	if p.told {
-		return
-	}
-	p.told = true
-	e := c.Begin("saksi.rfb", p.packets.List())
-	if p.state[1] == rfbDone && p.failed {
-		e.Str(event.EventOutcome, "failure")
-	} else if len(p.name) > 0 {
-		e.Str(event.EventOutcome, "success")
-	}
-	c.Emit(e)
-}
+func (p *vncRules) Close(*Context) {}

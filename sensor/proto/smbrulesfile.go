@@ -4,18 +4,16 @@ import (
 	"encoding/binary"
 	"unicode/utf16"
 
-	"saksi/event"
 	"saksi/rules/suricata"
 )
 
-// smbFile is a file that is open over SMB, read or written from its start on.
-type smbFile struct {
-	id      smbID
+// smbRuleFile is a file that is open over SMB, read or written from its start on.
+type smbRuleFile struct {
+	id      smbRuleID
 	name    []byte // UTF-8
 	dir     Dir
 	next    uint64 // offset of the byte expected next
 	at      uint64 // offset of the content being taken
-	out     FileWriter
 	inspect []byte
 	begun   bool
 	closing bool // the message that holds the content also closes the file
@@ -23,19 +21,19 @@ type smbFile struct {
 }
 
 // add notes an open file.
-func (p *smb) add(c *Context, id smbID, name []byte) {
+func (p *smbRules) add(c *Context, id smbRuleID, name []byte) {
 	if p.files[id] != nil {
-		p.close(c, id, false)
+		p.close(c, id)
 	}
 	if len(p.order) >= maxSMBFiles {
-		p.close(c, p.order[0], false)
+		p.close(c, p.order[0])
 	}
-	p.files[id] = &smbFile{id: id, name: name}
+	p.files[id] = &smbRuleFile{id: id, name: name}
 	p.order = append(p.order, id)
 }
 
 // take says that the message in work carries content of a file.
-func (p *smb) take(c *Context, dir Dir, id smbID, offset uint64, from, n int) {
+func (p *smbRules) take(c *Context, dir Dir, id smbRuleID, offset uint64, from, n int) {
 	f := p.files[id]
 	if f == nil || n <= 0 || f.begun && f.dir != dir {
 		return
@@ -53,10 +51,9 @@ func (p *smb) take(c *Context, dir Dir, id smbID, offset uint64, from, n int) {
 }
 
 // write takes content at f.at. Of what overlaps, the first stands.
-func (f *smbFile) write(c *Context, b []byte) {
+func (f *smbRuleFile) write(b []byte) {
 	if !f.begun {
 		f.begun = true
-		f.out = c.OpenFile(baseName(string(f.name)), f.dir)
 	}
 	if f.at > f.next {
 		f.gap(uint32(min(f.at-f.next, 1<<31)))
@@ -71,34 +68,26 @@ func (f *smbFile) write(c *Context, b []byte) {
 	}
 	f.at += uint64(len(b))
 	f.next = f.at
-	if f.out != nil {
-		f.out.Write(b)
-	}
-	if c.Matching() {
-		if room := maxHTTPInspect - len(f.inspect); room > 0 {
-			f.inspect = append(f.inspect, b[:min(room, len(b))]...)
-		}
+	if room := maxHTTPInspect - len(f.inspect); room > 0 {
+		f.inspect = append(f.inspect, b[:min(room, len(b))]...)
 	}
 }
 
-func (f *smbFile) gap(n uint32) {
+func (f *smbRuleFile) gap(n uint32) {
 	f.missing = true
-	if f.out != nil {
-		f.out.Gap(n)
-	}
 	f.next += uint64(n)
 	f.at = max(f.at, f.next)
 }
 
 // done ends the content of a message.
-func (p *smb) done(c *Context, f *smbFile) {
+func (p *smbRules) done(c *Context, f *smbRuleFile) {
 	if f.closing {
-		p.close(c, f.id, true)
+		p.close(c, f.id)
 	}
 }
 
-// close ends a file: rules see it, and what was carved is told.
-func (p *smb) close(c *Context, id smbID, whole bool) {
+// close ends a file: rules see it.
+func (p *smbRules) close(c *Context, id smbRuleID) {
 	f := p.files[id]
 	delete(p.files, id)
 	for i, x := range p.order {
@@ -125,18 +114,11 @@ func (p *smb) close(c *Context, id smbID, whole bool) {
 		}
 		c.Offer(t, f.dir)
 	}
-	if f.out != nil {
-		why := ""
-		if !whole {
-			why = "connection_end"
-		}
-		f.out.Close(whole && !f.missing, why, func(e *event.Event) { e.Bytes(event.FilePath, f.name) })
-	}
 }
 
 // closed handles a request to close a file: at once, or with the content that
 // the same message carries.
-func (p *smb) closed(c *Context, dir Dir, id smbID) {
+func (p *smbRules) closed(c *Context, dir Dir, id smbRuleID) {
 	f := p.files[id]
 	if f == nil {
 		return
@@ -145,18 +127,18 @@ func (p *smb) closed(c *Context, dir Dir, id smbID) {
 		f.closing = true
 		return
 	}
-	p.close(c, id, true)
+	p.close(c, id)
 }
 
 // two reads one command of version 2 at an offset of the message ([MS-SMB2]
 // section 2.2).
-func (p *smb) two(c *Context, dir Dir, b []byte, at int) {
+func (p *smbRules) two(c *Context, dir Dir, b []byte, at int) {
 	h := b[at:]
 	cmd, mid := binary.LittleEndian.Uint16(h[12:]), binary.LittleEndian.Uint64(h[24:])
 	response := binary.LittleEndian.Uint32(h[16:])&1 != 0
 	q := h[64:]
-	id := func(o int) smbID {
-		return smbID{binary.LittleEndian.Uint64(q[o:]), binary.LittleEndian.Uint64(q[o+8:])}
+	id := func(o int) smbRuleID {
+		return smbRuleID{binary.LittleEndian.Uint64(q[o:]), binary.LittleEndian.Uint64(q[o+8:])}
 	}
 	if response {
 		a, ok := p.asked[mid]
@@ -179,7 +161,7 @@ func (p *smb) two(c *Context, dir Dir, b []byte, at int) {
 		}
 	case 5: // CREATE
 		if len(q) >= 48 {
-			p.ask(mid, smbAsk{cmd: cmd, name: utf16Text(span(h, int(binary.LittleEndian.Uint16(q[44:])), int(binary.LittleEndian.Uint16(q[46:]))))})
+			p.ask(mid, smbRuleAsk{cmd: cmd, name: utf16Text(span(h, int(binary.LittleEndian.Uint16(q[44:])), int(binary.LittleEndian.Uint16(q[46:]))))})
 		}
 	case 6: // CLOSE
 		if len(q) >= 24 {
@@ -187,7 +169,7 @@ func (p *smb) two(c *Context, dir Dir, b []byte, at int) {
 		}
 	case 8: // READ
 		if len(q) >= 32 {
-			p.ask(mid, smbAsk{cmd: cmd, id: id(16), offset: binary.LittleEndian.Uint64(q[8:])})
+			p.ask(mid, smbRuleAsk{cmd: cmd, id: id(16), offset: binary.LittleEndian.Uint64(q[8:])})
 		}
 	case 9: // WRITE
 		if len(q) >= 32 {
