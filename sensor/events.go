@@ -133,7 +133,7 @@ func (w *worker) push(e *event.Event, kind itemKind, ref int) {
 	}
 	var met []*sigma.Rule
 	if w.cfg.Sigma != nil && kind <= itemFile {
-		met = w.cfg.Sigma.Match(e)
+		met = w.cfg.Sigma.MatchEvent(e)
 	}
 	if w.enc != nil && kind == itemEvent {
 		it.from = len(r.encoded)

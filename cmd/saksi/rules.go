@@ -103,7 +103,7 @@ func (p *rulePaths) compile(ctx context.Context, w worker.Config) (*ruleSets, er
 		s.suricata, s.problems = set, problems
 	}
 	if len(p.sigma) > 0 {
-		set, problems, err := sigma.Load(p.sigma)
+		set, problems, err := sigma.Load(p.sigma, sigma.Config{})
 		if err != nil {
 			return nil, fail(exitUsage, err)
 		}
