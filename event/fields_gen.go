@@ -53,6 +53,8 @@ const (
 	SaksiTLSJA3String                                      // Saksi.tls.ja3_string: text whose MD5 is the JA3
 	SaksiTLSJA4                                            // Saksi.tls.ja4: JA4 of the ClientHello
 	SaksiTruncated                                         // Saksi.truncated: fields cut at the length limit
+	SaksiWindowsChannel                                    // Saksi.windows.channel: channel of a record of a Windows event log
+	SaksiWindowsData                                       // Saksi.windows.data: data of a record of a Windows event log as "name=value", at most 128
 	AgentID                                                // agent.id: ECS
 	AgentName                                              // agent.name: ECS
 	AgentType                                              // agent.type: ECS
@@ -348,6 +350,8 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.tls.ja3_string", typ: Keyword, array: false, doc: "text whose MD5 is the JA3"},
 	{name: "Saksi.tls.ja4", typ: Keyword, array: false, doc: "JA4 of the ClientHello"},
 	{name: "Saksi.truncated", typ: Keyword, array: true, doc: "fields cut at the length limit"},
+	{name: "Saksi.windows.channel", typ: Keyword, array: false, doc: "channel of a record of a Windows event log"},
+	{name: "Saksi.windows.data", typ: Keyword, array: true, doc: "data of a record of a Windows event log as \"name=value\", at most 128"},
 	{name: "agent.id", typ: Keyword, array: false, doc: ""},
 	{name: "agent.name", typ: Keyword, array: false, doc: ""},
 	{name: "agent.type", typ: Keyword, array: false, doc: ""},

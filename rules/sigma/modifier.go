@@ -29,7 +29,7 @@ type item struct {
 
 	pos                               position
 	all, cased, re, cidr, exists, neq bool
-	ref, expand, encoded, base64      bool
+	ref, expand, base64               bool
 	reFlags, compare, part            string
 	transforms                        []string // of the value, in their order
 }
