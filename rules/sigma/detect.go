@@ -13,6 +13,8 @@ type compiler struct {
 	names map[string]int32 // ids of fields, from 1
 	atoms []atom
 	ids   map[string]atomRef
+
+	filters []*filter
 }
 
 // fieldOf is the id of a field of a log source.

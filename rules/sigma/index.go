@@ -88,6 +88,9 @@ func (c *compiler) groups(list []*Rule) map[Source]*group {
 	users := map[key][]*Rule{}
 	var order []key
 	for _, r := range list {
+		if r.correlation != nil {
+			continue
+		}
 		g := groups[r.Source]
 		if g == nil {
 			g = &group{}

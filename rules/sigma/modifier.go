@@ -344,7 +344,7 @@ func encodeBase64(s string, offset bool) []string {
 }
 
 // placeholders fills in %name% by the values the settings give it; \% is a
-// percent sign. A rule with a name that no setting fills in is refused.
+// percent sign, \\% a backslash and the start of a name. A rule with a name that no setting fills in is refused.
 func (c *compiler) placeholders(v *yaml.Node, s string) ([]string, error) {
 	out := []string{""}
 	put := func(texts ...string) error {
@@ -361,7 +361,11 @@ func (c *compiler) placeholders(v *yaml.Node, s string) ([]string, error) {
 	}
 	for s != "" {
 		i := strings.IndexByte(s, '%')
-		if i > 0 && s[i-1] == '\\' {
+		slashes := 0
+		for slashes < i && s[i-1-slashes] == '\\' {
+			slashes++
+		}
+		if slashes%2 == 1 {
 			if err := put(s[:i-1] + "%"); err != nil {
 				return nil, err
 			}

@@ -50,8 +50,15 @@ type Rule struct {
 	Name        string // by which correlations and filters may name it
 	Source      Source
 	cond        node
-	index       int   // in the set
-	rank        int32 // among the ids of the set
+	// Silent is set when correlations alone tell of its matches: no finding is
+	// made of them.
+	Silent bool
+
+	index       int          // in the set
+	rank        int32        // among the ids of the set
+	correlation *correlation // of a correlation rule, which has no condition
+	feeds       []*feed      // correlations that refer to it
+	needs       []int32      // fields of which these need the values
 }
 
 // Set is a set of compiled rules. It is safe for concurrent use.
@@ -109,6 +116,21 @@ func Compile(files []File, cfg Config) (*Set, []rules.Problem) {
 		list, found := c.file(f)
 		problems = append(problems, found...)
 		s.Rules = append(s.Rules, list...)
+	}
+	for _, r := range s.Rules {
+		if r.correlation == nil {
+			c.filtered(r)
+		}
+	}
+	for _, f := range c.filters {
+		if !f.met && !f.all {
+			problems = append(problems, rules.Problem{File: f.file, Line: f.at.Line, Column: f.at.Column, Level: rules.Advice, Reason: "sigma: filter without a rule", Message: "the filter names no rule that runs"})
+		}
+	}
+	var unlinked []linkProblem
+	s.Rules, unlinked = c.link(s.Rules)
+	for _, u := range unlinked {
+		problems = append(problems, problemOf(u.rule.File, u.rule.ID, u.err))
 	}
 	byID := slices.Clone(s.Rules)
 	slices.SortStableFunc(byID, func(a, b *Rule) int {
@@ -191,16 +213,24 @@ func (c *compiler) file(f File) ([]*Rule, []rules.Problem) {
 			return list, problems
 		}
 		r := &Rule{File: f.Name, Digest: hex.EncodeToString(sum[:])}
+		n := len(c.filters)
 		if err := c.rule(r, &doc); err != nil {
-			var p *problem
-			if !errors.As(err, &p) {
-				p = &problem{level: rules.Wrong, reason: "sigma: error", msg: err.Error()}
-			}
-			problems = append(problems, rules.Problem{File: f.Name, Line: p.line, Column: p.column, Level: p.level, Rule: r.ID, Reason: p.reason, Message: p.msg, Expected: p.expected})
-			continue
+			problems = append(problems, problemOf(f.Name, r.ID, err))
+		} else if len(c.filters) > n {
+			c.filters[n].file = f.Name
+		} else {
+			list = append(list, r)
 		}
-		list = append(list, r)
 	}
+}
+
+// problemOf is an error of a rule with its place.
+func problemOf(file, id string, err error) rules.Problem {
+	var p *problem
+	if !errors.As(err, &p) {
+		p = &problem{level: rules.Wrong, reason: "sigma: error", msg: err.Error()}
+	}
+	return rules.Problem{File: file, Line: p.line, Column: p.column, Level: p.level, Rule: id, Reason: p.reason, Message: p.msg, Expected: p.expected}
 }
 
 // get finds a key of a mapping.
@@ -241,8 +271,8 @@ func (c *compiler) rule(r *Rule, doc *yaml.Node) error {
 	if r.Title == "" {
 		return wrong(m, "no title", "title", "the rule has no title")
 	}
-	if get(m, "correlation") != nil {
-		return refused(get(m, "correlation"), "correlation rule", "correlation rules are not run yet")
+	if get(m, "filter") != nil {
+		return c.filter(m)
 	}
 	if n := get(m, "references"); n != nil {
 		for _, x := range n.Content {
@@ -265,6 +295,9 @@ func (c *compiler) rule(r *Rule, doc *yaml.Node) error {
 				r.Tactics = append(r.Tactics, id)
 			}
 		}
+	}
+	if get(m, "correlation") != nil {
+		return c.correlation(r, m)
 	}
 	src := get(m, "logsource")
 	if src == nil {

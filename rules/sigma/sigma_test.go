@@ -133,7 +133,7 @@ func TestProblems(t *testing.T) {
 		{head + "  a: {cs-uri|re: '(x'}\n  condition: a\n", 5, rules.Wrong},
 		{head + "  a: {cs-uri|re: '(?=x)'}\n  condition: a\n", 5, rules.Refused},
 		{head + "  a: &x {cs-uri: 1}\n  b: *x\n  condition: a\n", 6, rules.Wrong},
-		{"title: t\ncorrelation: {type: event_count}\n", 2, rules.Refused},
+		{"title: t\ncorrelation: {type: event_count}\n", 2, rules.Wrong},
 	} {
 		set, problems := Compile([]File{{"t.yml", []byte(c.text)}}, Config{})
 		list := set.Rules
