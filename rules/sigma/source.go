@@ -39,7 +39,7 @@ var connFields = map[string]event.Field{
 
 var tlsFields = map[string]event.Field{
 	"server_name": event.TLSClientServerName, "ja3": event.TLSClientJA3, "ja3s": event.TLSServerJA3S, "subject": event.TLSServerSubject,
-	"issuer": event.TLSServerIssuer, "cipher": event.TLSCipher, "version": event.TLSVersion, "id.orig_h": event.SourceIP, "id.resp_h": event.DestinationIP,
+	"issuer": event.TLSServerIssuer, "certificate.serial": event.TLSServerX509SerialNumber, "cipher": event.TLSCipher, "version": event.TLSVersion, "id.orig_h": event.SourceIP, "id.resp_h": event.DestinationIP,
 }
 
 // events are the log sources our own events carry, by data set.

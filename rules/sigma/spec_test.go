@@ -125,10 +125,22 @@ func TestRefusals(t *testing.T) {
 		search string
 		level  rules.Level
 	}{
-		{`{A|expand: '%tiada%'}`, rules.Refused}, {`{A|re: '(?=x)'}`, rules.Refused}, {`{A|base64: 'a*'}`, rules.Wrong}, {`{A|i: x}`, rules.Wrong},
-		{`{A|re|cidr: x}`, rules.Wrong}, {`{A|gt: x}`, rules.Wrong}, {`{A|exists: maybe}`, rules.Wrong}, {`{A|base64offset: a}`, rules.Wrong},
-		{`{A: []}`, rules.Wrong}, {`{}`, rules.Wrong}, {`[]`, rules.Wrong}, {`['']`, rules.Wrong}, {`{A: {B: c}}`, rules.Wrong}, {`{'|exists': true}`, rules.Wrong},
-		{`{A|windash|wide: ' -a -b -c -d -e'}`, rules.Refused}, {`{A|bogus: x}`, rules.Wrong},
+		{`{A|expand: '%tiada%'}`, rules.Refused},
+		{`{A|re: '(?=x)'}`, rules.Refused},
+		{`{A|base64: 'a*'}`, rules.Wrong},
+		{`{A|i: x}`, rules.Wrong},
+		{`{A|re|cidr: x}`, rules.Wrong},
+		{`{A|gt: x}`, rules.Wrong},
+		{`{A|exists: maybe}`, rules.Wrong},
+		{`{A|base64offset: a}`, rules.Wrong},
+		{`{A: []}`, rules.Wrong},
+		{`{}`, rules.Wrong},
+		{`[]`, rules.Wrong},
+		{`['']`, rules.Wrong},
+		{`{A: {B: c}}`, rules.Wrong},
+		{`{'|exists': true}`, rules.Wrong},
+		{`{A|windash|wide: ' -a -b -c -d -e'}`, rules.Refused},
+		{`{A|bogus: x}`, rules.Wrong},
 	} {
 		set, problems := Compile([]File{{"t.yml", []byte("title: t\nlogsource: {product: windows}\ndetection:\n  s: " + c.search + "\n  condition: s\n")}}, Config{})
 		if len(set.Rules) != 0 || len(problems) != 1 || problems[0].Level != c.level || problems[0].Line != 4 {
@@ -229,25 +241,43 @@ func TestCorrelations(t *testing.T) {
 		events     []at
 		want       string // title@second of the last event
 	}{
-		{"event_count", "type: event_count, rules: [failed], group-by: [User], timespan: 10s, condition: {gte: 3}",
-			[]at{f(1, "a"), f(2, "a"), f(3, "b"), f(8, "a"), f(9, "a")}, "c@8"},
-		{"outside of the time", "type: event_count, rules: [failed], group-by: [User], timespan: 10s, condition: {gte: 3}",
-			[]at{f(1, "a"), f(2, "a"), f(13, "a"), f(25, "a")}, ""},
+		{
+			"event_count", "type: event_count, rules: [failed], group-by: [User], timespan: 10s, condition: {gte: 3}",
+			[]at{f(1, "a"), f(2, "a"), f(3, "b"), f(8, "a"), f(9, "a")},
+			"c@8",
+		},
+		{
+			"outside of the time", "type: event_count, rules: [failed], group-by: [User], timespan: 10s, condition: {gte: 3}",
+			[]at{f(1, "a"), f(2, "a"), f(13, "a"), f(25, "a")},
+			"",
+		},
 		{"without groups", "type: event_count, rules: [failed, success], timespan: 1m, condition: {gt: 2}", []at{f(1, "a"), s(2, "b"), f(3, "c")}, "c@3"},
 		{"speaks again after its time", "type: event_count, rules: failed, timespan: 5s, condition: {gte: 1}", []at{f(1, "a"), f(2, "a"), f(7, "a")}, "c@1 c@7"},
-		{"value_count", "type: value_count, rules: [failed], group-by: [User], timespan: 1h, condition: {field: X, gte: 3}",
-			[]at{{1, "4625", "a", "p"}, {2, "4625", "a", "q"}, {3, "4625", "a", "q"}, {4, "4625", "a", "r"}}, "c@4"},
-		{"value_count, too old", "type: value_count, rules: [failed], timespan: 5s, condition: {field: X, gte: 2}",
-			[]at{{1, "4625", "a", "p"}, {9, "4625", "a", "q"}}, ""},
+		{
+			"value_count", "type: value_count, rules: [failed], group-by: [User], timespan: 1h, condition: {field: X, gte: 3}",
+			[]at{{1, "4625", "a", "p"}, {2, "4625", "a", "q"}, {3, "4625", "a", "q"}, {4, "4625", "a", "r"}},
+			"c@4",
+		},
+		{
+			"value_count, too old", "type: value_count, rules: [failed], timespan: 5s, condition: {field: X, gte: 2}",
+			[]at{{1, "4625", "a", "p"}, {9, "4625", "a", "q"}},
+			"",
+		},
 		{"temporal", "type: temporal, rules: [failed, success], group-by: [User], timespan: 10s", []at{s(1, "a"), f(2, "b"), f(9, "a")}, "c@9"},
 		{"temporal of two", "type: temporal, rules: [failed, success], timespan: 10s, condition: {gte: 1}", []at{s(1, "a")}, "c@1"},
 		{"temporal_ordered", "type: temporal_ordered, rules: [failed, success], group-by: [User], timespan: 10s", []at{s(1, "a"), f(2, "a"), s(9, "a")}, "c@9"},
 		{"ordered, wrong way", "type: temporal_ordered, rules: [failed, success], group-by: [User], timespan: 10s", []at{s(1, "a"), f(2, "a"), s(13, "a")}, ""},
-		{"upper bound", "type: event_count, rules: [failed], group-by: [User], timespan: 10s, condition: {gte: 2, lte: 3}",
-			[]at{f(1, "a"), f(2, "a"), f(3, "b"), f(4, "b"), f(5, "b"), f(6, "b"), f(40, "c")}, "c@2"},
+		{
+			"upper bound", "type: event_count, rules: [failed], group-by: [User], timespan: 10s, condition: {gte: 2, lte: 3}",
+			[]at{f(1, "a"), f(2, "a"), f(3, "b"), f(4, "b"), f(5, "b"), f(6, "b"), f(40, "c")},
+			"c@2",
+		},
 		{"exactly", "type: event_count, rules: [failed], timespan: 10s, condition: {eq: 1}", []at{f(1, "a"), f(20, "a"), f(21, "b")}, "c@1"},
-		{"aliases", "type: temporal, rules: [failed, success], group-by: [who], timespan: 10s, aliases: {who: {failed: User, success: X}}",
-			[]at{f(1, "s"), s(2, "a")}, "c@2"},
+		{
+			"aliases", "type: temporal, rules: [failed, success], group-by: [who], timespan: 10s, aliases: {who: {failed: User, success: X}}",
+			[]at{f(1, "s"), s(2, "a")},
+			"c@2",
+		},
 		{"no such field", "type: event_count, rules: [failed], group-by: [Tiada], timespan: 10s, condition: {gte: 1}", []at{f(1, "a")}, ""},
 	} {
 		set := compileText(t, "title: c\ncorrelation: {"+c.rule+"}"+logons, Config{})
