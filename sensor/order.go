@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"saksi/event"
+	"saksi/rules/sigma"
 	"saksi/rules/suricata"
 )
 
@@ -31,6 +32,7 @@ const (
 	itemFile           // an event, then the file for the scanners
 	itemHit            // an event that counts only if the orderer keeps its hit
 	itemAlert          // an event that is a finding
+	itemMatch          // a match of Sigma that correlations count, of an event emitted before
 )
 
 // hit is a rule's hit with the packet header the orderer looks at.
@@ -49,6 +51,7 @@ type result struct {
 	encoded []byte
 	files   []*File
 	hits    []hit
+	matches []sigma.Hit
 }
 
 func (r *result) reset() {
@@ -57,6 +60,8 @@ func (r *result) reset() {
 	r.files = r.files[:0]
 	clear(r.hits)
 	r.hits = r.hits[:0]
+	clear(r.matches)
+	r.matches = r.matches[:0]
 	r.used = 0
 	if cap(r.arena) > 4<<20 {
 		r.arena = nil
@@ -83,6 +88,9 @@ type order struct {
 	orderer suricata.Orderer
 	heads   []int
 	err     error
+
+	correlator *sigma.Correlator // nil for none
+	finding    event.Event
 }
 
 func newOrder(ctx context.Context, cfg *Config, sum *Summary) *order {
@@ -91,7 +99,21 @@ func newOrder(ctx context.Context, cfg *Config, sum *Summary) *order {
 	if cfg.Rules != nil {
 		o.orderer = suricata.NewOrder()
 	}
+	if cfg.Sigma != nil {
+		o.correlator = cfg.Sigma.NewCorrelator(func(r *sigma.Rule, e *event.Event) error {
+			r.Finding(&o.finding, e)
+			return o.Emit(&o.finding)
+		})
+	}
 	return o
+}
+
+// close emits what correlations decide at the end.
+func (o *order) close() error {
+	if o.correlator == nil || o.err != nil {
+		return o.err
+	}
+	return o.correlator.Close()
 }
 
 func (a *item) before(b *item) bool {
@@ -147,6 +169,8 @@ func (o *order) emit(r *result, it *item) error {
 		return o.Emit(e)
 	case itemAlert:
 		return o.Emit(e)
+	case itemMatch:
+		return o.correlator.Add(&r.matches[it.from], e)
 	case itemFile:
 		f = r.files[it.from]
 	}

@@ -25,13 +25,14 @@ func sensorCommand(a *app) *cobra.Command {
 }
 
 type sensorReadOptions struct {
-	rules      []string
-	workers    int
-	noChecksum bool
-	files      string
-	bpf        string
-	dataset    string
-	keep       keepFlags
+	placeholders string
+	rules        []string
+	workers      int
+	noChecksum   bool
+	files        string
+	bpf          string
+	dataset      string
+	keep         keepFlags
 }
 
 func sensorRead(a *app) *cobra.Command {
@@ -50,6 +51,7 @@ func sensorRead(a *app) *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringArrayVar(&o.rules, "rules", nil, "`file` or folder of rules: Suricata's (.rules), Sigma's (.yml), YARA's for carved files (.yar); may be given several times")
+	addPlaceholders(c, &o.placeholders)
 	f.IntVar(&o.workers, "workers", 0, "`number` of workers (default: one a processor)")
 	f.BoolVar(&o.noChecksum, "no-checksum", false, "take packets with a wrong checksum as they are")
 	f.StringVar(&o.files, "files", "", "save carved files to this `folder`, named by their SHA-256")
@@ -83,6 +85,9 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 	}
 	paths, err := findRules(o.rules)
 	if err != nil {
+		return err
+	}
+	if paths.placeholders, err = readPlaceholders(o.placeholders); err != nil {
 		return err
 	}
 	sets, err := paths.compile(cmd.Context(), worker.Config{Path: a.worker, Version: version})

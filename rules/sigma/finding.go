@@ -13,6 +13,9 @@ var taken = []event.Field{
 	event.NetworkCommunityID, event.SaksiFlowID, event.SaksiEvidenceKey, event.SaksiEvidenceName, event.SaksiEvidencePacket, event.SaksiEvidenceOffset,
 	event.SaksiEvidenceRuns, event.SaksiEvidenceCommand, event.URLOriginal, event.URLDomain, event.DNSQuestionName, event.UserAgentOriginal,
 	event.FilePath, event.FileInode, event.SaksiFileDeleted, event.SaksiCase, event.SaksiExhibit, event.OrganizationName,
+	event.EventCode, event.EventProvider, event.EventSequence, event.HostName, event.UserName, event.UserDomain, event.UserID, event.ProcessExecutable,
+	event.ProcessName, event.ProcessPID, event.ProcessCommandLine, event.ProcessParentExecutable, event.ProcessParentCommandLine, event.RegistryPath,
+	event.ServiceName, event.SaksiWindowsChannel,
 }
 
 // Finding makes f the finding that r matched e. Its texts are views of e's.
