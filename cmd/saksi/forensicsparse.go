@@ -45,6 +45,7 @@ type parseOptions struct {
 	rules        []string
 	placeholders string
 	failOn       string
+	year         int
 	keep         keepFlags
 }
 
@@ -63,6 +64,7 @@ func forensicsParse(a *app, flags *forensicsFlags) *cobra.Command {
 	f := c.Flags()
 	f.StringArrayVar(&o.rules, "rules", nil, "`file` or folder of Sigma rules (.yml); may be given several times")
 	addPlaceholders(c, &o.placeholders)
+	f.IntVar(&o.year, "year", 0, "`year` of the first record of logs whose times have none, such as syslog of old; they are taken as UTC")
 	f.StringVar(&o.failOn, "fail-on", "", "exit with code 4 when a finding is of this `severity` or above: low, medium, high or critical")
 	o.keep.add(c)
 	return c
@@ -75,13 +77,20 @@ type parsing struct {
 	cor     *sigma.Correlator
 	sink    findings.Sink
 	limit   rules.Severity
+	year    int
+	stored  bool // what has no time can't be
 	finding event.Event
 	found   int
 	reached int // findings of at least limit
+
+	failed error // of what takes the records: it ends the run
 }
 
 func (o *parseOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args []string) (err error) {
-	p := &parsing{a: a}
+	p := &parsing{a: a, year: o.year}
+	if o.year != 0 && (o.year < 1970 || o.year > 2200) {
+		return usage("--year is %d; expected a year from 1970", o.year)
+	}
 	if o.failOn != "" {
 		var ok bool
 		if p.limit, ok = rules.SeverityByName(o.failOn); !ok {
@@ -106,7 +115,7 @@ func (o *parseOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, ar
 		return err
 	}
 	if kept != nil {
-		p.sink, args = kept.sink, kept.paths
+		p.sink, args, p.stored = kept.sink, kept.paths, true
 	}
 	if p.set != nil {
 		p.cor = p.set.NewCorrelator(p.alert)
@@ -162,7 +171,10 @@ func (p *parsing) files(ctx context.Context, flags *forensicsFlags, paths []stri
 	var failed []error
 	for _, path := range paths {
 		found := p.found
-		sum, err := artifact.Read(ctx, path, flags.worker(p.a), p.record)
+		sum, err := artifact.Read(ctx, path, artifact.Options{Worker: flags.worker(p.a), Year: p.year}, func(r *artifact.Record, e *event.Event) error {
+			p.failed = p.record(r, e)
+			return p.failed
+		})
 		for _, x := range sum.Problems[:min(len(sum.Problems), 10)] {
 			p.a.warn(fmt.Sprintf("%s: offset %d: %s", path, x.Offset, x.Text))
 		}
@@ -176,6 +188,8 @@ func (p *parsing) files(ctx context.Context, flags *forensicsFlags, paths []stri
 		switch {
 		case ctx.Err() != nil:
 			return broken, ctx.Err()
+		case p.failed != nil:
+			return broken, err
 		case err != nil && sum.Records > 0:
 			p.a.warn(err.Error())
 			broken++
@@ -191,6 +205,9 @@ func (p *parsing) files(ctx context.Context, flags *forensicsFlags, paths []stri
 
 // record emits a record and what rules find in it.
 func (p *parsing) record(r *artifact.Record, e *event.Event) error {
+	if p.stored && r.Time == 0 {
+		return failHint(exitUsage, fmt.Errorf("storing the record at offset %d: it has no year, and so no time", r.Offset), "say the year of the first record by --year")
+	}
 	if err := p.sink.Emit(e); err != nil || p.set == nil {
 		return err
 	}

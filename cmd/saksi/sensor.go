@@ -254,15 +254,25 @@ func (s *ndjson) Write(b []byte) error {
 	return err
 }
 
-// ruleProblems tells what is wrong with rules, at most a few lines of it.
+// ruleProblems tells what is wrong with rules, at most a few lines of it, and
+// on how many there is advice.
 func (a *app) ruleProblems(list []rules.Problem) {
 	const most = 10
+	told, advice := 0, 0
 	for i := range list {
-		if i == most {
-			fmt.Fprintf(a.stderr, "saksi: %d more problems; 'saksi rules check' lists them\n", len(list)-most)
-			return
+		if list[i].Level == rules.Advice {
+			advice++
+			continue
 		}
-		fmt.Fprintf(a.stderr, "saksi: %s\n", oneLine(list[i].Error()))
+		if told++; told <= most {
+			fmt.Fprintf(a.stderr, "saksi: %s\n", oneLine(list[i].Error()))
+		}
+	}
+	if told > most {
+		fmt.Fprintf(a.stderr, "saksi: %d more problems; 'saksi rules check' lists them\n", told-most)
+	}
+	if advice > 0 {
+		fmt.Fprintf(a.stderr, "saksi: there is advice on %d rules that run; 'saksi rules check' lists it\n", advice)
 	}
 }
 

@@ -95,11 +95,19 @@ type Summary struct {
 // maxProblems bounds the problems of one file that are told.
 const maxProblems = 1000
 
+// Options say how a file is read.
+type Options struct {
+	Worker worker.Config
+	// Year is that of the first record, for logs whose times have none; without
+	// it their records have no time.
+	Year int
+}
+
 // Read parses a file in a worker and gives each record, with its event, to
 // emit; both are valid until it returns. A file that breaks the worker, or is
 // broken itself, gives what was read until then: the summary holds it beside
 // the error. The error matches ErrUnknown when no artifact is recognized.
-func Read(ctx context.Context, path string, cfg worker.Config, emit func(r *Record, e *event.Event) error) (Summary, error) {
+func Read(ctx context.Context, path string, opt Options, emit func(r *Record, e *event.Event) error) (Summary, error) {
 	var sum Summary
 	file, err := os.Open(path)
 	if err != nil {
@@ -117,7 +125,7 @@ func Read(ctx context.Context, path string, cfg worker.Config, emit func(r *Reco
 	if sum.Key, err = evidence.SourceKey(file, sum.Size); err != nil {
 		return sum, fmt.Errorf("reading %s: %w", path, err)
 	}
-	w, err := worker.Start(ctx, cfg)
+	w, err := worker.Start(ctx, opt.Worker)
 	if err != nil {
 		return sum, err
 	}
@@ -125,6 +133,7 @@ func Read(ctx context.Context, path string, cfg worker.Config, emit func(r *Reco
 	d := &decoder{sum: &sum, emit: emit, name: filepath.Base(path)}
 	var req wire.Writer
 	req.Int(sum.Size)
+	req.Int(int64(opt.Year))
 	err = w.Call(ctx, opParse, req.B, []*os.File{file}, d.frame)
 	var remote *worker.RemoteError
 	switch {

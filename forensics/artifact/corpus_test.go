@@ -88,7 +88,7 @@ func TestCorpusSigma(t *testing.T) {
 	for _, row := range strings.Split(strings.TrimSpace(string(b)), "\n")[1:] {
 		cells := strings.Split(row, "\t")
 		got := map[string]int{}
-		sum, err := artifact.Read(context.Background(), filepath.Join(dir, "evtx", cells[0]), config(t), func(r *artifact.Record, _ *event.Event) error {
+		sum, err := artifact.Read(context.Background(), filepath.Join(dir, "evtx", cells[0]), options(t), func(r *artifact.Record, _ *event.Event) error {
 			for _, rule := range set.Match(r) {
 				got[rule.ID]++
 			}
@@ -183,7 +183,7 @@ func TestCorpusOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range logs {
-		_, err := artifact.Read(context.Background(), p, config(t), func(r *artifact.Record, _ *event.Event) error {
+		_, err := artifact.Read(context.Background(), p, options(t), func(r *artifact.Record, _ *event.Event) error {
 			keep := *r
 			keep.Fields = slices.Clone(r.Fields)
 			records = append(records, keep)

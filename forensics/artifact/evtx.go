@@ -1,7 +1,6 @@
 package artifact
 
 import (
-	"io"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -33,8 +32,8 @@ func init() {
 	})
 }
 
-func parseEVTX(r io.ReaderAt, size int64, emit func(*Record) error, problem func(Problem)) error {
-	return evtx.Read(r, size, func(x *evtx.Record) error { return emit(recordEVTX(x)) },
+func parseEVTX(in Input, emit func(*Record) error, problem func(Problem)) error {
+	return evtx.Read(in, in.Size, func(x *evtx.Record) error { return emit(recordEVTX(x)) },
 		func(p evtx.Problem) { problem(Problem(p)) })
 }
 

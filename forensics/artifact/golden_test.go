@@ -35,13 +35,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func config(t testing.TB) worker.Config {
+func options(t testing.TB) artifact.Options {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return worker.Config{Path: self, Version: "test", Limits: worker.Limits{Unit: 10 * time.Second}}
+	return artifact.Options{Worker: worker.Config{Path: self, Version: "test", Limits: worker.Limits{Unit: 10 * time.Second}}, Year: 2026}
 }
 
 // TestGolden proves that each sample of each artifact gives the events and the
@@ -51,7 +51,7 @@ func TestGolden(t *testing.T) {
 		for _, name := range f.Samples {
 			t.Run(f.Name+"/"+name, func(t *testing.T) {
 				var got []byte
-				sum, err := artifact.Read(context.Background(), filepath.Join(samples, name), config(t), func(r *artifact.Record, e *event.Event) error {
+				sum, err := artifact.Read(context.Background(), filepath.Join(samples, name), options(t), func(r *artifact.Record, e *event.Event) error {
 					for _, s := range r.Sources() {
 						got = fmt.Appendf(got, "# %s\n", s)
 					}
@@ -61,7 +61,7 @@ func TestGolden(t *testing.T) {
 				if err != nil || sum.Broken > 0 || sum.Format != f.Name {
 					t.Fatalf("read as %q: %v %v", sum.Format, sum.Problems, err)
 				}
-				golden := filepath.Join("testdata", name+".txt")
+				golden := filepath.Join("testdata", filepath.Base(name)+".txt")
 				if *update {
 					if err := os.WriteFile(golden, got, 0o644); err != nil {
 						t.Fatal(err)
@@ -119,7 +119,7 @@ func TestHostile(t *testing.T) {
 			t.Run(recipe, func(t *testing.T) {
 				begun := time.Now()
 				n := 0
-				sum, err := artifact.Read(context.Background(), broken(t, recipe), config(t), func(*artifact.Record, *event.Event) error { n++; return nil })
+				sum, err := artifact.Read(context.Background(), broken(t, recipe), options(t), func(*artifact.Record, *event.Event) error { n++; return nil })
 				if err == nil && sum.Broken == 0 {
 					t.Error("nothing was said")
 				}
@@ -139,15 +139,15 @@ func TestErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	nothing := func(*artifact.Record, *event.Event) error { return nil }
-	if _, err := artifact.Read(context.Background(), path, config(t), nothing); !errors.Is(err, artifact.ErrUnknown) {
+	if _, err := artifact.Read(context.Background(), path, options(t), nothing); !errors.Is(err, artifact.ErrUnknown) {
 		t.Errorf("a text: %v", err)
 	}
-	if _, err := artifact.Read(context.Background(), filepath.Dir(path), config(t), nothing); err == nil {
+	if _, err := artifact.Read(context.Background(), filepath.Dir(path), options(t), nothing); err == nil {
 		t.Error("a folder: no error")
 	}
 	stop := errors.New("stop")
 	sample := filepath.Join(samples, "sysmon.evtx")
-	if _, err := artifact.Read(context.Background(), sample, config(t), func(*artifact.Record, *event.Event) error { return stop }); !errors.Is(err, stop) {
+	if _, err := artifact.Read(context.Background(), sample, options(t), func(*artifact.Record, *event.Event) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("an error of emit: %v", err)
 	}
 }
@@ -186,7 +186,7 @@ func FuzzArtifact(f *testing.F) {
 			return
 		}
 		var e event.Event
-		err := s.format.Parse(bytes.NewReader(b), int64(len(b)), func(r *artifact.Record) error {
+		err := s.format.Parse(artifact.Input{ReaderAt: bytes.NewReader(b), Size: int64(len(b)), Year: 2026}, func(r *artifact.Record) error {
 			e.Reset()
 			s.format.Event(r, &e)
 			e.AppendJSON(nil)

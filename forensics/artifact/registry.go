@@ -17,10 +17,10 @@ type Format struct {
 	Reference string // its specification
 	// Detect decides by the first 4 KiB. It MUST NOT fail.
 	Detect func(head []byte) bool
-	// Parse gives the records in r, in their order, and every part that can't
+	// Parse gives the records of a file, in their order, and every part that can't
 	// be read. It runs in saksi-worker, MUST be bounded in memory by what it
-	// reads, and returns the first error of emit or why r can't be read.
-	Parse func(r io.ReaderAt, size int64, emit func(*Record) error, problem func(Problem)) error
+	// reads, and returns the first error of emit or why the file can't be read.
+	Parse func(in Input, emit func(*Record) error, problem func(Problem)) error
 	// Event adds to e what a record says in ECS. It runs in saksi: all of the
 	// record is hostile text.
 	Event func(r *Record, e *event.Event)
@@ -31,6 +31,13 @@ type Format struct {
 	// then what to change in it: "@OFFSET=HEX" or "cut=BYTES".
 	Samples []string
 	Hostile []string
+}
+
+// Input is a file to parse.
+type Input struct {
+	io.ReaderAt
+	Size int64
+	Year int // of the first record, for an artifact that leaves it out; 0 is not known
 }
 
 // headSize is what Detect is given, in bytes.

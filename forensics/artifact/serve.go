@@ -14,7 +14,7 @@ import (
 )
 
 // opParse is the worker's operation: the size of the file, which is its one
-// descriptor. The answer is frames of a tag and what it says.
+// descriptor, and the year (see Input). The answer is frames of a tag and what it says.
 const opParse = "artifact.parse"
 
 // Tags of frames.
@@ -40,11 +40,11 @@ const aliveEvery = time.Second
 func Handlers() map[string]worker.Handler {
 	return map[string]worker.Handler{opParse: func(_ context.Context, req []byte, files []*os.File, reply func([]byte) error) error {
 		r := wire.Reader{B: req}
-		size := r.Int()
+		size, year := r.Int(), r.Int()
 		if r.Err() != nil || len(files) != 1 || size < 0 {
 			return errors.Join(fmt.Errorf("parsing an artifact: %d files came", len(files)), r.Err())
 		}
-		return (&server{file: files[0], reply: reply, last: time.Now()}).parse(size)
+		return (&server{file: files[0], reply: reply, last: time.Now()}).parse(size, int(year))
 	}}
 }
 
@@ -83,7 +83,7 @@ func (s *server) flush() error {
 	return err
 }
 
-func (s *server) parse(size int64) error {
+func (s *server) parse(size int64, year int) error {
 	f, err := detect(s)
 	if err != nil || f == nil {
 		return err
@@ -91,7 +91,7 @@ func (s *server) parse(size int64) error {
 	if err := s.send(append([]byte{tagFormat}, f.Name...)); err != nil {
 		return err
 	}
-	err = f.Parse(s, size, s.record, s.problem)
+	err = f.Parse(Input{s, size, year}, s.record, s.problem)
 	return errors.Join(err, s.flush())
 }
 

@@ -118,8 +118,15 @@ func Compile(files []File, cfg Config) (*Set, []rules.Problem) {
 		s.Rules = append(s.Rules, list...)
 	}
 	for _, r := range s.Rules {
-		if r.correlation == nil {
-			c.filtered(r)
+		if r.correlation != nil {
+			continue
+		}
+		c.filtered(r)
+		if !r.Source.isRead() {
+			problems = append(problems, rules.Problem{
+				File: r.File, Line: r.Line, Level: rules.Advice, Rule: r.ID, Reason: "sigma: log source that is not read",
+				Message: "the rule runs, but no log of its source (" + r.Source.String() + ") is read",
+			})
 		}
 	}
 	for _, f := range c.filters {

@@ -130,3 +130,48 @@ func Windows(channel, id, operation string) ([]Source, []Alias) {
 	}
 	return sources, aliases
 }
+
+// linux are the services of Linux whose logs are read.
+var linux = []string{"auditd", "auth", "clamav", "cron", "guacamole", "sshd", "sudo", "syslog", "vsftpd"}
+
+// readable are all log sources of which a record may be read: events of ours,
+// event logs of Windows, logs of Linux.
+var readable = func() []Source {
+	var list []Source
+	for _, e := range events {
+		list = append(list, e.source)
+	}
+	for _, services := range channels {
+		for _, s := range services {
+			list = append(list, Source{Product: "windows", Service: s})
+		}
+	}
+	category := func(service string, names ...string) {
+		for _, c := range names {
+			list = append(list, Source{Category: c, Product: "windows", Service: service})
+		}
+	}
+	for _, names := range sysmon {
+		category("sysmon", names...)
+	}
+	for service, byID := range powershell {
+		for _, c := range byID {
+			category(service, c)
+		}
+	}
+	category("security", "process_creation", "registry_event", "registry_add", "registry_set")
+	for _, s := range linux {
+		list = append(list, Source{Product: "linux", Service: s})
+	}
+	return list
+}()
+
+// isRead reports whether a record of this log source may be read.
+func (s Source) isRead() bool {
+	for _, r := range readable {
+		if s.covers(r) {
+			return true
+		}
+	}
+	return false
+}
