@@ -113,6 +113,9 @@ func (o *order) close() error {
 	if o.correlator == nil || o.err != nil {
 		return o.err
 	}
+	if n := o.correlator.Dropped; n > 0 {
+		o.sum.odd["groups of correlations beyond those kept"] += uint64(n)
+	}
 	return o.correlator.Close()
 }
 

@@ -25,7 +25,8 @@ type correlation struct {
 	kind    string
 	refs    []string // ids or names of the rules it refers to, in their order
 	groupBy []string
-	field   string // of value_count
+	fields  []string // of value_count
+	expr    node     // condition of a temporal correlation in words, of sightings
 	aliases map[string]map[string]string
 	span    int64 // nanoseconds
 	bounds  []bound
@@ -48,7 +49,7 @@ type feed struct {
 	to    *correlation
 	place int // among the rules it refers to
 	// slots are places in Rule.needs, by base rule: of the fields of group-by,
-	// then that of value_count.
+	// then those of value_count.
 	slots map[*Rule][]int
 }
 
@@ -154,6 +155,16 @@ func (x *correlation) condition(at, n *yaml.Node) error {
 		x.bounds, x.limit = []bound{{"gte", len(x.refs)}}, len(x.refs)
 		return nil
 	}
+	if n != nil && n.Kind == yaml.ScalarNode && x.kind == "temporal" {
+		searches := map[string]node{}
+		for i, name := range x.refs {
+			searches[name] = sighting(i)
+		}
+		var err error
+		x.expr, err = expression(n, searches, x.refs)
+		x.closing = slices.ContainsFunc(strings.Fields(strings.ReplaceAll(n.Value, "(", " ")), func(w string) bool { return strings.EqualFold(w, "not") })
+		return err
+	}
 	if n == nil || n.Kind != yaml.MappingNode {
 		if n == nil {
 			n = at
@@ -164,7 +175,10 @@ func (x *correlation) condition(at, n *yaml.Node) error {
 		key, v := n.Content[i].Value, n.Content[i+1]
 		switch key {
 		case "field":
-			x.field = text(v)
+			var err error
+			if x.fields, err = texts(n, "field"); err != nil {
+				return err
+			}
 			continue
 		case "gt", "gte", "lt", "lte", "eq":
 		default:
@@ -184,13 +198,18 @@ func (x *correlation) condition(at, n *yaml.Node) error {
 	switch {
 	case len(x.bounds) == 0:
 		return wrong(n, "correlation condition", "gt, gte, lt, lte or eq", "the condition has no criterion")
-	case x.kind == "value_count" && x.field == "":
+	case x.kind == "value_count" && len(x.fields) == 0:
 		return wrong(n, "correlation condition", "field", "value_count counts the values of a field; the condition names none")
 	case x.kind == "temporal_ordered" && (x.closing || !x.holds(len(x.refs)) || x.holds(len(x.refs)-1)):
 		return refused(n, "correlation condition", "an ordered correlation is met when all its rules are; other conditions are not run")
 	}
 	return nil
 }
+
+// sighting is whether the rule at a place of a correlation was seen.
+type sighting int
+
+func (i sighting) eval(s *scratch) bool { return s.sighted[i] }
 
 // holds decides the condition by a count.
 func (x *correlation) holds(count int) bool {
@@ -294,9 +313,7 @@ func (r *Rule) bases() []*Rule {
 func (c *compiler) feed(ref *Rule, x *correlation, place int) (*feed, error) {
 	f := &feed{to: x, place: place, slots: map[*Rule][]int{}}
 	names := slices.Clone(x.groupBy)
-	if x.field != "" {
-		names = append(names, x.field)
-	}
+	names = append(names, x.fields...)
 	for _, base := range ref.bases() {
 		slots := make([]int, 0, len(names))
 		for _, name := range names {

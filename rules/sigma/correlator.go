@@ -147,9 +147,9 @@ func (c *Correlator) close(now int64) error {
 			if now-st.x.span < w.first {
 				break
 			}
-			count := st.count(w, w.first+st.x.span)
+			met := st.decide(w, w.first+st.x.span)
 			st.forget(el)
-			if count > 0 && st.x.holds(count) {
+			if met {
 				if err := c.met(st.x, &w.hit, w.last); err != nil {
 					return err
 				}
@@ -201,11 +201,14 @@ func (c *Correlator) count(f *feed, h *Hit, e *event.Event) error {
 		w.times = append(w.times, h.Time)
 		st.entries++
 	case "value_count":
-		at := slots[len(x.groupBy)]
-		if !h.Has[at] {
-			return nil
+		var v []byte
+		for _, at := range slots[len(x.groupBy):] {
+			if !h.Has[at] {
+				return nil
+			}
+			v = append(binary.AppendUvarint(v, uint64(len(h.Values[at]))), h.Values[at]...)
 		}
-		st.value(w, h.Values[at], h.Time)
+		st.value(w, v, h.Time)
 	case "temporal":
 		st.grow(w, len(x.refs))
 		w.times[f.place] = max(w.times[f.place], h.Time)
@@ -229,7 +232,7 @@ func (c *Correlator) count(f *feed, h *Hit, e *event.Event) error {
 	if h.Time < w.quiet {
 		return nil
 	}
-	if n := st.count(w, h.Time); x.kind != "temporal_ordered" && x.holds(n) || x.kind == "temporal_ordered" && f.place == len(x.refs)-1 {
+	if x.kind != "temporal_ordered" && st.decide(w, h.Time) || x.kind == "temporal_ordered" && f.place == len(x.refs)-1 {
 		w.quiet = h.Time + x.span
 		return c.met(x, h, e)
 	}
@@ -270,8 +273,8 @@ func (st *state) grow(w *window, n int) {
 }
 
 // value remembers when a value was seen last.
-func (st *state) value(w *window, v string, t int64) {
-	sum := sha256.Sum256([]byte(v))
+func (st *state) value(w *window, v []byte, t int64) {
+	sum := sha256.Sum256(v)
 	id := binary.BigEndian.Uint64(sum[:])
 	for i := range w.values {
 		if w.values[i] == id {
@@ -300,7 +303,20 @@ func (st *state) trim(w *window, t int64) {
 	}
 }
 
-// count is what the condition is about, at a time.
+// decide is whether the condition holds at a time.
+func (st *state) decide(w *window, t int64) bool {
+	if st.x.expr == nil {
+		n := st.count(w, t)
+		return n > 0 && st.x.holds(n)
+	}
+	s := &scratch{sighted: make([]bool, len(st.x.refs))}
+	for i, at := range w.times {
+		s.sighted[i] = at != 0 && at >= t-st.x.span
+	}
+	return st.x.expr.eval(s)
+}
+
+// count is what the condition counts, at a time.
 func (st *state) count(w *window, t int64) int {
 	n := 0
 	for _, at := range w.times {

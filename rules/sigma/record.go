@@ -56,6 +56,8 @@ type scratch struct {
 	arena []byte // of lower-case copies and texts of numbers
 	keys  []Source
 	done  []*group // of this record
+
+	sighted []bool // rules a correlation saw, see sighting
 }
 
 func newScratch(set *Set) *scratch {
