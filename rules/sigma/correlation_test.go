@@ -64,12 +64,18 @@ func TestCorrelations(t *testing.T) {
 		},
 		{"temporal", "type: temporal, rules: [failed, success], group-by: [User], timespan: 10s", []at{s(1, "a"), f(2, "b"), f(9, "a")}, "c@9"},
 		{"temporal of two", "type: temporal, rules: [failed, success], timespan: 10s, condition: {gte: 1}", []at{s(1, "a")}, "c@1"},
-		{"value_count of two fields", "type: value_count, rules: [failed], timespan: 1h, condition: {field: [User, X], gte: 3}",
-			[]at{{1, "4625", "a", "p"}, {2, "4625", "b", "p"}, {3, "4625", "b", "p"}, {4, "4625", "b", "q"}}, "c@4"},
+		{
+			"value_count of two fields", "type: value_count, rules: [failed], timespan: 1h, condition: {field: [User, X], gte: 3}",
+			[]at{{1, "4625", "a", "p"}, {2, "4625", "b", "p"}, {3, "4625", "b", "p"}, {4, "4625", "b", "q"}},
+			"c@4",
+		},
 		{"temporal in words", "type: temporal, rules: [failed, success], timespan: 10s, condition: failed or success", []at{s(1, "a")}, "c@1"},
 		{"temporal, all in words", "type: temporal, rules: [failed, success], timespan: 10s, condition: failed AND success", []at{s(1, "a"), f(20, "a")}, ""},
-		{"temporal with not", "type: temporal, rules: [failed, success], group-by: [User], timespan: 10s, condition: failed and not success",
-			[]at{f(1, "a"), f(2, "b"), s(3, "b")}, "c@1"},
+		{
+			"temporal with not", "type: temporal, rules: [failed, success], group-by: [User], timespan: 10s, condition: failed and not success",
+			[]at{f(1, "a"), f(2, "b"), s(3, "b")},
+			"c@1",
+		},
 		{"temporal_ordered", "type: temporal_ordered, rules: [failed, success], group-by: [User], timespan: 10s", []at{s(1, "a"), f(2, "a"), s(9, "a")}, "c@9"},
 		{"ordered, wrong way", "type: temporal_ordered, rules: [failed, success], group-by: [User], timespan: 10s", []at{s(1, "a"), f(2, "a"), s(13, "a")}, ""},
 		{
