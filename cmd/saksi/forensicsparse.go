@@ -46,6 +46,7 @@ type parseOptions struct {
 	placeholders string
 	failOn       string
 	year         int
+	offset       int64
 	keep         keepFlags
 }
 
@@ -65,6 +66,7 @@ func forensicsParse(a *app, flags *forensicsFlags) *cobra.Command {
 	f.StringArrayVar(&o.rules, "rules", nil, "`file` or folder of Sigma rules (.yml); may be given several times")
 	addPlaceholders(c, &o.placeholders)
 	f.IntVar(&o.year, "year", 0, "`year` of the first record of logs whose times have none, such as syslog of old; they are taken as UTC")
+	f.Int64Var(&o.offset, "offset", -1, "give only the record at this `byte` of the file, as a finding names it")
 	f.StringVar(&o.failOn, "fail-on", "", "exit with code 4 when a finding is of this `severity` or above: low, medium, high or critical")
 	o.keep.add(c)
 	return c
@@ -78,6 +80,7 @@ type parsing struct {
 	sink    findings.Sink
 	limit   rules.Severity
 	year    int
+	offset  int64
 	stored  bool // what has no time can't be
 	finding event.Event
 	found   int
@@ -87,7 +90,7 @@ type parsing struct {
 }
 
 func (o *parseOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args []string) (err error) {
-	p := &parsing{a: a, year: o.year}
+	p := &parsing{a: a, year: o.year, offset: o.offset}
 	if o.year != 0 && (o.year < 1970 || o.year > 2200) {
 		return usage("--year is %d; expected a year from 1970", o.year)
 	}
@@ -205,6 +208,15 @@ func (p *parsing) files(ctx context.Context, flags *forensicsFlags, paths []stri
 
 // record emits a record and what rules find in it.
 func (p *parsing) record(r *artifact.Record, e *event.Event) error {
+	if p.offset >= 0 && r.Offset != p.offset {
+		return nil
+	}
+	name, _ := e.GetStr(event.SaksiEvidenceName)
+	command := fmt.Sprintf("saksi forensics parse %s --offset %d -o json", shellWord(name), r.Offset)
+	if p.year != 0 {
+		command += fmt.Sprintf(" --year %d", p.year)
+	}
+	e.Str(event.SaksiEvidenceCommand, command)
 	if p.stored && r.Time == 0 {
 		return failHint(exitUsage, fmt.Errorf("storing the record at offset %d: it has no year, and so no time", r.Offset), "say the year of the first record by --year")
 	}
