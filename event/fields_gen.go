@@ -6,6 +6,7 @@ package event
 const (
 	Timestamp                             Field = iota + 1 // @timestamp: ECS
 	SaksiAgencyPath                                        // Saksi.agency_path: agencies above organization.id, root first
+	SaksiAssumed                                           // Saksi.assumed: what was assumed of a source that does not say it, such as "year 2026" or "zone UTC"
 	SaksiBittorrentClient                                  // Saksi.bittorrent.client: programs by their peer ids, such as UT2210
 	SaksiBittorrentInfoHash                                // Saksi.bittorrent.info_hash: hashes of the torrents asked for
 	SaksiCase                                              // Saksi.case: id of the case the document belongs to
@@ -212,6 +213,8 @@ const (
 	SaksiWebsocketOpcodeFrames                             // Saksi.websocket.opcode_frames: number of frames of each opcode, in the order of Saksi.websocket.opcode
 	SaksiWebsocketSourceFrames                             // Saksi.websocket.source_frames: frames the source sent
 	SaksiWebsocketSourcePayload                            // Saksi.websocket.source_payload: payload bytes of the frames the source sent
+	SaksiWindowsChannel                                    // Saksi.windows.channel: channel of a record of a Windows event log
+	SaksiWindowsData                                       // Saksi.windows.data: data of a record of a Windows event log as "name=value", at most 128
 	AgentID                                                // agent.id: ECS
 	AgentName                                              // agent.name: ECS
 	AgentType                                              // agent.type: ECS
@@ -478,6 +481,7 @@ var fields = [...]fieldInfo{
 	{},
 	{name: "@timestamp", typ: Date, array: false, doc: ""},
 	{name: "Saksi.agency_path", typ: Keyword, array: true, doc: "agencies above organization.id, root first"},
+	{name: "Saksi.assumed", typ: Keyword, array: true, doc: "what was assumed of a source that does not say it, such as \"year 2026\" or \"zone UTC\""},
 	{name: "Saksi.bittorrent.client", typ: Keyword, array: true, doc: "programs by their peer ids, such as UT2210"},
 	{name: "Saksi.bittorrent.info_hash", typ: Keyword, array: true, doc: "hashes of the torrents asked for"},
 	{name: "Saksi.case", typ: Keyword, array: false, doc: "id of the case the document belongs to"},
@@ -684,6 +688,8 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.websocket.opcode_frames", typ: Long, array: true, doc: "number of frames of each opcode, in the order of Saksi.websocket.opcode"},
 	{name: "Saksi.websocket.source_frames", typ: Long, array: false, doc: "frames the source sent"},
 	{name: "Saksi.websocket.source_payload", typ: Long, array: false, doc: "payload bytes of the frames the source sent"},
+	{name: "Saksi.windows.channel", typ: Keyword, array: false, doc: "channel of a record of a Windows event log"},
+	{name: "Saksi.windows.data", typ: Keyword, array: true, doc: "data of a record of a Windows event log as \"name=value\", at most 128"},
 	{name: "agent.id", typ: Keyword, array: false, doc: ""},
 	{name: "agent.name", typ: Keyword, array: false, doc: ""},
 	{name: "agent.type", typ: Keyword, array: false, doc: ""},

@@ -228,7 +228,7 @@ func TestResolvedSigma(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, problems, err := sigma.Load([]string{path})
+	set, problems, err := sigma.Load([]string{path}, sigma.Config{})
 	if err != nil || len(problems) > 0 {
 		t.Fatalf("%v, %v", err, problems)
 	}

@@ -143,7 +143,7 @@ func (w *worker) push(e *event.Event, kind itemKind, ref int) {
 	it.at, it.from = r.used, ref
 	var met []*sigma.Rule
 	if w.cfg.Sigma != nil && kind <= itemFile {
-		met = w.cfg.Sigma.Match(e)
+		met = w.cfg.Sigma.MatchEvent(e)
 	}
 	if w.enc != nil && (kind == itemEvent || kind == itemFlow) {
 		it.from = len(r.encoded)
@@ -157,9 +157,16 @@ func (w *worker) push(e *event.Event, kind itemKind, ref int) {
 	r.items = append(r.items, it)
 	at := it.at
 	for _, rule := range met {
-		f := r.next() // events may move
-		rule.Finding(f, &r.events[at])
-		w.push(f, itemAlert, 0)
+		if rule.Feeds() {
+			r.matches = append(r.matches, w.cfg.Sigma.HitEvent(rule, &r.events[at]))
+			it.kind, it.from = itemMatch, len(r.matches)-1
+			r.items = append(r.items, it)
+		}
+		if !rule.Silent {
+			f := r.next() // events may move
+			rule.Finding(f, &r.events[at])
+			w.push(f, itemAlert, 0)
+		}
 	}
 }
 

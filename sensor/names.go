@@ -110,7 +110,16 @@ func (o *order) flow(r *result, it *item, e *event.Event) error {
 	if err != nil || o.cfg.Sigma == nil {
 		return err
 	}
-	for _, rule := range o.cfg.Sigma.Match(e) {
+	for _, rule := range o.cfg.Sigma.MatchEvent(e) {
+		if rule.Feeds() {
+			hit := o.cfg.Sigma.HitEvent(rule, e)
+			if err := o.correlator.Add(&hit, e); err != nil {
+				return err
+			}
+		}
+		if rule.Silent {
+			continue
+		}
 		rule.Finding(&o.finding, e)
 		if err := o.Emit(&o.finding); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"saksi/event"
+	"saksi/rules/sigma"
 	"saksi/rules/suricata"
 )
 
@@ -33,6 +34,7 @@ const (
 	itemHit            // an event that counts only if the orderer keeps its hit
 	itemAlert          // an event that is a finding
 	itemName           // an answer of DNS
+	itemMatch          // a match of Sigma that correlations count, of an event emitted before
 )
 
 // hit is a rule's hit with the packet header the orderer looks at.
@@ -52,6 +54,7 @@ type result struct {
 	files   []*File
 	hits    []hit
 	names   []seenName
+	matches []sigma.Hit
 }
 
 func (r *result) reset() {
@@ -61,6 +64,8 @@ func (r *result) reset() {
 	clear(r.hits)
 	r.hits = r.hits[:0]
 	r.used, r.names = 0, r.names[:0]
+	clear(r.matches)
+	r.matches = r.matches[:0]
 	if cap(r.arena) > 4<<20 {
 		r.arena = nil
 	}
@@ -86,10 +91,12 @@ type order struct {
 	orderer suricata.Orderer
 	heads   []int
 	names   nameCache
-	finding event.Event // of Sigma, about a flow
+	finding event.Event // of Sigma
 	buf     []byte
 	why     []byte
 	err     error
+
+	correlator *sigma.Correlator // nil for none
 }
 
 func newOrder(ctx context.Context, cfg *Config, sum *Summary) *order {
@@ -98,7 +105,24 @@ func newOrder(ctx context.Context, cfg *Config, sum *Summary) *order {
 	if cfg.Rules != nil {
 		o.orderer = suricata.NewOrder()
 	}
+	if cfg.Sigma != nil {
+		o.correlator = cfg.Sigma.NewCorrelator(func(r *sigma.Rule, e *event.Event) error {
+			r.Finding(&o.finding, e)
+			return o.Emit(&o.finding)
+		})
+	}
 	return o
+}
+
+// close emits what correlations decide at the end.
+func (o *order) close() error {
+	if o.correlator == nil || o.err != nil {
+		return o.err
+	}
+	if n := o.correlator.Dropped; n > 0 {
+		o.sum.odd["groups of correlations beyond those kept"] += uint64(n)
+	}
+	return o.correlator.Close()
 }
 
 func (a *item) before(b *item) bool {
@@ -160,6 +184,8 @@ func (o *order) emit(r *result, it *item) error {
 		return o.Emit(e)
 	case itemAlert:
 		return o.Emit(e)
+	case itemMatch:
+		return o.correlator.Add(&r.matches[it.from], e)
 	case itemFile:
 		f = r.files[it.from]
 	}

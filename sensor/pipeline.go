@@ -64,6 +64,9 @@ func readSource(ctx context.Context, cfg *Config, in Source, sum *Summary) error
 	for _, w := range p.workers {
 		w.summarize(sum, s.sum)
 	}
+	if whole.Err() == nil {
+		p.order.err = p.order.close()
+	}
 	s.sum.finish(s)
 	if p.order.err != nil {
 		return p.order.err

@@ -161,7 +161,7 @@ func TestSoakCaptures(t *testing.T) {
 	if err != nil || len(problems) > 0 {
 		t.Fatalf("%v, %v", err, problems)
 	}
-	events, problems, err := sigma.Load([]string{"../testdata/rules/sigma"})
+	events, problems, err := sigma.Load([]string{"../testdata/rules/sigma"}, sigma.Config{})
 	if err != nil || len(problems) > 0 {
 		t.Fatalf("%v, %v", err, problems)
 	}

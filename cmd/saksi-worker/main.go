@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"saksi/forensics/artifact"
 	"saksi/internal/libpcap"
 	"saksi/internal/libyara"
 	"saksi/internal/tsk"
@@ -19,7 +20,7 @@ var version = "dev"
 func main() {
 	if worker.Serving(os.Args[1:]) {
 		handlers := map[string]worker.Handler{}
-		for _, more := range []map[string]worker.Handler{libyara.Handlers(), tskworker.Handlers(), libpcap.Handlers()} {
+		for _, more := range []map[string]worker.Handler{libyara.Handlers(), tskworker.Handlers(), libpcap.Handlers(), artifact.Handlers()} {
 			for op, h := range more {
 				handlers[op] = h
 			}

@@ -23,6 +23,8 @@ var settings = map[string]*envVar{
 	"worker":  &envWorker,
 	"workers": nil,
 	"agency":  nil,
+
+	"placeholders": nil,
 }
 
 // maxConfig bounds a settings file, in bytes; a real one is a few lines.

@@ -258,7 +258,10 @@ func (s *shower) custody(ctx context.Context) error {
 	} else if cmd, ok := s.e.GetStr(event.SaksiEvidenceCommand); ok {
 		// The document names the exhibit; here its path is known.
 		name, _ := s.e.GetStr(event.SaksiEvidenceName)
-		s.line("show it", strings.Replace(cmd, "cat "+name+" ", "cat "+shellWord(path)+" ", 1))
+		for _, word := range []string{name, shellWord(name)} {
+			cmd = strings.Replace(cmd, " "+word+" --", " "+shellWord(path)+" --", 1)
+		}
+		s.line("show it", cmd)
 	}
 	s.head("Custody")
 	for _, e := range entries {

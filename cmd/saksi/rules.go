@@ -25,7 +25,10 @@ func rulesCommand(a *app) *cobra.Command {
 }
 
 // rulePaths are files of rules by their language.
-type rulePaths struct{ suricata, sigma, yara []string }
+type rulePaths struct {
+	suricata, sigma, yara []string
+	placeholders          map[string][]string // of Sigma
+}
 
 // ruleLanguages tells a language by how its files end.
 var ruleLanguages = map[string]string{".rules": rules.Suricata, ".yml": rules.Sigma, ".yaml": rules.Sigma, ".yar": rules.YARA, ".yara": rules.YARA}
@@ -103,7 +106,7 @@ func (p *rulePaths) compile(ctx context.Context, w worker.Config) (*ruleSets, er
 		s.suricata, s.problems = set, problems
 	}
 	if len(p.sigma) > 0 {
-		set, problems, err := sigma.Load(p.sigma)
+		set, problems, err := sigma.Load(p.sigma, sigma.Config{Placeholders: p.placeholders})
 		if err != nil {
 			return nil, fail(exitUsage, err)
 		}
@@ -155,7 +158,8 @@ func (s *ruleSets) running() int {
 }
 
 func rulesCheck(a *app) *cobra.Command {
-	return &cobra.Command{
+	placeholders := ""
+	c := &cobra.Command{
 		Use:   "check PATH...",
 		Short: "Say which rules do not run, where and why",
 		Long: "Compiles rules of Suricata (.rules), Sigma (.yml) and YARA (.yar), given as files or folders, and lists each problem with\n" +
@@ -166,6 +170,9 @@ func rulesCheck(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			paths, err := findRules(args)
 			if err != nil {
+				return err
+			}
+			if paths.placeholders, err = readPlaceholders(placeholders); err != nil {
 				return err
 			}
 			s, err := paths.compile(cmd.Context(), worker.Config{Path: a.worker, Version: version})
@@ -196,6 +203,8 @@ func rulesCheck(a *app) *cobra.Command {
 			return nil
 		},
 	}
+	addPlaceholders(c, &placeholders)
+	return c
 }
 
 func rulesList(a *app) *cobra.Command {
@@ -236,7 +245,7 @@ func rulesList(a *app) *cobra.Command {
 // entries is the catalog of the rules, without compiling those of YARA.
 func (p *rulePaths) entries(ctx context.Context) ([]rules.Entry, error) {
 	yaraPaths := p.yara
-	s, err := (&rulePaths{suricata: p.suricata, sigma: p.sigma}).compile(ctx, worker.Config{})
+	s, err := (&rulePaths{suricata: p.suricata, sigma: p.sigma, placeholders: p.placeholders}).compile(ctx, worker.Config{})
 	if err != nil {
 		return nil, err
 	}

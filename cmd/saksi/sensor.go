@@ -25,13 +25,14 @@ func sensorCommand(a *app) *cobra.Command {
 }
 
 type sensorReadOptions struct {
-	rules      []string
-	workers    int
-	noChecksum bool
-	files      string
-	bpf        string
-	dataset    string
-	keep       keepFlags
+	placeholders string
+	rules        []string
+	workers      int
+	noChecksum   bool
+	files        string
+	bpf          string
+	dataset      string
+	keep         keepFlags
 }
 
 func sensorRead(a *app) *cobra.Command {
@@ -50,6 +51,7 @@ func sensorRead(a *app) *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringArrayVar(&o.rules, "rules", nil, "`file` or folder of rules: Suricata's (.rules), Sigma's (.yml), YARA's for carved files (.yar); may be given several times")
+	addPlaceholders(c, &o.placeholders)
 	f.IntVar(&o.workers, "workers", 0, "`number` of workers (default: one a processor)")
 	f.BoolVar(&o.noChecksum, "no-checksum", false, "take packets with a wrong checksum as they are")
 	f.StringVar(&o.files, "files", "", "save carved files to this `folder`, named by their SHA-256")
@@ -83,6 +85,9 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 	}
 	paths, err := findRules(o.rules)
 	if err != nil {
+		return err
+	}
+	if paths.placeholders, err = readPlaceholders(o.placeholders); err != nil {
 		return err
 	}
 	sets, err := paths.compile(cmd.Context(), worker.Config{Path: a.worker, Version: version})
@@ -249,15 +254,25 @@ func (s *ndjson) Write(b []byte) error {
 	return err
 }
 
-// ruleProblems tells what is wrong with rules, at most a few lines of it.
+// ruleProblems tells what is wrong with rules, at most a few lines of it, and
+// on how many there is advice.
 func (a *app) ruleProblems(list []rules.Problem) {
 	const most = 10
+	told, advice := 0, 0
 	for i := range list {
-		if i == most {
-			fmt.Fprintf(a.stderr, "saksi: %d more problems; 'saksi rules check' lists them\n", len(list)-most)
-			return
+		if list[i].Level == rules.Advice {
+			advice++
+			continue
 		}
-		fmt.Fprintf(a.stderr, "saksi: %s\n", oneLine(list[i].Error()))
+		if told++; told <= most {
+			fmt.Fprintf(a.stderr, "saksi: %s\n", oneLine(list[i].Error()))
+		}
+	}
+	if told > most {
+		fmt.Fprintf(a.stderr, "saksi: %d more problems; 'saksi rules check' lists them\n", told-most)
+	}
+	if advice > 0 {
+		fmt.Fprintf(a.stderr, "saksi: there is advice on %d rules that run; 'saksi rules check' lists it\n", advice)
 	}
 }
 

@@ -1,26 +1,33 @@
-// Package sigma matches Sigma rules (Sigma specification 2.0, sigma-rules and
-// sigma-modifiers appendix) on events. Start with Load; Set.Match gives the
-// rules an event meets, Rule.Finding the finding of one.
+// Package sigma matches Sigma rules (Sigma specification 2.x: rules 2.0,
+// modifiers appendix 2.1) on records of logs. Start with Load; Set.MatchEvent
+// gives the rules an event of ours meets, Set.Match those of any other Record,
+// Rule.Finding the finding of one.
 //
-// A rule that can't be honored exactly (another log source than ours, a field
-// we have no counterpart for, correlation, expand) is refused with its reason
+// All rules are compiled together. A record is looked at once, and only rules
+// of its log source of which a needed value was seen are tried, so that a
+// record costs microseconds whatever the number of rules.
+//
+// A rule that can't be honored exactly (a field of our events we have no
+// counterpart for, a placeholder without a setting) is refused with its reason
 // and never half-run.
 package sigma
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"gopkg.in/yaml.v3"
 
-	"saksi/event"
 	"saksi/rules"
 )
 
@@ -40,42 +47,112 @@ type Rule struct {
 	File        string
 	Line        int
 	Digest      string // SHA-256 of the text of its file
-	datasets    []string
-	cond        cond
+	Name        string // by which correlations and filters may name it
+	Source      Source
+	cond        node
+	// Silent is set when correlations alone tell of its matches: no finding is
+	// made of them.
+	Silent bool
+
+	index       int          // in the set
+	rank        int32        // among the ids of the set
+	correlation *correlation // of a correlation rule, which has no condition
+	feeds       []*feed      // correlations that refer to it
+	needs       []int32      // fields of which these need the values
 }
 
 // Set is a set of compiled rules. It is safe for concurrent use.
 type Set struct {
-	Rules     []*Rule
-	byDataset map[string][]*Rule
+	Rules    []*Rule
+	names    map[string]int32
+	atoms    []atom
+	groups   map[Source]*group
+	datasets map[string]*dataset
+	pool     sync.Pool
+}
+
+// Config is what rules leave to those who run them.
+type Config struct {
+	// Placeholders gives the values of each %name% that the modifier expand
+	// fills in; a rule that names another is refused.
+	Placeholders map[string][]string
+}
+
+// File is one file of rules.
+type File struct {
+	Name string
+	Text []byte
 }
 
 // Load reads rules from files and from folders (*.yml, *.yaml, in the order of
-// their paths). What does not run is in the problems, with its place.
-func Load(paths []string) (*Set, []rules.Problem, error) {
-	s := &Set{byDataset: map[string][]*Rule{}}
-	var problems []rules.Problem
+// their paths) and compiles them. What does not run is in the problems, with
+// its place.
+func Load(paths []string, cfg Config) (*Set, []rules.Problem, error) {
+	var files []File
 	for _, p := range paths {
-		files, err := ruleFiles(p)
+		names, err := ruleFiles(p)
 		if err != nil {
 			return nil, nil, fmt.Errorf("reading Sigma rules: %w", err)
 		}
-		for _, f := range files {
-			b, err := readBounded(f)
+		for _, name := range names {
+			text, err := readBounded(name)
 			if err != nil {
 				return nil, nil, fmt.Errorf("reading Sigma rules: %w", err)
 			}
-			list, found := Parse(f, b)
-			problems = append(problems, found...)
-			s.Rules = append(s.Rules, list...)
+			files = append(files, File{name, text})
 		}
+	}
+	set, problems := Compile(files, cfg)
+	return set, problems, nil
+}
+
+// Compile compiles rules together. A Set finds the same whatever the order of
+// the files.
+func Compile(files []File, cfg Config) (*Set, []rules.Problem) {
+	c := &compiler{cfg: cfg, names: map[string]int32{}, ids: map[string]atomRef{}}
+	s := &Set{}
+	var problems []rules.Problem
+	for _, f := range files {
+		list, found := c.file(f)
+		problems = append(problems, found...)
+		s.Rules = append(s.Rules, list...)
 	}
 	for _, r := range s.Rules {
-		for _, d := range r.datasets {
-			s.byDataset[d] = append(s.byDataset[d], r)
+		if r.correlation != nil {
+			continue
+		}
+		c.filtered(r)
+		if !r.Source.isRead() {
+			problems = append(problems, rules.Problem{
+				File: r.File, Line: r.Line, Level: rules.Advice, Rule: r.ID, Reason: "sigma: log source that is not read",
+				Message: "the rule runs, but no log of its source (" + r.Source.String() + ") is read",
+			})
 		}
 	}
-	return s, problems, nil
+	for _, f := range c.filters {
+		if !f.met && !f.all {
+			problems = append(problems, rules.Problem{File: f.file, Line: f.at.Line, Column: f.at.Column, Level: rules.Advice, Reason: "sigma: filter without a rule", Message: "the filter names no rule that runs"})
+		}
+	}
+	var unlinked []linkProblem
+	s.Rules, unlinked = c.link(s.Rules)
+	for _, u := range unlinked {
+		problems = append(problems, problemOf(u.rule.File, u.rule.ID, u.err))
+	}
+	byID := slices.Clone(s.Rules)
+	slices.SortStableFunc(byID, func(a, b *Rule) int {
+		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Title, b.Title), cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
+	})
+	for i, r := range byID {
+		r.rank = int32(i)
+	}
+	for i, r := range s.Rules {
+		r.index = i
+	}
+	s.names, s.atoms = c.names, c.atoms
+	s.groups, s.datasets = c.groups(s.Rules), c.datasets()
+	s.pool.New = func() any { return newScratch(s) }
+	return s, problems
 }
 
 func ruleFiles(path string) ([]string, error) {
@@ -123,12 +200,12 @@ func refused(n *yaml.Node, reason, format string, args ...any) error {
 	return &problem{n.Line, n.Column, rules.Refused, "sigma: " + reason, fmt.Sprintf(format, args...), ""}
 }
 
-// Parse compiles the rules of one file (YAML documents).
-func Parse(file string, text []byte) ([]*Rule, []rules.Problem) {
+// file compiles the rules of one file (YAML documents).
+func (c *compiler) file(f File) ([]*Rule, []rules.Problem) {
 	var list []*Rule
 	var problems []rules.Problem
-	sum := sha256.Sum256(text)
-	d := yaml.NewDecoder(bytes.NewReader(text))
+	sum := sha256.Sum256(f.Text)
+	d := yaml.NewDecoder(bytes.NewReader(f.Text))
 	for {
 		var doc yaml.Node
 		err := d.Decode(&doc)
@@ -138,21 +215,29 @@ func Parse(file string, text []byte) ([]*Rule, []rules.Problem) {
 				if _, after, ok := strings.Cut(err.Error(), "line "); ok {
 					_, _ = fmt.Sscan(after, &line) // no line: the whole file's
 				}
-				problems = append(problems, rules.Problem{File: file, Line: line, Level: rules.Wrong, Reason: "sigma: not YAML", Message: err.Error(), Expected: "a YAML document"})
+				problems = append(problems, rules.Problem{File: f.Name, Line: line, Level: rules.Wrong, Reason: "sigma: not YAML", Message: err.Error(), Expected: "a YAML document"})
 			}
 			return list, problems
 		}
-		r := &Rule{File: file, Digest: hex.EncodeToString(sum[:])}
-		if err := r.parse(&doc); err != nil {
-			var p *problem
-			if !errors.As(err, &p) {
-				p = &problem{level: rules.Wrong, reason: "sigma: error", msg: err.Error()}
-			}
-			problems = append(problems, rules.Problem{File: file, Line: p.line, Column: p.column, Level: p.level, Rule: r.ID, Reason: p.reason, Message: p.msg, Expected: p.expected})
-			continue
+		r := &Rule{File: f.Name, Digest: hex.EncodeToString(sum[:])}
+		n := len(c.filters)
+		if err := c.rule(r, &doc); err != nil {
+			problems = append(problems, problemOf(f.Name, r.ID, err))
+		} else if len(c.filters) > n {
+			c.filters[n].file = f.Name
+		} else {
+			list = append(list, r)
 		}
-		list = append(list, r)
 	}
+}
+
+// problemOf is an error of a rule with its place.
+func problemOf(file, id string, err error) rules.Problem {
+	var p *problem
+	if !errors.As(err, &p) {
+		p = &problem{level: rules.Wrong, reason: "sigma: error", msg: err.Error()}
+	}
+	return rules.Problem{File: file, Line: p.line, Column: p.column, Level: p.level, Rule: id, Reason: p.reason, Message: p.msg, Expected: p.expected}
 }
 
 // get finds a key of a mapping.
@@ -175,7 +260,8 @@ func text(n *yaml.Node) string {
 	return n.Value
 }
 
-func (r *Rule) parse(doc *yaml.Node) error {
+// rule compiles one document.
+func (c *compiler) rule(r *Rule, doc *yaml.Node) error {
 	if len(doc.Content) == 0 {
 		return wrong(doc, "empty document", "a rule", "the document is empty")
 	}
@@ -188,12 +274,12 @@ func (r *Rule) parse(doc *yaml.Node) error {
 	}
 	r.Line = m.Line
 	r.ID, r.Title, r.Description = text(get(m, "id")), text(get(m, "title")), text(get(m, "description"))
-	r.Author, r.License = text(get(m, "author")), text(get(m, "license"))
+	r.Author, r.License, r.Name = text(get(m, "author")), text(get(m, "license")), text(get(m, "name"))
 	if r.Title == "" {
 		return wrong(m, "no title", "title", "the rule has no title")
 	}
-	if get(m, "correlation") != nil {
-		return refused(get(m, "correlation"), "correlation rule", "correlation rules are not run yet")
+	if get(m, "filter") != nil {
+		return c.filter(m)
 	}
 	if n := get(m, "references"); n != nil {
 		for _, x := range n.Content {
@@ -217,25 +303,23 @@ func (r *Rule) parse(doc *yaml.Node) error {
 			}
 		}
 	}
+	if get(m, "correlation") != nil {
+		return c.correlation(r, m)
+	}
 	src := get(m, "logsource")
 	if src == nil {
 		return wrong(m, "no logsource", "logsource", "the rule has no logsource")
 	}
-	source, err := sourceOf(src)
-	if err != nil {
+	var err error
+	if r.Source, err = sourceOf(src); err != nil {
 		return err
 	}
-	r.datasets = source.datasets
 	det := get(m, "detection")
 	if det == nil || det.Kind != yaml.MappingNode {
 		return wrong(m, "no detection", "detection with a condition", "the rule has no detection")
 	}
-	c, err := compile(det, source)
-	if err != nil {
-		return err
-	}
-	r.cond = c
-	return nil
+	r.cond, err = c.detection(det, network[r.Source])
+	return err
 }
 
 // noAliases refuses YAML aliases, whose expansion can be made to explode, and
@@ -253,72 +337,4 @@ func noAliases(n *yaml.Node, depth int) error {
 		}
 	}
 	return nil
-}
-
-// Match returns the rules that match e, in the order of the set.
-func (s *Set) Match(e *event.Event) []*Rule {
-	dataset, _ := e.GetStr(event.EventDataset)
-	var hits []*Rule
-	for _, r := range s.byDataset[dataset] {
-		if r.cond.match(e) {
-			hits = append(hits, r)
-		}
-	}
-	return hits
-}
-
-// taken are the fields a finding takes over from the event it rests on.
-var taken = []event.Field{
-	event.Timestamp, event.SourceIP, event.SourcePort, event.DestinationIP, event.DestinationPort, event.NetworkTransport, event.NetworkProtocol,
-	event.NetworkCommunityID, event.SaksiFlowID, event.SaksiEvidenceKey, event.SaksiEvidenceName, event.SaksiEvidencePacket, event.SaksiEvidenceOffset,
-	event.SaksiEvidenceRuns, event.SaksiEvidenceCommand, event.URLOriginal, event.URLDomain, event.DNSQuestionName, event.UserAgentOriginal,
-	event.FilePath, event.FileInode, event.SaksiFileDeleted, event.SaksiCase, event.SaksiExhibit, event.OrganizationName,
-}
-
-// Finding makes f the finding that r matched e. Its texts are views of e's.
-func (r *Rule) Finding(f, e *event.Event) {
-	f.Reset()
-	for _, field := range taken {
-		for v := range e.Values(field) {
-			f.Append(v)
-		}
-	}
-	r.event(f)
-}
-
-// Entry is the rule's line in a catalog.
-func (r *Rule) Entry() rules.Entry {
-	return rules.Entry{
-		ID: r.ID, Name: r.Title, Language: rules.Sigma, Ruleset: filepath.Base(r.File),
-		File: r.File, Line: r.Line, Severity: r.Severity, Techniques: r.Techniques,
-	}
-}
-
-// event puts into e what the rule says.
-func (r *Rule) event(e *event.Event) {
-	e.Str(event.EventKind, "alert")
-	e.Str(event.EventDataset, "saksi.alert")
-	e.Str(event.EventCategory, "intrusion_detection")
-	e.Str(event.EventType, "info")
-	e.Int(event.EventSeverity, int64(r.Severity))
-	e.Str(event.RuleID, r.ID)
-	e.Str(event.RuleName, r.Title)
-	e.Str(event.RuleDescription, r.Description)
-	e.Str(event.RuleAuthor, r.Author)
-	e.Str(event.RuleLicense, r.License)
-	e.Str(event.RuleRuleset, filepath.Base(r.File))
-	if len(r.References) > 0 {
-		e.Str(event.RuleReference, r.References[0])
-	}
-	e.Str(event.SaksiRuleLanguage, rules.Sigma)
-	e.Str(event.SaksiRuleDigest, r.Digest)
-	if len(r.Techniques) > 0 {
-		e.Str(event.ThreatFramework, "MITRE ATT&CK")
-	}
-	for _, t := range r.Techniques {
-		e.Str(event.ThreatTechniqueID, t)
-	}
-	for _, t := range r.Tactics {
-		e.Str(event.ThreatTacticID, t)
-	}
 }

@@ -2,18 +2,15 @@ package sigma
 
 import (
 	"strings"
+	"unsafe"
 
 	"gopkg.in/yaml.v3"
 
 	"saksi/event"
 )
 
-// source is a log source of Sigma's taxonomy that our events carry: which data
-// sets, and which of our fields its field names mean.
-type source struct {
-	datasets []string
-	fields   map[string]event.Field
-}
+// fields are which of our fields the field names of a log source mean.
+type fields struct{ names map[string]event.Field }
 
 var dnsFields = map[string]event.Field{
 	"query": event.DNSQuestionName, "queryname": event.DNSQuestionName, "record_type": event.DNSQuestionType, "answer": event.DNSAnswersData,
@@ -42,46 +39,108 @@ var connFields = map[string]event.Field{
 
 var tlsFields = map[string]event.Field{
 	"server_name": event.TLSClientServerName, "ja3": event.TLSClientJA3, "ja3s": event.TLSServerJA3S, "subject": event.TLSServerSubject,
-	"issuer": event.TLSServerIssuer, "cipher": event.TLSCipher, "version": event.TLSVersion, "id.orig_h": event.SourceIP, "id.resp_h": event.DestinationIP,
+	"issuer": event.TLSServerIssuer, "certificate.serial": event.TLSServerX509SerialNumber, "cipher": event.TLSCipher, "version": event.TLSVersion, "id.orig_h": event.SourceIP, "id.resp_h": event.DestinationIP,
 }
 
-// sources are tried in order; the first whose given keys agree serves.
-var sources = []struct {
-	category, product, service string
-	source                     source
+// events are the log sources our own events carry, by data set.
+var events = []struct {
+	dataset string
+	source  Source
+	names   map[string]event.Field
 }{
-	{"dns", "", "", source{[]string{"saksi.dns"}, dnsFields}},
-	{"", "zeek", "dns", source{[]string{"saksi.dns"}, dnsFields}},
-	{"webserver", "", "", source{[]string{"saksi.http"}, httpFields}},
-	{"proxy", "", "", source{[]string{"saksi.http"}, httpFields}},
-	{"", "zeek", "http", source{[]string{"saksi.http"}, httpFields}},
-	{"firewall", "", "", source{[]string{"saksi.flow"}, connFields}},
-	{"", "zeek", "conn", source{[]string{"saksi.flow"}, connFields}},
-	{"", "zeek", "x509", source{[]string{"saksi.tls"}, tlsFields}},
-	{"", "zeek", "ssl", source{[]string{"saksi.tls", "saksi.quic"}, tlsFields}},
+	{"saksi.dns", Source{Category: "dns"}, dnsFields},
+	{"saksi.dns", Source{Product: "zeek", Service: "dns"}, dnsFields},
+	{"saksi.http", Source{Category: "webserver"}, httpFields},
+	{"saksi.http", Source{Category: "proxy"}, httpFields},
+	{"saksi.http", Source{Product: "zeek", Service: "http"}, httpFields},
+	{"saksi.flow", Source{Category: "firewall"}, connFields},
+	{"saksi.flow", Source{Product: "zeek", Service: "conn"}, connFields},
+	{"saksi.tls", Source{Product: "zeek", Service: "x509"}, tlsFields},
+	{"saksi.tls", Source{Product: "zeek", Service: "ssl"}, tlsFields},
+	{"saksi.quic", Source{Product: "zeek", Service: "ssl"}, tlsFields},
 }
 
-func sourceOf(n *yaml.Node) (source, error) {
-	category, product, service := text(get(n, "category")), text(get(n, "product")), text(get(n, "service"))
-	if n.Kind != yaml.MappingNode || category == "" && product == "" && service == "" {
-		return source{}, wrong(n, "empty logsource", "category, product or service", "the logsource names nothing")
+// network are the same by log source.
+var network = func() map[Source]*fields {
+	m := map[Source]*fields{}
+	for _, e := range events {
+		m[e.source] = &fields{e.names}
 	}
-	for _, s := range sources {
-		if s.category == category && s.product == product && s.service == service {
-			return s.source, nil
-		}
+	return m
+}()
+
+func sourceOf(n *yaml.Node) (Source, error) {
+	s := Source{text(get(n, "category")), text(get(n, "product")), text(get(n, "service"))}
+	if n.Kind != yaml.MappingNode || s == (Source{}) {
+		return s, wrong(n, "empty logsource", "category, product or service", "the logsource names nothing")
 	}
-	return source{}, refused(n, "log source not among our events", "no event of ours is of category %q, product %q, service %q", category, product, service)
+	return s, nil
 }
 
 // field finds ours for a field name of the source, or an ECS field by its own
 // name.
-func (s source) field(n *yaml.Node, name string) (event.Field, error) {
-	if f, ok := s.fields[strings.ToLower(name)]; ok {
-		return f, nil
+func (f *fields) field(name string) (event.Field, bool) {
+	if f, ok := f.names[strings.ToLower(name)]; ok {
+		return f, true
 	}
-	if f, ok := event.Lookup(name); ok {
-		return f, nil
+	return event.Lookup(name)
+}
+
+// dataset is how the events of one data set are read.
+type dataset struct {
+	sources []Source
+	ids     [event.NumFields]int32 // of the names rules use
+}
+
+func (c *compiler) datasets() map[string]*dataset {
+	m := map[string]*dataset{}
+	for _, e := range events {
+		d := m[e.dataset]
+		if d == nil {
+			d = &dataset{}
+			m[e.dataset] = d
+			for _, f := range event.AllFields() {
+				d.ids[f] = c.names[f.Name()]
+			}
+		}
+		d.sources = append(d.sources, e.source)
 	}
-	return 0, refused(n, "field without a counterpart", "our events have no field for %q of this log source", name)
+	return m
+}
+
+// MatchEvent returns the rules that match an event of ours, in the order of
+// their ids. It is safe for concurrent use.
+func (s *Set) MatchEvent(e *event.Event) []*Rule {
+	name, _ := e.GetStr(event.EventDataset)
+	d := s.datasets[name]
+	if d == nil {
+		return nil
+	}
+	sc := s.pool.Get().(*scratch)
+	sc.begin()
+	for v := range e.All() {
+		sc.event(d.ids[v.Field], v)
+	}
+	sc.keys = append(sc.keys[:0], d.sources...)
+	hits := sc.match()
+	s.pool.Put(sc)
+	return hits
+}
+
+// event takes a value of an event of ours.
+func (s *scratch) event(id int32, v event.Value) {
+	raw := v.Str()
+	if t := v.Type(); t != event.Keyword && t != event.Text {
+		if id == anyField {
+			return // keywords look at texts
+		}
+		from := len(s.arena)
+		s.arena = v.AppendText(s.arena)
+		raw = unsafe.String(unsafe.SliceData(s.arena[from:]), len(s.arena)-from)
+	}
+	if v.Field.IsArray() {
+		s.add(id, raw)
+	} else {
+		s.replace(id, raw)
+	}
 }

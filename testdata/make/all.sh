@@ -9,6 +9,7 @@ cd "$(dirname "$0")"
 ./protocols.sh
 python3 hostile_captures.py
 python3 truth_captures.py
+python3 evtx.py ../artifact/sysmon.evtx
 ./image.sh
 ./small.sh
 ./containers.sh

@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"saksi/event"
+	"saksi/findings"
+	"saksi/forensics/artifact"
+	"saksi/rules"
+	"saksi/rules/sigma"
+)
+
+// recordFields are the columns of records of artifacts, and of findings in
+// them, as csv and as a table.
+var recordFields = []event.Field{
+	event.Timestamp, event.EventSeverity, event.RuleName, event.EventCode, event.EventProvider, event.HostName, event.UserName,
+	event.ProcessExecutable, event.ProcessCommandLine,
+}
+
+func forensicsArtifacts(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "artifacts",
+		Short: "List the artifacts that are parsed",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			r, err := a.rows("name", "what", "reference")
+			if err != nil {
+				return err
+			}
+			for _, f := range artifact.Formats() {
+				if err := r.add(f.Name, f.Doc, f.Reference); err != nil {
+					return err
+				}
+			}
+			return r.close()
+		},
+	}
+}
+
+type parseOptions struct {
+	rules        []string
+	placeholders string
+	failOn       string
+	year         int
+	offset       int64
+	keep         keepFlags
+}
+
+func forensicsParse(a *app, flags *forensicsFlags) *cobra.Command {
+	o := &parseOptions{}
+	c := &cobra.Command{
+		Use:   "parse FILE...",
+		Short: "Read event logs and other artifacts, and match Sigma rules",
+		Long: "Read files in which a system keeps traces, by their content ('saksi forensics artifacts' lists which). json, ndjson and csv give\n" +
+			"every record in the order of the file, and each finding right behind its record; the table gives the findings when there are rules.\n" +
+			"A file that is damaged is read as far as it goes (exit code 3).",
+		Example: "  saksi forensics parse Security.evtx -o ndjson\n  saksi forensics parse *.evtx --rules sigma/rules/windows --fail-on high\n  saksi forensics parse E3 --case kes-17 --rules sigma/",
+		Args:    cobra.MinimumNArgs(1),
+		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, flags, args) },
+	}
+	f := c.Flags()
+	f.StringArrayVar(&o.rules, "rules", nil, "`file` or folder of Sigma rules (.yml); may be given several times")
+	addPlaceholders(c, &o.placeholders)
+	f.IntVar(&o.year, "year", 0, "`year` of the first record of logs whose times have none, such as syslog of old; they are taken as UTC")
+	f.Int64Var(&o.offset, "offset", -1, "give only the record at this `byte` of the file, as a finding names it")
+	f.StringVar(&o.failOn, "fail-on", "", "exit with code 4 when a finding is of this `severity` or above: low, medium, high or critical")
+	o.keep.add(c)
+	return c
+}
+
+// parsing is a run of 'forensics parse'.
+type parsing struct {
+	a       *app
+	set     *sigma.Set // nil without rules
+	cor     *sigma.Correlator
+	sink    findings.Sink
+	limit   rules.Severity
+	year    int
+	offset  int64
+	stored  bool // what has no time can't be
+	finding event.Event
+	found   int
+	reached int // findings of at least limit
+
+	failed error // of what takes the records: it ends the run
+}
+
+func (o *parseOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args []string) (err error) {
+	p := &parsing{a: a, year: o.year, offset: o.offset}
+	if o.year != 0 && (o.year < 1970 || o.year > 2200) {
+		return usage("--year is %d; expected a year from 1970", o.year)
+	}
+	if o.failOn != "" {
+		var ok bool
+		if p.limit, ok = rules.SeverityByName(o.failOn); !ok {
+			return usage("--fail-on %s: expected low, medium, high or critical", o.failOn)
+		}
+	}
+	if p.set, err = o.load(a); err != nil {
+		return err
+	}
+	ev, err := a.events(recordFields...)
+	if err != nil {
+		return err
+	}
+	p.sink = findings.SinkFunc(func(e *event.Event) error {
+		if kind, _ := e.GetStr(event.EventKind); a.format == "table" && p.set != nil && kind != "alert" {
+			return nil
+		}
+		return ev.Emit(e)
+	})
+	kept, err := o.keep.keep(cmd, a, "parse its records", args, p.sink)
+	if err != nil {
+		return err
+	}
+	if kept != nil {
+		p.sink, args, p.stored = kept.sink, kept.paths, true
+	}
+	if p.set != nil {
+		p.cor = p.set.NewCorrelator(p.alert)
+	}
+	broken, err := p.files(cmd.Context(), flags, args)
+	if p.cor != nil && err == nil {
+		err = p.cor.Close()
+		if p.cor.Dropped > 0 {
+			broken++
+			a.warn(fmt.Sprintf("correlations forgot %d groups, because there were too many at once", p.cor.Dropped))
+		}
+	}
+	err = errors.Join(err, kept.close(cmd.Context()), ev.close())
+	switch {
+	case err != nil:
+		return err
+	case broken > 0:
+		return fail(exitIncomplete, fmt.Errorf("not all of the input could be read: %d problems", broken))
+	case p.reached > 0:
+		return fail(exitFailOn, fmt.Errorf("%d findings of severity %s or above", p.reached, p.limit))
+	}
+	return nil
+}
+
+// load compiles the rules; nil when none are named.
+func (o *parseOptions) load(a *app) (*sigma.Set, error) {
+	if len(o.rules) == 0 {
+		return nil, nil
+	}
+	paths, err := findRules(o.rules)
+	if err != nil {
+		return nil, err
+	}
+	if len(paths.sigma) == 0 {
+		return nil, usage("--rules: there are no rules of Sigma (.yml), which alone look at records")
+	}
+	values, err := readPlaceholders(o.placeholders)
+	if err != nil {
+		return nil, err
+	}
+	set, problems, err := sigma.Load(paths.sigma, sigma.Config{Placeholders: values})
+	if err != nil {
+		return nil, fail(exitUsage, err)
+	}
+	rules.SortProblems(problems)
+	a.ruleProblems(problems)
+	return set, nil
+}
+
+// files reads all files. It returns the number of problems; one file that
+// can't be read does not keep the others from it.
+func (p *parsing) files(ctx context.Context, flags *forensicsFlags, paths []string) (broken int, err error) {
+	var failed []error
+	for _, path := range paths {
+		found := p.found
+		sum, err := artifact.Read(ctx, path, artifact.Options{Worker: flags.worker(p.a), Year: p.year}, func(r *artifact.Record, e *event.Event) error {
+			p.failed = p.record(r, e)
+			return p.failed
+		})
+		for _, x := range sum.Problems[:min(len(sum.Problems), 10)] {
+			p.a.warn(fmt.Sprintf("%s: offset %d: %s", path, x.Offset, x.Text))
+		}
+		if sum.Broken > 10 {
+			p.a.warn(fmt.Sprintf("%s: %d more problems", path, sum.Broken-10))
+		}
+		broken += sum.Broken
+		if sum.Format != "" {
+			fmt.Fprintf(p.a.stderr, "saksi: %s: %s, %d records, %d findings\n", oneLine(path), sum.Format, sum.Records, p.found-found)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return broken, ctx.Err()
+		case p.failed != nil:
+			return broken, err
+		case err != nil && sum.Records > 0:
+			p.a.warn(err.Error())
+			broken++
+		case err != nil:
+			failed = append(failed, imageError(err))
+		}
+	}
+	if len(failed) == 1 {
+		return broken, failed[0]
+	}
+	return broken, errors.Join(failed...)
+}
+
+// record emits a record and what rules find in it.
+func (p *parsing) record(r *artifact.Record, e *event.Event) error {
+	if p.offset >= 0 && r.Offset != p.offset {
+		return nil
+	}
+	name, _ := e.GetStr(event.SaksiEvidenceName)
+	command := fmt.Sprintf("saksi forensics parse %s --offset %d -o json", shellWord(name), r.Offset)
+	if p.year != 0 {
+		command += fmt.Sprintf(" --year %d", p.year)
+	}
+	e.Str(event.SaksiEvidenceCommand, command)
+	if p.stored && r.Time == 0 {
+		return failHint(exitUsage, fmt.Errorf("storing the record at offset %d: it has no year, and so no time", r.Offset), "say the year of the first record by --year")
+	}
+	if err := p.sink.Emit(e); err != nil || p.set == nil {
+		return err
+	}
+	for _, rule := range p.set.Match(r) {
+		if !rule.Silent {
+			if err := p.alert(rule, e); err != nil {
+				return err
+			}
+		}
+		if rule.Feeds() {
+			h := p.set.HitRecord(rule, r, r.Time)
+			if err := p.cor.Add(&h, e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// alert emits the finding of a rule that e met.
+func (p *parsing) alert(r *sigma.Rule, e *event.Event) error {
+	p.found++
+	if p.limit > 0 && r.Severity >= p.limit {
+		p.reached++
+	}
+	r.Finding(&p.finding, e)
+	return p.sink.Emit(&p.finding)
+}

@@ -1,0 +1,48 @@
+package artifact
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// maxLine bounds a line of a log in text, in bytes.
+const maxLine = 64 << 10
+
+// eachLine gives f every line that is not empty, without its end. A line
+// that is too long is a problem, and the next one is read.
+func eachLine(in Input, f func(off int64, line string) error, problem func(Problem)) error {
+	b := bufio.NewReaderSize(io.NewSectionReader(in, 0, in.Size), maxLine)
+	for off := int64(0); ; {
+		line, err := b.ReadSlice('\n')
+		n := int64(len(line))
+		if errors.Is(err, bufio.ErrBufferFull) {
+			problem(Problem{off, fmt.Sprintf("a line has more than %d bytes; it is not read", maxLine)})
+			for errors.Is(err, bufio.ErrBufferFull) {
+				line, err = b.ReadSlice('\n')
+				n += int64(len(line))
+			}
+			line = nil
+		}
+		if text := strings.TrimRight(string(line), "\r\n"); text != "" {
+			if err := f(off, strings.ToValidUTF8(text, "\uFFFD")); err != nil {
+				return err
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading the log at offset %d: %w", off, err)
+		}
+		off += n
+	}
+}
+
+// firstLine is the first line of a head that is not empty.
+func firstLine(head []byte) string {
+	line, _, _ := strings.Cut(strings.TrimLeft(string(head), "\r\n"), "\n")
+	return strings.TrimRight(line, "\r")
+}

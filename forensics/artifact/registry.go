@@ -1,0 +1,116 @@
+package artifact
+
+import (
+	"fmt"
+	"io"
+	"sort"
+
+	"saksi/event"
+	"saksi/rules/sigma"
+)
+
+// Format is one kind of artifact. Its door file registers it; nothing else
+// lists it.
+type Format struct {
+	Name      string
+	Doc       string // what of it is read
+	Reference string // its specification
+	// Detect decides by the first 4 KiB. It MUST NOT fail.
+	Detect func(head []byte) bool
+	// Parse gives the records of a file, in their order, and every part that can't
+	// be read. It runs in saksi-worker, MUST be bounded in memory by what it
+	// reads, and returns the first error of emit or why the file can't be read.
+	Parse func(in Input, emit func(*Record) error, problem func(Problem)) error
+	// Event adds to e what a record says in ECS. It runs in saksi: all of the
+	// record is hostile text.
+	Event func(r *Record, e *event.Event)
+	// Log tells the log sources of a record in Sigma's taxonomy, and the other
+	// names of its fields; nil for an artifact that is no log.
+	Log func(r *Record) ([]sigma.Source, []sigma.Alias)
+	// Samples are files of testdata/artifact. Hostile are recipes: a sample,
+	// then what to change in it: "@OFFSET=HEX" or "cut=BYTES".
+	Samples []string
+	Hostile []string
+}
+
+// Input is a file to parse.
+type Input struct {
+	io.ReaderAt
+	Size int64
+	Year int // of the first record, for an artifact that leaves it out; 0 is not known
+}
+
+// headSize is what Detect is given, in bytes.
+const headSize = 4 << 10
+
+var formats []*Format
+
+func register(f Format) {
+	if err := f.check(); err != nil {
+		panic(err)
+	}
+	formats = append(formats, &f)
+	sort.Slice(formats, func(i, j int) bool { return formats[i].Name < formats[j].Name })
+}
+
+func (f *Format) check() error {
+	missing := ""
+	switch {
+	case f.Name == "":
+		missing = "name"
+	case f.Doc == "":
+		missing = "documentation"
+	case f.Reference == "":
+		missing = "reference to its specification"
+	case f.Detect == nil:
+		missing = "way to detect it"
+	case f.Parse == nil:
+		missing = "parser"
+	case f.Event == nil:
+		missing = "way into ECS"
+	case len(f.Samples) == 0:
+		missing = "sample"
+	case len(f.Hostile) == 0:
+		missing = "hostile sample"
+	}
+	if missing != "" {
+		return fmt.Errorf("registering artifact %q: it has no %s", f.Name, missing)
+	}
+	if byName(f.Name) != nil {
+		return fmt.Errorf("registering artifact %q: the name is taken", f.Name)
+	}
+	return nil
+}
+
+func byName(name string) *Format {
+	for _, f := range formats {
+		if f.Name == name {
+			return f
+		}
+	}
+	return nil
+}
+
+// Formats returns every registered artifact in the order of their names.
+func Formats() []Format {
+	out := make([]Format, len(formats))
+	for i, f := range formats {
+		out[i] = *f
+	}
+	return out
+}
+
+// detect finds the artifact a file is, or nil.
+func detect(r io.ReaderAt) (*Format, error) {
+	head := make([]byte, headSize)
+	n, err := r.ReadAt(head, 0)
+	if n == 0 && err != nil && err != io.EOF {
+		return nil, err
+	}
+	for _, f := range formats {
+		if f.Detect(head[:n]) {
+			return f, nil
+		}
+	}
+	return nil, nil
+}

@@ -1,0 +1,132 @@
+package artifact
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"saksi/event"
+	"saksi/rules/sigma"
+)
+
+// Files of syslog: "TIME HOST PROGRAM[PID]: MESSAGE" a line, with the time of
+// RFC 3164 (without year and zone) or of RFC 3339, as rsyslog and syslog-ng
+// write them.
+
+func init() {
+	register(Format{
+		Name:      "syslog",
+		Doc:       "syslog, auth.log, messages and the like as rsyslog writes them; times without year and zone need the year of the first line, and are taken as UTC",
+		Reference: "RFC 3164 section 4.1; rsyslog.conf(5), RSYSLOG_TraditionalFileFormat and RSYSLOG_FileFormat",
+		Detect:    func(head []byte) bool { return syslogLine.MatchString(firstLine(head)) },
+		Parse:     parseSyslog,
+		Event:     eventSyslog,
+		Log:       sourcesSyslog,
+		Samples:   []string{"auth.log", "../capture/demo.auth.log"},
+		Hostile:   []string{"auth.log @2=ff", "auth.log @40=0a5b5d3a"},
+	})
+}
+
+var syslogLine = regexp.MustCompile(`^([A-Z][a-z]{2} [ 0-9]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*) (\S+) ([^\s:\[]+)(?:\[(\d+)\])?: (.*)$`)
+
+func parseSyslog(in Input, emit func(*Record) error, problem func(Problem)) error {
+	y := years{year: in.Year}
+	return eachLine(in, func(off int64, line string) error {
+		m := syslogLine.FindStringSubmatch(line)
+		if m == nil {
+			problem(Problem{off, "the line is none of syslog"})
+			return nil
+		}
+		rec := &Record{Offset: off, Header: 5}
+		if t, err := time.Parse(time.RFC3339Nano, m[1]); err == nil {
+			rec.Time = t.UnixNano()
+		} else if in.Year > 0 {
+			rec.Time = y.time(m[1])
+		}
+		for i, name := range []string{"time", "host", "program", "pid", "message"} {
+			rec.Fields = append(rec.Fields, Field{name, m[i+1]})
+		}
+		return emit(rec)
+	}, problem)
+}
+
+// years counts the years of a log whose times have none: its times go on, so
+// that one of an earlier month than the last is of the next year.
+type years struct {
+	year int
+	last time.Month
+}
+
+func (y *years) time(s string) int64 {
+	t, err := time.Parse("2006 Jan _2 15:04:05", strconv.Itoa(y.year)+" "+s)
+	if err != nil {
+		return 0
+	}
+	// A line that is late by some days is no new year.
+	if y.last >= time.November && t.Month() <= time.February {
+		y.year++
+		t = t.AddDate(1, 0, 0)
+	}
+	y.last = t.Month()
+	return t.UnixNano()
+}
+
+// programs are the services of Sigma's taxonomy by program, in lower case.
+var programs = map[string][]string{
+	"sshd": {"sshd", "auth"}, "sshd-session": {"sshd", "auth"}, "sudo": {"sudo", "auth"}, "su": {"auth"}, "login": {"auth"}, "systemd-logind": {"auth"},
+	"passwd": {"auth"}, "useradd": {"auth"}, "usermod": {"auth"}, "groupadd": {"auth"}, "cron": {"cron"}, "crond": {"cron"}, "crontab": {"cron"},
+	"clamd": {"clamav"}, "clamav": {"clamav"}, "clamscan": {"clamav"}, "freshclam": {"clamav"}, "vsftpd": {"vsftpd"}, "guacd": {"guacamole"},
+}
+
+func sourcesSyslog(r *Record) ([]sigma.Source, []sigma.Alias) {
+	sources := []sigma.Source{{Product: "linux", Service: "syslog"}}
+	for _, s := range programs[strings.ToLower(r.Get("program"))] {
+		sources = append(sources, sigma.Source{Product: "linux", Service: s})
+	}
+	return sources, nil
+}
+
+var (
+	syslogUser = regexp.MustCompile(`\b(?:for (?:invalid user )?|user )(\S+) from ([0-9a-fA-F.:]+) port (\d+)`)
+	syslogSudo = regexp.MustCompile(`^\s*(\S+) : .*COMMAND=(.*)$`)
+)
+
+func eventSyslog(r *Record, e *event.Event) {
+	program, message := r.Get("program"), r.Get("message")
+	e.Str(event.EventModule, "syslog")
+	e.Str(event.EventProvider, program)
+	e.Str(event.EventCategory, "host")
+	e.Str(event.EventType, "info")
+	e.Str(event.HostName, r.Get("host"))
+	e.Str(event.ProcessName, program)
+	putNumber(e, event.ProcessPID, r.Get("pid"))
+	e.Str(event.Message, message)
+	if r.Time != 0 && !strings.Contains(r.Get("time"), "T") {
+		e.Str(event.SaksiAssumed, "year "+strconv.Itoa(time.Unix(0, r.Time).UTC().Year()))
+		e.Str(event.SaksiAssumed, "zone UTC")
+	}
+	tag := program
+	if pid := r.Get("pid"); pid != "" {
+		tag += "[" + pid + "]"
+	}
+	e.Str(event.EventOriginal, r.Get("time")+" "+r.Get("host")+" "+tag+": "+message)
+	if m := syslogUser.FindStringSubmatch(message); m != nil && strings.HasPrefix(program, "sshd") {
+		e.Str(event.UserName, m[1])
+		if e.SetText(event.SourceIP, m[2]) == nil {
+			if n, err := strconv.ParseInt(m[3], 10, 64); err == nil {
+				e.Int(event.SourcePort, n)
+			}
+		}
+		switch {
+		case strings.HasPrefix(message, "Accepted "):
+			e.Str(event.EventOutcome, "success")
+		case strings.HasPrefix(message, "Failed "), strings.HasPrefix(message, "Invalid "):
+			e.Str(event.EventOutcome, "failure")
+		}
+	}
+	if m := syslogSudo.FindStringSubmatch(message); m != nil && program == "sudo" {
+		e.Str(event.UserName, m[1])
+		e.Str(event.ProcessCommandLine, m[2])
+	}
+}
