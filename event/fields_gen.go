@@ -8,6 +8,21 @@ const (
 	SaksiAgencyPath                                        // Saksi.agency_path: agencies above organization.id, root first
 	SaksiCase                                              // Saksi.case: id of the case the document belongs to
 	SaksiControl                                           // Saksi.control: framework controls a finding bears on, such as rk-3-trafik
+	SaksiDbApplication                                     // Saksi.db.application: program the client names
+	SaksiDbError                                           // Saksi.db.error: error code of the reply
+	SaksiDbHost                                            // Saksi.db.host: name the client gives its machine
+	SaksiDbMechanism                                       // Saksi.db.mechanism: how the client authenticates
+	SaksiDbName                                            // Saksi.db.name: database, schema, keyspace or virtual host
+	SaksiDbObject                                          // Saksi.db.object: tables, collections, keys, topics or queues named
+	SaksiDbOperation                                       // Saksi.db.operation: operation or command, as the protocol names it
+	SaksiDbStatement                                       // Saksi.db.statement: statement of a query language, literals and comments left out
+	SaksiDbTLS                                             // Saksi.db.tls: the connection went on in TLS
+	SaksiDcerpcEndpoint                                    // Saksi.dcerpc.endpoint: named pipe the call went through
+	SaksiDcerpcInterface                                   // Saksi.dcerpc.interface: interfaces of DCE/RPC, by name where it is known, else the UUID
+	SaksiDcerpcOperation                                   // Saksi.dcerpc.operation: operation called, by name where it is known
+	SaksiDcerpcOpnum                                       // Saksi.dcerpc.opnum: number of the operation called
+	SaksiDcerpcStatus                                      // Saksi.dcerpc.status: status of a fault, in hex
+	SaksiDcerpcUUID                                        // Saksi.dcerpc.uuid: UUIDs of the interfaces
 	SaksiEvidenceCommand                                   // Saksi.evidence.command: command that shows the evidence again
 	SaksiEvidenceKey                                       // Saksi.evidence.key: source key: SHA-256 over the source's size and 64 evenly spaced blocks
 	SaksiEvidenceMatch                                     // Saksi.evidence.match: matched pieces as "name@offset+length:hex", at most 64 bytes each
@@ -36,23 +51,83 @@ const (
 	SaksiFtpCommand                                        // Saksi.ftp.command: FTP command, upper case
 	SaksiFtpReplyCode                                      // Saksi.ftp.reply_code: final reply to the FTP command
 	SaksiIncomplete                                        // Saksi.incomplete: what stopped an analysis early: steps, time, memory, crash
+	SaksiIrcChannel                                        // Saksi.irc.channel: channels or persons addressed
+	SaksiIrcNick                                           // Saksi.irc.nick: nickname
+	SaksiKerberosCipher                                    // Saksi.kerberos.cipher: encryption type of the reply, made with the client's key
+	SaksiKerberosError                                     // Saksi.kerberos.error: error of the reply
+	SaksiKerberosOffered                                   // Saksi.kerberos.offered: encryption types the client offers
+	SaksiKerberosPreauth                                   // Saksi.kerberos.preauth: types of the pre-authentication data sent
+	SaksiKerberosRealm                                     // Saksi.kerberos.realm: realm of the service
+	SaksiKerberosService                                   // Saksi.kerberos.service: principal of the service
+	SaksiKerberosTicketCipher                              // Saksi.kerberos.ticket_cipher: encryption type of the ticket
+	SaksiLdapAttributes                                    // Saksi.ldap.attributes: attributes asked for
+	SaksiLdapBase                                          // Saksi.ldap.base: entry a search begins at
+	SaksiLdapDn                                            // Saksi.ldap.dn: distinguished name bound as or changed
+	SaksiLdapEntries                                       // Saksi.ldap.entries: entries found
+	SaksiLdapFilter                                        // Saksi.ldap.filter: filter of a search (RFC 4515); values of passwords are left out
+	SaksiLdapMechanism                                     // Saksi.ldap.mechanism: how a bind authenticates: simple, or the SASL mechanism
+	SaksiLdapResultCode                                    // Saksi.ldap.result_code: result of the operation
+	SaksiLdapScope                                         // Saksi.ldap.scope: scope of a search: base, one, subtree
 	SaksiLink                                              // Saksi.link: ids of the documents a finding joins
 	SaksiMasked                                            // Saksi.masked: names of the fields in which personal data or credentials were masked
 	SaksiMaskedDigest                                      // Saksi.masked_digest: keyed digests of the masked values, to find equal ones
+	SaksiMqttClientID                                      // Saksi.mqtt.client_id: client identifier
+	SaksiMqttReasonCode                                    // Saksi.mqtt.reason_code: reason code of the broker's answer
+	SaksiMqttTopic                                         // Saksi.mqtt.topic: topics published or subscribed to
+	SaksiMqttVersion                                       // Saksi.mqtt.version: version of MQTT: 3.1, 3.1.1, 5
+	SaksiNtlmHost                                          // Saksi.ntlm.host: name the client gives its machine in NTLM
+	SaksiNtlmServer                                        // Saksi.ntlm.server: name the server gives itself in NTLM
+	SaksiNtlmServerDomain                                  // Saksi.ntlm.server_domain: domain the server names in NTLM
+	SaksiNtlmVersion                                       // Saksi.ntlm.version: version of the NTLM response, 1 or 2
+	SaksiRdpClientBuild                                    // Saksi.rdp.client_build: build of the client
+	SaksiRdpClientName                                     // Saksi.rdp.client_name: name of the client's machine
+	SaksiRdpDesktop                                        // Saksi.rdp.desktop: width and height asked for
+	SaksiRdpKeyboard                                       // Saksi.rdp.keyboard: keyboard layout of the client, in hex
+	SaksiRdpRequested                                      // Saksi.rdp.requested: security protocols the client offers: rdp, tls, hybrid, rdstls, hybrid_ex, rdsaad
+	SaksiRdpSelected                                       // Saksi.rdp.selected: security protocol the server chose
+	SaksiRtpCodec                                          // Saksi.rtp.codec: encoding of the media
+	SaksiRtpName                                           // Saksi.rtp.name: canonical name a participant gives (RTCP CNAME)
+	SaksiRtpSsrc                                           // Saksi.rtp.ssrc: synchronization source, in hex
 	SaksiRuleDigest                                        // Saksi.rule.digest: SHA-256 of the rule's text
 	SaksiRuleLanguage                                      // Saksi.rule.language: suricata, sigma, yara or intel
 	SaksiRulePriority                                      // Saksi.rule.priority: priority of a rule in the language of Suricata; 1 is the most severe
 	SaksiRuleText                                          // Saksi.rule.text: the rule's text
+	SaksiSipCallID                                         // Saksi.sip.call_id: id of the dialog
+	SaksiSipFrom                                           // Saksi.sip.from: address of the caller
+	SaksiSipMedia                                          // Saksi.sip.media: media offered, as "kind port codec"
+	SaksiSipMethod                                         // Saksi.sip.method: method of the request
+	SaksiSipStatus                                         // Saksi.sip.status: status of the answer
+	SaksiSipTo                                             // Saksi.sip.to: address of the called
+	SaksiSipUri                                            // Saksi.sip.uri: who or what is called
+	SaksiSmbBytesRead                                      // Saksi.smb.bytes_read: bytes read from the file
+	SaksiSmbBytesWritten                                   // Saksi.smb.bytes_written: bytes written to the file
+	SaksiSmbShare                                          // Saksi.smb.share: share connected to, as the client names it
+	SaksiSmbStatus                                         // Saksi.smb.status: NTSTATUS of the reply, by name where it is common, else in hex
+	SaksiSmbVersion                                        // Saksi.smb.version: dialect of SMB, such as 3.1.1, or SMB1's name of it
 	SaksiSmtpHelo                                          // Saksi.smtp.helo: name the client gave in HELO or EHLO
 	SaksiSmtpReplyCode                                     // Saksi.smtp.reply_code: reply to the message or to the command that ended the transaction
+	SaksiSocksCommand                                      // Saksi.socks.command: connect, bind or associate
+	SaksiSocksReply                                        // Saksi.socks.reply: reply of the proxy
+	SaksiSocksVersion                                      // Saksi.socks.version: version of SOCKS, 4 or 5
 	SaksiSSHClient                                         // Saksi.ssh.client: software named in the client's banner
 	SaksiSSHHassh                                          // Saksi.ssh.hassh: HASSH of the client's key exchange
 	SaksiSSHHasshServer                                    // Saksi.ssh.hassh_server: HASSH of the server's key exchange
 	SaksiSSHServer                                         // Saksi.ssh.server: software named in the server's banner
+	SaksiTelnetOption                                      // Saksi.telnet.option: options negotiated
+	SaksiTelnetTerminal                                    // Saksi.telnet.terminal: terminal the client names
+	SaksiTextArgument                                      // Saksi.text.argument: argument of the command, where it can hold no secret
+	SaksiTextBanner                                        // Saksi.text.banner: line with which the server greets
+	SaksiTextCommand                                       // Saksi.text.command: command of a protocol of lines, upper case
+	SaksiTextMechanism                                     // Saksi.text.mechanism: how the client authenticates
+	SaksiTextReply                                         // Saksi.text.reply: code or word of the reply
 	SaksiTLSALPN                                           // Saksi.tls.alpn: protocols the client offered
 	SaksiTLSJA3String                                      // Saksi.tls.ja3_string: text whose MD5 is the JA3
 	SaksiTLSJA4                                            // Saksi.tls.ja4: JA4 of the ClientHello
 	SaksiTruncated                                         // Saksi.truncated: fields cut at the length limit
+	SaksiVncChosen                                         // Saksi.vnc.chosen: security type chosen
+	SaksiVncDesktop                                        // Saksi.vnc.desktop: name of the desktop
+	SaksiVncSecurity                                       // Saksi.vnc.security: security types offered
+	SaksiVncVersion                                        // Saksi.vnc.version: version of RFB
 	AgentID                                                // agent.id: ECS
 	AgentName                                              // agent.name: ECS
 	AgentType                                              // agent.type: ECS
@@ -303,6 +378,21 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.agency_path", typ: Keyword, array: true, doc: "agencies above organization.id, root first"},
 	{name: "Saksi.case", typ: Keyword, array: false, doc: "id of the case the document belongs to"},
 	{name: "Saksi.control", typ: Keyword, array: true, doc: "framework controls a finding bears on, such as rk-3-trafik"},
+	{name: "Saksi.db.application", typ: Keyword, array: false, doc: "program the client names"},
+	{name: "Saksi.db.error", typ: Keyword, array: false, doc: "error code of the reply"},
+	{name: "Saksi.db.host", typ: Keyword, array: false, doc: "name the client gives its machine"},
+	{name: "Saksi.db.mechanism", typ: Keyword, array: false, doc: "how the client authenticates"},
+	{name: "Saksi.db.name", typ: Keyword, array: false, doc: "database, schema, keyspace or virtual host"},
+	{name: "Saksi.db.object", typ: Keyword, array: true, doc: "tables, collections, keys, topics or queues named"},
+	{name: "Saksi.db.operation", typ: Keyword, array: false, doc: "operation or command, as the protocol names it"},
+	{name: "Saksi.db.statement", typ: Keyword, array: false, doc: "statement of a query language, literals and comments left out"},
+	{name: "Saksi.db.tls", typ: Boolean, array: false, doc: "the connection went on in TLS"},
+	{name: "Saksi.dcerpc.endpoint", typ: Keyword, array: false, doc: "named pipe the call went through"},
+	{name: "Saksi.dcerpc.interface", typ: Keyword, array: true, doc: "interfaces of DCE/RPC, by name where it is known, else the UUID"},
+	{name: "Saksi.dcerpc.operation", typ: Keyword, array: false, doc: "operation called, by name where it is known"},
+	{name: "Saksi.dcerpc.opnum", typ: Long, array: false, doc: "number of the operation called"},
+	{name: "Saksi.dcerpc.status", typ: Keyword, array: false, doc: "status of a fault, in hex"},
+	{name: "Saksi.dcerpc.uuid", typ: Keyword, array: true, doc: "UUIDs of the interfaces"},
 	{name: "Saksi.evidence.command", typ: Keyword, array: false, doc: "command that shows the evidence again"},
 	{name: "Saksi.evidence.key", typ: Keyword, array: false, doc: "source key: SHA-256 over the source's size and 64 evenly spaced blocks"},
 	{name: "Saksi.evidence.match", typ: Keyword, array: true, doc: "matched pieces as \"name@offset+length:hex\", at most 64 bytes each"},
@@ -331,23 +421,83 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.ftp.command", typ: Keyword, array: false, doc: "FTP command, upper case"},
 	{name: "Saksi.ftp.reply_code", typ: Long, array: false, doc: "final reply to the FTP command"},
 	{name: "Saksi.incomplete", typ: Keyword, array: true, doc: "what stopped an analysis early: steps, time, memory, crash"},
+	{name: "Saksi.irc.channel", typ: Keyword, array: true, doc: "channels or persons addressed"},
+	{name: "Saksi.irc.nick", typ: Keyword, array: false, doc: "nickname"},
+	{name: "Saksi.kerberos.cipher", typ: Keyword, array: false, doc: "encryption type of the reply, made with the client's key"},
+	{name: "Saksi.kerberos.error", typ: Keyword, array: false, doc: "error of the reply"},
+	{name: "Saksi.kerberos.offered", typ: Keyword, array: true, doc: "encryption types the client offers"},
+	{name: "Saksi.kerberos.preauth", typ: Long, array: true, doc: "types of the pre-authentication data sent"},
+	{name: "Saksi.kerberos.realm", typ: Keyword, array: false, doc: "realm of the service"},
+	{name: "Saksi.kerberos.service", typ: Keyword, array: false, doc: "principal of the service"},
+	{name: "Saksi.kerberos.ticket_cipher", typ: Keyword, array: false, doc: "encryption type of the ticket"},
+	{name: "Saksi.ldap.attributes", typ: Keyword, array: true, doc: "attributes asked for"},
+	{name: "Saksi.ldap.base", typ: Keyword, array: false, doc: "entry a search begins at"},
+	{name: "Saksi.ldap.dn", typ: Keyword, array: false, doc: "distinguished name bound as or changed"},
+	{name: "Saksi.ldap.entries", typ: Long, array: false, doc: "entries found"},
+	{name: "Saksi.ldap.filter", typ: Keyword, array: false, doc: "filter of a search (RFC 4515); values of passwords are left out"},
+	{name: "Saksi.ldap.mechanism", typ: Keyword, array: false, doc: "how a bind authenticates: simple, or the SASL mechanism"},
+	{name: "Saksi.ldap.result_code", typ: Long, array: false, doc: "result of the operation"},
+	{name: "Saksi.ldap.scope", typ: Keyword, array: false, doc: "scope of a search: base, one, subtree"},
 	{name: "Saksi.link", typ: Keyword, array: true, doc: "ids of the documents a finding joins"},
 	{name: "Saksi.masked", typ: Keyword, array: true, doc: "names of the fields in which personal data or credentials were masked"},
 	{name: "Saksi.masked_digest", typ: Keyword, array: true, doc: "keyed digests of the masked values, to find equal ones"},
+	{name: "Saksi.mqtt.client_id", typ: Keyword, array: false, doc: "client identifier"},
+	{name: "Saksi.mqtt.reason_code", typ: Long, array: false, doc: "reason code of the broker's answer"},
+	{name: "Saksi.mqtt.topic", typ: Keyword, array: true, doc: "topics published or subscribed to"},
+	{name: "Saksi.mqtt.version", typ: Keyword, array: false, doc: "version of MQTT: 3.1, 3.1.1, 5"},
+	{name: "Saksi.ntlm.host", typ: Keyword, array: false, doc: "name the client gives its machine in NTLM"},
+	{name: "Saksi.ntlm.server", typ: Keyword, array: false, doc: "name the server gives itself in NTLM"},
+	{name: "Saksi.ntlm.server_domain", typ: Keyword, array: false, doc: "domain the server names in NTLM"},
+	{name: "Saksi.ntlm.version", typ: Long, array: false, doc: "version of the NTLM response, 1 or 2"},
+	{name: "Saksi.rdp.client_build", typ: Long, array: false, doc: "build of the client"},
+	{name: "Saksi.rdp.client_name", typ: Keyword, array: false, doc: "name of the client's machine"},
+	{name: "Saksi.rdp.desktop", typ: Keyword, array: false, doc: "width and height asked for"},
+	{name: "Saksi.rdp.keyboard", typ: Keyword, array: false, doc: "keyboard layout of the client, in hex"},
+	{name: "Saksi.rdp.requested", typ: Keyword, array: true, doc: "security protocols the client offers: rdp, tls, hybrid, rdstls, hybrid_ex, rdsaad"},
+	{name: "Saksi.rdp.selected", typ: Keyword, array: false, doc: "security protocol the server chose"},
+	{name: "Saksi.rtp.codec", typ: Keyword, array: false, doc: "encoding of the media"},
+	{name: "Saksi.rtp.name", typ: Keyword, array: false, doc: "canonical name a participant gives (RTCP CNAME)"},
+	{name: "Saksi.rtp.ssrc", typ: Keyword, array: false, doc: "synchronization source, in hex"},
 	{name: "Saksi.rule.digest", typ: Keyword, array: false, doc: "SHA-256 of the rule's text"},
 	{name: "Saksi.rule.language", typ: Keyword, array: false, doc: "suricata, sigma, yara or intel"},
 	{name: "Saksi.rule.priority", typ: Long, array: false, doc: "priority of a rule in the language of Suricata; 1 is the most severe"},
 	{name: "Saksi.rule.text", typ: Keyword, array: false, doc: "the rule's text"},
+	{name: "Saksi.sip.call_id", typ: Keyword, array: false, doc: "id of the dialog"},
+	{name: "Saksi.sip.from", typ: Keyword, array: false, doc: "address of the caller"},
+	{name: "Saksi.sip.media", typ: Keyword, array: true, doc: "media offered, as \"kind port codec\""},
+	{name: "Saksi.sip.method", typ: Keyword, array: false, doc: "method of the request"},
+	{name: "Saksi.sip.status", typ: Long, array: false, doc: "status of the answer"},
+	{name: "Saksi.sip.to", typ: Keyword, array: false, doc: "address of the called"},
+	{name: "Saksi.sip.uri", typ: Keyword, array: false, doc: "who or what is called"},
+	{name: "Saksi.smb.bytes_read", typ: Long, array: false, doc: "bytes read from the file"},
+	{name: "Saksi.smb.bytes_written", typ: Long, array: false, doc: "bytes written to the file"},
+	{name: "Saksi.smb.share", typ: Keyword, array: false, doc: "share connected to, as the client names it"},
+	{name: "Saksi.smb.status", typ: Keyword, array: false, doc: "NTSTATUS of the reply, by name where it is common, else in hex"},
+	{name: "Saksi.smb.version", typ: Keyword, array: false, doc: "dialect of SMB, such as 3.1.1, or SMB1's name of it"},
 	{name: "Saksi.smtp.helo", typ: Keyword, array: false, doc: "name the client gave in HELO or EHLO"},
 	{name: "Saksi.smtp.reply_code", typ: Long, array: false, doc: "reply to the message or to the command that ended the transaction"},
+	{name: "Saksi.socks.command", typ: Keyword, array: false, doc: "connect, bind or associate"},
+	{name: "Saksi.socks.reply", typ: Long, array: false, doc: "reply of the proxy"},
+	{name: "Saksi.socks.version", typ: Long, array: false, doc: "version of SOCKS, 4 or 5"},
 	{name: "Saksi.ssh.client", typ: Keyword, array: false, doc: "software named in the client's banner"},
 	{name: "Saksi.ssh.hassh", typ: Keyword, array: false, doc: "HASSH of the client's key exchange"},
 	{name: "Saksi.ssh.hassh_server", typ: Keyword, array: false, doc: "HASSH of the server's key exchange"},
 	{name: "Saksi.ssh.server", typ: Keyword, array: false, doc: "software named in the server's banner"},
+	{name: "Saksi.telnet.option", typ: Keyword, array: true, doc: "options negotiated"},
+	{name: "Saksi.telnet.terminal", typ: Keyword, array: false, doc: "terminal the client names"},
+	{name: "Saksi.text.argument", typ: Keyword, array: false, doc: "argument of the command, where it can hold no secret"},
+	{name: "Saksi.text.banner", typ: Keyword, array: false, doc: "line with which the server greets"},
+	{name: "Saksi.text.command", typ: Keyword, array: false, doc: "command of a protocol of lines, upper case"},
+	{name: "Saksi.text.mechanism", typ: Keyword, array: false, doc: "how the client authenticates"},
+	{name: "Saksi.text.reply", typ: Keyword, array: false, doc: "code or word of the reply"},
 	{name: "Saksi.tls.alpn", typ: Keyword, array: true, doc: "protocols the client offered"},
 	{name: "Saksi.tls.ja3_string", typ: Keyword, array: false, doc: "text whose MD5 is the JA3"},
 	{name: "Saksi.tls.ja4", typ: Keyword, array: false, doc: "JA4 of the ClientHello"},
 	{name: "Saksi.truncated", typ: Keyword, array: true, doc: "fields cut at the length limit"},
+	{name: "Saksi.vnc.chosen", typ: Keyword, array: false, doc: "security type chosen"},
+	{name: "Saksi.vnc.desktop", typ: Keyword, array: false, doc: "name of the desktop"},
+	{name: "Saksi.vnc.security", typ: Keyword, array: true, doc: "security types offered"},
+	{name: "Saksi.vnc.version", typ: Keyword, array: false, doc: "version of RFB"},
 	{name: "agent.id", typ: Keyword, array: false, doc: ""},
 	{name: "agent.name", typ: Keyword, array: false, doc: ""},
 	{name: "agent.type", typ: Keyword, array: false, doc: ""},

@@ -1,279 +1,360 @@
 package proto
 
-// DCE/RPC, C706 chapter 12 and [MS-RPCE], over TCP (connection-oriented) and
-// UDP (connectionless). One event a flow; rules see each call.
-//
-//	TCP  0 version 5  2 type  3 flags  4 data representation  8 fragment, auth length  12 call id  16 body
-//	UDP  0 version 4  1 type  4 data representation  24 interface  60 its version  68 opnum  74 length  80 body
+// DCE/RPC, The Open Group C706 chapter 12 and [MS-RPCE], over TCP and UDP; calls
+// through named pipes come from the parser of SMB. The headers are drawn in
+// internal/dcerpc. One event a bind, and one a call with its answer; rules see
+// each call and each answer.
 
 import (
-	"bytes"
-	"encoding/binary"
+	"fmt"
+	"slices"
 
+	"saksi/event"
 	"saksi/rules/suricata"
+	"saksi/sensor/proto/internal/dcerpc"
+	"saksi/sensor/proto/internal/ntlm"
 )
 
 func init() {
 	register(&Entry{
-		Name: "dcerpc", Doc: "DCE/RPC, endpoint mapper and Windows services", Reference: "C706, [MS-RPCE]",
-		Transport: TCP | UDP, Ports: []uint16{135}, App: suricata.AppDCERPC,
-		First: []string{"\x05\x00", "\x04\x00"}, Detect: detectDCERPC,
-		New:     func(t Transport) Parser { return &dcerpc{stream: t == TCP} },
-		Samples: []string{"dcerpc_tcp.txt", "dcerpc_udp.txt"}, Hostile: []string{"dcerpc_hostile.txt"},
+		Name: "dcerpc", Doc: "DCE/RPC, Microsoft's remote procedure calls", Reference: "The Open Group C706, [MS-RPCE]",
+		Transport: TCP | UDP, Ports: []uint16{135, 593}, App: suricata.AppDCERPC,
+		First: []string{"\x05\x00", "\x05\x01", "\x04\x00"}, Detect: detectDCERPC,
+		New: func(t Transport) Parser {
+			if t == UDP {
+				return &dceDatagrams{}
+			}
+			return &dceStream{}
+		},
+		Samples: []string{"dcerpc.txt", "dcerpc_tcp.txt", "dcerpc_udp.txt"}, Hostile: []string{"dcerpc_hostile.txt", "dcerpc_bounds_hostile.txt"},
 	})
 }
-
-// Packet types.
-const (
-	dceRequest  = 0
-	dceResponse = 2
-	dceBind     = 11
-	dceBindAck  = 12
-	dceAlter    = 14
-	dceAlterAck = 15
-)
 
 func detectDCERPC(p *Probe) Verdict {
 	b := p.Data
 	if p.Transport == UDP {
-		if len(b) < 80 || b[0] != 4 || b[1] > 10 || b[4]&0xef != 0 {
-			return No
-		}
-		if order(b[4]).Uint16(b[74:]) == uint16(len(b)-80) {
+		if _, ok := dcerpc.ParseDatagram(b); ok {
 			return Yes
 		}
 		return No
 	}
-	if len(b) < 10 {
+	if len(b) < dcerpc.HeaderSize {
 		return More
 	}
-	n := order(b[4]).Uint16(b[8:])
-	if b[0] == 5 && b[1] <= 1 && (b[2] == dceBind || b[2] == dceBindAck || b[2] == dceRequest || b[2] == dceResponse) && b[4]&0xef == 0 &&
-		b[5] == 0 && b[6] == 0 && b[7] == 0 && n >= 24 {
+	h, ok := dcerpc.ParseHeader(b)
+	if !ok || h.Length < 24 || b[5] != 0 || b[6] != 0 || b[7] != 0 {
+		return No
+	}
+	switch h.Type {
+	case dcerpc.Bind, dcerpc.BindAck, dcerpc.BindNak, dcerpc.Request, dcerpc.Response:
 		return Yes
 	}
 	return No
 }
 
-// order is the byte order that a data representation names (C706 section 14.1).
-func order(drep byte) binary.ByteOrder {
-	if drep&0x10 != 0 {
-		return binary.LittleEndian
-	}
-	return binary.BigEndian
+// dceStream is an association over TCP.
+type dceStream struct {
+	segmenter
+	noRest
+	talk dceTalk
 }
 
+// Data implements Parser.
+func (p *dceStream) Data(c *Context, dir Dir, b []byte) Result { return p.data(c, dir, b, p) }
+
+func (p *dceStream) size(_ Dir, b []byte) (n, hold int64) {
+	if len(b) < dcerpc.HeaderSize {
+		return 0, 0
+	}
+	h, ok := dcerpc.ParseHeader(b)
+	if !ok {
+		return -1, 0
+	}
+	return int64(h.Length), maxHeld
+}
+
+func (p *dceStream) take(c *Context, dir Dir, b []byte, _ int64) Result {
+	p.talk.message(c, dir, b)
+	return 0
+}
+
+// Gap implements Parser.
+func (p *dceStream) Gap(_ *Context, dir Dir, n uint32) bool { return p.gap(dir, n) }
+
+// Close implements Parser.
+func (p *dceStream) Close(c *Context) { p.talk.close(c) }
+
+// dceDatagrams are calls over UDP.
+type dceDatagrams struct{ talk dceTalk }
+
+// Data implements Parser.
+func (p *dceDatagrams) Data(c *Context, dir Dir, b []byte) Result {
+	if d, ok := dcerpc.ParseDatagram(b); ok {
+		p.talk.datagram(c, dir, &d)
+	}
+	return Result(len(b))
+}
+
+// Gap implements Parser.
+func (p *dceDatagrams) Gap(*Context, Dir, uint32) bool { return true }
+
+// Close implements Parser.
+func (p *dceDatagrams) Close(c *Context) { p.talk.close(c) }
+
 const (
-	// maxDCEStub bounds the data of a call put together from fragments.
-	maxDCEStub = 64 << 10
-	// maxDCEContexts bounds the interfaces of a connection.
-	maxDCEContexts = 64
+	// maxDCEContexts bounds the interfaces of an association.
+	maxDCEContexts = 128
 	// maxDCECalls bounds calls that wait for their answer.
-	maxDCECalls = 128
+	maxDCECalls = 64
+)
+
+// Flags of a message: it is the first or the last fragment of its call.
+const (
+	dceFirst = 1
+	dceLast  = 2
 )
 
 // dceContext is an interface that a client asked for.
 type dceContext struct {
-	id       uint16
-	uuid     []byte // 16 bytes as a UUID is written, then the version
-	answered bool
-	accepted bool
+	dcerpc.Context
+	partial            bool // asked for by a message that is no first fragment
+	answered, accepted bool
 }
 
+// bound reports whether the interface can be called, as far as is known.
+func (x *dceContext) bound() bool { return !x.partial && (x.accepted || !x.answered) }
+
+// dceCall is a call whose answer is to come.
 type dceCall struct {
-	id     uint32
-	ctx    uint16
-	opnum  uint16
-	begun  bool
-	stub   []byte
-	answer []byte
+	id           uint32
+	context      *dceContext
+	op           uint16
+	packets      Packets
+	stub, answer []byte // gathered for rules
 }
 
-type dcerpc struct {
-	stream   bool
-	packets  Packets
-	contexts []dceContext
-	asked    []int // contexts of the bind that waits for its answer
-	calls    []dceCall
-	tx       uint64
+// dceTalk is an association: what was bound, and calls in work.
+type dceTalk struct {
+	endpoint []byte // the named pipe, if it runs through one
+	held     [2][]byte
+	contexts []*dceContext
+	asked    []*dceContext // those of the bind that waits for its answer
+	calls    []*dceCall
+	server   ntlm.Message
+	user     userName
+	rules    dceRules
 }
 
-// Data implements Parser.
-func (p *dcerpc) Data(c *Context, dir Dir, b []byte) Result {
-	if !p.stream {
-		p.datagram(c, dir, b)
-		return Result(len(b))
+// buffer takes what was written to or read from a named pipe, in pieces.
+func (t *dceTalk) buffer(c *Context, dir Dir, b []byte) {
+	if len(t.held[dir]) > 0 {
+		t.held[dir] = append(t.held[dir], b...)
+		b = t.held[dir]
 	}
-	used := 0
-	for len(b)-used >= 16 {
-		h := b[used:]
-		n := int(order(h[4]).Uint16(h[8:]))
-		if h[0] != 5 || n < 16 {
-			return Broken
-		}
-		if len(h) < n {
+	for len(b) >= dcerpc.HeaderSize {
+		h, ok := dcerpc.ParseHeader(b)
+		if !ok {
+			b = nil
 			break
 		}
-		p.packets.Add(c.Number)
-		p.fragment(c, dir, h[:n])
-		used += n
+		if len(b) < h.Length {
+			break
+		}
+		t.message(c, dir, b[:h.Length])
+		b = b[h.Length:]
 	}
-	return Result(used)
+	t.held[dir] = append(t.held[dir][:0], b...)
 }
 
-// fragment reads one fragment. What rules know as stub data is what Suricata
-// gives them: of a request all behind the operation number, with an object and
-// the trailer of authentication; of a response all behind the common header.
-func (p *dcerpc) fragment(c *Context, dir Dir, b []byte) {
-	o := order(b[4])
-	id := o.Uint32(b[12:])
-	body := b[16:]
-	switch b[2] {
-	case dceBind, dceAlter:
-		if b[3]&1 != 0 { // one that is not the first fragment binds nothing
-			p.bind(o, body)
-		}
-	case dceBindAck, dceAlterAck:
-		p.bound(o, body)
-	case dceRequest:
-		if len(body) < 8 {
-			return
-		}
-		call := p.call(id)
-		if !call.begun || b[3]&1 != 0 {
-			*call = dceCall{id: id, begun: true, ctx: o.Uint16(body[4:]), opnum: o.Uint16(body[6:]), stub: call.stub[:0]}
-		}
-		call.stub = gather(call.stub, body[8:])
-		if b[3]&2 != 0 {
-			p.offer(c, dir, call, call.stub)
-		}
-	case dceResponse:
-		if len(body) < 8 {
-			return
-		}
-		call := p.call(id)
-		if b[3]&1 != 0 {
-			call.answer = call.answer[:0]
-		}
-		call.answer = gather(call.answer, body)
-		if b[3]&2 != 0 {
-			p.offer(c, dir, call, call.answer)
-			call.answer = nil
-		}
-	}
-}
-
-func gather(dst, b []byte) []byte {
-	return append(dst, b[:max(0, min(len(b), maxDCEStub-len(dst)))]...)
-}
-
-// call gives the call of an id, made when needed.
-func (p *dcerpc) call(id uint32) *dceCall {
-	for i := range p.calls {
-		if p.calls[i].id == id {
-			return &p.calls[i]
-		}
-	}
-	if len(p.calls) >= maxDCECalls {
-		p.calls = p.calls[:copy(p.calls, p.calls[1:])]
-	}
-	p.calls = append(p.calls, dceCall{id: id})
-	return &p.calls[len(p.calls)-1]
-}
-
-// uuid writes a UUID's bytes in the order of its text, and the version.
-func uuid(o binary.ByteOrder, b []byte) []byte {
-	out := make([]byte, 0, 20)
-	out = binary.BigEndian.AppendUint32(out, o.Uint32(b))
-	out = binary.BigEndian.AppendUint16(out, o.Uint16(b[4:]))
-	out = binary.BigEndian.AppendUint16(out, o.Uint16(b[6:]))
-	return append(out, b[8:16]...)
-}
-
-// bind reads the interfaces a client asks for.
-func (p *dcerpc) bind(o binary.ByteOrder, b []byte) {
-	p.asked = p.asked[:0]
-	if len(b) < 12 {
+// message takes a message, or the first bytes of one.
+func (t *dceTalk) message(c *Context, dir Dir, b []byte) {
+	h, ok := dcerpc.ParseHeader(b)
+	if !ok {
 		return
 	}
-	n := int(b[8])
-	b = b[12:]
-	for range n {
-		if len(b) < 24 || len(p.contexts) >= maxDCEContexts {
-			return
+	if m, ok := ntlm.Find(h.Verifier(b)); ok {
+		switch m.Type {
+		case ntlm.Challenge:
+			t.server = m
+		case ntlm.Authenticate:
+			t.user.ntlm(m, t.server)
+			t.login(c)
 		}
-		x := dceContext{id: o.Uint16(b), uuid: binary.BigEndian.AppendUint16(uuid(o, b[4:]), o.Uint16(b[20:]))}
-		p.asked = append(p.asked, len(p.contexts))
-		p.contexts = append(p.contexts, x)
-		k := 24 + int(b[2])*20
-		if k > len(b) {
-			return
-		}
-		b = b[k:]
 	}
-}
-
-// bound reads which of them the server accepts, in the same order.
-func (p *dcerpc) bound(o binary.ByteOrder, b []byte) {
-	if len(b) < 10 {
-		return
-	}
-	at := 10 + int(o.Uint16(b[8:]))
-	at = (at+16+3)&^3 - 16 // aligned within the packet
-	if len(b) < at+4 {
-		return
-	}
-	n := int(b[at])
-	b = b[at+4:]
-	for i := 0; i < n && i < len(p.asked) && len(b) >= 24; i++ {
-		x := &p.contexts[p.asked[i]]
-		x.answered, x.accepted = true, o.Uint16(b) == 0
-		b = b[24:]
-	}
-	p.asked = p.asked[:0]
-}
-
-// offer shows a call or its answer to the rules.
-func (p *dcerpc) offer(c *Context, dir Dir, call *dceCall, stub []byte) {
-	if !c.Matching() {
-		return
-	}
-	p.tx++
-	t := &bufTx{app: suricata.AppDCERPC, id: p.tx, packets: p.packets.List()}
-	if call.begun {
-		t.number(suricata.BufDCERPCOpnum, uint64(call.opnum))
-		for i := len(p.contexts) - 1; i >= 0; i-- { // the last of an id counts
-			if x := &p.contexts[i]; x.id == call.ctx && (x.accepted || !x.answered) {
-				t.add(suricata.BufDCERPCInterface, x.uuid)
-				break
+	switch {
+	case dir == FromClient && (h.Type == dcerpc.Bind || h.Type == dcerpc.Alter):
+		t.bind(c, h, b)
+	case dir == FromServer && (h.Type == dcerpc.BindAck || h.Type == dcerpc.AlterAck):
+		for i, ok := range h.Accepted(b) {
+			if i < len(t.asked) {
+				t.asked[i].answered, t.asked[i].accepted = true, ok
 			}
 		}
+		t.asked = nil
+	case dir == FromClient && h.Type == dcerpc.Request:
+		if context, op, ok := h.Operation(b); ok {
+			i := t.find(h.Call)
+			if i >= 0 && h.Flags&dceFirst != 0 { // the number is taken again
+				t.tell(c, i, nil)
+				i = -1
+			}
+			t.request(c, i, dceCall{id: h.Call, context: t.context(context), op: op}, b[24:], h.Flags&dceLast != 0)
+		}
+	case dir == FromServer && h.Type == dcerpc.Response && len(b) >= 24:
+		t.response(c, h.Call, b[dcerpc.HeaderSize:], h.Flags&dceLast != 0)
+	case dir == FromServer && h.Type == dcerpc.Fault:
+		status, ok := h.Status(b)
+		t.fault(c, h.Call, status, ok)
 	}
-	t.add(suricata.BufDCERPCStub, bytes.Clone(stub))
-	c.Offer(t, dir)
 }
 
-// datagram reads a packet of the connectionless protocol.
-func (p *dcerpc) datagram(c *Context, dir Dir, b []byte) {
-	if len(b) < 80 || b[0] != 4 {
-		return
+// datagram takes a message of version 4.
+func (t *dceTalk) datagram(c *Context, dir Dir, d *dcerpc.Datagram) {
+	switch {
+	case dir == FromClient && d.Type == dcerpc.Request: // perhaps sent again
+		t.request(c, t.find(d.Call), dceCall{id: d.Call, context: &dceContext{Context: d.Context}, op: d.Op}, d.Body, true)
+	case dir == FromServer && d.Type == dcerpc.Response:
+		t.response(c, d.Call, d.Body, true)
+	case dir == FromServer && d.Type == dcerpc.Fault:
+		t.fault(c, d.Call, d.Status, len(d.Body) >= 4)
 	}
-	p.packets.Add(c.Number)
-	if b[1] != dceRequest && b[1] != dceResponse {
-		return
-	}
-	o := order(b[4])
-	p.contexts = append(p.contexts[:0], dceContext{uuid: binary.BigEndian.AppendUint16(uuid(o, b[24:]), uint16(o.Uint32(b[60:])))})
-	p.offer(c, dir, &dceCall{begun: true, opnum: o.Uint16(b[68:])}, b[80:])
 }
 
-// Gap implements Parser: the next fragment can't be found.
-func (p *dcerpc) Gap(*Context, Dir, uint32) bool { return !p.stream }
+// find returns the index of the call of a number, or -1.
+func (t *dceTalk) find(id uint32) int {
+	return slices.IndexFunc(t.calls, func(x *dceCall) bool { return x.id == id })
+}
 
-// Close implements Parser.
-func (p *dcerpc) Close(c *Context) {
-	if list := p.packets.List(); len(list) > 0 {
-		c.Emit(c.Begin("saksi.dcerpc", list))
-		p.packets.Reset()
+// context finds what was bound under a number: the last that can be called,
+// else the last, or nil.
+func (t *dceTalk) context(id uint16) (last *dceContext) {
+	for _, x := range slices.Backward(t.contexts) {
+		switch {
+		case x.ID != id:
+		case x.bound():
+			return x
+		case last == nil:
+			last = x
+		}
+	}
+	return last
+}
+
+// request takes a fragment of a call; i is the index of the call if it is in
+// work.
+func (t *dceTalk) request(c *Context, i int, call dceCall, body []byte, last bool) {
+	if i < 0 {
+		if len(t.calls) >= maxDCECalls {
+			t.tell(c, 0, nil)
+		}
+		i = len(t.calls)
+		t.calls = append(t.calls, &call)
+	}
+	x := t.calls[i]
+	x.packets.Add(c.Number)
+	x.stub = t.rules.gather(c, x.stub, body)
+	if last {
+		t.rules.offer(c, FromClient, x, x.stub)
+		x.stub = nil
+	}
+}
+
+func (t *dceTalk) response(c *Context, id uint32, body []byte, last bool) {
+	i := t.find(id)
+	if i < 0 {
+		t.rules.offer(c, FromServer, nil, body)
+		return
+	}
+	x := t.calls[i]
+	x.packets.Add(c.Number)
+	x.answer = t.rules.gather(c, x.answer, body)
+	if last {
+		t.rules.offer(c, FromServer, x, x.answer)
+		t.tell(c, i, nil)
+	}
+}
+
+func (t *dceTalk) fault(c *Context, id, status uint32, known bool) {
+	i := t.find(id)
+	if i < 0 {
+		return
+	}
+	t.calls[i].packets.Add(c.Number)
+	if known {
+		t.tell(c, i, &status)
+	} else {
+		t.tell(c, i, nil)
+	}
+}
+
+func (t *dceTalk) begin(c *Context, action string, packets []uint64) *event.Event {
+	e := c.Begin("saksi.dcerpc", packets)
+	e.Str(event.EventAction, action)
+	e.Bytes(event.SaksiDcerpcEndpoint, t.endpoint)
+	t.user.describe(e)
+	return e
+}
+
+func (t *dceTalk) bind(c *Context, h dcerpc.Header, b []byte) {
+	list := h.Contexts(b)
+	if len(list) == 0 {
+		return
+	}
+	e := t.begin(c, "bind", []uint64{c.Number})
+	t.asked = nil
+	for i, x := range list {
+		if len(t.contexts) < maxDCEContexts {
+			t.asked = append(t.asked, &dceContext{Context: x, partial: h.Flags&dceFirst == 0})
+			t.contexts = append(t.contexts, t.asked[i])
+		}
+		if i > 0 && list[i-1].UUID == x.UUID { // the same again for another transfer syntax
+			continue
+		}
+		describeInterface(e, x.UUID)
+	}
+	c.Emit(e)
+}
+
+func describeInterface(e *event.Event, uuid string) {
+	name := dcerpc.Name(uuid)
+	if name == "" {
+		name = uuid
+	}
+	e.Str(event.SaksiDcerpcInterface, name)
+	e.Str(event.SaksiDcerpcUUID, uuid)
+}
+
+// login tells who authenticated within the association.
+func (t *dceTalk) login(c *Context) {
+	e := t.begin(c, "authenticate", []uint64{c.Number})
+	e.Str(event.EventCategory, "authentication")
+	c.Emit(e)
+}
+
+// tell tells of the call at an index, which is over.
+func (t *dceTalk) tell(c *Context, i int, fault *uint32) {
+	call := t.calls[i]
+	e := t.begin(c, "call", call.packets.List())
+	e.Int(event.SaksiDcerpcOpnum, int64(call.op))
+	if x := call.context; x != nil {
+		describeInterface(e, x.UUID)
+		e.Str(event.SaksiDcerpcOperation, dcerpc.Operation(x.UUID, call.op))
+	}
+	if fault != nil {
+		e.Str(event.SaksiDcerpcStatus, fmt.Sprintf("0x%08x", *fault))
+		e.Str(event.EventOutcome, "failure")
+	}
+	c.Emit(e)
+	t.calls = slices.Delete(t.calls, i, i+1)
+}
+
+// close tells of what was cut short and of calls that had no answer.
+func (t *dceTalk) close(c *Context) {
+	for d := range t.held {
+		t.message(c, Dir(d), t.held[d])
+		t.held[d] = nil
+	}
+	for len(t.calls) > 0 {
+		t.tell(c, 0, nil)
 	}
 }

@@ -45,3 +45,12 @@ func replyCode(line []byte) (code int, last, ok bool) {
 	code = int(line[0]-'0')*100 + int(line[1]-'0')*10 + int(line[2]-'0')
 	return code, len(line) == 3 || line[3] != '-', true
 }
+
+func digits(b []byte) bool {
+	for _, c := range b {
+		if !digit(c) {
+			return false
+		}
+	}
+	return len(b) > 0
+}

@@ -1,0 +1,55 @@
+package proto
+
+import (
+	"bytes"
+
+	"saksi/rules/suricata"
+	"saksi/sensor/proto/internal/http"
+)
+
+// sipHeaders are the buffers that are header fields, with their compact forms
+// (RFC 3261 section 20).
+var sipHeaders = map[string]suricata.Buffer{
+	"from": suricata.BufSIPFrom, "f": suricata.BufSIPFrom, "to": suricata.BufSIPTo, "t": suricata.BufSIPTo,
+	"via": suricata.BufSIPVia, "v": suricata.BufSIPVia, "user-agent": suricata.BufSIPUserAgent,
+	"content-type": suricata.BufSIPContentType, "c": suricata.BufSIPContentType,
+	"content-length": suricata.BufSIPContentLength, "l": suricata.BufSIPContentLength,
+}
+
+// sipRules shows messages to the rules.
+type sipRules struct{ id uint64 }
+
+func (r *sipRules) offer(c *Context, dir Dir, line, fields []byte) {
+	if !c.Matching() {
+		return
+	}
+	r.id++
+	t := &bufTx{app: suricata.AppSIP, id: r.id, packets: []uint64{c.Number}}
+	if after, response := bytes.CutPrefix(line, []byte("SIP/2.0 ")); response {
+		code, text, _ := bytes.Cut(after, []byte(" "))
+		t.add(suricata.BufSIPProtocol, line[:7])
+		t.add(suricata.BufSIPStatCode, code)
+		t.add(suricata.BufSIPStatMsg, text)
+		t.add(suricata.BufSIPResponseLine, line)
+	} else {
+		method, after, _ := bytes.Cut(line, []byte(" "))
+		i := bytes.LastIndexByte(after, ' ')
+		if i < 0 {
+			return
+		}
+		t.add(suricata.BufSIPMethod, method)
+		t.add(suricata.BufSIPURI, after[:i])
+		t.add(suricata.BufSIPProtocol, after[i+1:])
+		t.add(suricata.BufSIPRequestLine, line)
+	}
+	for range maxSIPFields {
+		var name, value []byte
+		if name, value, fields = nextSIPField(fields); name == nil {
+			break
+		}
+		if h, known := sipHeaders[string(http.AppendLower(nil, name))]; known {
+			t.add(h, value)
+		}
+	}
+	c.Offer(t, dir)
+}

@@ -1,0 +1,20 @@
+package proto
+
+import "saksi/rules/suricata"
+
+// vncRules shows the beginning of a connection to the rules, as it grows.
+type vncRules struct{ view bufTx }
+
+func (r *vncRules) number(c *Context, p *Packets, b suricata.Buffer, n uint64) {
+	r.add(c, p, b, suricata.AppendNumber(nil, n))
+}
+
+// add offers what is known, which grew by one buffer.
+func (r *vncRules) add(c *Context, p *Packets, b suricata.Buffer, data []byte) {
+	if !c.Matching() {
+		return
+	}
+	r.view.app, r.view.id, r.view.again, r.view.packets = suricata.AppRFB, 1, true, p.List()
+	r.view.add(b, data)
+	c.Offer(&r.view, FromServer)
+}
