@@ -301,5 +301,5 @@ func pairKey(a, ap, b, bp string) string {
 const (
 	floorJA4  = 100
 	floorZeek = 95
-	floorNDPI = 70
+	floorNDPI = 71.4
 )

@@ -2,21 +2,50 @@ package proto
 
 // The data connections of FTP, RFC 959 section 3.2: each carries one file or
 // listing. The control connection tells which flow they are and what is in
-// them; by itself one is only told by port 20.
+// them; by itself one is told by port 20, or by a listing, of Unix ("drwxr-xr-x 2
+// ...") or of MLSD (RFC 3659 section 7, "type=file;size=...").
 
 import (
+	"bytes"
+
 	"saksi/event"
 	"saksi/rules/suricata"
 )
 
 func init() {
 	register(&Entry{
-		Name: "ftp-data", Doc: "File Transfer Protocol, data connection", Reference: "RFC 959",
+		Name: "ftp-data", Doc: "File Transfer Protocol, data connection", Reference: "RFC 959, RFC 3659",
 		Transport: TCP, Ports: []uint16{20}, App: suricata.AppFTPData,
-		Detect:  func(p *Probe) Verdict { return onPort(p, len(p.Data) > 0, 20) },
+		Detect: func(p *Probe) Verdict {
+			line, _, ok := bytes.Cut(p.Data[:min(len(p.Data), 1024)], []byte("\r\n"))
+			if ok && ftpListing(line) {
+				return Yes
+			}
+			return onPort(p, len(p.Data) > 0, 20)
+		},
 		New:     func(Transport) Parser { return &ftpData{about: &ftpTransfer{}} },
-		Samples: []string{"ftpdata.txt"}, Hostile: []string{"short.txt"},
+		Samples: []string{"ftpdata.txt", "ftpdata_listing.txt"}, Hostile: []string{"short.txt"},
 	})
+}
+
+// ftpListing reports whether a line is one of a listing.
+func ftpListing(line []byte) bool {
+	if bytes.HasPrefix(line, []byte("total ")) && digits(line[6:]) {
+		return true
+	}
+	if bytes.HasPrefix(bytes.ToLower(line[:min(len(line), 6)]), []byte("type=")) || bytes.HasPrefix(bytes.ToLower(line[:min(len(line), 7)]), []byte("modify=")) {
+		return bytes.Contains(line, []byte("; "))
+	}
+	if len(line) < 30 || bytes.IndexByte([]byte("-dlbcps"), line[0]) < 0 {
+		return false
+	}
+	for _, c := range line[1:10] {
+		if bytes.IndexByte([]byte("rwxsStT-"), c) < 0 {
+			return false
+		}
+	}
+	f := bytes.Fields(line)
+	return len(f) >= 8 && digits(f[1]) && digits(f[4])
 }
 
 // ftpTransfer is what the control connection says of a data connection. The

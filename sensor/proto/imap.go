@@ -207,5 +207,5 @@ func (p *imap) Close(c *Context) {
 		p.tell(c, "", false)
 		p.command = ""
 	}
-	p.rest(c, "saksi.imap")
+	p.connected(c, "saksi.imap")
 }

@@ -31,7 +31,7 @@ func detectIRC(p *Probe) Verdict {
 		}
 		return No
 	}
-	seen := map[string]bool{}
+	nick, user := false, false
 	for range 6 {
 		line, rest, ok := bytes.Cut(b, []byte("\n"))
 		if !ok {
@@ -44,21 +44,21 @@ func detectIRC(p *Probe) Verdict {
 			if len(arg) == 0 || len(arg) > 32 || bytes.IndexByte(arg, ' ') >= 0 {
 				return No
 			}
-			seen[v] = true
+			nick = true
 		case "USER":
 			if len(bytes.Fields(arg)) < 4 {
 				return No
 			}
-			seen[v] = true
+			user = true
 		default:
 			return No
 		}
 		b = rest
 	}
 	switch {
-	case seen["NICK"] && seen["USER"]:
+	case nick && user:
 		return Yes
-	case seen["NICK"] || seen["USER"]:
+	case nick || user:
 		if p.On(6667, 6666, 6668, 6669) {
 			return Yes
 		}

@@ -69,8 +69,13 @@ func detectMemcached(p *Probe) Verdict {
 	}
 	line, _, ok := bytes.Cut(b, []byte("\r\n"))
 	if p.Dir == FromServer {
+		ask, _, whole := bytes.Cut(p.Other, []byte("\r\n"))
+		_, _, asked := memcachedLine(ask)
 		for _, s := range []string{"VALUE ", "STAT "} {
 			if ok && bytes.HasPrefix(line, []byte(s)) {
+				if whole && asked {
+					return Yes
+				}
 				return onPort(p, true, 11211)
 			}
 		}
@@ -92,8 +97,8 @@ func detectMemcached(p *Probe) Verdict {
 			return Yes
 		}
 		return No
-	case name == "stats", name == "flush_all", name == "gets":
-		return Yes
+	case p.Transport == UDP && (name == "stats" || name == "gets" || name == "get"):
+		return Yes // the head before it says so as well
 	}
 	return onPort(p, true, 11211)
 }

@@ -146,4 +146,4 @@ func (p *nntp) answer(c *Context, line []byte) bool {
 func (p *nntp) Gap(*Context, Dir, uint32) bool { return true }
 
 // Close implements Parser.
-func (p *nntp) Close(c *Context) { p.rest(c, "saksi.nntp") }
+func (p *nntp) Close(c *Context) { p.connected(c, "saksi.nntp") }

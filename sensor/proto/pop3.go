@@ -184,5 +184,5 @@ func (p *pop3) Close(c *Context) {
 		}
 	}
 	p.waiting = nil
-	p.rest(c, "saksi.pop3")
+	p.connected(c, "saksi.pop3")
 }

@@ -78,7 +78,6 @@ type postgres struct {
 	asked    byte // TLS or GSSAPI was asked for
 	told     bool // the login
 	queries  []pgQuery
-	dead     bool
 	wrapping Parser
 }
 

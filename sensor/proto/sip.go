@@ -135,7 +135,7 @@ func sipAddress(v []byte) []byte {
 		v = a
 	}
 	v, _, _ = bytes.Cut(v, []byte(";"))
-	return v[:min(len(v), maxDBText)]
+	return withoutPassword(v[:min(len(v), maxDBText)])
 }
 
 func (p *sip) take(c *Context, dir Dir, b []byte, _ int64) Result {
@@ -168,7 +168,7 @@ func (p *sip) take(c *Context, dir Dir, b []byte, _ int64) Result {
 		m, uri, _ := bytes.Cut(line, []byte(" "))
 		uri, _, _ = bytes.Cut(uri, []byte(" "))
 		e.Bytes(event.SaksiSipMethod, m)
-		e.Bytes(event.SaksiSipUri, uri[:min(len(uri), maxDBText)])
+		e.Bytes(event.SaksiSipUri, withoutPassword(uri[:min(len(uri), maxDBText)]))
 	}
 	e.Bytes(event.UserAgentOriginal, sipField(fields, "user-agent", ""))
 	e.Bytes(event.SaksiSipFrom, sipAddress(sipField(fields, "from", "f")))

@@ -1,6 +1,7 @@
 package proto
 
 import (
+	"bytes"
 	"encoding/base64"
 
 	"saksi/event"
@@ -30,8 +31,8 @@ func (s *textSession) begin(c *Context, dataset, action string) *event.Event {
 	return e
 }
 
-// rest tells of a connection nothing else was told of.
-func (s *textSession) rest(c *Context, dataset string) {
+// connected tells of a connection nothing else was told of.
+func (s *textSession) connected(c *Context, dataset string) {
 	if !s.told && len(s.packets.List()) > 0 {
 		c.Emit(s.begin(c, dataset, "connect"))
 	}
@@ -61,4 +62,24 @@ func base64Text(b []byte) []byte {
 		return nil
 	}
 	return v[:n]
+}
+
+// withoutPassword takes a password out of an address such as
+// "rtsp://user:password@host/".
+func withoutPassword(b []byte) []byte {
+	at := bytes.IndexByte(b, '@')
+	if at < 0 {
+		return b
+	}
+	start := 0
+	if i := bytes.Index(b[:at], []byte("://")); i >= 0 {
+		start = i + 3
+	} else if i := bytes.IndexByte(b[:at], ':'); i >= 0 {
+		start = i + 1
+	}
+	i := bytes.IndexByte(b[start:at], ':')
+	if i < 0 {
+		return b
+	}
+	return append(bytes.Clone(b[:start+i]), b[at:]...)
 }

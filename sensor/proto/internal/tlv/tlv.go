@@ -5,18 +5,12 @@
 //	length   below 0x80, or 0x80 + count and as many bytes, highest first
 package tlv
 
-import "strconv"
-
 // Tags in use.
 const (
-	Boolean    = 0x01
 	Integer    = 0x02
-	BitString  = 0x03
 	Octets     = 0x04
-	OID        = 0x06
 	Enumerated = 0x0a
 	Sequence   = 0x30
-	Set        = 0x31
 )
 
 // Context is the tag of a constructed context value.
@@ -114,31 +108,4 @@ func Int(b []byte) (int64, bool) {
 		n = n<<8 | int64(c)
 	}
 	return n, true
-}
-
-// AppendOID appends the dotted text of an object identifier's body.
-func AppendOID(dst, b []byte) []byte {
-	first := true
-	for i := 0; i < len(b); {
-		n := uint64(0)
-		k := i
-		for k < len(b) && b[k]&0x80 != 0 && k-i < 8 {
-			n = n<<7 | uint64(b[k]&0x7f)
-			k++
-		}
-		if k == len(b) {
-			break
-		}
-		n = n<<7 | uint64(b[k]&0x7f)
-		i = k + 1
-		if first {
-			first = false
-			x := min(n/40, 2)
-			dst = strconv.AppendUint(dst, x, 10)
-			n -= 40 * x
-		}
-		dst = append(dst, '.')
-		dst = strconv.AppendUint(dst, n, 10)
-	}
-	return dst
 }
