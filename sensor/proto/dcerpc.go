@@ -26,7 +26,7 @@ func init() {
 			}
 			return &dceStream{}
 		},
-		Samples: []string{"dcerpc.txt", "dcerpc_tcp.txt", "dcerpc_udp.txt"}, Hostile: []string{"dcerpc_hostile.txt", "dcerpc_bounds_hostile.txt"},
+		Samples: []string{"dcerpc.txt", "dcerpc_tcp.txt", "dcerpc_udp.txt"}, Hostile: []string{"dcerpc_hostile.txt", "dcerpc_lengths.txt"},
 	})
 }
 

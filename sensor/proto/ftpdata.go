@@ -24,7 +24,7 @@ func init() {
 			return onPort(p, len(p.Data) > 0, 20)
 		},
 		New:     func(Transport) Parser { return &ftpData{about: &ftpTransfer{}} },
-		Samples: []string{"ftpdata.txt", "ftpdata_listing.txt"}, Hostile: []string{"short.txt"},
+		Samples: []string{"ftpdata.txt", "ftpdata_list.txt"}, Hostile: []string{"short.txt"},
 	})
 }
 

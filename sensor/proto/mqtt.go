@@ -22,7 +22,7 @@ func init() {
 		Name: "mqtt", Doc: "MQTT messaging", Reference: "OASIS MQTT 3.1.1, OASIS MQTT 5.0",
 		Transport: TCP, Ports: []uint16{1883}, App: suricata.AppMQTT, First: []string{"\x10", "\x20"}, Detect: detectMQTT,
 		New:     func(Transport) Parser { return &mqtt{said: map[string]bool{}, pending: map[uint16]byte{}} },
-		Samples: []string{"mqtt.txt", "mqtt5.txt", "mqtt_session.txt"}, Hostile: []string{"mqtt_hostile.txt", "mqtt_answers_hostile.txt"},
+		Samples: []string{"mqtt.txt", "mqtt_311.txt", "mqtt5.txt"}, Hostile: []string{"mqtt_hostile.txt", "mqtt_lengths.txt"},
 	})
 }
 

@@ -15,7 +15,7 @@ type segmented interface {
 }
 
 // maxHeld bounds the bytes of a message that are held until they are together.
-const maxHeld = 48 << 10
+const maxHeld = MaxUnread - 1
 
 // segmenter parts the directions of a stream into messages. It holds nothing.
 type segmenter struct {

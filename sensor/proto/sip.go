@@ -19,8 +19,8 @@ func init() {
 		Name: "sip", Doc: "Session Initiation Protocol", Reference: "RFC 3261, RFC 8866",
 		Transport: TCP | UDP, Ports: []uint16{5060, 5061}, App: suricata.AppSIP, Detect: detectSIP,
 		New:     func(t Transport) Parser { return &sip{stream: t == TCP} },
-		Samples: []string{"sip_udp.txt", "sip_tcp.txt", "sip_register_udp.txt", "sip_call_tcp.txt"},
-		Hostile: []string{"sip_hostile.txt", "sip_heads_hostile.txt"},
+		Samples: []string{"sip_udp.txt", "sip_tcp.txt", "sip_call_udp.txt", "sip_register_tcp.txt"},
+		Hostile: []string{"sip_hostile.txt", "sip_lengths.txt"},
 	})
 }
 

@@ -24,7 +24,7 @@ func init() {
 		Transport: TCP, Ports: []uint16{445, 139}, App: suricata.AppSMB,
 		First: []string{"\x00", "\x81\x00"}, Detect: detectSMB,
 		New:     func(Transport) Parser { return newSMB() },
-		Samples: []string{"smb2_files.txt", "smb1.txt", "smb1_write.txt"}, Hostile: []string{"smb_hostile.txt", "smb_chain_hostile.txt"},
+		Samples: []string{"smb2_files.txt", "smb1.txt", "smb1_write.txt"}, Hostile: []string{"smb_hostile.txt", "smb_offsets.txt"},
 	})
 }
 

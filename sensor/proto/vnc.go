@@ -30,7 +30,7 @@ func init() {
 			return No
 		},
 		New:     func(Transport) Parser { return &vnc{} },
-		Samples: []string{"vnc.txt"}, Hostile: []string{"vnc_hostile.txt", "vnc33_hostile.txt"},
+		Samples: []string{"vnc.txt", "rfb.txt"}, Hostile: []string{"vnc_hostile.txt", "rfb_hostile.txt"},
 	})
 }
 
