@@ -6,6 +6,8 @@ package event
 const (
 	Timestamp                             Field = iota + 1 // @timestamp: ECS
 	SaksiAgencyPath                                        // Saksi.agency_path: agencies above organization.id, root first
+	SaksiBittorrentClient                                  // Saksi.bittorrent.client: programs by their peer ids, such as UT2210
+	SaksiBittorrentInfoHash                                // Saksi.bittorrent.info_hash: hashes of the torrents asked for
 	SaksiCase                                              // Saksi.case: id of the case the document belongs to
 	SaksiControl                                           // Saksi.control: framework controls a finding bears on, such as rk-3-trafik
 	SaksiDbApplication                                     // Saksi.db.application: program the client names
@@ -23,6 +25,17 @@ const (
 	SaksiDcerpcOpnum                                       // Saksi.dcerpc.opnum: number of the operation called
 	SaksiDcerpcStatus                                      // Saksi.dcerpc.status: status of a fault, in hex
 	SaksiDcerpcUUID                                        // Saksi.dcerpc.uuid: UUIDs of the interfaces
+	SaksiDhcpAssignedIP                                    // Saksi.dhcp.assigned_ip: addresses the server gives
+	SaksiDhcpClientID                                      // Saksi.dhcp.client_id: client identifier or DUID, hex
+	SaksiDhcpHostName                                      // Saksi.dhcp.host_name: name the client gives itself
+	SaksiDhcpLeaseSeconds                                  // Saksi.dhcp.lease_seconds: how long the address is lent
+	SaksiDhcpParameters                                    // Saksi.dhcp.parameters: numbers of the options asked for, in their order
+	SaksiDhcpPrefix                                        // Saksi.dhcp.prefix: IPv6 prefixes the server delegates
+	SaksiDhcpRelayIP                                       // Saksi.dhcp.relay_ip: relay agent that passed the message on
+	SaksiDhcpRequestedIP                                   // Saksi.dhcp.requested_ip: addresses the client asks for
+	SaksiDhcpServerIP                                      // Saksi.dhcp.server_ip: server identifier
+	SaksiDhcpTransaction                                   // Saksi.dhcp.transaction: transaction id, hex
+	SaksiDhcpVendorClass                                   // Saksi.dhcp.vendor_class: vendor class of the client
 	SaksiEvidenceCommand                                   // Saksi.evidence.command: command that shows the evidence again
 	SaksiEvidenceKey                                       // Saksi.evidence.key: source key: SHA-256 over the source's size and 64 evenly spaced blocks
 	SaksiEvidenceMatch                                     // Saksi.evidence.match: matched pieces as "name@offset+length:hex", at most 64 bytes each
@@ -36,6 +49,8 @@ const (
 	SaksiFileIncomplete                                    // Saksi.file.incomplete: why the content is only partly there: gap, limit, unallocated, read_error
 	SaksiFileStream                                        // Saksi.file.stream: name of the alternate data stream; absent for the main one
 	SaksiFileVolume                                        // Saksi.file.volume: number of the volume in the image, from 0
+	SaksiFlowCategory                                      // Saksi.flow.category: what kind of service the application is: mail, chat, video, government ...
+	SaksiFlowConfidence                                    // Saksi.flow.confidence: how sure protocol and application are: high, medium, low
 	SaksiFlowDestinationPayload                            // Saksi.flow.destination_payload: payload bytes the destination sent; TCP by sequence numbers
 	SaksiFlowDirection                                     // Saksi.flow.direction: way of the packet a finding was completed by, or of a file: to_server, to_client
 	SaksiFlowEndReason                                     // Saksi.flow.end_reason: why the flow ended: timeout, closed, reused, evicted, end_of_capture
@@ -46,10 +61,20 @@ const (
 	SaksiFlowMissedBytes                                   // Saksi.flow.missed_bytes: bytes of gaps in reassembly
 	SaksiFlowSourcePayload                                 // Saksi.flow.source_payload: payload bytes the source sent; TCP by sequence numbers
 	SaksiFlowState                                         // Saksi.flow.state: connection state in Zeek's terms (SF, S0, REJ ...)
+	SaksiFlowVia                                           // Saksi.flow.via: protocol the flow began as, before it carried another: socks, http, smtp
 	SaksiFlowWhy                                           // Saksi.flow.why: what the classification rests on
 	SaksiFtpArgument                                       // Saksi.ftp.argument: argument of the FTP command; never a password
 	SaksiFtpCommand                                        // Saksi.ftp.command: FTP command, upper case
 	SaksiFtpReplyCode                                      // Saksi.ftp.reply_code: final reply to the FTP command
+	SaksiIcsAddress                                        // Saksi.ics.address: first address touched
+	SaksiIcsArea                                           // Saksi.ics.area: area of memory touched, such as holding-register or DB1
+	SaksiIcsCause                                          // Saksi.ics.cause: cause of transmission (IEC 60870-5)
+	SaksiIcsCount                                          // Saksi.ics.count: number of items touched
+	SaksiIcsFunctionCode                                   // Saksi.ics.function_code: number of the function, service or type asked for, as its protocol counts
+	SaksiIcsMaster                                         // Saksi.ics.master: address of the station that asks: DNP3 master, IEC 104 originator
+	SaksiIcsObject                                         // Saksi.ics.object: objects, variables or tags touched, at most 16
+	SaksiIcsUnit                                           // Saksi.ics.unit: address of the station asked: Modbus unit, DNP3 outstation, IEC 104 common address
+	SaksiIcsValue                                          // Saksi.ics.value: values written or commanded, in the order of the objects, at most 16
 	SaksiIncomplete                                        // Saksi.incomplete: what stopped an analysis early: steps, time, memory, crash
 	SaksiIrcChannel                                        // Saksi.irc.channel: channels or persons addressed
 	SaksiIrcNick                                           // Saksi.irc.nick: nickname
@@ -75,16 +100,45 @@ const (
 	SaksiMqttReasonCode                                    // Saksi.mqtt.reason_code: reason code of the broker's answer
 	SaksiMqttTopic                                         // Saksi.mqtt.topic: topics published or subscribed to
 	SaksiMqttVersion                                       // Saksi.mqtt.version: version of MQTT: 3.1, 3.1.1, 5
+	SaksiNfsBytes                                          // Saksi.nfs.bytes: bytes read or written
+	SaksiNfsHandle                                         // Saksi.nfs.handle: file handle, hex
+	SaksiNfsNewName                                        // Saksi.nfs.new_name: name after a rename or link
 	SaksiNtlmHost                                          // Saksi.ntlm.host: name the client gives its machine in NTLM
 	SaksiNtlmServer                                        // Saksi.ntlm.server: name the server gives itself in NTLM
 	SaksiNtlmServerDomain                                  // Saksi.ntlm.server_domain: domain the server names in NTLM
 	SaksiNtlmVersion                                       // Saksi.ntlm.version: version of the NTLM response, 1 or 2
+	SaksiNtpReference                                      // Saksi.ntp.reference: reference clock, or address of the server the sender follows
+	SaksiNtpRequestCode                                    // Saksi.ntp.request_code: request of a private (mode 7) or operation of a control (mode 6) message
+	SaksiNtpStratum                                        // Saksi.ntp.stratum: distance of the sender from a reference clock
+	SaksiNtpTransmit                                       // Saksi.ntp.transmit: the sender's clock when it sent
+	SaksiNtpVersion                                        // Saksi.ntp.version: NTP version
+	SaksiOpcuaApplication                                  // Saksi.opcua.application: URI of the application that opens a session
+	SaksiOpcuaSecurityPolicy                               // Saksi.opcua.security_policy: security policy of the channel, last part of its URI
+	SaksiProxyVersion                                      // Saksi.proxy.version: version of SOCKS
+	SaksiQuicRetry                                         // Saksi.quic.retry: the server asked the client to prove its address by a Retry
+	SaksiQuicServerVersions                                // Saksi.quic.server_versions: versions the server offered in a Version Negotiation
+	SaksiQuicVersion                                       // Saksi.quic.version: version of QUIC: 1, 2, draft-29, Q046, mvfst-2
+	SaksiRadiusAccounting                                  // Saksi.radius.accounting: kind of accounting record: start, stop, interim-update ...
+	SaksiRadiusCalledStation                               // Saksi.radius.called_station: station called, often access point and SSID
+	SaksiRadiusCallingStation                              // Saksi.radius.calling_station: station that asks, often a MAC address or telephone number
+	SaksiRadiusFramedIP                                    // Saksi.radius.framed_ip: address given to the user
+	SaksiRadiusMethod                                      // Saksi.radius.method: kind of credential offered: pap, chap, mschap, eap
+	SaksiRadiusNasID                                       // Saksi.radius.nas_id: name of the network access server
+	SaksiRadiusNasIP                                       // Saksi.radius.nas_ip: network access server
+	SaksiRadiusSessionID                                   // Saksi.radius.session_id: accounting session
 	SaksiRdpClientBuild                                    // Saksi.rdp.client_build: build of the client
 	SaksiRdpClientName                                     // Saksi.rdp.client_name: name of the client's machine
 	SaksiRdpDesktop                                        // Saksi.rdp.desktop: width and height asked for
 	SaksiRdpKeyboard                                       // Saksi.rdp.keyboard: keyboard layout of the client, in hex
 	SaksiRdpRequested                                      // Saksi.rdp.requested: security protocols the client offers: rdp, tls, hybrid, rdstls, hybrid_ex, rdsaad
 	SaksiRdpSelected                                       // Saksi.rdp.selected: security protocol the server chose
+	SaksiRpcAsked                                          // Saksi.rpc.asked: program the port mapper is asked about
+	SaksiRpcCalls                                          // Saksi.rpc.calls: calls in a row that the event stands for
+	SaksiRpcMachine                                        // Saksi.rpc.machine: machine name in the caller's credential
+	SaksiRpcPort                                           // Saksi.rpc.port: port the port mapper was told or told
+	SaksiRpcProcedure                                      // Saksi.rpc.procedure: number of the procedure
+	SaksiRpcProgram                                        // Saksi.rpc.program: number of the remote program
+	SaksiRpcVersion                                        // Saksi.rpc.version: version of the remote program
 	SaksiRtpCodec                                          // Saksi.rtp.codec: encoding of the media
 	SaksiRtpName                                           // Saksi.rtp.name: canonical name a participant gives (RTCP CNAME)
 	SaksiRtpSsrc                                           // Saksi.rtp.ssrc: synchronization source, in hex
@@ -106,13 +160,26 @@ const (
 	SaksiSmbVersion                                        // Saksi.smb.version: dialect of SMB, such as 3.1.1, or SMB1's name of it
 	SaksiSmtpHelo                                          // Saksi.smtp.helo: name the client gave in HELO or EHLO
 	SaksiSmtpReplyCode                                     // Saksi.smtp.reply_code: reply to the message or to the command that ended the transaction
-	SaksiSocksCommand                                      // Saksi.socks.command: connect, bind or associate
-	SaksiSocksReply                                        // Saksi.socks.reply: reply of the proxy
-	SaksiSocksVersion                                      // Saksi.socks.version: version of SOCKS, 4 or 5
+	SaksiSnmpCommunity                                     // Saksi.snmp.community: community, a credential: masked before it is stored
+	SaksiSnmpDefaultCommunity                              // Saksi.snmp.default_community: the community is public or private, the defaults
+	SaksiSnmpEngineID                                      // Saksi.snmp.engine_id: authoritative engine of version 3, hex
+	SaksiSnmpOid                                           // Saksi.snmp.oid: object identifiers of the variables, at most 16
+	SaksiSnmpRequestID                                     // Saksi.snmp.request_id: id that ties a response to its request
+	SaksiSnmpSecurity                                      // Saksi.snmp.security: security level of version 3: noAuthNoPriv, authNoPriv or authPriv
+	SaksiSnmpTrap                                          // Saksi.snmp.trap: what a trap tells: enterprise and numbers, or its object identifier
+	SaksiSnmpValue                                         // Saksi.snmp.value: values of the variables in their order
+	SaksiSnmpVersion                                       // Saksi.snmp.version: 1, 2c or 3
 	SaksiSSHClient                                         // Saksi.ssh.client: software named in the client's banner
 	SaksiSSHHassh                                          // Saksi.ssh.hassh: HASSH of the client's key exchange
 	SaksiSSHHasshServer                                    // Saksi.ssh.hassh_server: HASSH of the server's key exchange
 	SaksiSSHServer                                         // Saksi.ssh.server: software named in the server's banner
+	SaksiStunPeerIP                                        // Saksi.stun.peer_ip: peer a TURN client asks the relay to reach
+	SaksiStunRealm                                         // Saksi.stun.realm: realm of the server
+	SaksiStunRelayedIP                                     // Saksi.stun.relayed_ip: relay address a TURN server gave
+	SaksiStunRelayedPort                                   // Saksi.stun.relayed_port: port of the relay address
+	SaksiStunSoftware                                      // Saksi.stun.software: software the agent names
+	SaksiStunUsername                                      // Saksi.stun.username: user name or ICE fragments in the message
+	SaksiStunVendor                                        // Saksi.stun.vendor: whose own attributes are used: microsoft, google, whatsapp
 	SaksiTelnetOption                                      // Saksi.telnet.option: options negotiated
 	SaksiTelnetTerminal                                    // Saksi.telnet.terminal: terminal the client names
 	SaksiTextArgument                                      // Saksi.text.argument: argument of the command, where it can hold no secret
@@ -120,6 +187,8 @@ const (
 	SaksiTextCommand                                       // Saksi.text.command: command of a protocol of lines, upper case
 	SaksiTextMechanism                                     // Saksi.text.mechanism: how the client authenticates
 	SaksiTextReply                                         // Saksi.text.reply: code or word of the reply
+	SaksiTftpBlocks                                        // Saksi.tftp.blocks: data blocks seen
+	SaksiTftpMode                                          // Saksi.tftp.mode: octet, netascii or mail
 	SaksiTLSALPN                                           // Saksi.tls.alpn: protocols the client offered
 	SaksiTLSJA3String                                      // Saksi.tls.ja3_string: text whose MD5 is the JA3
 	SaksiTLSJA4                                            // Saksi.tls.ja4: JA4 of the ClientHello
@@ -128,12 +197,25 @@ const (
 	SaksiVncDesktop                                        // Saksi.vnc.desktop: name of the desktop
 	SaksiVncSecurity                                       // Saksi.vnc.security: security types offered
 	SaksiVncVersion                                        // Saksi.vnc.version: version of RFB
+	SaksiVpnExchange                                       // Saksi.vpn.exchange: first IKE exchange seen: ike_sa_init, aggressive ...
+	SaksiVpnHost                                           // Saksi.vpn.host: names the ends of a tunnel give themselves
+	SaksiVpnTransform                                      // Saksi.vpn.transform: algorithms offered, by the numbers of IANA: "encr 12 256"
+	SaksiVpnVendor                                         // Saksi.vpn.vendor: vendors the ends of a tunnel name, or their vendor ids in hex
+	SaksiVpnVersion                                        // Saksi.vpn.version: version of the tunnel's protocol
+	SaksiWebsocketCloseCode                                // Saksi.websocket.close_code: status code of the last Close frame
+	SaksiWebsocketDestinationFrames                        // Saksi.websocket.destination_frames: frames the destination sent
+	SaksiWebsocketDestinationPayload                       // Saksi.websocket.destination_payload: payload bytes of the frames the destination sent
+	SaksiWebsocketOpcode                                   // Saksi.websocket.opcode: opcodes of the frames seen, by name
+	SaksiWebsocketOpcodeFrames                             // Saksi.websocket.opcode_frames: number of frames of each opcode, in the order of Saksi.websocket.opcode
+	SaksiWebsocketSourceFrames                             // Saksi.websocket.source_frames: frames the source sent
+	SaksiWebsocketSourcePayload                            // Saksi.websocket.source_payload: payload bytes of the frames the source sent
 	AgentID                                                // agent.id: ECS
 	AgentName                                              // agent.name: ECS
 	AgentType                                              // agent.type: ECS
 	AgentVersion                                           // agent.version: ECS
 	ClientAddress                                          // client.address: ECS
 	ClientIP                                               // client.ip: ECS
+	ClientMAC                                              // client.mac: ECS
 	ClientPort                                             // client.port: ECS
 	DestinationAddress                                     // destination.address: ECS
 	DestinationBytes                                       // destination.bytes: ECS
@@ -142,6 +224,11 @@ const (
 	DestinationMAC                                         // destination.mac: ECS
 	DestinationPackets                                     // destination.packets: ECS
 	DestinationPort                                        // destination.port: ECS
+	DeviceID                                               // device.id: ECS
+	DeviceManufacturer                                     // device.manufacturer: ECS
+	DeviceModelIdentifier                                  // device.model.identifier: ECS
+	DeviceModelName                                        // device.model.name: ECS
+	DeviceSerialNumber                                     // device.serial_number: ECS
 	DNSAnswersClass                                        // dns.answers.class: ECS
 	DNSAnswersData                                         // dns.answers.data: ECS
 	DNSAnswersName                                         // dns.answers.name: ECS
@@ -235,6 +322,16 @@ const (
 	LogFilePath                                            // log.file.path: ECS
 	LogLevel                                               // log.level: ECS
 	LogLogger                                              // log.logger: ECS
+	LogSyslogAppname                                       // log.syslog.appname: ECS
+	LogSyslogFacilityCode                                  // log.syslog.facility.code: ECS
+	LogSyslogFacilityName                                  // log.syslog.facility.name: ECS
+	LogSyslogHostname                                      // log.syslog.hostname: ECS
+	LogSyslogMsgid                                         // log.syslog.msgid: ECS
+	LogSyslogPriority                                      // log.syslog.priority: ECS
+	LogSyslogProcid                                        // log.syslog.procid: ECS
+	LogSyslogSeverityCode                                  // log.syslog.severity.code: ECS
+	LogSyslogSeverityName                                  // log.syslog.severity.name: ECS
+	LogSyslogVersion                                       // log.syslog.version: ECS
 	Message                                                // message: ECS
 	NetworkApplication                                     // network.application: ECS
 	NetworkBytes                                           // network.bytes: ECS
@@ -301,6 +398,8 @@ const (
 	SourceDomain                                           // source.domain: ECS
 	SourceIP                                               // source.ip: ECS
 	SourceMAC                                              // source.mac: ECS
+	SourceNatIP                                            // source.nat.ip: ECS
+	SourceNatPort                                          // source.nat.port: ECS
 	SourcePackets                                          // source.packets: ECS
 	SourcePort                                             // source.port: ECS
 	SourceUserName                                         // source.user.name: ECS
@@ -376,6 +475,8 @@ var fields = [...]fieldInfo{
 	{},
 	{name: "@timestamp", typ: Date, array: false, doc: ""},
 	{name: "Saksi.agency_path", typ: Keyword, array: true, doc: "agencies above organization.id, root first"},
+	{name: "Saksi.bittorrent.client", typ: Keyword, array: true, doc: "programs by their peer ids, such as UT2210"},
+	{name: "Saksi.bittorrent.info_hash", typ: Keyword, array: true, doc: "hashes of the torrents asked for"},
 	{name: "Saksi.case", typ: Keyword, array: false, doc: "id of the case the document belongs to"},
 	{name: "Saksi.control", typ: Keyword, array: true, doc: "framework controls a finding bears on, such as rk-3-trafik"},
 	{name: "Saksi.db.application", typ: Keyword, array: false, doc: "program the client names"},
@@ -393,6 +494,17 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.dcerpc.opnum", typ: Long, array: false, doc: "number of the operation called"},
 	{name: "Saksi.dcerpc.status", typ: Keyword, array: false, doc: "status of a fault, in hex"},
 	{name: "Saksi.dcerpc.uuid", typ: Keyword, array: true, doc: "UUIDs of the interfaces"},
+	{name: "Saksi.dhcp.assigned_ip", typ: IP, array: true, doc: "addresses the server gives"},
+	{name: "Saksi.dhcp.client_id", typ: Keyword, array: false, doc: "client identifier or DUID, hex"},
+	{name: "Saksi.dhcp.host_name", typ: Keyword, array: false, doc: "name the client gives itself"},
+	{name: "Saksi.dhcp.lease_seconds", typ: Long, array: false, doc: "how long the address is lent"},
+	{name: "Saksi.dhcp.parameters", typ: Keyword, array: false, doc: "numbers of the options asked for, in their order"},
+	{name: "Saksi.dhcp.prefix", typ: Keyword, array: true, doc: "IPv6 prefixes the server delegates"},
+	{name: "Saksi.dhcp.relay_ip", typ: IP, array: false, doc: "relay agent that passed the message on"},
+	{name: "Saksi.dhcp.requested_ip", typ: IP, array: true, doc: "addresses the client asks for"},
+	{name: "Saksi.dhcp.server_ip", typ: IP, array: false, doc: "server identifier"},
+	{name: "Saksi.dhcp.transaction", typ: Keyword, array: false, doc: "transaction id, hex"},
+	{name: "Saksi.dhcp.vendor_class", typ: Keyword, array: false, doc: "vendor class of the client"},
 	{name: "Saksi.evidence.command", typ: Keyword, array: false, doc: "command that shows the evidence again"},
 	{name: "Saksi.evidence.key", typ: Keyword, array: false, doc: "source key: SHA-256 over the source's size and 64 evenly spaced blocks"},
 	{name: "Saksi.evidence.match", typ: Keyword, array: true, doc: "matched pieces as \"name@offset+length:hex\", at most 64 bytes each"},
@@ -406,6 +518,8 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.file.incomplete", typ: Keyword, array: false, doc: "why the content is only partly there: gap, limit, unallocated, read_error"},
 	{name: "Saksi.file.stream", typ: Keyword, array: false, doc: "name of the alternate data stream; absent for the main one"},
 	{name: "Saksi.file.volume", typ: Long, array: false, doc: "number of the volume in the image, from 0"},
+	{name: "Saksi.flow.category", typ: Keyword, array: false, doc: "what kind of service the application is: mail, chat, video, government ..."},
+	{name: "Saksi.flow.confidence", typ: Keyword, array: false, doc: "how sure protocol and application are: high, medium, low"},
 	{name: "Saksi.flow.destination_payload", typ: Long, array: false, doc: "payload bytes the destination sent; TCP by sequence numbers"},
 	{name: "Saksi.flow.direction", typ: Keyword, array: false, doc: "way of the packet a finding was completed by, or of a file: to_server, to_client"},
 	{name: "Saksi.flow.end_reason", typ: Keyword, array: false, doc: "why the flow ended: timeout, closed, reused, evicted, end_of_capture"},
@@ -416,10 +530,20 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.flow.missed_bytes", typ: Long, array: false, doc: "bytes of gaps in reassembly"},
 	{name: "Saksi.flow.source_payload", typ: Long, array: false, doc: "payload bytes the source sent; TCP by sequence numbers"},
 	{name: "Saksi.flow.state", typ: Keyword, array: false, doc: "connection state in Zeek's terms (SF, S0, REJ ...)"},
+	{name: "Saksi.flow.via", typ: Keyword, array: false, doc: "protocol the flow began as, before it carried another: socks, http, smtp"},
 	{name: "Saksi.flow.why", typ: Keyword, array: true, doc: "what the classification rests on"},
 	{name: "Saksi.ftp.argument", typ: Keyword, array: false, doc: "argument of the FTP command; never a password"},
 	{name: "Saksi.ftp.command", typ: Keyword, array: false, doc: "FTP command, upper case"},
 	{name: "Saksi.ftp.reply_code", typ: Long, array: false, doc: "final reply to the FTP command"},
+	{name: "Saksi.ics.address", typ: Long, array: false, doc: "first address touched"},
+	{name: "Saksi.ics.area", typ: Keyword, array: false, doc: "area of memory touched, such as holding-register or DB1"},
+	{name: "Saksi.ics.cause", typ: Keyword, array: false, doc: "cause of transmission (IEC 60870-5)"},
+	{name: "Saksi.ics.count", typ: Long, array: false, doc: "number of items touched"},
+	{name: "Saksi.ics.function_code", typ: Long, array: false, doc: "number of the function, service or type asked for, as its protocol counts"},
+	{name: "Saksi.ics.master", typ: Long, array: false, doc: "address of the station that asks: DNP3 master, IEC 104 originator"},
+	{name: "Saksi.ics.object", typ: Keyword, array: true, doc: "objects, variables or tags touched, at most 16"},
+	{name: "Saksi.ics.unit", typ: Long, array: false, doc: "address of the station asked: Modbus unit, DNP3 outstation, IEC 104 common address"},
+	{name: "Saksi.ics.value", typ: Keyword, array: true, doc: "values written or commanded, in the order of the objects, at most 16"},
 	{name: "Saksi.incomplete", typ: Keyword, array: true, doc: "what stopped an analysis early: steps, time, memory, crash"},
 	{name: "Saksi.irc.channel", typ: Keyword, array: true, doc: "channels or persons addressed"},
 	{name: "Saksi.irc.nick", typ: Keyword, array: false, doc: "nickname"},
@@ -445,16 +569,45 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.mqtt.reason_code", typ: Long, array: false, doc: "reason code of the broker's answer"},
 	{name: "Saksi.mqtt.topic", typ: Keyword, array: true, doc: "topics published or subscribed to"},
 	{name: "Saksi.mqtt.version", typ: Keyword, array: false, doc: "version of MQTT: 3.1, 3.1.1, 5"},
+	{name: "Saksi.nfs.bytes", typ: Long, array: false, doc: "bytes read or written"},
+	{name: "Saksi.nfs.handle", typ: Keyword, array: false, doc: "file handle, hex"},
+	{name: "Saksi.nfs.new_name", typ: Keyword, array: false, doc: "name after a rename or link"},
 	{name: "Saksi.ntlm.host", typ: Keyword, array: false, doc: "name the client gives its machine in NTLM"},
 	{name: "Saksi.ntlm.server", typ: Keyword, array: false, doc: "name the server gives itself in NTLM"},
 	{name: "Saksi.ntlm.server_domain", typ: Keyword, array: false, doc: "domain the server names in NTLM"},
 	{name: "Saksi.ntlm.version", typ: Long, array: false, doc: "version of the NTLM response, 1 or 2"},
+	{name: "Saksi.ntp.reference", typ: Keyword, array: false, doc: "reference clock, or address of the server the sender follows"},
+	{name: "Saksi.ntp.request_code", typ: Long, array: false, doc: "request of a private (mode 7) or operation of a control (mode 6) message"},
+	{name: "Saksi.ntp.stratum", typ: Long, array: false, doc: "distance of the sender from a reference clock"},
+	{name: "Saksi.ntp.transmit", typ: Date, array: false, doc: "the sender's clock when it sent"},
+	{name: "Saksi.ntp.version", typ: Long, array: false, doc: "NTP version"},
+	{name: "Saksi.opcua.application", typ: Keyword, array: false, doc: "URI of the application that opens a session"},
+	{name: "Saksi.opcua.security_policy", typ: Keyword, array: false, doc: "security policy of the channel, last part of its URI"},
+	{name: "Saksi.proxy.version", typ: Keyword, array: false, doc: "version of SOCKS"},
+	{name: "Saksi.quic.retry", typ: Boolean, array: false, doc: "the server asked the client to prove its address by a Retry"},
+	{name: "Saksi.quic.server_versions", typ: Keyword, array: true, doc: "versions the server offered in a Version Negotiation"},
+	{name: "Saksi.quic.version", typ: Keyword, array: false, doc: "version of QUIC: 1, 2, draft-29, Q046, mvfst-2"},
+	{name: "Saksi.radius.accounting", typ: Keyword, array: false, doc: "kind of accounting record: start, stop, interim-update ..."},
+	{name: "Saksi.radius.called_station", typ: Keyword, array: false, doc: "station called, often access point and SSID"},
+	{name: "Saksi.radius.calling_station", typ: Keyword, array: false, doc: "station that asks, often a MAC address or telephone number"},
+	{name: "Saksi.radius.framed_ip", typ: IP, array: false, doc: "address given to the user"},
+	{name: "Saksi.radius.method", typ: Keyword, array: false, doc: "kind of credential offered: pap, chap, mschap, eap"},
+	{name: "Saksi.radius.nas_id", typ: Keyword, array: false, doc: "name of the network access server"},
+	{name: "Saksi.radius.nas_ip", typ: IP, array: false, doc: "network access server"},
+	{name: "Saksi.radius.session_id", typ: Keyword, array: false, doc: "accounting session"},
 	{name: "Saksi.rdp.client_build", typ: Long, array: false, doc: "build of the client"},
 	{name: "Saksi.rdp.client_name", typ: Keyword, array: false, doc: "name of the client's machine"},
 	{name: "Saksi.rdp.desktop", typ: Keyword, array: false, doc: "width and height asked for"},
 	{name: "Saksi.rdp.keyboard", typ: Keyword, array: false, doc: "keyboard layout of the client, in hex"},
 	{name: "Saksi.rdp.requested", typ: Keyword, array: true, doc: "security protocols the client offers: rdp, tls, hybrid, rdstls, hybrid_ex, rdsaad"},
 	{name: "Saksi.rdp.selected", typ: Keyword, array: false, doc: "security protocol the server chose"},
+	{name: "Saksi.rpc.asked", typ: Keyword, array: false, doc: "program the port mapper is asked about"},
+	{name: "Saksi.rpc.calls", typ: Long, array: false, doc: "calls in a row that the event stands for"},
+	{name: "Saksi.rpc.machine", typ: Keyword, array: false, doc: "machine name in the caller's credential"},
+	{name: "Saksi.rpc.port", typ: Long, array: false, doc: "port the port mapper was told or told"},
+	{name: "Saksi.rpc.procedure", typ: Long, array: false, doc: "number of the procedure"},
+	{name: "Saksi.rpc.program", typ: Long, array: false, doc: "number of the remote program"},
+	{name: "Saksi.rpc.version", typ: Long, array: false, doc: "version of the remote program"},
 	{name: "Saksi.rtp.codec", typ: Keyword, array: false, doc: "encoding of the media"},
 	{name: "Saksi.rtp.name", typ: Keyword, array: false, doc: "canonical name a participant gives (RTCP CNAME)"},
 	{name: "Saksi.rtp.ssrc", typ: Keyword, array: false, doc: "synchronization source, in hex"},
@@ -476,13 +629,26 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.smb.version", typ: Keyword, array: false, doc: "dialect of SMB, such as 3.1.1, or SMB1's name of it"},
 	{name: "Saksi.smtp.helo", typ: Keyword, array: false, doc: "name the client gave in HELO or EHLO"},
 	{name: "Saksi.smtp.reply_code", typ: Long, array: false, doc: "reply to the message or to the command that ended the transaction"},
-	{name: "Saksi.socks.command", typ: Keyword, array: false, doc: "connect, bind or associate"},
-	{name: "Saksi.socks.reply", typ: Long, array: false, doc: "reply of the proxy"},
-	{name: "Saksi.socks.version", typ: Long, array: false, doc: "version of SOCKS, 4 or 5"},
+	{name: "Saksi.snmp.community", typ: Keyword, array: false, doc: "community, a credential: masked before it is stored"},
+	{name: "Saksi.snmp.default_community", typ: Boolean, array: false, doc: "the community is public or private, the defaults"},
+	{name: "Saksi.snmp.engine_id", typ: Keyword, array: false, doc: "authoritative engine of version 3, hex"},
+	{name: "Saksi.snmp.oid", typ: Keyword, array: true, doc: "object identifiers of the variables, at most 16"},
+	{name: "Saksi.snmp.request_id", typ: Long, array: false, doc: "id that ties a response to its request"},
+	{name: "Saksi.snmp.security", typ: Keyword, array: false, doc: "security level of version 3: noAuthNoPriv, authNoPriv or authPriv"},
+	{name: "Saksi.snmp.trap", typ: Keyword, array: false, doc: "what a trap tells: enterprise and numbers, or its object identifier"},
+	{name: "Saksi.snmp.value", typ: Keyword, array: true, doc: "values of the variables in their order"},
+	{name: "Saksi.snmp.version", typ: Keyword, array: false, doc: "1, 2c or 3"},
 	{name: "Saksi.ssh.client", typ: Keyword, array: false, doc: "software named in the client's banner"},
 	{name: "Saksi.ssh.hassh", typ: Keyword, array: false, doc: "HASSH of the client's key exchange"},
 	{name: "Saksi.ssh.hassh_server", typ: Keyword, array: false, doc: "HASSH of the server's key exchange"},
 	{name: "Saksi.ssh.server", typ: Keyword, array: false, doc: "software named in the server's banner"},
+	{name: "Saksi.stun.peer_ip", typ: IP, array: false, doc: "peer a TURN client asks the relay to reach"},
+	{name: "Saksi.stun.realm", typ: Keyword, array: false, doc: "realm of the server"},
+	{name: "Saksi.stun.relayed_ip", typ: IP, array: false, doc: "relay address a TURN server gave"},
+	{name: "Saksi.stun.relayed_port", typ: Long, array: false, doc: "port of the relay address"},
+	{name: "Saksi.stun.software", typ: Keyword, array: false, doc: "software the agent names"},
+	{name: "Saksi.stun.username", typ: Keyword, array: false, doc: "user name or ICE fragments in the message"},
+	{name: "Saksi.stun.vendor", typ: Keyword, array: false, doc: "whose own attributes are used: microsoft, google, whatsapp"},
 	{name: "Saksi.telnet.option", typ: Keyword, array: true, doc: "options negotiated"},
 	{name: "Saksi.telnet.terminal", typ: Keyword, array: false, doc: "terminal the client names"},
 	{name: "Saksi.text.argument", typ: Keyword, array: false, doc: "argument of the command, where it can hold no secret"},
@@ -490,6 +656,8 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.text.command", typ: Keyword, array: false, doc: "command of a protocol of lines, upper case"},
 	{name: "Saksi.text.mechanism", typ: Keyword, array: false, doc: "how the client authenticates"},
 	{name: "Saksi.text.reply", typ: Keyword, array: false, doc: "code or word of the reply"},
+	{name: "Saksi.tftp.blocks", typ: Long, array: false, doc: "data blocks seen"},
+	{name: "Saksi.tftp.mode", typ: Keyword, array: false, doc: "octet, netascii or mail"},
 	{name: "Saksi.tls.alpn", typ: Keyword, array: true, doc: "protocols the client offered"},
 	{name: "Saksi.tls.ja3_string", typ: Keyword, array: false, doc: "text whose MD5 is the JA3"},
 	{name: "Saksi.tls.ja4", typ: Keyword, array: false, doc: "JA4 of the ClientHello"},
@@ -498,12 +666,25 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.vnc.desktop", typ: Keyword, array: false, doc: "name of the desktop"},
 	{name: "Saksi.vnc.security", typ: Keyword, array: true, doc: "security types offered"},
 	{name: "Saksi.vnc.version", typ: Keyword, array: false, doc: "version of RFB"},
+	{name: "Saksi.vpn.exchange", typ: Keyword, array: false, doc: "first IKE exchange seen: ike_sa_init, aggressive ..."},
+	{name: "Saksi.vpn.host", typ: Keyword, array: true, doc: "names the ends of a tunnel give themselves"},
+	{name: "Saksi.vpn.transform", typ: Keyword, array: true, doc: "algorithms offered, by the numbers of IANA: \"encr 12 256\""},
+	{name: "Saksi.vpn.vendor", typ: Keyword, array: true, doc: "vendors the ends of a tunnel name, or their vendor ids in hex"},
+	{name: "Saksi.vpn.version", typ: Keyword, array: false, doc: "version of the tunnel's protocol"},
+	{name: "Saksi.websocket.close_code", typ: Long, array: false, doc: "status code of the last Close frame"},
+	{name: "Saksi.websocket.destination_frames", typ: Long, array: false, doc: "frames the destination sent"},
+	{name: "Saksi.websocket.destination_payload", typ: Long, array: false, doc: "payload bytes of the frames the destination sent"},
+	{name: "Saksi.websocket.opcode", typ: Keyword, array: true, doc: "opcodes of the frames seen, by name"},
+	{name: "Saksi.websocket.opcode_frames", typ: Long, array: true, doc: "number of frames of each opcode, in the order of Saksi.websocket.opcode"},
+	{name: "Saksi.websocket.source_frames", typ: Long, array: false, doc: "frames the source sent"},
+	{name: "Saksi.websocket.source_payload", typ: Long, array: false, doc: "payload bytes of the frames the source sent"},
 	{name: "agent.id", typ: Keyword, array: false, doc: ""},
 	{name: "agent.name", typ: Keyword, array: false, doc: ""},
 	{name: "agent.type", typ: Keyword, array: false, doc: ""},
 	{name: "agent.version", typ: Keyword, array: false, doc: ""},
 	{name: "client.address", typ: Keyword, array: false, doc: ""},
 	{name: "client.ip", typ: IP, array: false, doc: ""},
+	{name: "client.mac", typ: Keyword, array: false, doc: ""},
 	{name: "client.port", typ: Long, array: false, doc: ""},
 	{name: "destination.address", typ: Keyword, array: false, doc: ""},
 	{name: "destination.bytes", typ: Long, array: false, doc: ""},
@@ -512,6 +693,11 @@ var fields = [...]fieldInfo{
 	{name: "destination.mac", typ: Keyword, array: false, doc: ""},
 	{name: "destination.packets", typ: Long, array: false, doc: ""},
 	{name: "destination.port", typ: Long, array: false, doc: ""},
+	{name: "device.id", typ: Keyword, array: false, doc: ""},
+	{name: "device.manufacturer", typ: Keyword, array: false, doc: ""},
+	{name: "device.model.identifier", typ: Keyword, array: false, doc: ""},
+	{name: "device.model.name", typ: Keyword, array: false, doc: ""},
+	{name: "device.serial_number", typ: Keyword, array: false, doc: ""},
 	{name: "dns.answers.class", typ: Keyword, array: true, doc: ""},
 	{name: "dns.answers.data", typ: Keyword, array: true, doc: ""},
 	{name: "dns.answers.name", typ: Keyword, array: true, doc: ""},
@@ -605,6 +791,16 @@ var fields = [...]fieldInfo{
 	{name: "log.file.path", typ: Keyword, array: false, doc: ""},
 	{name: "log.level", typ: Keyword, array: false, doc: ""},
 	{name: "log.logger", typ: Keyword, array: false, doc: ""},
+	{name: "log.syslog.appname", typ: Keyword, array: false, doc: ""},
+	{name: "log.syslog.facility.code", typ: Long, array: false, doc: ""},
+	{name: "log.syslog.facility.name", typ: Keyword, array: false, doc: ""},
+	{name: "log.syslog.hostname", typ: Keyword, array: false, doc: ""},
+	{name: "log.syslog.msgid", typ: Keyword, array: false, doc: ""},
+	{name: "log.syslog.priority", typ: Long, array: false, doc: ""},
+	{name: "log.syslog.procid", typ: Keyword, array: false, doc: ""},
+	{name: "log.syslog.severity.code", typ: Long, array: false, doc: ""},
+	{name: "log.syslog.severity.name", typ: Keyword, array: false, doc: ""},
+	{name: "log.syslog.version", typ: Keyword, array: false, doc: ""},
 	{name: "message", typ: Text, array: false, doc: ""},
 	{name: "network.application", typ: Keyword, array: false, doc: ""},
 	{name: "network.bytes", typ: Long, array: false, doc: ""},
@@ -671,6 +867,8 @@ var fields = [...]fieldInfo{
 	{name: "source.domain", typ: Keyword, array: false, doc: ""},
 	{name: "source.ip", typ: IP, array: false, doc: ""},
 	{name: "source.mac", typ: Keyword, array: false, doc: ""},
+	{name: "source.nat.ip", typ: IP, array: false, doc: ""},
+	{name: "source.nat.port", typ: Long, array: false, doc: ""},
 	{name: "source.packets", typ: Long, array: false, doc: ""},
 	{name: "source.port", typ: Long, array: false, doc: ""},
 	{name: "source.user.name", typ: Keyword, array: false, doc: ""},

@@ -12,6 +12,7 @@ type bufInfo struct {
 	app   AppProto
 	dir   dirMask // where it exists; zero: both ways
 	multi bool    // each use of the keyword looks at one instance by itself
+	quic  bool    // of TLS, also where QUIC carries its handshake
 	bits  int     // of a number; the keyword then takes a comparison
 	names map[string]uint64
 }
@@ -58,11 +59,11 @@ var bufTable = [NumBuffers]bufInfo{
 	BufTLSCertSerial:        {name: "tls.cert_serial", app: AppTLS},
 	BufTLSCertFingerprint:   {name: "tls.cert_fingerprint", app: AppTLS},
 	BufTLSCerts:             {name: "tls.certs", app: AppTLS, multi: true},
-	BufJA3Hash:              {name: "ja3.hash", app: AppTLS, dir: toServer},
-	BufJA3String:            {name: "ja3.string", app: AppTLS, dir: toServer},
-	BufJA3SHash:             {name: "ja3s.hash", app: AppTLS, dir: toClient},
-	BufJA3SString:           {name: "ja3s.string", app: AppTLS, dir: toClient},
-	BufJA4Hash:              {name: "ja4.hash", app: AppTLS, dir: toServer},
+	BufJA3Hash:              {name: "ja3.hash", app: AppTLS, quic: true, dir: toServer},
+	BufJA3String:            {name: "ja3.string", app: AppTLS, quic: true, dir: toServer},
+	BufJA3SHash:             {name: "ja3s.hash", app: AppTLS, quic: true, dir: toClient},
+	BufJA3SString:           {name: "ja3s.string", app: AppTLS, quic: true, dir: toClient},
+	BufJA4Hash:              {name: "ja4.hash", app: AppTLS, quic: true, dir: toServer},
 	BufSSHProto:             {name: "ssh.proto", app: AppSSH},
 	BufSSHSoftware:          {name: "ssh.software", app: AppSSH},
 	BufSSHHassh:             {name: "ssh.hassh", app: AppSSH, dir: toServer},

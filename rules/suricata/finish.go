@@ -71,6 +71,7 @@ func (b *builder) buffers() *fault {
 		}
 		if info.app != AppUnknown {
 			switch {
+			case info.quic && r.app == AppQUIC:
 			case info.app == AppDCERPC && r.app != AppDCERPC: // of pipes over SMB nothing is known
 				return refused(at, "DCE/RPC keywords in a rule that is not for dcerpc")
 			case r.app.covers(info.app):

@@ -195,9 +195,9 @@ func (s *Set) build() {
 	}
 	for i := range s.views {
 		s.views[i].filter = newPrefilter(viewPats[i])
-		app := bufTable[s.views[i].buf].app
+		info := &bufTable[s.views[i].buf]
 		for a := range s.txViews {
-			if s.views[i].filter != nil && app.covers(AppProto(a)) {
+			if s.views[i].filter != nil && (info.app.covers(AppProto(a)) || info.quic && AppProto(a) == AppQUIC) {
 				s.txViews[a] = append(s.txViews[a], int32(i))
 			}
 		}

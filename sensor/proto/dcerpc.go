@@ -33,7 +33,7 @@ func init() {
 func detectDCERPC(p *Probe) Verdict {
 	b := p.Data
 	if p.Transport == UDP {
-		if _, ok := dcerpc.ParseDatagram(b); ok {
+		if _, ok := dcerpc.ParseDatagram(b); ok && !profinet(b) {
 			return Yes
 		}
 		return No

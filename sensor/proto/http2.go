@@ -22,7 +22,7 @@ func init() {
 		Name: "http2", Doc: "Hypertext Transfer Protocol version 2, in the clear", Reference: "RFC 9113, RFC 7541",
 		Transport: TCP, Ports: []uint16{80, 8080}, App: suricata.AppHTTP2,
 		First: []string{http2Preface[:4], "\x00\x00"}, Detect: detectHTTP2, New: newHTTP2,
-		Samples: []string{"http2.txt"}, Hostile: []string{"http2_hostile.txt"},
+		Samples: []string{"http2.txt", "http2_upgrade.txt"}, Hostile: []string{"http2_hostile.txt"},
 	})
 }
 
@@ -73,6 +73,8 @@ const (
 	maxHTTP2Block = 64 << 10
 	// maxHTTP2Fields bounds the fields of a block: a few bytes may name many.
 	maxHTTP2Fields = 256
+	// maxHTTP2Held bounds what all streams of a connection hold of bodies.
+	maxHTTP2Held = 8 << 20
 	// maxHTTP2FieldSize bounds their bytes.
 	maxHTTP2FieldSize = 256 << 10
 )
@@ -175,9 +177,27 @@ func (p *http2Parser) body(c *Context, dir Dir, s *http2Side, b []byte) {
 		return
 	}
 	t.packets.Add(c.Number)
-	if m := t.message(dir); m.seen && !m.done {
-		m.content(c, t, dir, b)
+	m := t.message(dir)
+	if !m.seen || m.done {
+		return
 	}
+	if p.held()+len(b) <= maxHTTP2Held {
+		m.content(c, t, dir, b)
+		return
+	}
+	m.bytes += int64(len(b))
+	m.over, m.gap = true, true
+	if m.file != nil {
+		m.file.Gap(uint32(len(b)))
+	}
+}
+
+// held counts what the open streams hold of their bodies.
+func (p *http2Parser) held() (n int) {
+	for _, t := range p.streams {
+		n += len(t.req.coded) + len(t.req.inspect) + len(t.rsp.coded) + len(t.rsp.inspect)
+	}
+	return n
 }
 
 // message gives a transaction's message of a direction.

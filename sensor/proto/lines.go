@@ -54,3 +54,5 @@ func digits(b []byte) bool {
 	}
 	return len(b) > 0
 }
+
+func digit(c byte) bool { return c >= '0' && c <= '9' }

@@ -172,7 +172,7 @@ func (p *mysql) login(c *Context, b []byte) Result {
 		e := p.begin(c, "saksi.mysql", "starttls")
 		e.Bool(event.SaksiDbTLS, true)
 		c.Emit(e)
-		p.inner = &tlsParser{}
+		p.inner = newTLS()
 		return 0
 	}
 	r.Skip(28)

@@ -135,7 +135,7 @@ func (p *postgres) take(c *Context, dir Dir, b []byte, _ int64) Result {
 			e.Bool(event.SaksiDbTLS, true)
 			c.Emit(e)
 			p.told = true
-			p.wrapping = &tlsParser{}
+			p.wrapping = newTLS()
 			return 0
 		}
 		return Done

@@ -162,7 +162,7 @@ func (p *rdp) take(c *Context, dir Dir, b []byte, _ int64) Result {
 		}
 		if p.selected != 0 { // TLS follows
 			p.emit(c)
-			p.inner = &tlsParser{}
+			p.inner = newTLS()
 			return 0
 		}
 	case dir == FromClient:

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// pieces parts turns into segments of n bytes.
-func pieces(turns []turn, n int) (out []turn) {
+// inSegments parts turns into segments of n bytes.
+func inSegments(turns []turn, n int) (out []turn) {
 	for _, x := range turns {
 		for c := range slices.Chunk(x.data, n) {
 			out = append(out, turn{dir: x.dir, data: c})
@@ -33,7 +33,7 @@ func TestSegments(t *testing.T) {
 				c := &Context{Host: h}
 				p := e.New(TCP)
 				var tail [2][]byte
-				for _, x := range pieces(turns, n) {
+				for _, x := range inSegments(turns, n) {
 					tail[x.dir] = append(tail[x.dir], x.data...)
 					k := p.Data(c, x.dir, tail[x.dir])
 					if k < 0 {
@@ -52,7 +52,10 @@ func TestSegments(t *testing.T) {
 
 // wholeSegments are the protocols whose parsers stay out of TestSegments, since
 // detection goes on inside them or their fields hang on segments.
-var wholeSegments = map[string]bool{"socks": true, "tls": true, "http": true, "smtp": true, "ftp": true, "imap": true, "pop3": true}
+var wholeSegments = map[string]bool{
+	"socks": true, "tls": true, "http": true, "smtp": true, "ftp": true, "imap": true, "pop3": true,
+	"http2": true, "websocket": true, // they begin as HTTP
+}
 
 // smb2Message makes an SMB 2 message of a command.
 func smb2Message(command uint16, id uint64, reply bool, body []byte) []byte {
@@ -115,7 +118,7 @@ func TestSMBContent(t *testing.T) {
 	content := bytes.Repeat([]byte("kandungan "), 30_000)
 	half := uint64(len(content) / 2)
 	for _, n := range []int{1400, 65536, 1 << 20} {
-		_, h := play(TCP, pieces(smbTransfer(content, 0, half), n), 445, false)
+		_, h := play(TCP, inSegments(smbTransfer(content, 0, half), n), 445, false)
 		files := 0
 		for _, l := range h.lines {
 			if bytes.Contains(l, []byte(`"saksi.file"`)) {

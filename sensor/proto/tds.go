@@ -136,7 +136,7 @@ func (p *tds) take(c *Context, dir Dir, b []byte, _ int64) Result {
 // sealed hands TLS on; its parser never reads what is behind the handshake.
 func (p *tds) sealed(c *Context, dir Dir, b []byte) Result {
 	if p.wrapped == nil {
-		p.wrapped = &tlsParser{}
+		p.wrapped = newTLS()
 	}
 	p.wrapped.Data(c, dir, b)
 	return 0
