@@ -148,7 +148,7 @@ var eveProto = map[string]string{
 
 // eveApp are the protocols that Suricata calls otherwise.
 var eveApp = map[string]string{
-	"kerberos": "krb5", "vnc": "rfb", "postgresql": "pgsql", "ethernetip": "enip", "bittorrent_dht": "bittorrent-dht", "ftp_data": "ftp-data",
+	"kerberos": "krb5", "vnc": "rfb", "postgresql": "pgsql", "ethernetip": "enip", "bittorrent_dht": "bittorrent-dht",
 	"llmnr": "llmnr", "http2": "http2", "dtls": "tls",
 }
 

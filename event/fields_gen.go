@@ -170,9 +170,6 @@ const (
 	SaksiSnmpTrap                                          // Saksi.snmp.trap: what a trap tells: enterprise and numbers, or its object identifier
 	SaksiSnmpValue                                         // Saksi.snmp.value: values of the variables in their order
 	SaksiSnmpVersion                                       // Saksi.snmp.version: 1, 2c or 3
-	SaksiSocksCommand                                      // Saksi.socks.command: connect, bind or associate
-	SaksiSocksReply                                        // Saksi.socks.reply: reply of the proxy
-	SaksiSocksVersion                                      // Saksi.socks.version: version of SOCKS, 4 or 5
 	SaksiSSHClient                                         // Saksi.ssh.client: software named in the client's banner
 	SaksiSSHHassh                                          // Saksi.ssh.hassh: HASSH of the client's key exchange
 	SaksiSSHHasshServer                                    // Saksi.ssh.hassh_server: HASSH of the server's key exchange
@@ -645,9 +642,6 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.snmp.trap", typ: Keyword, array: false, doc: "what a trap tells: enterprise and numbers, or its object identifier"},
 	{name: "Saksi.snmp.value", typ: Keyword, array: true, doc: "values of the variables in their order"},
 	{name: "Saksi.snmp.version", typ: Keyword, array: false, doc: "1, 2c or 3"},
-	{name: "Saksi.socks.command", typ: Keyword, array: false, doc: "connect, bind or associate"},
-	{name: "Saksi.socks.reply", typ: Long, array: false, doc: "reply of the proxy"},
-	{name: "Saksi.socks.version", typ: Long, array: false, doc: "version of SOCKS, 4 or 5"},
 	{name: "Saksi.ssh.client", typ: Keyword, array: false, doc: "software named in the client's banner"},
 	{name: "Saksi.ssh.hassh", typ: Keyword, array: false, doc: "HASSH of the client's key exchange"},
 	{name: "Saksi.ssh.hassh_server", typ: Keyword, array: false, doc: "HASSH of the server's key exchange"},

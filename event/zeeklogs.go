@@ -7,14 +7,17 @@ import (
 
 // zeekServices are the protocols that Zeek calls otherwise.
 var zeekServices = map[string]string{
-	"tls": "ssl", "dtls": "ssl", "kerberos": "krb", "ldap": "ldap_tcp", "vnc": "rfb", "gtp": "gtpv1", "dnp3": "dnp3_tcp", "mdns": "dns", "llmnr": "dns",
+	"tls": "ssl", "dtls": "ssl", "kerberos": "krb_tcp", "ldap": "ldap_tcp", "vnc": "rfb", "gtp": "gtpv1", "dnp3": "dnp3_tcp", "mdns": "dns", "llmnr": "dns",
 	"dcerpc": "dce_rpc",
 }
+
+// zeekDatagrams are those that it calls otherwise over UDP.
+var zeekDatagrams = map[string]string{"kerberos": "krb", "ldap": "ldap_udp", "rdp": "rdpeudp"}
 
 // zeekKnown are the services that Zeek has an analyzer of by our name for them.
 var zeekKnown = func() map[string]bool {
 	m := map[string]bool{}
-	for _, s := range strings.Fields("bittorrent dhcp dns finger ftp geneve http ident imap irc modbus mqtt mysql ntp pop3 postgresql quic radius rdp redis sip smb smtp snmp socks ssh syslog teredo vxlan websocket xmpp") {
+	for _, s := range strings.Fields("bittorrent dhcp dns finger ftp ftp-data geneve http ident imap irc modbus mqtt mysql ntp pop3 postgresql quic radius rdp redis sip smb smtp snmp socks ssh syslog teredo vxlan websocket xmpp") {
 		m[s] = true
 	}
 	return m
@@ -24,6 +27,9 @@ var zeekKnown = func() map[string]bool {
 // unset.
 func zeekService(e *Event) string {
 	p, _ := e.GetStr(NetworkProtocol)
+	if t, _ := e.GetStr(NetworkTransport); t == "udp" && zeekDatagrams[p] != "" {
+		return zeekDatagrams[p]
+	}
 	if s, ok := zeekServices[p]; ok {
 		return s
 	}

@@ -355,7 +355,7 @@ func pairKey(a, ap, b, bp string) string {
 const (
 	floorJA4  = 100
 	floorZeek = 95
-	floorNDPI = 97
+	floorNDPI = 98.2
 	// floorNDPIApplications counts flows nDPI gives protocol and application.
-	floorNDPIApplications = 92
+	floorNDPIApplications = 93
 )

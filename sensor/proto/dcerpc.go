@@ -1,11 +1,13 @@
 package proto
 
-// DCE/RPC, The Open Group C706 chapter 12 and [MS-RPCE], over TCP; calls through
-// named pipes come from the parser of SMB. The header is drawn in
-// internal/dcerpc. One event a bind, and one a call with its answer.
+// DCE/RPC, The Open Group C706 chapter 12 and [MS-RPCE], over TCP and UDP; calls
+// through named pipes come from the parser of SMB. The headers are drawn in
+// internal/dcerpc. One event a bind, and one a call with its answer; rules see
+// each call and each answer.
 
 import (
 	"fmt"
+	"slices"
 
 	"saksi/event"
 	"saksi/rules/suricata"
@@ -17,47 +19,48 @@ func init() {
 	register(&Entry{
 		Name: "dcerpc", Doc: "DCE/RPC, Microsoft's remote procedure calls", Reference: "The Open Group C706, [MS-RPCE]",
 		Transport: TCP | UDP, Ports: []uint16{135, 593}, App: suricata.AppDCERPC,
-		First: []string{"\x05\x00", "\x05\x01", "\x04\x00"},
-		Detect: func(p *Probe) Verdict {
-			if p.Transport == UDP {
-				return detectDCEDatagram(p)
-			}
-			if len(p.Data) < dcerpc.HeaderSize {
-				return More
-			}
-			h, ok := dcerpc.ParseHeader(p.Data)
-			if !ok || h.Flags&1 == 0 || h.Length < 24 {
-				return No
-			}
-			switch { // associations begin with a bind
-			case p.Dir == FromClient && h.Type == dcerpc.Bind, p.Dir == FromServer && (h.Type == dcerpc.BindAck || h.Type == dcerpc.BindNak):
-				return Yes
-			}
-			return onPort(p, h.Type == dcerpc.Request || h.Type == dcerpc.Response, 135)
-		},
+		First: []string{"\x05\x00", "\x05\x01", "\x04\x00"}, Detect: detectDCERPC,
 		New: func(t Transport) Parser {
-			return seenByRules(&dceStream{datagram: t == UDP}, &dceRules{stream: t == TCP})
+			if t == UDP {
+				return &dceDatagrams{}
+			}
+			return &dceStream{}
 		},
 		Samples: []string{"dcerpc.txt", "dcerpc_tcp.txt", "dcerpc_udp.txt"}, Hostile: []string{"dcerpc_hostile.txt", "dcerpc_lengths.txt"},
 	})
+}
+
+func detectDCERPC(p *Probe) Verdict {
+	b := p.Data
+	if p.Transport == UDP {
+		if _, ok := dcerpc.ParseDatagram(b); ok && !profinet(b) {
+			return Yes
+		}
+		return No
+	}
+	if len(b) < dcerpc.HeaderSize {
+		return More
+	}
+	h, ok := dcerpc.ParseHeader(b)
+	if !ok || h.Length < 24 || b[5] != 0 || b[6] != 0 || b[7] != 0 {
+		return No
+	}
+	switch h.Type {
+	case dcerpc.Bind, dcerpc.BindAck, dcerpc.BindNak, dcerpc.Request, dcerpc.Response:
+		return Yes
+	}
+	return No
 }
 
 // dceStream is an association over TCP.
 type dceStream struct {
 	segmenter
 	noRest
-	talk     dceTalk
-	datagram bool
+	talk dceTalk
 }
 
 // Data implements Parser.
-func (p *dceStream) Data(c *Context, dir Dir, b []byte) Result {
-	if p.datagram {
-		p.talk.datagram(c, dir, b)
-		return Result(len(b))
-	}
-	return p.data(c, dir, b, p)
-}
+func (p *dceStream) Data(c *Context, dir Dir, b []byte) Result { return p.data(c, dir, b, p) }
 
 func (p *dceStream) size(_ Dir, b []byte) (n, hold int64) {
 	if len(b) < dcerpc.HeaderSize {
@@ -76,48 +79,94 @@ func (p *dceStream) take(c *Context, dir Dir, b []byte, _ int64) Result {
 }
 
 // Gap implements Parser.
-func (p *dceStream) Gap(_ *Context, dir Dir, n uint32) bool { return p.datagram || p.gap(dir, n) }
+func (p *dceStream) Gap(_ *Context, dir Dir, n uint32) bool { return p.gap(dir, n) }
 
 // Close implements Parser.
 func (p *dceStream) Close(c *Context) { p.talk.close(c) }
 
+// dceDatagrams are calls over UDP.
+type dceDatagrams struct{ talk dceTalk }
+
+// Data implements Parser.
+func (p *dceDatagrams) Data(c *Context, dir Dir, b []byte) Result {
+	if d, ok := dcerpc.ParseDatagram(b); ok {
+		p.talk.datagram(c, dir, &d)
+	}
+	return Result(len(b))
+}
+
+// Gap implements Parser.
+func (p *dceDatagrams) Gap(*Context, Dir, uint32) bool { return true }
+
+// Close implements Parser.
+func (p *dceDatagrams) Close(c *Context) { p.talk.close(c) }
+
 const (
-	// maxDCEBound bounds the interfaces of an association.
-	maxDCEBound = 128
-	// maxDCEWaiting bounds calls that wait for their answer.
-	maxDCEWaiting = 64
+	// maxDCEContexts bounds the interfaces of an association.
+	maxDCEContexts = 128
+	// maxDCECalls bounds calls that wait for their answer.
+	maxDCECalls = 64
 )
 
-// dceWaiting is a call whose answer is to come.
-type dceWaiting struct {
-	id      uint32
-	context uint16
-	op      uint16
-	packets Packets
+// Flags of a message: it is the first or the last fragment of its call.
+const (
+	dceFirst = 1
+	dceLast  = 2
+)
+
+// dceContext is an interface that a client asked for.
+type dceContext struct {
+	dcerpc.Context
+	partial            bool // asked for by a message that is no first fragment
+	answered, accepted bool
+}
+
+// bound reports whether the interface can be called, as far as is known.
+func (x *dceContext) bound() bool { return !x.partial && (x.accepted || !x.answered) }
+
+// dceCall is a call whose answer is to come.
+type dceCall struct {
+	id           uint32
+	context      *dceContext
+	op           uint16
+	packets      Packets
+	stub, answer []byte // gathered for rules
 }
 
 // dceTalk is an association: what was bound, and calls in work.
 type dceTalk struct {
 	endpoint []byte // the named pipe, if it runs through one
-	contexts []dcerpc.Context
-	calls    []dceWaiting
+	held     [2][]byte
+	contexts []*dceContext
+	asked    []*dceContext // those of the bind that waits for its answer
+	calls    []*dceCall
 	server   ntlm.Message
 	user     userName
+	rules    dceRules
 }
 
-// buffer takes what was written to or read from a named pipe.
+// buffer takes what was written to or read from a named pipe, in pieces.
 func (t *dceTalk) buffer(c *Context, dir Dir, b []byte) {
+	if len(t.held[dir]) > 0 {
+		t.held[dir] = append(t.held[dir], b...)
+		b = t.held[dir]
+	}
 	for len(b) >= dcerpc.HeaderSize {
 		h, ok := dcerpc.ParseHeader(b)
 		if !ok {
-			return
+			b = nil
+			break
 		}
-		t.message(c, dir, b[:min(h.Length, len(b))])
-		b = b[min(h.Length, len(b)):]
+		if len(b) < h.Length {
+			break
+		}
+		t.message(c, dir, b[:h.Length])
+		b = b[h.Length:]
 	}
+	t.held[dir] = append(t.held[dir][:0], b...)
 }
 
-// message takes the first bytes of a message.
+// message takes a message, or the first bytes of one.
 func (t *dceTalk) message(c *Context, dir Dir, b []byte) {
 	h, ok := dcerpc.ParseHeader(b)
 	if !ok {
@@ -132,35 +181,109 @@ func (t *dceTalk) message(c *Context, dir Dir, b []byte) {
 			t.login(c)
 		}
 	}
-	switch h.Type {
-	case dcerpc.Bind, dcerpc.Alter:
-		if dir == FromClient {
-			t.bind(c, h, b)
-		}
-	case dcerpc.Request:
-		context, op, ok := h.Operation(b)
-		if !ok || dir != FromClient || h.Flags&1 == 0 { // a later fragment
-			return
-		}
-		if len(t.calls) >= maxDCEWaiting {
-			t.answer(c, 0, nil)
-		}
-		call := dceWaiting{id: h.Call, context: context, op: op}
-		call.packets.Add(c.Number)
-		t.calls = append(t.calls, call)
-	case dcerpc.Response, dcerpc.Fault:
-		for i := range t.calls {
-			if t.calls[i].id != h.Call || dir != FromServer {
-				continue
+	switch {
+	case dir == FromClient && (h.Type == dcerpc.Bind || h.Type == dcerpc.Alter):
+		t.bind(c, h, b)
+	case dir == FromServer && (h.Type == dcerpc.BindAck || h.Type == dcerpc.AlterAck):
+		for i, ok := range h.Accepted(b) {
+			if i < len(t.asked) {
+				t.asked[i].answered, t.asked[i].accepted = true, ok
 			}
-			t.calls[i].packets.Add(c.Number)
-			if status, ok := h.Status(b); ok && h.Type == dcerpc.Fault {
-				t.answer(c, i, &status)
-			} else {
-				t.answer(c, i, nil)
-			}
-			return
 		}
+		t.asked = nil
+	case dir == FromClient && h.Type == dcerpc.Request:
+		if context, op, ok := h.Operation(b); ok {
+			i := t.find(h.Call)
+			if i >= 0 && h.Flags&dceFirst != 0 { // the number is taken again
+				t.tell(c, i, nil)
+				i = -1
+			}
+			t.request(c, i, dceCall{id: h.Call, context: t.context(context), op: op}, b[24:], h.Flags&dceLast != 0)
+		}
+	case dir == FromServer && h.Type == dcerpc.Response && len(b) >= 24:
+		t.response(c, h.Call, b[dcerpc.HeaderSize:], h.Flags&dceLast != 0)
+	case dir == FromServer && h.Type == dcerpc.Fault:
+		status, ok := h.Status(b)
+		t.fault(c, h.Call, status, ok)
+	}
+}
+
+// datagram takes a message of version 4.
+func (t *dceTalk) datagram(c *Context, dir Dir, d *dcerpc.Datagram) {
+	switch {
+	case dir == FromClient && d.Type == dcerpc.Request: // perhaps sent again
+		t.request(c, t.find(d.Call), dceCall{id: d.Call, context: &dceContext{Context: d.Context}, op: d.Op}, d.Body, true)
+	case dir == FromServer && d.Type == dcerpc.Response:
+		t.response(c, d.Call, d.Body, true)
+	case dir == FromServer && d.Type == dcerpc.Fault:
+		t.fault(c, d.Call, d.Status, len(d.Body) >= 4)
+	}
+}
+
+// find returns the index of the call of a number, or -1.
+func (t *dceTalk) find(id uint32) int {
+	return slices.IndexFunc(t.calls, func(x *dceCall) bool { return x.id == id })
+}
+
+// context finds what was bound under a number: the last that can be called,
+// else the last, or nil.
+func (t *dceTalk) context(id uint16) (last *dceContext) {
+	for _, x := range slices.Backward(t.contexts) {
+		switch {
+		case x.ID != id:
+		case x.bound():
+			return x
+		case last == nil:
+			last = x
+		}
+	}
+	return last
+}
+
+// request takes a fragment of a call; i is the index of the call if it is in
+// work.
+func (t *dceTalk) request(c *Context, i int, call dceCall, body []byte, last bool) {
+	if i < 0 {
+		if len(t.calls) >= maxDCECalls {
+			t.tell(c, 0, nil)
+		}
+		i = len(t.calls)
+		t.calls = append(t.calls, &call)
+	}
+	x := t.calls[i]
+	x.packets.Add(c.Number)
+	x.stub = t.rules.gather(c, x.stub, body)
+	if last {
+		t.rules.offer(c, FromClient, x, x.stub)
+		x.stub = nil
+	}
+}
+
+func (t *dceTalk) response(c *Context, id uint32, body []byte, last bool) {
+	i := t.find(id)
+	if i < 0 {
+		t.rules.offer(c, FromServer, nil, body)
+		return
+	}
+	x := t.calls[i]
+	x.packets.Add(c.Number)
+	x.answer = t.rules.gather(c, x.answer, body)
+	if last {
+		t.rules.offer(c, FromServer, x, x.answer)
+		t.tell(c, i, nil)
+	}
+}
+
+func (t *dceTalk) fault(c *Context, id, status uint32, known bool) {
+	i := t.find(id)
+	if i < 0 {
+		return
+	}
+	t.calls[i].packets.Add(c.Number)
+	if known {
+		t.tell(c, i, &status)
+	} else {
+		t.tell(c, i, nil)
 	}
 }
 
@@ -178,14 +301,18 @@ func (t *dceTalk) bind(c *Context, h dcerpc.Header, b []byte) {
 		return
 	}
 	e := t.begin(c, "bind", []uint64{c.Number})
+	t.asked = nil
 	for i, x := range list {
+		if len(t.contexts) < maxDCEContexts {
+			t.asked = append(t.asked, &dceContext{Context: x, partial: h.Flags&dceFirst == 0})
+			t.contexts = append(t.contexts, t.asked[i])
+		}
 		if i > 0 && list[i-1].UUID == x.UUID { // the same again for another transfer syntax
 			continue
 		}
 		describeInterface(e, x.UUID)
 	}
 	c.Emit(e)
-	t.contexts = append(t.contexts, list[:min(len(list), maxDCEBound-len(t.contexts))]...)
 }
 
 func describeInterface(e *event.Event, uuid string) {
@@ -204,54 +331,30 @@ func (t *dceTalk) login(c *Context) {
 	c.Emit(e)
 }
 
-// answer tells of the call at an index, which is over.
-func (t *dceTalk) answer(c *Context, i int, fault *uint32) {
-	call := &t.calls[i]
+// tell tells of the call at an index, which is over.
+func (t *dceTalk) tell(c *Context, i int, fault *uint32) {
+	call := t.calls[i]
 	e := t.begin(c, "call", call.packets.List())
 	e.Int(event.SaksiDcerpcOpnum, int64(call.op))
-	for k := len(t.contexts) - 1; k >= 0; k-- { // the last that took the number
-		if x := t.contexts[k]; x.ID == call.context {
-			describeInterface(e, x.UUID)
-			e.Str(event.SaksiDcerpcOperation, dcerpc.Operation(x.UUID, call.op))
-			break
-		}
+	if x := call.context; x != nil {
+		describeInterface(e, x.UUID)
+		e.Str(event.SaksiDcerpcOperation, dcerpc.Operation(x.UUID, call.op))
 	}
 	if fault != nil {
 		e.Str(event.SaksiDcerpcStatus, fmt.Sprintf("0x%08x", *fault))
 		e.Str(event.EventOutcome, "failure")
 	}
 	c.Emit(e)
-	t.calls = append(t.calls[:i], t.calls[i+1:]...)
+	t.calls = slices.Delete(t.calls, i, i+1)
 }
 
-// close tells of calls that had no answer.
+// close tells of what was cut short and of calls that had no answer.
 func (t *dceTalk) close(c *Context) {
+	for d := range t.held {
+		t.message(c, Dir(d), t.held[d])
+		t.held[d] = nil
+	}
 	for len(t.calls) > 0 {
-		t.answer(c, 0, nil)
+		t.tell(c, 0, nil)
 	}
-}
-
-// detectDCEDatagram takes the connectionless protocol (C706 section 12.5), whose
-// head of 80 bytes says how many follow.
-func detectDCEDatagram(p *Probe) Verdict {
-	b := p.Data
-	if len(b) < 80 || b[0] != 4 || b[1] > 10 || b[4]&0xef != 0 || profinet(b) || int(order(b[4]).Uint16(b[74:])) != len(b)-80 {
-		return No
-	}
-	return Yes
-}
-
-// datagram takes a packet of the connectionless protocol, which names interface
-// and operation itself.
-func (t *dceTalk) datagram(c *Context, dir Dir, b []byte) {
-	if len(b) < 80 || b[0] != 4 || b[1] != dceRequest || dir != FromClient {
-		return
-	}
-	o := order(b[4])
-	id := dcerpc.UUID(b[24:], b[4]&0x10 != 0)
-	e := t.begin(c, "call", []uint64{c.Number})
-	describeInterface(e, id)
-	e.Int(event.SaksiDcerpcOpnum, int64(o.Uint16(b[68:])))
-	e.Str(event.SaksiDcerpcOperation, dcerpc.Operation(id, o.Uint16(b[68:])))
-	c.Emit(e)
 }

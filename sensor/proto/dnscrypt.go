@@ -79,7 +79,10 @@ func newDNSCrypt(t Transport) Parser { return dnsCrypt{newDNSOf(suricata.AppDNS)
 // Data implements Parser.
 func (d dnsCrypt) Data(c *Context, dir Dir, b []byte) Result {
 	m := b
-	if d.stream && len(b) > 2 {
+	if d.stream {
+		if len(b) < 2 || len(b)-2 < min(int(binary.BigEndian.Uint16(b)), 4096) {
+			return 0
+		}
 		m = b[2:]
 	}
 	if !dnscryptQuestion(m, false) {

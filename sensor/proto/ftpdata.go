@@ -2,7 +2,7 @@ package proto
 
 // The data connections of FTP, RFC 959 section 3.2: each carries one file or
 // listing. The control connection tells which flow they are and what is in
-// them; by itself one is told by port 20, or by a listing of Unix ("drwxr-xr-x 2
+// them; by itself one is told by port 20, or by a listing, of Unix ("drwxr-xr-x 2
 // ...") or of MLSD (RFC 3659 section 7, "type=file;size=...").
 
 import (
@@ -17,7 +17,8 @@ func init() {
 		Name: "ftp-data", Doc: "File Transfer Protocol, data connection", Reference: "RFC 959, RFC 3659",
 		Transport: TCP, Ports: []uint16{20}, App: suricata.AppFTPData,
 		Detect: func(p *Probe) Verdict {
-			if line, _, ok := bytes.Cut(p.Data[:min(len(p.Data), 1024)], []byte("\r\n")); ok && ftpListing(line) {
+			line, _, ok := bytes.Cut(p.Data[:min(len(p.Data), 1024)], []byte("\r\n"))
+			if ok && ftpListing(line) {
 				return Yes
 			}
 			return onPort(p, len(p.Data) > 0, 20)
@@ -25,6 +26,26 @@ func init() {
 		New:     func(Transport) Parser { return &ftpData{about: &ftpTransfer{}} },
 		Samples: []string{"ftpdata.txt", "ftpdata_list.txt"}, Hostile: []string{"short.txt"},
 	})
+}
+
+// ftpListing reports whether a line is one of a listing.
+func ftpListing(line []byte) bool {
+	if bytes.HasPrefix(line, []byte("total ")) && digits(line[6:]) {
+		return true
+	}
+	if bytes.HasPrefix(bytes.ToLower(line[:min(len(line), 6)]), []byte("type=")) || bytes.HasPrefix(bytes.ToLower(line[:min(len(line), 7)]), []byte("modify=")) {
+		return bytes.Contains(line, []byte("; "))
+	}
+	if len(line) < 30 || bytes.IndexByte([]byte("-dlbcps"), line[0]) < 0 {
+		return false
+	}
+	for _, c := range line[1:10] {
+		if bytes.IndexByte([]byte("rwxsStT-"), c) < 0 {
+			return false
+		}
+	}
+	f := bytes.Fields(line)
+	return len(f) >= 8 && digits(f[1]) && digits(f[4])
 }
 
 // ftpTransfer is what the control connection says of a data connection. The
@@ -118,24 +139,4 @@ func (p *ftp) announce(c *Context, to Dir, port uint16) {
 	if port != 0 {
 		c.Expect(to, port, "ftp-data", &ftpData{about: p.transfer})
 	}
-}
-
-// ftpListing reports whether a line is one of a listing.
-func ftpListing(line []byte) bool {
-	if bytes.HasPrefix(line, []byte("total ")) && digits(line[6:]) {
-		return true
-	}
-	if bytes.HasPrefix(bytes.ToLower(line[:min(len(line), 6)]), []byte("type=")) || bytes.HasPrefix(bytes.ToLower(line[:min(len(line), 7)]), []byte("modify=")) {
-		return bytes.Contains(line, []byte("; "))
-	}
-	if len(line) < 30 || bytes.IndexByte([]byte("-dlbcps"), line[0]) < 0 {
-		return false
-	}
-	for _, c := range line[1:10] {
-		if bytes.IndexByte([]byte("rwxsStT-"), c) < 0 {
-			return false
-		}
-	}
-	f := bytes.Fields(line)
-	return len(f) >= 8 && digits(f[1]) && digits(f[4])
 }

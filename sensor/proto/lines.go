@@ -46,9 +46,6 @@ func replyCode(line []byte) (code int, last, ok bool) {
 	return code, len(line) == 3 || line[3] != '-', true
 }
 
-func digit(c byte) bool { return c >= '0' && c <= '9' }
-
-// digits reports whether b is decimal digits and nothing else.
 func digits(b []byte) bool {
 	for _, c := range b {
 		if !digit(c) {
@@ -57,3 +54,5 @@ func digits(b []byte) bool {
 	}
 	return len(b) > 0
 }
+
+func digit(c byte) bool { return c >= '0' && c <= '9' }

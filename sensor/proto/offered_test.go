@@ -70,6 +70,7 @@ func TestOffered(t *testing.T) {
 		{"sip_udp.txt", suricata.BufSIPFrom, []string{"<sip:ali@contoh.test>;tag=1"}, []string{"<sip:ali@contoh.test>;tag=1"}},
 		{"sip_tcp.txt", suricata.BufSIPRequestLine, []string{"INVITE sip:siti@contoh.test SIP/2.0"}, nil},
 		{"sip_tcp.txt", suricata.BufSIPStatMsg, nil, []string{"Ringing"}},
+		{"rfb.txt", suricata.BufRFBSecType, nil, []string{"2", "2", "2"}},
 		{"rfb.txt", suricata.BufRFBSecResult, nil, []string{"0", "0"}},
 		{"rfb.txt", suricata.BufRFBName, nil, []string{"meja"}},
 		{"nfs_tcp.txt", suricata.BufNFSVersion, []string{"3", "3", "4", "4"}, nil},

@@ -15,7 +15,7 @@ func init() {
 		Name: "rlogin", Doc: "Remote login of BSD", Reference: "RFC 1282",
 		Transport: TCP, Ports: []uint16{513}, First: []string{"\x00"},
 		Detect: func(p *Probe) Verdict {
-			if f := nulFields(p.Data); p.Dir == FromClient && len(f) == 4 && len(f[0]) == 0 && allPrintable(f[1]) && allPrintable(f[2]) {
+			if f := nulFields(p.Data); p.Dir == FromClient && len(f) == 4 && len(f[0]) == 0 && isPrintable(f[1]) && isPrintable(f[2]) {
 				if _, speed, ok := bytes.Cut(f[3], []byte("/")); ok && digits(speed) {
 					return Yes
 				}
@@ -30,10 +30,10 @@ func init() {
 		Transport: TCP, Ports: []uint16{514},
 		Detect: func(p *Probe) Verdict {
 			f := nulFields(p.Data)
-			if p.Dir != FromClient || len(f) != 4 || len(f[0]) > 5 || len(f[0]) > 0 && !digits(f[0]) || !allPrintable(f[1]) || !allPrintable(f[2]) || len(f[3]) == 0 {
+			if p.Dir != FromClient || len(f) != 4 || len(f[0]) > 5 || len(f[0]) > 0 && !digits(f[0]) || !isPrintable(f[1]) || !isPrintable(f[2]) || len(f[3]) == 0 {
 				return No
 			}
-			if len(f[0]) > 0 && allPrintable(f[3]) {
+			if len(f[0]) > 0 && isPrintable(f[3]) {
 				return Yes
 			}
 			return onPort(p, true, 514)
@@ -51,8 +51,8 @@ func nulFields(b []byte) [][]byte {
 	return bytes.SplitN(b[:len(b)-1], []byte{0}, 6)
 }
 
-// allPrintable reports whether b is a word of printable characters.
-func allPrintable(b []byte) bool {
+// isPrintable reports whether b is a word of printable characters.
+func isPrintable(b []byte) bool {
 	for _, c := range b {
 		if c < 0x20 || c > 0x7e {
 			return false

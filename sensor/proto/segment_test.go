@@ -51,9 +51,11 @@ func TestSegments(t *testing.T) {
 }
 
 // wholeSegments are the protocols whose parsers stay out of TestSegments, since
-// detection goes on inside them or their fields hang on segments, and the
-// samples that begin as another protocol.
-var wholeSegments = map[string]bool{"socks": true, "tls": true, "http": true, "smtp": true, "ftp": true, "imap": true, "pop3": true, "http2_upgrade.txt": true, "websocket.txt": true, "dnscrypt_tcp.txt": true}
+// detection goes on inside them or their fields hang on segments.
+var wholeSegments = map[string]bool{
+	"socks": true, "tls": true, "http": true, "smtp": true, "ftp": true, "imap": true, "pop3": true,
+	"http2": true, "websocket": true, // they begin as HTTP
+}
 
 // smb2Message makes an SMB 2 message of a command.
 func smb2Message(command uint16, id uint64, reply bool, body []byte) []byte {

@@ -3,7 +3,7 @@ package proto
 // SIP, RFC 3261 section 7: lines of text, "METHOD uri SIP/2.0" or "SIP/2.0 status
 // text", fields, an empty line, and a body as long as Content-Length says; the
 // body of a call is SDP (RFC 8866): "m=kind port profile types", "a=rtpmap:type
-// codec/rate". One event a message.
+// codec/rate". One event a message; rules see its head. A line may end in LF alone.
 
 import (
 	"bytes"
@@ -18,10 +18,9 @@ func init() {
 	register(&Entry{
 		Name: "sip", Doc: "Session Initiation Protocol", Reference: "RFC 3261, RFC 8866",
 		Transport: TCP | UDP, Ports: []uint16{5060, 5061}, App: suricata.AppSIP, Detect: detectSIP,
-		New: func(t Transport) Parser {
-			return seenByRules(&sip{stream: t == TCP}, &sipRules{stream: t == TCP})
-		},
-		Samples: []string{"sip_udp.txt", "sip_tcp.txt", "sip_call_udp.txt", "sip_register_tcp.txt"}, Hostile: []string{"sip_hostile.txt", "sip_lengths.txt"},
+		New:     func(t Transport) Parser { return &sip{stream: t == TCP} },
+		Samples: []string{"sip_udp.txt", "sip_tcp.txt", "sip_call_udp.txt", "sip_register_tcp.txt"},
+		Hostile: []string{"sip_hostile.txt", "sip_lengths.txt"},
 	})
 }
 
@@ -32,7 +31,8 @@ var sipMethods = map[string]bool{
 }
 
 func detectSIP(p *Probe) Verdict {
-	line, _, ok := bytes.Cut(p.Data[:min(len(p.Data), 1024)], []byte("\r\n"))
+	line, _, ok := bytes.Cut(p.Data[:min(len(p.Data), 1024)], []byte("\n"))
+	line = bytes.TrimSuffix(line, []byte("\r"))
 	if bytes.HasPrefix(line, []byte("SIP/2.0 ")) {
 		if len(line) >= 11 && digits(line[8:11]) {
 			return Yes
@@ -66,7 +66,7 @@ type sip struct {
 	segmenter
 	noRest
 	stream bool
-	text   []byte
+	rules  sipRules
 }
 
 // Data implements Parser.
@@ -82,40 +82,50 @@ func (p *sip) size(_ Dir, b []byte) (n, hold int64) {
 	if b[0] == '\r' || b[0] == '\n' { // kept alive (RFC 5626 section 4.4.1)
 		return 1, 1
 	}
-	i := bytes.Index(b, []byte("\r\n\r\n"))
-	if i < 0 {
+	end := http.EndOfHead(b, 0)
+	if end == 0 {
 		if len(b) > maxHeld {
 			return -1, 0
 		}
 		return 0, 0
 	}
 	body := int64(0)
-	if v := sipField(b[:i+2], "content-length", "l"); v != nil {
+	if v := sipField(b[:end], "content-length", "l"); v != nil {
 		k, err := strconv.ParseInt(string(v), 10, 32)
 		if err != nil || k < 0 {
 			return -1, 0
 		}
 		body = k
 	}
-	return int64(i) + 4 + body, maxHeld
+	return int64(end) + body, maxHeld
 }
 
 // sipField returns the first field of a name or its short form.
 func sipField(head []byte, name, short string) []byte {
 	for range maxSIPFields {
-		line, rest, ok := bytes.Cut(head, []byte("\r\n"))
-		if !ok {
-			return nil
+		var k, v []byte
+		if k, v, head = nextSIPField(head); k == nil {
+			break
 		}
-		if k, v, ok := bytes.Cut(line, []byte(":")); ok {
-			k = bytes.TrimSpace(k)
-			if http.EqualFold(k, name) || short != "" && http.EqualFold(k, short) {
-				return bytes.TrimSpace(v)
-			}
+		if http.EqualFold(k, name) || short != "" && http.EqualFold(k, short) {
+			return v
 		}
-		head = rest
 	}
 	return nil
+}
+
+// nextSIPField takes a field off a head; a line that is none gives an empty
+// name, the end gives nil.
+func nextSIPField(head []byte) (name, value, rest []byte) {
+	line, rest, _ := bytes.Cut(head, []byte("\n"))
+	if len(bytes.TrimRight(line, "\r")) == 0 {
+		return nil, nil, nil
+	}
+	k, v, ok := bytes.Cut(line, []byte(":"))
+	if !ok {
+		return line[:0], nil, rest
+	}
+	return bytes.TrimSpace(k), bytes.TrimSpace(v), rest
 }
 
 // sipAddress takes the address out of a From or To field.
@@ -128,13 +138,16 @@ func sipAddress(v []byte) []byte {
 	return withoutPassword(v[:min(len(v), maxDBText)])
 }
 
-func (p *sip) take(c *Context, _ Dir, b []byte, _ int64) Result {
-	head, body, _ := bytes.Cut(b, []byte("\r\n\r\n"))
-	line, fields, _ := bytes.Cut(head, []byte("\r\n"))
-	if len(line) < 8 {
+func (p *sip) take(c *Context, dir Dir, b []byte, _ int64) Result {
+	end := http.EndOfHead(b, 0)
+	if end == 0 {
+		end = len(b)
+	}
+	body := b[end:]
+	line, fields, _ := bytes.Cut(b[:end], []byte("\n"))
+	if line = bytes.TrimSuffix(line, []byte("\r")); len(line) < 8 {
 		return 0
 	}
-	fields = append(append(p.text[:0], fields...), "\r\n"...)
 	e := c.Begin("saksi.sip", []uint64{c.Number})
 	if bytes.HasPrefix(line, []byte("SIP/2.0 ")) {
 		e.Str(event.EventAction, "response")
@@ -173,7 +186,7 @@ func (p *sip) take(c *Context, _ Dir, b []byte, _ int64) Result {
 		sipMedia(e, body)
 	}
 	c.Emit(e)
-	p.text = fields[:0]
+	p.rules.offer(c, dir, line, fields)
 	return 0
 }
 

@@ -1,53 +1,11 @@
 package proto
 
-// What rules see of SIP: the fields of each message as they are.
-
 import (
 	"bytes"
-	"strconv"
 
 	"saksi/rules/suricata"
 	"saksi/sensor/proto/internal/http"
 )
-
-// sipRules is a Parser that emits nothing.
-type sipRules struct {
-	stream bool
-	id     uint64
-	skip   [2]int // bytes of a body
-	packet Packets
-}
-
-// Data implements Parser.
-func (p *sipRules) Data(c *Context, dir Dir, b []byte) Result {
-	if !p.stream {
-		p.message(c, dir, b)
-		return Result(len(b))
-	}
-	used := 0
-	for used < len(b) {
-		if n := min(p.skip[dir], len(b)-used); n > 0 {
-			p.skip[dir] -= n
-			used += n
-			continue
-		}
-		if b[used] == '\r' || b[used] == '\n' { // keep-alive
-			used++
-			continue
-		}
-		n := http.EndOfHead(b[used:], 0)
-		if n == 0 {
-			break
-		}
-		length, ok := p.message(c, dir, b[used:used+n])
-		if !ok {
-			return Broken
-		}
-		p.skip[dir] = length
-		used += n
-	}
-	return Result(used)
-}
 
 // sipHeaders are the buffers that are header fields, with their compact forms
 // (RFC 3261 section 20).
@@ -58,15 +16,15 @@ var sipHeaders = map[string]suricata.Buffer{
 	"content-length": suricata.BufSIPContentLength, "l": suricata.BufSIPContentLength,
 }
 
-// message offers one message and returns the length of its body.
-func (p *sipRules) message(c *Context, dir Dir, b []byte) (body int, ok bool) {
-	raw := bytes.Clone(b)
-	line, rest, _ := bytes.Cut(raw, []byte("\n"))
-	line = bytes.TrimRight(line, "\r")
-	p.id++
-	p.packet.Reset()
-	p.packet.Add(c.Number)
-	t := &bufTx{app: suricata.AppSIP, id: p.id, packets: p.packet.List()}
+// sipRules shows messages to the rules.
+type sipRules struct{ id uint64 }
+
+func (r *sipRules) offer(c *Context, dir Dir, line, fields []byte) {
+	if !c.Matching() {
+		return
+	}
+	r.id++
+	t := &bufTx{app: suricata.AppSIP, id: r.id, packets: []uint64{c.Number}}
 	if after, response := bytes.CutPrefix(line, []byte("SIP/2.0 ")); response {
 		code, text, _ := bytes.Cut(after, []byte(" "))
 		t.add(suricata.BufSIPProtocol, line[:7])
@@ -77,46 +35,21 @@ func (p *sipRules) message(c *Context, dir Dir, b []byte) (body int, ok bool) {
 		method, after, _ := bytes.Cut(line, []byte(" "))
 		i := bytes.LastIndexByte(after, ' ')
 		if i < 0 {
-			return 0, false
+			return
 		}
 		t.add(suricata.BufSIPMethod, method)
 		t.add(suricata.BufSIPURI, after[:i])
 		t.add(suricata.BufSIPProtocol, after[i+1:])
 		t.add(suricata.BufSIPRequestLine, line)
 	}
-	for range http.MaxFields {
-		var l []byte
-		l, rest, _ = bytes.Cut(rest, []byte("\n"))
-		l = bytes.TrimRight(l, "\r")
-		if len(l) == 0 {
+	for range maxSIPFields {
+		var name, value []byte
+		if name, value, fields = nextSIPField(fields); name == nil {
 			break
 		}
-		name, value, _ := bytes.Cut(l, []byte(":"))
-		value = bytes.TrimSpace(value)
-		h, known := sipHeaders[string(http.AppendLower(nil, bytes.TrimSpace(name)))]
-		if !known {
-			continue
-		}
-		t.add(h, value)
-		if h == suricata.BufSIPContentLength {
-			body, _ = strconv.Atoi(string(value))
+		if h, known := sipHeaders[string(http.AppendLower(nil, name))]; known {
+			t.add(h, value)
 		}
 	}
 	c.Offer(t, dir)
-	return max(0, min(body, 1<<24)), true
 }
-
-// Gap implements Parser: only within a body.
-func (p *sipRules) Gap(_ *Context, dir Dir, n uint32) bool {
-	if !p.stream {
-		return true
-	}
-	if int64(n) > int64(p.skip[dir]) {
-		return false
-	}
-	p.skip[dir] -= int(n)
-	return true
-}
-
-// Close implements Parser.
-func (p *sipRules) Close(*Context) {}

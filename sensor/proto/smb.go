@@ -6,7 +6,7 @@ package proto
 // 1002 section 4.3.2) may come first.
 //
 // One event a negotiation, a login, a share connected to, and a file when it is
-// closed; what is read or written whole and in order is a file.
+// closed; what is read or written is a file. Rules see shares and files.
 
 import (
 	"bytes"
@@ -23,9 +23,7 @@ func init() {
 		Name: "smb", Doc: "Server Message Block", Reference: "[MS-CIFS], [MS-SMB2]",
 		Transport: TCP, Ports: []uint16{445, 139}, App: suricata.AppSMB,
 		First: []string{"\x00", "\x81\x00"}, Detect: detectSMB,
-		New: func(Transport) Parser {
-			return seenByRules(newSMB(), &smbRules{files: map[smbRuleID]*smbRuleFile{}, asked: map[uint64]smbRuleAsk{}})
-		},
+		New:     func(Transport) Parser { return newSMB() },
 		Samples: []string{"smb2_files.txt", "smb1.txt", "smb1_write.txt"}, Hostile: []string{"smb_hostile.txt", "smb_offsets.txt"},
 	})
 }
@@ -84,6 +82,7 @@ type smb struct {
 	requests map[uint64]*smbRequest
 	sink     [2]smbSink
 	sealed   bool
+	rules    smbRules
 }
 
 // smbSink is where the rest of a message goes.
@@ -92,6 +91,7 @@ type smbSink struct {
 	pos  uint64 // in the file
 	skip int64  // bytes before the content
 	left int64
+	last bool // the same message closes the file
 }
 
 func newSMB() *smb {
@@ -118,7 +118,7 @@ func (p *smb) size(dir Dir, b []byte) (n, hold int64) {
 	if n > 8 && !bytes.Equal(b[5:8], []byte("SMB")) {
 		return -1, 0
 	}
-	return n, smb2Hold(dir, b[4:])
+	return n, smbHold(dir, b[4:])
 }
 
 func (p *smb) take(c *Context, dir Dir, b []byte, _ int64) Result {
@@ -149,10 +149,13 @@ func (p *smb) rest(c *Context, dir Dir, b []byte) {
 		b = b[n:]
 	}
 	b = b[:min(s.left, int64(len(b)))]
-	if s.open != nil && len(b) > 0 {
-		s.open.content(c, dir, s.pos, b)
-		s.pos += uint64(len(b))
-		s.left -= int64(len(b))
+	if s.open == nil || len(b) == 0 {
+		return
+	}
+	s.open.content(c, p, dir, s.pos, b)
+	s.pos += uint64(len(b))
+	if s.left -= int64(len(b)); s.left == 0 && s.last {
+		s.open.end(c, p, dir, true)
 	}
 }
 
@@ -162,15 +165,28 @@ func (p *smb) content(c *Context, dir Dir, b []byte, at, n int64, o *smbOpen, po
 	if o == nil || at < 0 || n <= 0 {
 		return
 	}
+	if pos < o.carve[dir].next {
+		p.rules.overlap(c, o)
+	}
 	if at < int64(len(b)) {
 		have := b[at:min(at+n, int64(len(b)))]
-		o.content(c, dir, pos, have)
+		o.content(c, p, dir, pos, have)
 		pos += uint64(len(have))
 		n -= int64(len(have))
 		at += int64(len(have))
 	}
 	if n > 0 {
 		p.sink[dir] = smbSink{open: o, pos: pos, skip: at - int64(len(b)), left: n}
+	}
+}
+
+// closing takes a request to close a file: nothing more is written to it, but
+// for what the same message carries.
+func (p *smb) closing(c *Context, o *smbOpen) {
+	if s := &p.sink[FromClient]; s.open == o && s.left > 0 {
+		s.last = true
+	} else if o != nil {
+		o.end(c, p, FromClient, true)
 	}
 }
 
@@ -196,7 +212,7 @@ func (p *smb) Close(c *Context) {
 		}
 	}
 	for _, id := range sortedIDs(p.opens) {
-		p.opens[id].close(c, p, p.opens[id].closing)
+		p.opens[id].close(c, p, false)
 	}
 	clear(p.requests)
 	clear(p.opens)

@@ -7,7 +7,8 @@ package proto
 //	26 process  28 user  30 multiplex id  32 count of words, words, count of bytes (2), bytes
 //
 // Offsets in the comments below are in the words; a command that may have
-// another behind it begins with four bytes that say which (AndX).
+// another behind it begins with four bytes that say which (AndX): command, 0, offset
+// in the message (2).
 
 import (
 	"bytes"
@@ -22,6 +23,7 @@ const (
 	smb1Delete       = 0x06
 	smb1Rename       = 0x07
 	smb1Transaction  = 0x25
+	smb1Locking      = 0x24
 	smb1Open         = 0x2d
 	smb1Read         = 0x2e
 	smb1Write        = 0x2f
@@ -33,7 +35,16 @@ const (
 	smb1Create       = 0xa2
 )
 
-// smb1Head is the head of a message, its words and its bytes.
+// smb1AndX are the commands that another may follow in the same message.
+var smb1AndX = map[byte]bool{
+	smb1Locking: true, smb1Open: true, smb1Read: true, smb1Write: true, smb1SessionSetup: true, smb1Logoff: true, smb1TreeConnect: true, smb1Create: true,
+}
+
+// smb1Hold is how much of a read or a write is held: a command that follows
+// lies within it.
+const smb1Hold = 8 << 10
+
+// smb1Head is the head of a message, and the words and bytes of a command in it.
 type smb1Head struct {
 	command    byte
 	status     uint32
@@ -41,31 +52,54 @@ type smb1Head struct {
 	unicode    bool
 	tree, user uint16
 	id         uint64 // of the request: command, process and multiplex id
+	start      int    // offset of the command in the message
 	words      octet.Reader
 	count      int
 	bytes      []byte
 	at         int // offset of bytes in the message
 }
 
-// parseSMB1 reads the command whose words begin at an offset of the message.
-func parseSMB1(b []byte, command byte, at int) (h smb1Head, ok bool) {
-	if len(b) < 35 || at < 32 || at+3 > len(b) {
+func parseSMB1(b []byte) (h smb1Head, ok bool) {
+	if len(b) < 35 {
 		return h, false
 	}
 	o := binary.LittleEndian
-	h.command, h.status, h.reply, h.unicode = command, o.Uint32(b[5:]), b[9]&0x80 != 0, o.Uint16(b[10:])&0x8000 != 0
+	h.status, h.reply, h.unicode = o.Uint32(b[5:]), b[9]&0x80 != 0, o.Uint16(b[10:])&0x8000 != 0
 	h.tree, h.user = o.Uint16(b[24:]), o.Uint16(b[28:])
-	h.id = uint64(command)<<48 | uint64(o.Uint16(b[26:]))<<32 | uint64(o.Uint16(b[30:]))
-	h.count = int(b[at])
+	h.id = uint64(o.Uint16(b[26:]))<<32 | uint64(o.Uint16(b[30:]))
+	return h, h.block(b, b[4], 32)
+}
+
+// block reads the command at an offset of the message.
+func (h *smb1Head) block(b []byte, command byte, at int) bool {
+	if at >= len(b) {
+		return false
+	}
+	h.command, h.start, h.count = command, at, int(b[at])
+	h.id = uint64(command)<<48 | h.id&0xffffffffffff
 	r := octet.Of(b[at+1:])
 	h.words = octet.Of(r.Next(2 * h.count))
 	n := int(r.LE16())
 	if r.Bad() {
-		return h, false
+		return false
 	}
 	h.at = at + 1 + 2*h.count + 2
 	h.bytes = octet.Head(b, h.at, n)
-	return h, true
+	return true
+}
+
+// next says which command follows, and where; 0 means none.
+func (h *smb1Head) next() (command byte, at int) {
+	if !smb1AndX[h.command] || h.count < 2 {
+		return 0, 0
+	}
+	w := h.words
+	command = w.U8()
+	w.Skip(1)
+	if at = int(w.LE16()); command == 0xff || at <= h.start {
+		return 0, 0
+	}
+	return command, at
 }
 
 // text reads a string at an offset of the bytes, which UTF-16 aligns to two
@@ -93,28 +127,20 @@ func fid(n uint16) (id smbID) {
 
 // smb1 takes a message, as far as it is held.
 func (p *smb) smb1(c *Context, dir Dir, b []byte) {
-	if len(b) < 33 {
+	h, ok := parseSMB1(b)
+	if !ok || h.reply != (dir == FromServer) {
 		return
 	}
-	command, at := b[4], 32
 	for range maxCompound {
-		h, ok := parseSMB1(b, command, at)
-		switch {
-		case !ok || h.reply != (dir == FromServer):
-			return
-		case h.reply:
+		command, at := h.next()
+		if h.reply {
 			p.reply1(c, &h, b)
-		default:
+		} else {
 			p.request1(c, &h, b)
 		}
-		if !andX[command] || h.count < 2 || b[at+1] == 0xff {
+		if at == 0 || !h.block(b, command, at) {
 			return
 		}
-		next := int(binary.LittleEndian.Uint16(b[at+3:]))
-		if next <= at {
-			return
-		}
-		command, at = b[at+1], next
 	}
 }
 
@@ -129,6 +155,7 @@ func (p *smb) request1(c *Context, h *smb1Head, b []byte) {
 	case smb1TreeConnect: // 6 length of the password; bytes: password, path
 		w.Skip(6)
 		q.share, _ = h.text(int(w.LE16()))
+		p.rules.share(c, q.share)
 	case smb1TreeDown:
 		delete(p.shares, uint32(h.tree))
 		return
@@ -143,9 +170,8 @@ func (p *smb) request1(c *Context, h *smb1Head, b []byte) {
 		o.doomed, o.folder = options&0x1000 != 0, options&1 != 0
 		q.open = o
 	case smb1Open: // bytes: name
-		o := p.open1(c, h)
-		o.name, _ = h.text(0)
-		q.open = o
+		q.open = p.open1(c, h)
+		q.open.name, _ = h.text(0)
 	case smb1Delete, smb1Rename: // bytes: 4, name; 4, new name
 		o := p.open1(c, h)
 		var next int
@@ -156,9 +182,8 @@ func (p *smb) request1(c *Context, h *smb1Head, b []byte) {
 		o.doomed = h.command == smb1Delete
 		q.open = o
 	case smb1Close: // 0 file
-		if q.open = p.opens[fid(w.LE16())]; q.open != nil {
-			q.open.closing = true
-		}
+		q.open = p.opens[fid(w.LE16())]
+		p.closing(c, q.open)
 	case smb1Read: // 4 file, 6 offset, 10 length, 20 high half of the offset
 		w.Skip(4)
 		q.open, q.offset = p.opens[fid(w.LE16())], uint64(w.LE32())
@@ -197,7 +222,7 @@ func (p *smb) request1(c *Context, h *smb1Head, b []byte) {
 // open1 begins a file that a request names.
 func (p *smb) open1(c *Context, h *smb1Head) *smbOpen {
 	o := &smbOpen{share: p.shares[uint32(h.tree)], user: p.sessions[uint64(h.user)]}
-	o.pipe = bytes.HasSuffix(bytes.ToUpper(o.share), []byte("\\IPC$"))
+	o.pipe = isPipes(o.share)
 	o.packets.Add(c.Number)
 	return o
 }
@@ -268,11 +293,13 @@ func (p *smb) reply1(c *Context, h *smb1Head, b []byte) {
 		w.Skip(8)
 		q.open.size = w.LE64()
 		p.opened(c, q, id, h.status)
-	case smb1Open: // 4 file, 12 size
+	case smb1Open: // 4 file, 12 size, 22 what was done
 		w.Skip(4)
 		id := fid(w.LE16())
 		w.Skip(6)
 		q.open.size = uint64(w.LE32())
+		w.Skip(6)
+		q.open.created = w.LE16()&3 == 2
 		p.opened(c, q, id, h.status)
 	case smb1Delete, smb1Rename:
 		q.open.packets.Add(c.Number)

@@ -47,9 +47,12 @@ const (
 // maxCompound bounds the commands in one message.
 const maxCompound = 64
 
-// smb2Hold is how much of a message must be held: of reads and writes alone,
+// smbHold is how much of a message must be held: of reads and writes alone,
 // what precedes the content.
-func smb2Hold(dir Dir, b []byte) int64 {
+func smbHold(dir Dir, b []byte) int64 {
+	if len(b) > 4 && b[0] == 0xff && (b[4] == smb1Read || b[4] == smb1Write) {
+		return smb1Hold
+	}
 	if len(b) < smb2Header || b[0] != 0xfe || binary.LittleEndian.Uint32(b[20:]) != 0 {
 		return maxHeld
 	}
@@ -135,6 +138,7 @@ func (p *smb) request2(c *Context, dir Dir, b []byte, last *smbOpen) *smbOpen {
 	case smb2TreeConnect: // 4 offset, 6 length of the path
 		r.Skip(4)
 		q.share = utf16At(b, int(r.LE16()), int(r.LE16()))
+		p.rules.share(c, q.share)
 	case smb2TreeDisconnect:
 		delete(p.shares, tree)
 		return last
@@ -143,14 +147,13 @@ func (p *smb) request2(c *Context, dir Dir, b []byte, last *smbOpen) *smbOpen {
 		options := r.LE32()
 		o := &smbOpen{name: utf16At(b, int(r.LE16()), int(r.LE16())), share: p.shares[tree], user: p.sessions[session]}
 		o.doomed, o.folder = options&0x1000 != 0, options&1 != 0
-		o.pipe = bytes.HasSuffix(bytes.ToUpper(o.share), []byte("\\IPC$"))
+		o.pipe = isPipes(o.share)
 		o.packets.Add(c.Number)
 		q.open, last = o, o
 	case smb2Close: // 8 file
 		r.Skip(8)
-		if q.open = p.file(r.Next(16), flags, last); q.open != nil {
-			q.open.closing = true
-		}
+		q.open = p.file(r.Next(16), flags, last)
+		p.closing(c, q.open)
 	case smb2Read: // 4 length, 8 offset, 16 file
 		r.Skip(4)
 		q.length, q.offset = r.LE32(), r.LE64()

@@ -21,7 +21,7 @@ type smbOpen struct {
 	created       bool
 	doomed        bool // deleted when it is closed
 	listed        bool
-	closing       bool   // the client has asked to close it
+	closed        bool
 	renamed       []byte // its new name
 	read, written uint64
 	carve         [2]smbCarve // by direction: written by the client, read from the server
@@ -30,13 +30,19 @@ type smbOpen struct {
 
 // smbCarve is the content going one way.
 type smbCarve struct {
-	file FileWriter
-	next uint64 // offset the next bytes must have
-	lost bool   // there was another order
+	file    FileWriter
+	begun   bool
+	next    uint64 // offset the next bytes must have
+	missing bool   // some were passed over
+	lost    bool   // some came again
+	inspect []byte // the first of it, for rules
 }
 
 // content takes bytes written to (FromClient) or read from a file.
-func (o *smbOpen) content(c *Context, dir Dir, pos uint64, b []byte) {
+func (o *smbOpen) content(c *Context, p *smb, dir Dir, pos uint64, b []byte) {
+	if o.closed {
+		return
+	}
 	if dir == FromClient {
 		o.written += uint64(len(b))
 	} else {
@@ -55,27 +61,43 @@ func (o *smbOpen) content(c *Context, dir Dir, pos uint64, b []byte) {
 	}
 	k := &o.carve[dir]
 	if pos == 0 && k.next > 0 { // from the beginning again
-		o.end(k, dir, false)
+		o.end(c, p, dir, false)
 	}
-	if pos == 0 && k.file == nil && !k.lost {
+	if !k.begun {
+		k.begun = true
 		k.file = c.OpenFile(string(o.base()), dir)
 	}
-	if k.file == nil {
-		return
-	}
 	switch {
-	case pos < k.next:
-		k.lost = true
-		return
+	case pos < k.next: // the first stands
+		n := min(k.next-pos, uint64(len(b)))
+		pos, b, k.lost = pos+n, b[n:], true
 	case pos > k.next:
-		k.file.Gap(uint32(min(pos-k.next, 1<<31)))
+		k.missing = true
+		if k.file != nil {
+			k.file.Gap(uint32(min(pos-k.next, 1<<31)))
+		}
 	}
-	k.file.Write(b)
+	if len(b) == 0 {
+		return
+	}
+	if k.file != nil {
+		k.file.Write(b)
+	}
+	if room := maxHTTPInspect - len(k.inspect); room > 0 && c.Matching() {
+		k.inspect = append(k.inspect, b[:min(room, len(b))]...)
+	}
 	k.next = pos + uint64(len(b))
 }
 
-// end closes the file that was carved.
-func (o *smbOpen) end(k *smbCarve, dir Dir, closed bool) {
+// end closes what went one way: rules see it, and what was carved is told.
+func (o *smbOpen) end(c *Context, p *smb, dir Dir, closed bool) {
+	k := &o.carve[dir]
+	if dir == FromClient {
+		o.size = max(o.size, k.next)
+	}
+	if k.begun {
+		p.rules.file(c, o, dir)
+	}
 	if k.file != nil {
 		whole, why := closed && !k.lost, "connection_end"
 		switch {
@@ -106,9 +128,9 @@ func (o *smbOpen) describe(e *event.Event) {
 
 // close tells what was done with the file.
 func (o *smbOpen) close(c *Context, p *smb, closed bool) {
-	o.size = max(o.size, o.carve[FromClient].next)
-	o.end(&o.carve[FromClient], FromClient, closed)
-	o.end(&o.carve[FromServer], FromServer, closed)
+	o.end(c, p, FromClient, closed)
+	o.end(c, p, FromServer, closed)
+	o.closed = true
 	if o.rpc != nil {
 		o.rpc.close(c)
 	}

@@ -30,7 +30,7 @@ func init() {
 			if p.Dir != FromClient || n < 23 || n > 128 || smppBind(binary.BigEndian.Uint32(b[4:])) == "" || binary.BigEndian.Uint32(b[8:]) != 0 {
 				return No
 			}
-			if system, password := r.CString(), r.CString(); r.Bad() || !allPrintable(system) || len(system) > 15 || len(password) > 8 {
+			if system, password := r.CString(), r.CString(); r.Bad() || !isPrintable(system) || len(system) > 15 || len(password) > 8 {
 				return No
 			}
 			return Yes

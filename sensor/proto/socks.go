@@ -21,7 +21,7 @@ func init() {
 		Name: "socks", Doc: "SOCKS proxy", Reference: "RFC 1928, RFC 1929",
 		Transport: TCP, Ports: []uint16{1080}, First: []string{"\x04", "\x05"},
 		Detect: detectSOCKS, New: func(Transport) Parser { return &socks{} },
-		Samples: []string{"socks4.txt", "socks5.txt"}, Hostile: []string{"socks_hostile.txt"},
+		Samples: []string{"socks4.txt", "socks5.txt", "socks5_password.txt"}, Hostile: []string{"socks_hostile.txt"},
 	})
 }
 

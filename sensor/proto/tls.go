@@ -22,9 +22,6 @@ func init() {
 	})
 }
 
-// newTLS makes a parser of TLS over a stream, alone or inside another protocol.
-func newTLS() *tlsParser { return &tlsParser{tlsSession: tlsSession{kind: 't'}} }
-
 // maxRecord is the longest fragment TLS 1.2 allows.
 const maxRecord = 1<<14 + 2048
 
@@ -74,6 +71,9 @@ type tlsSide struct {
 	data      bool   // application data was seen
 	skip      int    // bytes of a record whose content is of no interest
 }
+
+// newTLS makes a parser of TLS over a stream, alone or inside another protocol.
+func newTLS() *tlsParser { return &tlsParser{tlsSession: tlsSession{kind: 't'}} }
 
 type tlsParser struct {
 	tlsSession

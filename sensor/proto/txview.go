@@ -3,7 +3,7 @@ package proto
 import "saksi/rules/suricata"
 
 // bufTx is a transaction whose buffers are listed, for parsers that have few
-// of them. The zero value with app set is ready.
+// of them. The zero value with app set is ready; a nil one takes nothing.
 type bufTx struct {
 	app     suricata.AppProto
 	id      uint64
@@ -19,14 +19,16 @@ type buf struct {
 
 // add adds an instance of a buffer; nil adds nothing.
 func (t *bufTx) add(b suricata.Buffer, data []byte) {
-	if data != nil {
+	if t != nil && data != nil {
 		t.bufs = append(t.bufs, buf{b, data})
 	}
 }
 
 // number adds an instance of a buffer that is a number.
 func (t *bufTx) number(b suricata.Buffer, n uint64) {
-	t.add(b, suricata.AppendNumber(nil, n))
+	if t != nil {
+		t.add(b, suricata.AppendNumber(nil, n))
+	}
 }
 
 // event adds an event that rules name with app-layer-event.

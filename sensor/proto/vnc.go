@@ -29,7 +29,7 @@ func init() {
 			}
 			return No
 		},
-		New:     func(Transport) Parser { return seenByRules(&vnc{}, &vncRules{}) },
+		New:     func(Transport) Parser { return &vnc{} },
 		Samples: []string{"vnc.txt", "rfb.txt"}, Hostile: []string{"vnc_hostile.txt", "rfb_hostile.txt"},
 	})
 }
@@ -68,6 +68,7 @@ type vnc struct {
 	result  int64
 	name    []byte
 	told    bool
+	rules   vncRules
 }
 
 // Data implements Parser.
@@ -107,10 +108,10 @@ func (p *vnc) next(c *Context, dir Dir, b []byte) int {
 		}
 		return 12
 	case dir == FromServer && p.step == vncSecurity:
-		return p.security(b)
+		return p.security(c, b)
 	case dir == FromClient && p.step == vncChoice:
 		p.chosen = b[0]
-		return p.choose(1)
+		return p.choose(c, 1)
 	case p.step == vncChallenge:
 		if len(b) < 16 {
 			return 0
@@ -124,6 +125,7 @@ func (p *vnc) next(c *Context, dir Dir, b []byte) int {
 			return 0
 		}
 		p.result = int64(binary.BigEndian.Uint32(b))
+		p.rules.number(c, &p.packets, suricata.BufRFBSecResult, uint64(p.result))
 		if p.step = vncInit; p.result != 0 {
 			return -1
 		}
@@ -137,6 +139,7 @@ func (p *vnc) next(c *Context, dir Dir, b []byte) int {
 			return 0
 		}
 		p.name = dbText(octet.Head(b, 24, int(min(n, maxDBText))))
+		p.rules.add(c, &p.packets, suricata.BufRFBName, p.name)
 		return -1
 	case dir == FromClient && (p.step == vncInit || p.step == vncResult): // shared or not
 		return 1
@@ -144,14 +147,14 @@ func (p *vnc) next(c *Context, dir Dir, b []byte) int {
 	return 0
 }
 
-func (p *vnc) security(b []byte) int {
+func (p *vnc) security(c *Context, b []byte) int {
 	if p.agreed && p.minor < 7 { // 3.3: the server decides
 		if len(b) < 4 {
 			return 0
 		}
 		p.chosen = b[3]
 		p.offered = []byte{b[3]}
-		return p.choose(4)
+		return p.choose(c, 4)
 	}
 	n := int(b[0])
 	if n == 0 {
@@ -167,7 +170,8 @@ func (p *vnc) security(b []byte) int {
 }
 
 // choose goes on after a type was chosen, by a message of n bytes.
-func (p *vnc) choose(n int) int {
+func (p *vnc) choose(c *Context, n int) int {
+	p.rules.number(c, &p.packets, suricata.BufRFBSecType, uint64(p.chosen))
 	p.result = -1
 	switch p.chosen {
 	case 0:

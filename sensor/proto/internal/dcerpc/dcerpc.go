@@ -6,7 +6,11 @@
 //	request (0):  16 hint (4)  20 context  22 operation
 //	bind (11):    16 sizes (4)  20 group (4)  24 contexts  28 each: id (2), number of
 //	              transfer syntaxes, 0, interface (16 UUID, 4 version), transfer syntaxes (20 each)
-//	bind_ack (12): 16 sizes, group  24 secondary address, padded; results (24 each)
+//	bind_ack (12): 16 sizes, group  24 length of the secondary address (2), address, padded
+//	              to 4; number of results, 0 (3), results (24 each): 0 accepted (2)
+//
+// Version 4, over UDP (chapter 12.5): 0 version 4  1 type  4 data representation
+// 24 interface  60 its version (4)  64 call (4)  68 operation  74 length of the body  80 body
 package dcerpc
 
 import (
@@ -29,6 +33,7 @@ const (
 	BindAck  = 12
 	BindNak  = 13
 	Alter    = 14
+	AlterAck = 15
 	Auth3    = 16
 )
 
@@ -64,8 +69,9 @@ func (h Header) order() binary.ByteOrder {
 
 // Context is an interface that a bind asks for, under a number.
 type Context struct {
-	ID   uint16
-	UUID string
+	ID        uint16
+	UUID      string
+	Interface []byte // the UUID as it is written, then the version (2)
 }
 
 // MaxContexts bounds the interfaces of a bind.
@@ -79,18 +85,73 @@ func (h Header) Contexts(b []byte) (list []Context) {
 	o := h.order()
 	r := octet.Of(b[28:])
 	for range min(int(b[24]), MaxContexts) {
-		head, id := r.Next(4), r.Next(16)
-		r.Skip(4)
+		head, id, version := r.Next(4), r.Next(16), r.Next(4)
 		if r.Bad() {
 			break
 		}
 		r.Skip(20 * int(head[2]))
-		list = append(list, Context{o.Uint16(head), UUID(id, h.Little)})
+		list = append(list, context(o.Uint16(head), id, o.Uint16(version), h.Little))
 		if r.Bad() {
 			break
 		}
 	}
 	return list
+}
+
+func context(id uint16, uuid []byte, version uint16, little bool) Context {
+	u := ordered(uuid, little)
+	return Context{id, UUID(u), binary.BigEndian.AppendUint16(u[:], version)}
+}
+
+// Accepted reads which interfaces a server accepts, in the order of the bind.
+func (h Header) Accepted(b []byte) (list []bool) {
+	if len(b) < 26 {
+		return nil
+	}
+	o := h.order()
+	at := (26 + int(o.Uint16(b[24:])) + 3) &^ 3
+	if len(b) < at+4 {
+		return nil
+	}
+	r := octet.Of(b[at+4:])
+	for range min(int(b[at]), MaxContexts) {
+		v := r.Next(24)
+		if v == nil {
+			break
+		}
+		list = append(list, o.Uint16(v) == 0)
+	}
+	return list
+}
+
+// Datagram is a message of version 4.
+type Datagram struct {
+	Type byte
+	Context
+	Call   uint32
+	Op     uint16
+	Status uint32 // of a fault
+	Body   []byte
+}
+
+// DatagramSize is the size of the header of version 4.
+const DatagramSize = 80
+
+// ParseDatagram reads a message of version 4.
+func ParseDatagram(b []byte) (d Datagram, ok bool) {
+	if len(b) < DatagramSize || b[0] != 4 || b[1] > 10 || b[4]&0xef != 0 {
+		return d, false
+	}
+	h := Header{Little: b[4] == 0x10}
+	o := h.order()
+	d = Datagram{
+		Type: b[1], Context: context(0, b[24:40], uint16(o.Uint32(b[60:])), h.Little),
+		Call: o.Uint32(b[64:]), Op: o.Uint16(b[68:]), Body: b[DatagramSize:],
+	}
+	if d.Type == Fault && len(d.Body) >= 4 {
+		d.Status = o.Uint32(d.Body)
+	}
+	return d, int(o.Uint16(b[74:])) == len(d.Body)
 }
 
 // Operation reads context and operation of a request.
@@ -119,17 +180,18 @@ func (h Header) Verifier(b []byte) []byte {
 	return b[h.Length-h.Auth : h.Length]
 }
 
-// UUID gives the text of a UUID on the wire.
-func UUID(b []byte, little bool) string {
-	if len(b) < 16 {
-		return ""
-	}
-	var u [16]byte
+// ordered gives the bytes of a UUID on the wire as they are written.
+func ordered(b []byte, little bool) (u [16]byte) {
 	copy(u[:], b)
 	if little {
 		u[0], u[1], u[2], u[3] = b[3], b[2], b[1], b[0]
 		u[4], u[5], u[6], u[7] = b[5], b[4], b[7], b[6]
 	}
+	return u
+}
+
+// UUID gives the text of a UUID.
+func UUID(u [16]byte) string {
 	var t [36]byte
 	hex.Encode(t[:8], u[:4])
 	hex.Encode(t[9:13], u[4:6])
