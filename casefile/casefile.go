@@ -23,6 +23,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"saksi/evidence"
@@ -150,7 +151,7 @@ func ReadInfo(dir string) (Info, error) {
 func readInfo(dir string) (info Info, b []byte, err error) {
 	path := filepath.Join(dir, infoFile)
 	b, err = evidence.ReadRegular(path, maxInfo)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return info, nil, fmt.Errorf("%s: %w", dir, ErrNoCase)
 	}
 	if err != nil {

@@ -6,6 +6,8 @@ package event
 const (
 	Timestamp                             Field = iota + 1 // @timestamp: ECS
 	SaksiAgencyPath                                        // Saksi.agency_path: agencies above organization.id, root first
+	SaksiBittorrentClient                                  // Saksi.bittorrent.client: programs by their peer ids, such as UT2210
+	SaksiBittorrentInfoHash                                // Saksi.bittorrent.info_hash: hashes of the torrents asked for
 	SaksiCase                                              // Saksi.case: id of the case the document belongs to
 	SaksiControl                                           // Saksi.control: framework controls a finding bears on, such as rk-3-trafik
 	SaksiEvidenceCommand                                   // Saksi.evidence.command: command that shows the evidence again
@@ -21,6 +23,8 @@ const (
 	SaksiFileIncomplete                                    // Saksi.file.incomplete: why the content is only partly there: gap, limit, unallocated, read_error
 	SaksiFileStream                                        // Saksi.file.stream: name of the alternate data stream; absent for the main one
 	SaksiFileVolume                                        // Saksi.file.volume: number of the volume in the image, from 0
+	SaksiFlowCategory                                      // Saksi.flow.category: what kind of service the application is: mail, chat, video, government ...
+	SaksiFlowConfidence                                    // Saksi.flow.confidence: how sure protocol and application are: high, medium, low
 	SaksiFlowDestinationPayload                            // Saksi.flow.destination_payload: payload bytes the destination sent; TCP by sequence numbers
 	SaksiFlowDirection                                     // Saksi.flow.direction: way of the packet a finding was completed by, or of a file: to_server, to_client
 	SaksiFlowEndReason                                     // Saksi.flow.end_reason: why the flow ended: timeout, closed, reused, evicted, end_of_capture
@@ -31,6 +35,7 @@ const (
 	SaksiFlowMissedBytes                                   // Saksi.flow.missed_bytes: bytes of gaps in reassembly
 	SaksiFlowSourcePayload                                 // Saksi.flow.source_payload: payload bytes the source sent; TCP by sequence numbers
 	SaksiFlowState                                         // Saksi.flow.state: connection state in Zeek's terms (SF, S0, REJ ...)
+	SaksiFlowVia                                           // Saksi.flow.via: protocol the flow began as, before it carried another: socks, http, smtp
 	SaksiFlowWhy                                           // Saksi.flow.why: what the classification rests on
 	SaksiFtpArgument                                       // Saksi.ftp.argument: argument of the FTP command; never a password
 	SaksiFtpCommand                                        // Saksi.ftp.command: FTP command, upper case
@@ -39,6 +44,10 @@ const (
 	SaksiLink                                              // Saksi.link: ids of the documents a finding joins
 	SaksiMasked                                            // Saksi.masked: names of the fields in which personal data or credentials were masked
 	SaksiMaskedDigest                                      // Saksi.masked_digest: keyed digests of the masked values, to find equal ones
+	SaksiProxyVersion                                      // Saksi.proxy.version: version of SOCKS
+	SaksiQuicRetry                                         // Saksi.quic.retry: the server asked the client to prove its address by a Retry
+	SaksiQuicServerVersions                                // Saksi.quic.server_versions: versions the server offered in a Version Negotiation
+	SaksiQuicVersion                                       // Saksi.quic.version: version of QUIC: 1, 2, draft-29, Q046, mvfst-2
 	SaksiRuleDigest                                        // Saksi.rule.digest: SHA-256 of the rule's text
 	SaksiRuleLanguage                                      // Saksi.rule.language: suricata, sigma, yara or intel
 	SaksiRulePriority                                      // Saksi.rule.priority: priority of a rule in the language of Suricata; 1 is the most severe
@@ -49,10 +58,26 @@ const (
 	SaksiSSHHassh                                          // Saksi.ssh.hassh: HASSH of the client's key exchange
 	SaksiSSHHasshServer                                    // Saksi.ssh.hassh_server: HASSH of the server's key exchange
 	SaksiSSHServer                                         // Saksi.ssh.server: software named in the server's banner
+	SaksiStunRealm                                         // Saksi.stun.realm: realm of the server
+	SaksiStunSoftware                                      // Saksi.stun.software: software the agent names
+	SaksiStunUsername                                      // Saksi.stun.username: user name or ICE fragments in the message
+	SaksiStunVendor                                        // Saksi.stun.vendor: whose own attributes are used: microsoft, google, whatsapp
 	SaksiTLSALPN                                           // Saksi.tls.alpn: protocols the client offered
 	SaksiTLSJA3String                                      // Saksi.tls.ja3_string: text whose MD5 is the JA3
 	SaksiTLSJA4                                            // Saksi.tls.ja4: JA4 of the ClientHello
 	SaksiTruncated                                         // Saksi.truncated: fields cut at the length limit
+	SaksiVpnExchange                                       // Saksi.vpn.exchange: first IKE exchange seen: ike_sa_init, aggressive ...
+	SaksiVpnHost                                           // Saksi.vpn.host: names the ends of a tunnel give themselves
+	SaksiVpnTransform                                      // Saksi.vpn.transform: algorithms offered, by the numbers of IANA: "encr 12 256"
+	SaksiVpnVendor                                         // Saksi.vpn.vendor: vendors the ends of a tunnel name, or their vendor ids in hex
+	SaksiVpnVersion                                        // Saksi.vpn.version: version of the tunnel's protocol
+	SaksiWebsocketCloseCode                                // Saksi.websocket.close_code: status code of the last Close frame
+	SaksiWebsocketDestinationFrames                        // Saksi.websocket.destination_frames: frames the destination sent
+	SaksiWebsocketDestinationPayload                       // Saksi.websocket.destination_payload: payload bytes of the frames the destination sent
+	SaksiWebsocketOpcode                                   // Saksi.websocket.opcode: opcodes of the frames seen, by name
+	SaksiWebsocketOpcodeFrames                             // Saksi.websocket.opcode_frames: number of frames of each opcode, in the order of Saksi.websocket.opcode
+	SaksiWebsocketSourceFrames                             // Saksi.websocket.source_frames: frames the source sent
+	SaksiWebsocketSourcePayload                            // Saksi.websocket.source_payload: payload bytes of the frames the source sent
 	AgentID                                                // agent.id: ECS
 	AgentName                                              // agent.name: ECS
 	AgentType                                              // agent.type: ECS
@@ -226,6 +251,8 @@ const (
 	SourceDomain                                           // source.domain: ECS
 	SourceIP                                               // source.ip: ECS
 	SourceMAC                                              // source.mac: ECS
+	SourceNatIP                                            // source.nat.ip: ECS
+	SourceNatPort                                          // source.nat.port: ECS
 	SourcePackets                                          // source.packets: ECS
 	SourcePort                                             // source.port: ECS
 	SourceUserName                                         // source.user.name: ECS
@@ -301,6 +328,8 @@ var fields = [...]fieldInfo{
 	{},
 	{name: "@timestamp", typ: Date, array: false, doc: ""},
 	{name: "Saksi.agency_path", typ: Keyword, array: true, doc: "agencies above organization.id, root first"},
+	{name: "Saksi.bittorrent.client", typ: Keyword, array: true, doc: "programs by their peer ids, such as UT2210"},
+	{name: "Saksi.bittorrent.info_hash", typ: Keyword, array: true, doc: "hashes of the torrents asked for"},
 	{name: "Saksi.case", typ: Keyword, array: false, doc: "id of the case the document belongs to"},
 	{name: "Saksi.control", typ: Keyword, array: true, doc: "framework controls a finding bears on, such as rk-3-trafik"},
 	{name: "Saksi.evidence.command", typ: Keyword, array: false, doc: "command that shows the evidence again"},
@@ -316,6 +345,8 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.file.incomplete", typ: Keyword, array: false, doc: "why the content is only partly there: gap, limit, unallocated, read_error"},
 	{name: "Saksi.file.stream", typ: Keyword, array: false, doc: "name of the alternate data stream; absent for the main one"},
 	{name: "Saksi.file.volume", typ: Long, array: false, doc: "number of the volume in the image, from 0"},
+	{name: "Saksi.flow.category", typ: Keyword, array: false, doc: "what kind of service the application is: mail, chat, video, government ..."},
+	{name: "Saksi.flow.confidence", typ: Keyword, array: false, doc: "how sure protocol and application are: high, medium, low"},
 	{name: "Saksi.flow.destination_payload", typ: Long, array: false, doc: "payload bytes the destination sent; TCP by sequence numbers"},
 	{name: "Saksi.flow.direction", typ: Keyword, array: false, doc: "way of the packet a finding was completed by, or of a file: to_server, to_client"},
 	{name: "Saksi.flow.end_reason", typ: Keyword, array: false, doc: "why the flow ended: timeout, closed, reused, evicted, end_of_capture"},
@@ -326,6 +357,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.flow.missed_bytes", typ: Long, array: false, doc: "bytes of gaps in reassembly"},
 	{name: "Saksi.flow.source_payload", typ: Long, array: false, doc: "payload bytes the source sent; TCP by sequence numbers"},
 	{name: "Saksi.flow.state", typ: Keyword, array: false, doc: "connection state in Zeek's terms (SF, S0, REJ ...)"},
+	{name: "Saksi.flow.via", typ: Keyword, array: false, doc: "protocol the flow began as, before it carried another: socks, http, smtp"},
 	{name: "Saksi.flow.why", typ: Keyword, array: true, doc: "what the classification rests on"},
 	{name: "Saksi.ftp.argument", typ: Keyword, array: false, doc: "argument of the FTP command; never a password"},
 	{name: "Saksi.ftp.command", typ: Keyword, array: false, doc: "FTP command, upper case"},
@@ -334,6 +366,10 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.link", typ: Keyword, array: true, doc: "ids of the documents a finding joins"},
 	{name: "Saksi.masked", typ: Keyword, array: true, doc: "names of the fields in which personal data or credentials were masked"},
 	{name: "Saksi.masked_digest", typ: Keyword, array: true, doc: "keyed digests of the masked values, to find equal ones"},
+	{name: "Saksi.proxy.version", typ: Keyword, array: false, doc: "version of SOCKS"},
+	{name: "Saksi.quic.retry", typ: Boolean, array: false, doc: "the server asked the client to prove its address by a Retry"},
+	{name: "Saksi.quic.server_versions", typ: Keyword, array: true, doc: "versions the server offered in a Version Negotiation"},
+	{name: "Saksi.quic.version", typ: Keyword, array: false, doc: "version of QUIC: 1, 2, draft-29, Q046, mvfst-2"},
 	{name: "Saksi.rule.digest", typ: Keyword, array: false, doc: "SHA-256 of the rule's text"},
 	{name: "Saksi.rule.language", typ: Keyword, array: false, doc: "suricata, sigma, yara or intel"},
 	{name: "Saksi.rule.priority", typ: Long, array: false, doc: "priority of a rule in the language of Suricata; 1 is the most severe"},
@@ -344,10 +380,26 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.ssh.hassh", typ: Keyword, array: false, doc: "HASSH of the client's key exchange"},
 	{name: "Saksi.ssh.hassh_server", typ: Keyword, array: false, doc: "HASSH of the server's key exchange"},
 	{name: "Saksi.ssh.server", typ: Keyword, array: false, doc: "software named in the server's banner"},
+	{name: "Saksi.stun.realm", typ: Keyword, array: false, doc: "realm of the server"},
+	{name: "Saksi.stun.software", typ: Keyword, array: false, doc: "software the agent names"},
+	{name: "Saksi.stun.username", typ: Keyword, array: false, doc: "user name or ICE fragments in the message"},
+	{name: "Saksi.stun.vendor", typ: Keyword, array: false, doc: "whose own attributes are used: microsoft, google, whatsapp"},
 	{name: "Saksi.tls.alpn", typ: Keyword, array: true, doc: "protocols the client offered"},
 	{name: "Saksi.tls.ja3_string", typ: Keyword, array: false, doc: "text whose MD5 is the JA3"},
 	{name: "Saksi.tls.ja4", typ: Keyword, array: false, doc: "JA4 of the ClientHello"},
 	{name: "Saksi.truncated", typ: Keyword, array: true, doc: "fields cut at the length limit"},
+	{name: "Saksi.vpn.exchange", typ: Keyword, array: false, doc: "first IKE exchange seen: ike_sa_init, aggressive ..."},
+	{name: "Saksi.vpn.host", typ: Keyword, array: true, doc: "names the ends of a tunnel give themselves"},
+	{name: "Saksi.vpn.transform", typ: Keyword, array: true, doc: "algorithms offered, by the numbers of IANA: \"encr 12 256\""},
+	{name: "Saksi.vpn.vendor", typ: Keyword, array: true, doc: "vendors the ends of a tunnel name, or their vendor ids in hex"},
+	{name: "Saksi.vpn.version", typ: Keyword, array: false, doc: "version of the tunnel's protocol"},
+	{name: "Saksi.websocket.close_code", typ: Long, array: false, doc: "status code of the last Close frame"},
+	{name: "Saksi.websocket.destination_frames", typ: Long, array: false, doc: "frames the destination sent"},
+	{name: "Saksi.websocket.destination_payload", typ: Long, array: false, doc: "payload bytes of the frames the destination sent"},
+	{name: "Saksi.websocket.opcode", typ: Keyword, array: true, doc: "opcodes of the frames seen, by name"},
+	{name: "Saksi.websocket.opcode_frames", typ: Long, array: true, doc: "number of frames of each opcode, in the order of Saksi.websocket.opcode"},
+	{name: "Saksi.websocket.source_frames", typ: Long, array: false, doc: "frames the source sent"},
+	{name: "Saksi.websocket.source_payload", typ: Long, array: false, doc: "payload bytes of the frames the source sent"},
 	{name: "agent.id", typ: Keyword, array: false, doc: ""},
 	{name: "agent.name", typ: Keyword, array: false, doc: ""},
 	{name: "agent.type", typ: Keyword, array: false, doc: ""},
@@ -521,6 +573,8 @@ var fields = [...]fieldInfo{
 	{name: "source.domain", typ: Keyword, array: false, doc: ""},
 	{name: "source.ip", typ: IP, array: false, doc: ""},
 	{name: "source.mac", typ: Keyword, array: false, doc: ""},
+	{name: "source.nat.ip", typ: IP, array: false, doc: ""},
+	{name: "source.nat.port", typ: Long, array: false, doc: ""},
 	{name: "source.packets", typ: Long, array: false, doc: ""},
 	{name: "source.port", typ: Long, array: false, doc: ""},
 	{name: "source.user.name", typ: Keyword, array: false, doc: ""},

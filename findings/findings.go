@@ -19,6 +19,9 @@ var ErrNotFound = errors.New("no document with this id")
 // ErrLocked is returned when another process holds the store for writing.
 var ErrLocked = errors.New("locked by another process")
 
+// ErrSort is returned when an index can't sort by a field.
+var ErrSort = errors.New("no order by it")
+
 // ErrCorrupt is returned when a store's own bytes contradict themselves. The
 // index can then be rebuilt from its spool.
 var ErrCorrupt = errors.New("store is corrupted")

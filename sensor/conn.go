@@ -35,6 +35,8 @@ type conn struct {
 	window [2][]byte // what rules see before the next chunk
 	state  *suricata.FlowState
 	ids    flowIDs
+	label  label // what names the application
+	via    uint8 // index of the protocol the flow began as, if it changed
 }
 
 func (c *conn) reset() {
@@ -115,7 +117,7 @@ func (w *worker) tcp(p *decode.Packet, dir int) {
 		return
 	}
 	b := p.Payload()
-	if p.TCPFlags&decode.RST != 0 { // its data is text about the reset, not of the stream (RFC 9293 section 3.5.3)
+	if padding(p, b) || p.TCPFlags&decode.RST != 0 { // data of a reset is text about it, not of the stream (RFC 9293 section 3.5.3)
 		b = nil
 	}
 	c := w.conn
@@ -175,6 +177,21 @@ func (w *worker) tcp(p *decode.Packet, dir int) {
 			w.finishParsing(c)
 		}
 	}
+}
+
+// padding reports the padding of a short Ethernet frame that some devices count
+// as part of the packet: at most six zero bytes behind a mere acknowledgment,
+// in a packet of at most the 46 bytes that a frame must have.
+func padding(p *decode.Packet, b []byte) bool {
+	if p.IPLen > 46 || len(b) == 0 || len(b) > 6 || p.TCPFlags&^decode.SYN != decode.ACK {
+		return false
+	}
+	for _, c := range b {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // drain delivers what waited and is now in order.
@@ -276,16 +293,24 @@ func (w *worker) parse(c *conn, dir int, data []byte) {
 		c.tail[dir] = append(c.tail[dir], data...)
 		in = c.tail[dir]
 	}
-	w.pc.Redetect, w.pc.Used = false, 0
+	w.pc.Redetect, w.pc.Next, w.pc.Used = false, "", 0
 	n := c.parser.Data(&w.pc, proto.Dir(dir), in)
 	switch {
 	case n == proto.Done && w.pc.Redetect && c.again < maxRedetect:
-		c.again++
+		if c.again++; c.via == 0 {
+			c.via = c.entry.Index()
+		}
 		rest := append([]byte(nil), in[min(max(w.pc.Used, 0), len(in)):]...)
 		c.parser.Close(&w.pc)
 		c.parser, c.entry = nil, nil
 		c.none, c.tries = [2]bool{}, [2]uint8{}
-		c.tail[0], c.tail[1] = c.tail[0][:0], c.tail[1][:0]
+		c.tail[dir] = c.tail[dir][:0] // what waits of the other direction is the next protocol's
+		if e := w.protos.ByName(w.pc.Next); e != nil {
+			w.found(c, e, proto.TCP)
+			c.tail[dir] = append(c.tail[dir], rest...)
+			w.begun(c, dir)
+			return
+		}
 		if len(rest) > 0 && w.detect(c, dir, rest) {
 			w.begun(c, dir)
 		}

@@ -2,10 +2,13 @@ package sensor
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -231,26 +234,64 @@ func TestZeekConnections(t *testing.T) {
 }
 
 // ndpiNames is what nDPI calls a protocol, lower case.
-var ndpiNames = map[string]string{"tls": "tls", "dtls": "dtls", "snmp": "snmp", "smb": "smbv23"}
+var ndpiNames = map[string]string{
+	"snmp": "snmp", "smb": "smbv23", "ipv6-icmp": "icmpv6", "openvpn": "openvpn", "ike": "ipsec", "ipsec-nat-t": "ipsec", "esp": "ipsec", "ah": "ipsec", "dropbox-lansync": "dropbox", "http2": "http",
+	"weave": "nestlogsink", "websocket": "http", "spotify-connect": "spotify",
+}
 
-// TestNDPILabels reports how many flows have the protocol nDPI gives them.
+// ndpiApplications is what nDPI calls an application, lower case, where it is
+// not our name without its hyphens. "*" and a category stand for any of it.
+var ndpiApplications = map[string]string{
+	"doh_dot": "*dns", "teams": "microsoft-teams", "skype_teams": "skype microsoft-teams", "skype_teamscall": "skype microsoft-teams",
+	"google":         "google google-services google-ads google-analytics google-dns firebase chromecast", // its "Google" is the rest of them all
+	"googleservices": "google-services google-play chrome-update firebase", "playstore": "google-play", "datasaver": "google-data-saver", "amazonaws": "aws", "ads_analytic_track": "*advertising *analytics",
+	"adultcontent": "*adult", "vibervoip": "viber", "microsoft365": "microsoft-365 outlook microsoft-entra", "alicloud": "alibaba-cloud", "appleitunes": "app-store apple-music",
+	"avastsecuredns": "avast-secure-dns", "applepush": "apple-push", "applesiri": "apple-siri", "hangoutduo": "google-meet",
+}
+
+// ndpiFlow is how we name a flow.
+type ndpiFlow struct{ protocol, via, application, category string }
+
+// is reports whether nDPI's name of an application means ours.
+func (f ndpiFlow) is(name string) bool {
+	name = strings.ToLower(name)
+	if alias := ndpiApplications[name]; alias != "" {
+		for _, a := range strings.Fields(alias) {
+			if f.application == a || f.category != "" && a == "*"+f.category {
+				return true
+			}
+		}
+		return false
+	}
+	return f.application != "" && strings.ReplaceAll(f.application, "-", "") == strings.NewReplacer("-", "", "_", "").Replace(name)
+}
+
+// TestNDPILabels reports how many flows have the protocol nDPI gives them, and
+// of those that it gives an application too, how many have that. nDPI writes
+// PROTOCOL, PROTOCOL.APPLICATION, or the application alone.
 func TestNDPILabels(t *testing.T) {
 	dir := corpus(t, "captures/ndpi")
 	names, groups := byCapture(rows(t, filepath.Join(dir, "labels.tsv")))
-	good, all := 0, 0
-	missed := map[string]int{}
+	good, all, app, apps := 0, 0, 0, 0
+	missed, missedApps := map[string]int{}, map[string]int{}
 	for _, n := range names {
-		have := map[string]string{}
+		have := map[string]ndpiFlow{}
 		for _, e := range documents(t, filepath.Join(dir, n)) {
 			if str(e, event.EventDataset) != "saksi.flow" {
 				continue
 			}
 			k := pairKey(addr(e, event.SourceIP), itoa(num(e, event.SourcePort)), addr(e, event.DestinationIP), itoa(num(e, event.DestinationPort)))
+			f := have[k]
 			if p := str(e, event.NetworkProtocol); p != "" {
-				have[k] = p
-			} else if have[k] == "" {
-				have[k] = str(e, event.NetworkTransport)
+				f.protocol = p
+			} else if f.protocol == "" {
+				f.protocol = str(e, event.NetworkTransport)
 			}
+			f.via = str(e, event.SaksiFlowVia)
+			if a := str(e, event.NetworkApplication); a != "" {
+				f.application, f.category = a, str(e, event.SaksiFlowCategory)
+			}
+			have[k] = f
 		}
 		for _, r := range groups[n] {
 			a, ap, ok1 := splitPair(r["a"])
@@ -260,23 +301,36 @@ func TestNDPILabels(t *testing.T) {
 			}
 			all++
 			base, _, _ := strings.Cut(strings.ToLower(r["protocol"]), ".")
-			p := have[pairKey(a, ap, b, bp)]
-			if want := ndpiNames[p]; want == base || p == base || p == "ipv6-icmp" && base == "icmpv6" {
+			f := have[pairKey(a, ap, b, bp)]
+			if ndpiNames[f.protocol] == base || f.protocol == base || f.via == base || f.is(base) {
 				good++
 			} else {
-				missed[base+" as "+p]++
+				missed[base+" as "+f.protocol]++
+			}
+			if _, name, both := strings.Cut(r["application"], "."); both {
+				apps++
+				if f.is(name) {
+					app++
+				} else {
+					missedApps[strings.ToLower(r["application"])+" as "+f.protocol+"."+f.application+" "+r["sni"]]++
+				}
 			}
 		}
 	}
-	var list []string
-	for k, n := range missed {
-		list = append(list, itoa(int64(n))+" "+k)
-	}
-	sort.Slice(list, func(i, j int) bool {
-		return len(list[i]) > 0 && missed[list[i][strings.IndexByte(list[i], ' ')+1:]] > missed[list[j][strings.IndexByte(list[j], ' ')+1:]]
-	})
-	t.Logf("most missed: %s", strings.Join(list[:min(len(list), 40)], "; "))
+	t.Logf("most missed: %s", most(missed))
+	t.Logf("applications most missed: %s", most(missedApps))
 	atLeast(t, "protocols as nDPI names them", good, all, floorNDPI)
+	atLeast(t, "applications as nDPI names them", app, apps, floorNDPIApplications)
+}
+
+// most lists the 40 greatest counts.
+func most(m map[string]int) string {
+	list := slices.SortedFunc(maps.Keys(m), func(a, b string) int { return cmp.Or(cmp.Compare(m[b], m[a]), cmp.Compare(a, b)) })
+	var out []string
+	for _, k := range list[:min(len(list), 40)] {
+		out = append(out, itoa(int64(m[k]))+" "+k)
+	}
+	return strings.Join(out, "; ")
 }
 
 func splitPair(s string) (host, port string, ok bool) {
@@ -301,5 +355,7 @@ func pairKey(a, ap, b, bp string) string {
 const (
 	floorJA4  = 100
 	floorZeek = 95
-	floorNDPI = 70
+	floorNDPI = 90
+	// floorNDPIApplications counts flows nDPI gives protocol and application.
+	floorNDPIApplications = 92
 )

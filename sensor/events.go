@@ -119,23 +119,33 @@ func (w *worker) Begin(dataset string, packets []uint64) *event.Event {
 }
 
 // Emit implements proto.Host.
-func (w *worker) Emit(e *event.Event) { w.push(e, itemEvent, 0) }
+func (w *worker) Emit(e *event.Event) {
+	w.classify(e)
+	w.push(e, itemEvent, 0)
+}
+
+// item begins an item at the place of the packet in work.
+func (w *worker) item(kind itemKind) item {
+	it := item{number: w.now, phase: w.phase, kind: kind}
+	if w.phase == phaseTimer {
+		it.shard = uint8(w.sh.index)
+	}
+	return it
+}
 
 // push adds the event begun last to what the batch emits.
 func (w *worker) push(e *event.Event, kind itemKind, ref int) {
 	r := w.res
-	if dataset, ok := e.GetStr(event.EventDataset); ok && kind <= itemFile {
+	if dataset, ok := e.GetStr(event.EventDataset); ok && kind <= itemFlow {
 		w.stats.events[dataset]++ // dataset names are constants: no copy is kept of packet bytes
 	}
-	it := item{number: w.now, phase: w.phase, kind: kind, at: r.used, from: ref}
-	if w.phase == phaseTimer {
-		it.shard = uint8(w.sh.index)
-	}
+	it := w.item(kind)
+	it.at, it.from = r.used, ref
 	var met []*sigma.Rule
 	if w.cfg.Sigma != nil && kind <= itemFile {
 		met = w.cfg.Sigma.Match(e)
 	}
-	if w.enc != nil && kind == itemEvent {
+	if w.enc != nil && (kind == itemEvent || kind == itemFlow) {
 		it.from = len(r.encoded)
 		r.encoded = w.enc.AppendEvent(r.encoded, e)
 		it.to = len(r.encoded)
@@ -165,6 +175,7 @@ func (w *worker) Matching() bool { return w.engine != nil }
 
 // emitFlow tells of a flow that has ended.
 func (w *worker) emitFlow(r *flow.Record, why flow.EndReason) {
+	guessed := w.guess(r)
 	e := w.begin("event", "saksi.flow", r.Last)
 	e.Str(event.EventType, "connection")
 	e.Str(event.EventType, "end")
@@ -204,6 +215,10 @@ func (w *worker) emitFlow(r *flow.Record, why flow.EndReason) {
 	if w.conn != nil && w.conn.missed > 0 {
 		e.Int(event.SaksiFlowMissedBytes, int64(w.conn.missed))
 	}
-	w.push(e, itemEvent, 0)
+	kind := itemEvent
+	if !w.aboutService(e, r, guessed) {
+		kind = itemFlow
+	}
+	w.push(e, kind, 0)
 	w.stats.flow(r, state, sb, db)
 }

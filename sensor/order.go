@@ -19,7 +19,7 @@ type item struct {
 	phase  uint8
 	shard  uint8
 	kind   itemKind
-	at     int // index into events, files or hits
+	at     int // index into events, or names
 	from   int // encoded bytes, when the sink takes them
 	to     int
 }
@@ -29,8 +29,10 @@ type itemKind uint8
 const (
 	itemEvent itemKind = iota
 	itemFile           // an event, then the file for the scanners
+	itemFlow           // the event of a flow that a name seen before may classify
 	itemHit            // an event that counts only if the orderer keeps its hit
 	itemAlert          // an event that is a finding
+	itemName           // an answer of DNS
 )
 
 // hit is a rule's hit with the packet header the orderer looks at.
@@ -49,6 +51,7 @@ type result struct {
 	encoded []byte
 	files   []*File
 	hits    []hit
+	names   []seenName
 }
 
 func (r *result) reset() {
@@ -57,7 +60,7 @@ func (r *result) reset() {
 	r.files = r.files[:0]
 	clear(r.hits)
 	r.hits = r.hits[:0]
-	r.used = 0
+	r.used, r.names = 0, r.names[:0]
 	if cap(r.arena) > 4<<20 {
 		r.arena = nil
 	}
@@ -82,11 +85,15 @@ type order struct {
 	enc     Encoder
 	orderer suricata.Orderer
 	heads   []int
+	names   nameCache
+	finding event.Event // of Sigma, about a flow
+	buf     []byte
+	why     []byte
 	err     error
 }
 
 func newOrder(ctx context.Context, cfg *Config, sum *Summary) *order {
-	o := &order{ctx: ctx, cfg: cfg, sum: sum, heads: make([]int, cfg.Workers)}
+	o := &order{ctx: ctx, cfg: cfg, sum: sum, heads: make([]int, cfg.Workers), names: newNameCache()}
 	o.enc, _ = cfg.Sink.(Encoder)
 	if cfg.Rules != nil {
 		o.orderer = suricata.NewOrder()
@@ -135,9 +142,15 @@ func (o *order) merge(b *batch) {
 }
 
 func (o *order) emit(r *result, it *item) error {
+	if it.kind == itemName {
+		o.names.add(&r.names[it.at])
+		return nil
+	}
 	e := &r.events[it.at]
 	var f *File
 	switch it.kind {
+	case itemFlow:
+		return o.flow(r, it, e)
 	case itemHit:
 		h := &r.hits[it.from]
 		if o.orderer != nil && !o.orderer.Keep(&h.packet, &h.hit) {
@@ -151,10 +164,7 @@ func (o *order) emit(r *result, it *item) error {
 		f = r.files[it.from]
 	}
 	if o.enc != nil && it.kind == itemEvent {
-		if err := o.enc.Write(r.encoded[it.from:it.to]); err != nil {
-			return fmt.Errorf("emitting an event: %w", err)
-		}
-		return nil
+		return o.write(r.encoded[it.from:it.to])
 	}
 	if f != nil {
 		f.Event = e
@@ -183,6 +193,13 @@ func (o *order) Emit(e *event.Event) error {
 		o.err = err
 	}
 	return err
+}
+
+func (o *order) write(b []byte) error {
+	if err := o.enc.Write(b); err != nil {
+		return fmt.Errorf("emitting an event: %w", err)
+	}
+	return nil
 }
 
 func (o *order) sink(e *event.Event) error {

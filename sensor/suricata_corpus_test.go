@@ -18,7 +18,7 @@ import (
 
 // Floors of parity with Suricata 8.0.6 that were reached; they only go up.
 const (
-	floorSuricata = 209 // cases of corpus/suricata
+	floorSuricata = 210 // cases of corpus/suricata
 	floorET       = 86  // rows of et_alerts.tsv
 	ceilingET     = 17  // surplus rows
 )

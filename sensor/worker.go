@@ -15,12 +15,20 @@ type shard struct {
 	index int
 	table *flow.Table
 	pool  *stream.Pool
-	conns []*conn // by Record.Ext, from 1; nil where none is in use
+	conns []*conn // by Record.Ext, from 1; nil where none is in use (see extLabel)
 	free  []uint32
 	spare []*conn // to be used again, at most maxSpare
 	files int     // bytes of carved files held
 
 	expected map[expectKey]expected // connections that parsers announced
+}
+
+// conn returns the parser state of a flow, nil if it has none.
+func (sh *shard) conn(r *flow.Record) *conn {
+	if r.Ext == 0 || r.Ext&extLabel != 0 {
+		return nil
+	}
+	return sh.conns[r.Ext-1]
 }
 
 // maxSpare bounds the unused parser states a shard keeps.
@@ -51,6 +59,7 @@ type worker struct {
 	pc      proto.Context
 	cid     [40]byte
 	history []byte
+	why     []byte
 	view    suricata.Packet
 	hits    []suricata.Hit
 	stats   workerStats
@@ -157,10 +166,7 @@ func (w *worker) packet(p *decode.Packet) {
 		return
 	}
 	r := sh.table.Get(i)
-	w.sh, w.rec, w.conn = sh, r, nil
-	if r.Ext != 0 {
-		w.conn = sh.conns[r.Ext-1]
-	}
+	w.sh, w.rec, w.conn = sh, r, sh.conn(r)
 	open := !r.Done() && p.Flags&decode.FlagFragment == 0
 	datagram := open && p.Proto == decode.ProtoUDP && p.HdrLen >= 8 && len(p.Payload()) > 0
 	if datagram {
@@ -199,6 +205,7 @@ func (w *worker) getConn() *conn {
 	} else {
 		c = &conn{}
 	}
+	c.label, c.via = w.labelOf(w.rec)
 	w.rec.Ext = k
 	sh.conns[k-1] = c
 	w.conn = c
@@ -218,6 +225,7 @@ func (w *worker) release() {
 	if c == nil {
 		return
 	}
+	ext := c.ext()
 	for d := range c.half {
 		c.half[d].Drop(w.sh.pool)
 	}
@@ -227,7 +235,7 @@ func (w *worker) release() {
 	}
 	w.sh.conns[w.rec.Ext-1] = nil
 	w.sh.free = append(w.sh.free, w.rec.Ext)
-	w.rec.Ext = 0
+	w.rec.Ext = ext
 	w.conn = nil
 }
 
@@ -242,9 +250,8 @@ func (w *worker) context(number uint64, time int64) {
 // end tells of a flow that is over.
 func (w *worker) end(sh *shard, r *flow.Record, why flow.EndReason) {
 	pkt, rec, c := w.pkt, w.rec, w.conn
-	w.sh, w.rec, w.conn = sh, r, nil
-	if r.Ext != 0 {
-		w.conn = sh.conns[r.Ext-1]
+	w.sh, w.rec, w.conn = sh, r, sh.conn(r)
+	if w.conn != nil {
 		w.context(r.LastPacket(), r.Last)
 		w.closeConn()
 	}

@@ -130,6 +130,9 @@ func evidenceVerify(a *app) *cobra.Command {
 			if bundle != "" {
 				return a.verifyFile(cmd, args[0], bundle, pub)
 			}
+			if st, err := os.Stat(args[0]); err == nil && st.Mode().IsRegular() {
+				return failHint(exitNoCase, fmt.Errorf("%s: %w", args[0], casefile.ErrNoCase), "to verify a file name its statement by --bundle")
+			}
 			bar := a.progress("verifying", "B")
 			v, err := casefile.Verify(cmd.Context(), args[0], pub, func(n int64) { bar.update(n, 0) })
 			bar.finish()

@@ -170,6 +170,9 @@ func queryError(err error) error {
 	if errors.As(err, &q) {
 		return failHint(exitUsage, err, "'saksi findings search --help' shows the syntax")
 	}
+	if errors.Is(err, findings.ErrSort) {
+		return fail(exitUsage, err)
+	}
 	return readError(err)
 }
 

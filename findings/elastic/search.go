@@ -110,7 +110,7 @@ func order(list []findings.Sort) ([]any, error) {
 	for _, s := range list {
 		f, ok := event.Lookup(s.Field)
 		if !ok || f.IsArray() {
-			return nil, fmt.Errorf("sorting by %s: expected a field that has one value", s.Field)
+			return nil, fmt.Errorf("sorting by %s: %w; expected a field that has one value", s.Field, findings.ErrSort)
 		}
 		dir := "asc"
 		if s.Desc {

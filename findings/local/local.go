@@ -85,7 +85,7 @@ func Open(ctx context.Context, dir string) (*Index, error) {
 		_ = lock.Close()
 		return nil, fmt.Errorf("making the index: %w", err)
 	}
-	ix, err := open(ctx, dir, "mode=rw&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(5000)&_txlock=immediate")
+	ix, err := open(ctx, dir, "mode=rw&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)&_txlock=immediate")
 	if err != nil {
 		_ = lock.Close()
 		return nil, err

@@ -244,7 +244,7 @@ func sortKeys(list []findings.Sort) ([]sortKey, error) {
 	for _, s := range list {
 		f, ok := event.Lookup(s.Field)
 		if !ok || f != event.Timestamp && !hasColumn[f] || f.IsArray() || f.Type() == event.Float {
-			return nil, fmt.Errorf("sorting by %s: expected one of %s", s.Field, strings.Join(Sortable(), ", "))
+			return nil, fmt.Errorf("sorting by %s: %w; expected one of %s", s.Field, findings.ErrSort, strings.Join(Sortable(), ", "))
 		}
 		keys = append(keys, sortKey{column(f), s.Desc})
 	}

@@ -58,7 +58,7 @@ var sources = []struct {
 	{"firewall", "", "", source{[]string{"saksi.flow"}, connFields}},
 	{"", "zeek", "conn", source{[]string{"saksi.flow"}, connFields}},
 	{"", "zeek", "x509", source{[]string{"saksi.tls"}, tlsFields}},
-	{"", "zeek", "ssl", source{[]string{"saksi.tls"}, tlsFields}},
+	{"", "zeek", "ssl", source{[]string{"saksi.tls", "saksi.quic"}, tlsFields}},
 }
 
 func sourceOf(n *yaml.Node) (source, error) {

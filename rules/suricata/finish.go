@@ -104,6 +104,9 @@ func (b *builder) buffers() *fault {
 }
 
 func appName(a AppProto) string {
+	if a == AppAnyTLS {
+		a = AppTLS
+	}
 	name := "another"
 	for n, b := range appNames {
 		if b == a && (name == "another" || n < name) {

@@ -54,14 +54,14 @@ func detectDNS(p *Probe) Verdict {
 		if len(b) < 14 {
 			return More
 		}
-		if n := int(binary.BigEndian.Uint16(b)); n < 12 || !dnsShape(b[2:], p.On(53)) || len(b) >= n+2 && !p.On(53) && n+2 != len(b) {
+		if n := int(binary.BigEndian.Uint16(b)); n < 12 || !dnsShape(b[2:], p.On(53)) || dnscryptQuestion(b[2:], p.On(53)) || len(b) >= n+2 && !p.On(53) && n+2 != len(b) {
 			return No
 		} else if !p.On(53) && n > maxDNSElsewhere { // other formats begin with a length too
 			return No
 		}
 		return Yes
 	}
-	if p.On(5353, 5355, 137) || !dnsShape(b, p.On(53)) {
+	if p.On(5353, 5355, 137) || !dnsShape(b, p.On(53)) || dnscryptQuestion(b, p.On(53)) {
 		return No
 	}
 	return Yes

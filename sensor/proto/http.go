@@ -112,6 +112,7 @@ type httpParser struct {
 	nextID  uint64
 	scanned [2]int
 	tunnel  bool
+	next    string // protocol the connection was upgraded to, if it is known here
 }
 
 // request gives the transaction whose request is in work.
@@ -191,7 +192,7 @@ func (p *httpParser) Data(c *Context, dir Dir, b []byte) Result {
 			}
 		}
 		if p.tunnel {
-			c.Redetect, c.Used = true, used
+			c.Redetect, c.Next, c.Used = true, p.next, used
 			return Done
 		}
 	}
@@ -215,6 +216,11 @@ func (p *httpParser) begin(c *Context, t *httpTx, m *httpMessage, dir Dir) {
 		}
 		if upgrade {
 			p.tunnel = true
+			m.head.Tokens("upgrade", func(t string) {
+				if t == "websocket" {
+					p.next = t
+				}
+			})
 		}
 		m.body = http.BodyOf(&m.head, true, noBody)
 	}

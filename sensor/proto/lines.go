@@ -45,3 +45,5 @@ func replyCode(line []byte) (code int, last, ok bool) {
 	code = int(line[0]-'0')*100 + int(line[1]-'0')*10 + int(line[2]-'0')
 	return code, len(line) == 3 || line[3] != '-', true
 }
+
+func digit(c byte) bool { return c >= '0' && c <= '9' }

@@ -92,6 +92,9 @@ type Entry struct {
 	Detect func(p *Probe) Verdict
 	// New makes the parser of one flow; nil for a protocol that is only named.
 	New func(t Transport) Parser
+	// Application names the application whose own protocol it is, as the
+	// table of package service does; empty for a protocol of many.
+	Application string
 	// App is how rules name the protocol.
 	App suricata.AppProto
 	// Samples and Hostile name files under testdata/samples.
@@ -181,6 +184,9 @@ type Context struct {
 	// Redetect is set by a parser that returns Done to hand the flow on, as
 	// STARTTLS and CONNECT do: the bytes not used go to detection again.
 	Redetect bool
+	// Next is set with Redetect by a parser that knows the protocol that
+	// follows: the name of its entry. Otherwise it is detected.
+	Next string
 	// Used is the number of bytes used by a parser that returns Done.
 	Used int
 }

@@ -1,21 +1,29 @@
 package proto
 
+// QUIC, RFC 9000, RFC 9001 and RFC 9369, its drafts, and Google's own before
+// them: Initial packets are opened with the keys that their connection ids
+// give, and the TLS hellos in them read.
+//
+//	long header   0 form, fixed bit, type  1 version  5 length and destination id ... source id
+//	Google's      0 public flags  1 connection id  9 version ... until Q043
+
 import (
+	"bytes"
 	"encoding/binary"
 
+	"saksi/event"
 	"saksi/rules/suricata"
+	"saksi/sensor/proto/internal/pieces"
+	"saksi/sensor/proto/internal/quic"
 )
-
-// QUIC long headers, RFC 9000 section 17.2 and RFC 8999:
-//
-//	0 form, fixed bit, type  1 version  5 length and destination id ... source id
 
 func init() {
 	register(&Entry{
-		Name: "quic", Doc: "QUIC transport", Reference: "RFC 9000, RFC 9369",
-		Transport: UDP, Ports: []uint16{443, 784, 853}, App: suricata.AppQUIC,
-		Detect:  detectQUIC,
-		Samples: []string{"quic.txt"}, Hostile: []string{"short.txt"},
+		Name: "quic", Doc: "QUIC transport", Reference: "RFC 9000, RFC 9001, RFC 9369",
+		Transport: UDP, Ports: []uint16{443, 784, 853, 8853}, App: suricata.AppQUIC,
+		Detect: detectQUIC, New: func(Transport) Parser { return &quicParser{tlsSession: tlsSession{kind: 'q'}} },
+		Samples: []string{"quic.txt", "quic_v1.txt", "quic_v2.txt", "quic_q043.txt", "quic_negotiation.txt"},
+		Hostile: []string{"short.txt", "quic_hostile.txt"},
 	})
 }
 
@@ -24,34 +32,228 @@ func detectQUIC(p *Probe) Verdict {
 	if len(b) < 9 {
 		return No
 	}
-	if b[0]&0x80 == 0 { // Google's QUIC up to Q043: public flags, connection id, version
-		if b[0]&0x09 == 0x09 && len(b) >= 13 && b[9] == 'Q' && b[10] == '0' && digit(b[11]) && digit(b[12]) {
+	if b[0]&0x80 == 0 { // Google's up to Q043: public flags, connection id, version
+		if b[0]&0x09 == 0x09 && len(b) >= 13 && b[9] == 'Q' && quic.Google(binary.BigEndian.Uint32(b[9:])) {
 			return Yes
 		}
 		return No
 	}
 	v := binary.BigEndian.Uint32(b[1:])
-	switch {
-	case v == 0, v == 1, v == 0x6b3343cf, v == 0x709a50c4: // negotiation, v1, v2 and its draft
-	case v>>8 == 0xff0000, v>>8 == 0xfaceb0, v&0x0f0f0f0f == 0x0a0a0a0a: // drafts, mvfst, reserved to force negotiation
-	case (b[1] == 'Q' || b[1] == 'T') && digit(b[2]) && digit(b[3]) && digit(b[4]):
-		if b[1] == 'Q' && (v == 0x51303436 || v == 0x51303433 || v == 0x51303434) {
-			return Yes // Q043 to Q046 have lengths of ids in one byte
-		}
-	default:
+	if v>>24 == 'Q' && quic.Google(v) && v <= googleLast {
+		return Yes // Q043 to Q046 have the lengths of both ids in one byte
+	}
+	if v != 0 && (!quic.Known(v) || b[0]&0x40 == 0) {
 		return No
 	}
 	d := int(b[5])
-	if d > 20 || len(b) < 7+d {
+	if d > quic.MaxID || len(b) < 7+d {
 		return No
 	}
-	if s := int(b[6+d]); s > 20 || len(b) < 7+d+s {
+	if s := int(b[6+d]); s > quic.MaxID || len(b) < 7+d+s {
 		return No
 	}
-	if v != 0 && b[0]&0x40 == 0 {
+	if v == 0 && (d+int(b[6+d]) == 0 || (len(b)-7-d-int(b[6+d]))%4 != 0) {
 		return No
 	}
 	return Yes
 }
 
-func digit(c byte) bool { return c >= '0' && c <= '9' }
+// googleLast is "Q046", the last version whose hello is not encrypted.
+const googleLast = 0x51303436
+
+const (
+	// maxQUICDatagrams is how many datagrams are looked at.
+	maxQUICDatagrams = 48
+	// maxQUICKeys is how often keys are derived: by the first packet, behind a
+	// Retry, with another version, and a few that are not what they seem.
+	maxQUICKeys = 6
+)
+
+type quicParser struct {
+	tlsSession
+	quicVersion uint32
+	keys        []*quic.Keys     // to try; one once a packet was opened
+	crypto      [2]pieces.Buffer // of the client, of the server
+	used        [2]int           // bytes of them that were read
+	reversed    bool             // the originator of the flow is the server
+	settled     bool             // who is the client is known
+	retry       bool
+	short       [2]bool // a packet of the connection itself was seen
+	chlo        quic.CHLO
+	versions    []byte
+	datagrams   int
+	derived     int // times keys were
+}
+
+// Data implements Parser.
+func (p *quicParser) Data(c *Context, dir Dir, b []byte) Result {
+	if p.datagrams++; p.datagrams > maxQUICDatagrams {
+		return Done
+	}
+	if len(b) == 0 {
+		return 0
+	}
+	if b[0]&0x80 == 0 && !p.google(c, b) {
+		p.short[dir] = true
+	}
+	if b[0]&0x80 != 0 && len(b) > 5 && p.old(binary.BigEndian.Uint32(b[1:])) {
+		p.google(c, b)
+		b = nil
+	}
+	for range 8 {
+		packet, rest, ok := quic.Next(b)
+		if !ok {
+			break
+		}
+		p.packet(c, dir, &packet)
+		b = rest
+	}
+	if p.hasC && p.hasS || p.chlo.SNI != nil || p.short[0] && p.short[1] {
+		return Done
+	}
+	return 0
+}
+
+// old reports a version of Google's whose hello is in the clear.
+func (p *quicParser) old(v uint32) bool { return v>>24 == 'Q' && quic.Google(v) && v <= googleLast }
+
+// google looks for the hello of Google's own versions, and for the version in
+// their headers. It returns false if the datagram has neither.
+func (p *quicParser) google(c *Context, b []byte) bool {
+	found := false
+	for _, at := range [2]int{1, 9} { // long header, public header
+		if len(b) >= at+4 && p.old(binary.BigEndian.Uint32(b[at:])) {
+			if p.quicVersion == 0 {
+				p.quicVersion = binary.BigEndian.Uint32(b[at:])
+				p.packets.Add(c.Number)
+			}
+			found = true
+			break
+		}
+	}
+	if i := bytes.Index(b[:min(len(b), 80)], []byte("CHLO")); i > 0 && p.chlo.SNI == nil {
+		p.hello(c, b[i:])
+	}
+	return found
+}
+
+func (p *quicParser) hello(c *Context, b []byte) {
+	if h, ok := quic.ParseCHLO(b); ok {
+		p.packets.Add(c.Number)
+		p.chlo = quic.CHLO{SNI: bytes.Clone(h.SNI), UserAgent: bytes.Clone(h.UserAgent)}
+	}
+}
+
+// packet takes one packet with a long header.
+func (p *quicParser) packet(c *Context, dir Dir, x *quic.Packet) {
+	switch {
+	case x.Type == quic.Negotiation:
+		if p.versions == nil {
+			p.packets.Add(c.Number)
+			p.versions = bytes.Clone(x.Versions[:min(len(x.Versions), 64)&^3])
+		}
+		return
+	case !quic.Known(x.Version):
+		return
+	case p.quicVersion == 0 || p.versions != nil && quic.Reserved(p.quicVersion):
+		p.packets.Add(c.Number)
+		p.quicVersion = x.Version
+	}
+	switch x.Type {
+	case quic.Retry:
+		p.retry = true
+		p.packets.Add(c.Number)
+	case quic.Initial:
+		if frames, server, ok := p.open(dir, x); ok {
+			p.packets.Add(c.Number)
+			p.frames(c, server, frames)
+		}
+	}
+}
+
+// open removes the protection with the keys known, else with those of the
+// packet's own destination id: the first packet of a client has it, the first
+// after a Retry or with another version too.
+func (p *quicParser) open(dir Dir, x *quic.Packet) (frames []byte, server, ok bool) {
+	server = (dir == FromServer) != p.reversed
+	for i, k := range p.keys {
+		if frames, ok = k.Open(x, server); ok {
+			p.keys = append(p.keys[:0], p.keys[i])
+			return frames, server, true
+		}
+	}
+	if p.settled && server || p.derived == maxQUICKeys {
+		return nil, false, false
+	}
+	p.derived++
+	for _, k := range quic.NewKeys(x.Version, x.DCID) {
+		if frames, ok = k.Open(x, false); ok {
+			p.keys = append(p.keys[:0], k)
+			p.settled, p.reversed, p.quicVersion = true, dir == FromServer, x.Version
+			return frames, false, true
+		}
+	}
+	return nil, false, false
+}
+
+// frames gathers the handshake bytes and reads the messages that are whole.
+func (p *quicParser) frames(c *Context, server bool, b []byte) {
+	k, dir := 0, FromClient
+	if server {
+		k, dir = 1, FromServer
+	}
+	quic.Frames(b, quic.Google(p.quicVersion), p.crypto[k].Add)
+	m := p.crypto[k].Bytes()
+	if p.quicVersion>>24 == 'Q' {
+		if !server && p.chlo.SNI == nil {
+			p.hello(c, m)
+		}
+		return
+	}
+	for m = m[p.used[k]:]; len(m) >= 4; m = m[p.used[k]:] {
+		n := int(m[1])<<16 | int(m[2])<<8 | int(m[3])
+		if n > pieces.Max || len(m) < 4+n {
+			return
+		}
+		p.message(c, dir, m[0], m[4:4+n])
+		p.used[k] += 4 + n
+		m = p.crypto[k].Bytes()
+	}
+}
+
+// Gap implements Parser: datagrams have none.
+func (p *quicParser) Gap(*Context, Dir, uint32) bool { return true }
+
+// Close implements Parser.
+func (p *quicParser) Close(c *Context) {
+	p.established = p.short[0] && p.short[1] || p.hasC && p.hasS
+	if p.emit(c, "saksi.quic", p.about) || p.quicVersion == 0 && p.versions == nil {
+		return
+	}
+	e := c.Begin("saksi.quic", p.packets.List())
+	p.about(e)
+	c.Emit(e)
+}
+
+// about adds what is QUIC's own to the event of the session.
+func (p *quicParser) about(e *event.Event) {
+	if p.quicVersion != 0 {
+		e.Str(event.SaksiQuicVersion, quic.VersionName(p.quicVersion))
+	}
+	if p.hasC && !p.hasS { // RFC 9001 section 4.2: no older one may be used
+		aboutVersion(e, 0x0304)
+	}
+	for v := p.versions; len(v) >= 4; v = v[4:] {
+		if n := binary.BigEndian.Uint32(v); !quic.Reserved(n) {
+			e.Str(event.SaksiQuicServerVersions, quic.VersionName(n))
+		}
+	}
+	if p.retry {
+		e.Bool(event.SaksiQuicRetry, true)
+	}
+	if len(p.chlo.SNI) > 0 {
+		e.Bytes(event.TLSClientServerName, p.chlo.SNI)
+		e.Bytes(event.DestinationDomain, p.chlo.SNI)
+	}
+	e.Bytes(event.UserAgentOriginal, p.chlo.UserAgent)
+}

@@ -108,6 +108,18 @@ func (t *Table) Entry(index uint8) *Entry {
 	return t.entries[index-1]
 }
 
+// OnPort returns the first entry that has a usual port over TCP or UDP, or nil.
+func (t *Table) OnPort(tr Transport, port uint16) *Entry {
+	k := 0
+	if tr == UDP {
+		k = 1
+	}
+	if list := t.byPort[k][port]; len(list) > 0 {
+		return list[0]
+	}
+	return nil
+}
+
 // EachPort calls f with each usual port of each entry.
 func (t *Table) EachPort(f func(tcp bool, port uint16)) {
 	for _, e := range t.entries {

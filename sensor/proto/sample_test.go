@@ -149,18 +149,19 @@ func play(t Transport, turns []turn, port uint16, touch bool) (*Entry, *host) {
 		if t == UDP {
 			tail[x.dir] = x.data
 		}
-		if h.entry == nil {
+		if p == nil {
 			src, dst := c.ClientPort, c.ServerPort
 			if x.dir == FromServer {
 				src, dst = dst, src
 			}
-			h.entry, _ = Default().Detect(&Probe{
+			found, _ := Default().Detect(&Probe{
 				Data: tail[x.dir], Other: tail[1-x.dir], Dir: x.dir, Transport: t,
 				SrcPort: src, DstPort: dst, Length: len(tail[x.dir]),
 			})
-			if h.entry == nil {
+			if found == nil {
 				continue
 			}
+			h.entry = found
 			if h.entry.New == nil {
 				return h.entry, h
 			}
@@ -171,7 +172,20 @@ func play(t Transport, turns []turn, port uint16, touch bool) (*Entry, *host) {
 				}
 			}
 		}
+		c.Redetect, c.Next, c.Used = false, "", 0
 		n := p.Data(c, x.dir, tail[x.dir])
+		if n == Done && c.Redetect {
+			p.Close(c)
+			rest := tail[x.dir][min(c.Used, len(tail[x.dir])):]
+			p, tail = nil, [2][]byte{}
+			tail[x.dir] = rest
+			next := Default().ByName(c.Next)
+			if next == nil {
+				continue
+			}
+			h.entry, p = next, next.New(t)
+			n = p.Data(c, x.dir, tail[x.dir])
+		}
 		if n < 0 {
 			break
 		}
@@ -321,7 +335,9 @@ func TestEveryPort(t *testing.T) {
 
 // portBound are the protocols whose format is shared or too loose, so that only the
 // port or a multicast group tells them apart.
-var portBound = map[string]bool{"mdns": true, "llmnr": true, "dhcpv6": true, "vxlan": true, "geneve": true, "gtp": true, "teredo": true, "ftp-data": true}
+var portBound = map[string]bool{
+	"ipsec-nat-t": true, "zoom": true, "viber": true, "teamviewer": true, "zerotier": true, "mdns": true, "llmnr": true, "dhcpv6": true, "vxlan": true, "geneve": true, "gtp": true, "teredo": true, "ftp-data": true,
+}
 
 // TestCheck proves that the registry refuses incomplete entries.
 func TestCheck(t *testing.T) {

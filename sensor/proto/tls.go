@@ -7,14 +7,9 @@ package proto
 //	handshake  0 type  1 length (24 bits)  4 body; may span records
 
 import (
-	"crypto/tls"
 	"encoding/binary"
-	"fmt"
-	"strings"
 
-	"saksi/event"
 	"saksi/rules/suricata"
-	tlsmsg "saksi/sensor/proto/internal/tls"
 )
 
 func init() {
@@ -22,7 +17,7 @@ func init() {
 		Name: "tls", Doc: "Transport Layer Security", Reference: "RFC 5246, RFC 8446",
 		Transport: TCP, Ports: []uint16{443, 465, 636, 853, 989, 990, 993, 995, 5061, 8443}, App: suricata.AppTLS,
 		First: []string{"\x16\x03", "\x15\x03", "\x14\x03", "\x17\x03"}, Detect: detectTLS,
-		New:     func(Transport) Parser { return &tlsParser{} },
+		New:     func(Transport) Parser { return &tlsParser{tlsSession: tlsSession{kind: 't'}} },
 		Samples: []string{"tls12.txt", "tls13.txt"}, Hostile: []string{"tls_hostile.txt"},
 	})
 }
@@ -59,19 +54,15 @@ func detectTLS(p *Probe) Verdict {
 			return Yes
 		}
 	case 0x17: // a session picked up in its middle
-		if len(b) >= n+8 && b[n+5] == 0x17 && b[n+6] == 3 || p.On(443, 993, 995, 465, 8443) {
+		if len(b) == n+5 || len(b) >= n+8 && b[n+5] == 0x17 && b[n+6] == 3 || p.On(443, 993, 995, 465, 8443) {
 			return Yes
 		}
 	}
 	return No
 }
 
-const (
-	// maxHandshake bounds a handshake message put together from records.
-	maxHandshake = 64 << 10
-	// maxCertificates bounds a chain.
-	maxCertificates = 16
-)
+// maxHandshake bounds a handshake message put together from records.
+const maxHandshake = 64 << 10
 
 // tlsSide is one direction.
 type tlsSide struct {
@@ -82,20 +73,9 @@ type tlsSide struct {
 }
 
 type tlsParser struct {
-	sides   [2]tlsSide
-	packets Packets
-	client  tlsmsg.Client
-	server  tlsmsg.Server
-	keep    [2][]byte // the hello messages the views point into
-	hasC    bool
-	hasS    bool
-	certs   [2][]*tlsmsg.Cert
-	version uint16 // of the first record, when no hello is seen
-	ja3     []byte
-	ja3s    []byte
-	ja4     []byte
-	told    bool
-	resumed bool
+	tlsSession
+	sides [2]tlsSide
+	// started is set once a record was read.
 	started bool
 }
 
@@ -139,7 +119,7 @@ func (p *tlsParser) Data(c *Context, dir Dir, b []byte) Result {
 		switch h[0] {
 		case 0x14:
 			s.encrypted = true
-			if dir == FromServer && p.hasS && len(p.certs[1]) == 0 && p.server.Version < 0x0304 {
+			if dir == FromServer && p.hasS && len(p.certs[1]) == 0 && !p.modern() {
 				p.resumed = true
 			}
 		case 0x17:
@@ -186,56 +166,6 @@ func (p *tlsParser) handshake(c *Context, dir Dir, b []byte) bool {
 	return true
 }
 
-func (p *tlsParser) message(c *Context, dir Dir, typ byte, body []byte) {
-	switch {
-	case typ == 1 && dir == FromClient:
-		if p.hasC { // after a HelloRetryRequest the first stands
-			return
-		}
-		p.keep[0] = append(p.keep[0][:0], body...)
-		if tlsmsg.ParseClient(&p.client, p.keep[0]) {
-			p.hasC = true
-			p.ja3 = p.client.AppendJA3(p.ja3[:0])
-			p.ja4 = p.client.AppendJA4(p.ja4[:0], 't')
-			if c.Matching() {
-				c.Offer(&tlsView{p: p, dir: dir}, dir)
-			}
-		}
-	case typ == 2 && dir == FromServer:
-		p.keep[1] = append(p.keep[1][:0], body...)
-		if !tlsmsg.ParseServer(&p.server, p.keep[1]) {
-			return
-		}
-		p.hasS = true
-		p.ja3s = p.server.AppendJA3S(p.ja3s[:0])
-		if string(p.server.Random) == helloRetry {
-			return
-		}
-		if len(p.server.Session) > 0 && p.hasC && string(p.server.Session) == string(p.client.Session) && p.server.Version < 0x0304 {
-			p.resumed = true
-		}
-		if c.Matching() {
-			c.Offer(&tlsView{p: p, dir: dir}, dir)
-		}
-	case typ == 11 && (!p.hasS || p.server.Version < 0x0304):
-		if len(p.certs[dir]) > 0 {
-			return
-		}
-		for _, der := range tlsmsg.Certificates(body, maxCertificates) {
-			p.certs[dir] = append(p.certs[dir], tlsmsg.ParseCert(append([]byte(nil), der...)))
-		}
-		if dir == FromServer {
-			p.resumed = false
-			if c.Matching() {
-				c.Offer(&tlsView{p: p, dir: dir}, dir)
-			}
-		}
-	}
-}
-
-// helloRetry is the random of a HelloRetryRequest (RFC 8446 section 4.1.3).
-const helloRetry = "\xCF\x21\xAD\x74\xE5\x9A\x61\x11\xBE\x1D\x8C\x02\x1E\x65\xB8\x91\xC2\xA2\x11\x16\x7A\xBB\x8C\x5E\x07\x9E\x09\xE2\xC8\xA8\x33\x9C"
-
 // Gap implements Parser: what is encrypted may be missing.
 func (p *tlsParser) Gap(_ *Context, dir Dir, n uint32) bool {
 	s := &p.sides[dir]
@@ -247,96 +177,16 @@ func (p *tlsParser) Gap(_ *Context, dir Dir, n uint32) bool {
 }
 
 func (p *tlsParser) finish(c *Context) Result {
-	p.emit(c)
+	p.tell(c)
 	return Done
 }
 
 // Close implements Parser.
-func (p *tlsParser) Close(c *Context) { p.emit(c) }
+func (p *tlsParser) Close(c *Context) { p.tell(c) }
 
-// cipherName gives the IANA name of a cipher suite.
-func cipherName(id uint16) string {
-	if s := tls.CipherSuiteName(id); !strings.HasPrefix(s, "0x") {
-		return s
-	}
-	return fmt.Sprintf("0x%04X", id)
-}
-
-// emit tells of the session, once.
-func (p *tlsParser) emit(c *Context) {
-	if p.told || !p.hasC && !p.hasS && len(p.certs[1]) == 0 {
-		return
-	}
-	p.told = true
-	e := c.Begin("saksi.tls", p.packets.List())
-	version := p.version
-	if p.hasS {
-		version = p.server.Version
-		e.Str(event.TLSCipher, cipherName(p.server.Cipher))
-		e.Str(event.TLSCurve, tlsmsg.GroupName(p.server.Group))
-		e.Bytes(event.TLSNextProtocol, p.server.ALPN)
-		e.Bytes(event.TLSServerJA3S, tlsmsg.AppendMD5(nil, p.ja3s))
-	} else if p.hasC {
-		version = p.client.Version
-	}
-	number, protocol := tlsmsg.VersionName(version)
-	e.Str(event.TLSVersion, number)
-	e.Str(event.TLSVersionProtocol, protocol)
-	if p.hasC {
-		e.Bytes(event.TLSClientServerName, p.client.ServerName)
-		e.Bytes(event.DestinationDomain, p.client.ServerName)
-		e.Bytes(event.TLSClientJA3, tlsmsg.AppendMD5(nil, p.ja3))
-		e.Bytes(event.SaksiTLSJA3String, p.ja3)
-		e.Bytes(event.SaksiTLSJA4, p.ja4)
-		for _, a := range p.client.ALPN {
-			e.Bytes(event.SaksiTLSALPN, a)
-		}
-	}
-	established := p.sides[0].data || p.sides[1].data || p.sides[0].encrypted && p.sides[1].encrypted
-	e.Bool(event.TLSEstablished, established)
-	e.Bool(event.TLSResumed, p.resumed)
-	if len(p.certs[1]) > 0 {
-		serverCert(e, p.certs[1][0])
-	}
-	if len(p.certs[0]) > 0 {
-		x := p.certs[0][0]
-		e.Str(event.TLSClientHashSHA256, x.SHA256)
-		e.Str(event.TLSClientSubject, x.Subject)
-		e.Str(event.TLSClientIssuer, x.Issuer)
-	}
-	c.Emit(e)
-}
-
-func serverCert(e *event.Event, x *tlsmsg.Cert) {
-	e.Str(event.TLSServerHashSHA256, x.SHA256)
-	e.Str(event.TLSServerHashSHA1, x.SHA1)
-	if !x.Parsed {
-		return
-	}
-	e.Str(event.TLSServerSubject, x.Subject)
-	e.Str(event.TLSServerIssuer, x.Issuer)
-	e.Time(event.TLSServerNotBefore, x.NotBefore)
-	e.Time(event.TLSServerNotAfter, x.NotAfter)
-	e.Str(event.TLSServerX509SerialNumber, x.Serial)
-	e.Str(event.TLSServerX509SubjectDistinguishedName, x.Subject)
-	e.Str(event.TLSServerX509IssuerDistinguishedName, x.Issuer)
-	for _, n := range x.SubjectCN {
-		e.Str(event.TLSServerX509SubjectCommonName, n)
-	}
-	for _, n := range x.IssuerCN {
-		e.Str(event.TLSServerX509IssuerCommonName, n)
-	}
-	e.Time(event.TLSServerX509NotBefore, x.NotBefore)
-	e.Time(event.TLSServerX509NotAfter, x.NotAfter)
-	for i, n := range x.Names {
-		if i == 64 { // a certificate may carry thousands
-			break
-		}
-		e.Str(event.TLSServerX509AlternativeNames, n)
-	}
-	e.Str(event.TLSServerX509PublicKeyAlgorithm, x.KeyAlgorithm)
-	if x.KeyBits > 0 {
-		e.Int(event.TLSServerX509PublicKeySize, int64(x.KeyBits))
-	}
-	e.Str(event.TLSServerX509SignatureAlgorithm, x.SigAlg)
+// tell emits the session.
+func (p *tlsParser) tell(c *Context) {
+	s := &p.sides
+	p.established = s[0].data || s[1].data || s[0].encrypted && s[1].encrypted
+	p.emit(c, "saksi.tls", nil)
 }

@@ -9,12 +9,17 @@ import (
 
 // tlsView is a TLS session, seen from one direction, as rules see it.
 type tlsView struct {
-	p   *tlsParser
+	p   *tlsSession
 	dir Dir
 }
 
 // App implements suricata.Tx.
-func (v *tlsView) App() suricata.AppProto { return suricata.AppTLS }
+func (v *tlsView) App() suricata.AppProto {
+	if v.p.kind == 'q' {
+		return suricata.AppQUIC
+	}
+	return suricata.AppTLS
+}
 
 // ID implements suricata.Tx: a session is one transaction.
 func (v *tlsView) ID() uint64 { return 0 }

@@ -61,7 +61,11 @@ func (c *Client) AppendJA4(dst []byte, transport byte) []byte {
 	if len(c.Versions) > 0 {
 		version = 0
 		for _, v := range c.Versions {
-			if !Grease(v) && v > version {
+			newer := v > version
+			if transport == 'd' { // versions of DTLS count downwards
+				newer = version == 0 || v < version
+			}
+			if !Grease(v) && newer {
 				version = v
 			}
 		}
