@@ -10,6 +10,17 @@ const (
 	SaksiBittorrentInfoHash                                // Saksi.bittorrent.info_hash: hashes of the torrents asked for
 	SaksiCase                                              // Saksi.case: id of the case the document belongs to
 	SaksiControl                                           // Saksi.control: framework controls a finding bears on, such as rk-3-trafik
+	SaksiDhcpAssignedIP                                    // Saksi.dhcp.assigned_ip: addresses the server gives
+	SaksiDhcpClientID                                      // Saksi.dhcp.client_id: client identifier or DUID, hex
+	SaksiDhcpHostName                                      // Saksi.dhcp.host_name: name the client gives itself
+	SaksiDhcpLeaseSeconds                                  // Saksi.dhcp.lease_seconds: how long the address is lent
+	SaksiDhcpParameters                                    // Saksi.dhcp.parameters: numbers of the options asked for, in their order
+	SaksiDhcpPrefix                                        // Saksi.dhcp.prefix: IPv6 prefixes the server delegates
+	SaksiDhcpRelayIP                                       // Saksi.dhcp.relay_ip: relay agent that passed the message on
+	SaksiDhcpRequestedIP                                   // Saksi.dhcp.requested_ip: addresses the client asks for
+	SaksiDhcpServerIP                                      // Saksi.dhcp.server_ip: server identifier
+	SaksiDhcpTransaction                                   // Saksi.dhcp.transaction: transaction id, hex
+	SaksiDhcpVendorClass                                   // Saksi.dhcp.vendor_class: vendor class of the client
 	SaksiEvidenceCommand                                   // Saksi.evidence.command: command that shows the evidence again
 	SaksiEvidenceKey                                       // Saksi.evidence.key: source key: SHA-256 over the source's size and 64 evenly spaced blocks
 	SaksiEvidenceMatch                                     // Saksi.evidence.match: matched pieces as "name@offset+length:hex", at most 64 bytes each
@@ -40,28 +51,76 @@ const (
 	SaksiFtpArgument                                       // Saksi.ftp.argument: argument of the FTP command; never a password
 	SaksiFtpCommand                                        // Saksi.ftp.command: FTP command, upper case
 	SaksiFtpReplyCode                                      // Saksi.ftp.reply_code: final reply to the FTP command
+	SaksiIcsAddress                                        // Saksi.ics.address: first address touched
+	SaksiIcsArea                                           // Saksi.ics.area: area of memory touched, such as holding-register or DB1
+	SaksiIcsCause                                          // Saksi.ics.cause: cause of transmission (IEC 60870-5)
+	SaksiIcsCount                                          // Saksi.ics.count: number of items touched
+	SaksiIcsFunctionCode                                   // Saksi.ics.function_code: number of the function, service or type asked for, as its protocol counts
+	SaksiIcsMaster                                         // Saksi.ics.master: address of the station that asks: DNP3 master, IEC 104 originator
+	SaksiIcsObject                                         // Saksi.ics.object: objects, variables or tags touched, at most 16
+	SaksiIcsUnit                                           // Saksi.ics.unit: address of the station asked: Modbus unit, DNP3 outstation, IEC 104 common address
+	SaksiIcsValue                                          // Saksi.ics.value: values written or commanded, in the order of the objects, at most 16
 	SaksiIncomplete                                        // Saksi.incomplete: what stopped an analysis early: steps, time, memory, crash
 	SaksiLink                                              // Saksi.link: ids of the documents a finding joins
 	SaksiMasked                                            // Saksi.masked: names of the fields in which personal data or credentials were masked
 	SaksiMaskedDigest                                      // Saksi.masked_digest: keyed digests of the masked values, to find equal ones
+	SaksiNfsBytes                                          // Saksi.nfs.bytes: bytes read or written
+	SaksiNfsHandle                                         // Saksi.nfs.handle: file handle, hex
+	SaksiNfsNewName                                        // Saksi.nfs.new_name: name after a rename or link
+	SaksiNtpReference                                      // Saksi.ntp.reference: reference clock, or address of the server the sender follows
+	SaksiNtpRequestCode                                    // Saksi.ntp.request_code: request of a private (mode 7) or operation of a control (mode 6) message
+	SaksiNtpStratum                                        // Saksi.ntp.stratum: distance of the sender from a reference clock
+	SaksiNtpTransmit                                       // Saksi.ntp.transmit: the sender's clock when it sent
+	SaksiNtpVersion                                        // Saksi.ntp.version: NTP version
+	SaksiOpcuaApplication                                  // Saksi.opcua.application: URI of the application that opens a session
+	SaksiOpcuaSecurityPolicy                               // Saksi.opcua.security_policy: security policy of the channel, last part of its URI
 	SaksiProxyVersion                                      // Saksi.proxy.version: version of SOCKS
 	SaksiQuicRetry                                         // Saksi.quic.retry: the server asked the client to prove its address by a Retry
 	SaksiQuicServerVersions                                // Saksi.quic.server_versions: versions the server offered in a Version Negotiation
 	SaksiQuicVersion                                       // Saksi.quic.version: version of QUIC: 1, 2, draft-29, Q046, mvfst-2
+	SaksiRadiusAccounting                                  // Saksi.radius.accounting: kind of accounting record: start, stop, interim-update ...
+	SaksiRadiusCalledStation                               // Saksi.radius.called_station: station called, often access point and SSID
+	SaksiRadiusCallingStation                              // Saksi.radius.calling_station: station that asks, often a MAC address or telephone number
+	SaksiRadiusFramedIP                                    // Saksi.radius.framed_ip: address given to the user
+	SaksiRadiusMethod                                      // Saksi.radius.method: kind of credential offered: pap, chap, mschap, eap
+	SaksiRadiusNasID                                       // Saksi.radius.nas_id: name of the network access server
+	SaksiRadiusNasIP                                       // Saksi.radius.nas_ip: network access server
+	SaksiRadiusSessionID                                   // Saksi.radius.session_id: accounting session
+	SaksiRpcAsked                                          // Saksi.rpc.asked: program the port mapper is asked about
+	SaksiRpcCalls                                          // Saksi.rpc.calls: calls in a row that the event stands for
+	SaksiRpcMachine                                        // Saksi.rpc.machine: machine name in the caller's credential
+	SaksiRpcPort                                           // Saksi.rpc.port: port the port mapper was told or told
+	SaksiRpcProcedure                                      // Saksi.rpc.procedure: number of the procedure
+	SaksiRpcProgram                                        // Saksi.rpc.program: number of the remote program
+	SaksiRpcVersion                                        // Saksi.rpc.version: version of the remote program
 	SaksiRuleDigest                                        // Saksi.rule.digest: SHA-256 of the rule's text
 	SaksiRuleLanguage                                      // Saksi.rule.language: suricata, sigma, yara or intel
 	SaksiRulePriority                                      // Saksi.rule.priority: priority of a rule in the language of Suricata; 1 is the most severe
 	SaksiRuleText                                          // Saksi.rule.text: the rule's text
 	SaksiSmtpHelo                                          // Saksi.smtp.helo: name the client gave in HELO or EHLO
 	SaksiSmtpReplyCode                                     // Saksi.smtp.reply_code: reply to the message or to the command that ended the transaction
+	SaksiSnmpCommunity                                     // Saksi.snmp.community: community, a credential: masked before it is stored
+	SaksiSnmpDefaultCommunity                              // Saksi.snmp.default_community: the community is public or private, the defaults
+	SaksiSnmpEngineID                                      // Saksi.snmp.engine_id: authoritative engine of version 3, hex
+	SaksiSnmpOid                                           // Saksi.snmp.oid: object identifiers of the variables, at most 16
+	SaksiSnmpRequestID                                     // Saksi.snmp.request_id: id that ties a response to its request
+	SaksiSnmpSecurity                                      // Saksi.snmp.security: security level of version 3: noAuthNoPriv, authNoPriv or authPriv
+	SaksiSnmpTrap                                          // Saksi.snmp.trap: what a trap tells: enterprise and numbers, or its object identifier
+	SaksiSnmpValue                                         // Saksi.snmp.value: values of the variables in their order
+	SaksiSnmpVersion                                       // Saksi.snmp.version: 1, 2c or 3
 	SaksiSSHClient                                         // Saksi.ssh.client: software named in the client's banner
 	SaksiSSHHassh                                          // Saksi.ssh.hassh: HASSH of the client's key exchange
 	SaksiSSHHasshServer                                    // Saksi.ssh.hassh_server: HASSH of the server's key exchange
 	SaksiSSHServer                                         // Saksi.ssh.server: software named in the server's banner
+	SaksiStunPeerIP                                        // Saksi.stun.peer_ip: peer a TURN client asks the relay to reach
 	SaksiStunRealm                                         // Saksi.stun.realm: realm of the server
+	SaksiStunRelayedIP                                     // Saksi.stun.relayed_ip: relay address a TURN server gave
+	SaksiStunRelayedPort                                   // Saksi.stun.relayed_port: port of the relay address
 	SaksiStunSoftware                                      // Saksi.stun.software: software the agent names
 	SaksiStunUsername                                      // Saksi.stun.username: user name or ICE fragments in the message
 	SaksiStunVendor                                        // Saksi.stun.vendor: whose own attributes are used: microsoft, google, whatsapp
+	SaksiTftpBlocks                                        // Saksi.tftp.blocks: data blocks seen
+	SaksiTftpMode                                          // Saksi.tftp.mode: octet, netascii or mail
 	SaksiTLSALPN                                           // Saksi.tls.alpn: protocols the client offered
 	SaksiTLSJA3String                                      // Saksi.tls.ja3_string: text whose MD5 is the JA3
 	SaksiTLSJA4                                            // Saksi.tls.ja4: JA4 of the ClientHello
@@ -84,6 +143,7 @@ const (
 	AgentVersion                                           // agent.version: ECS
 	ClientAddress                                          // client.address: ECS
 	ClientIP                                               // client.ip: ECS
+	ClientMAC                                              // client.mac: ECS
 	ClientPort                                             // client.port: ECS
 	DestinationAddress                                     // destination.address: ECS
 	DestinationBytes                                       // destination.bytes: ECS
@@ -92,6 +152,11 @@ const (
 	DestinationMAC                                         // destination.mac: ECS
 	DestinationPackets                                     // destination.packets: ECS
 	DestinationPort                                        // destination.port: ECS
+	DeviceID                                               // device.id: ECS
+	DeviceManufacturer                                     // device.manufacturer: ECS
+	DeviceModelIdentifier                                  // device.model.identifier: ECS
+	DeviceModelName                                        // device.model.name: ECS
+	DeviceSerialNumber                                     // device.serial_number: ECS
 	DNSAnswersClass                                        // dns.answers.class: ECS
 	DNSAnswersData                                         // dns.answers.data: ECS
 	DNSAnswersName                                         // dns.answers.name: ECS
@@ -185,6 +250,16 @@ const (
 	LogFilePath                                            // log.file.path: ECS
 	LogLevel                                               // log.level: ECS
 	LogLogger                                              // log.logger: ECS
+	LogSyslogAppname                                       // log.syslog.appname: ECS
+	LogSyslogFacilityCode                                  // log.syslog.facility.code: ECS
+	LogSyslogFacilityName                                  // log.syslog.facility.name: ECS
+	LogSyslogHostname                                      // log.syslog.hostname: ECS
+	LogSyslogMsgid                                         // log.syslog.msgid: ECS
+	LogSyslogPriority                                      // log.syslog.priority: ECS
+	LogSyslogProcid                                        // log.syslog.procid: ECS
+	LogSyslogSeverityCode                                  // log.syslog.severity.code: ECS
+	LogSyslogSeverityName                                  // log.syslog.severity.name: ECS
+	LogSyslogVersion                                       // log.syslog.version: ECS
 	Message                                                // message: ECS
 	NetworkApplication                                     // network.application: ECS
 	NetworkBytes                                           // network.bytes: ECS
@@ -332,6 +407,17 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.bittorrent.info_hash", typ: Keyword, array: true, doc: "hashes of the torrents asked for"},
 	{name: "Saksi.case", typ: Keyword, array: false, doc: "id of the case the document belongs to"},
 	{name: "Saksi.control", typ: Keyword, array: true, doc: "framework controls a finding bears on, such as rk-3-trafik"},
+	{name: "Saksi.dhcp.assigned_ip", typ: IP, array: true, doc: "addresses the server gives"},
+	{name: "Saksi.dhcp.client_id", typ: Keyword, array: false, doc: "client identifier or DUID, hex"},
+	{name: "Saksi.dhcp.host_name", typ: Keyword, array: false, doc: "name the client gives itself"},
+	{name: "Saksi.dhcp.lease_seconds", typ: Long, array: false, doc: "how long the address is lent"},
+	{name: "Saksi.dhcp.parameters", typ: Keyword, array: false, doc: "numbers of the options asked for, in their order"},
+	{name: "Saksi.dhcp.prefix", typ: Keyword, array: true, doc: "IPv6 prefixes the server delegates"},
+	{name: "Saksi.dhcp.relay_ip", typ: IP, array: false, doc: "relay agent that passed the message on"},
+	{name: "Saksi.dhcp.requested_ip", typ: IP, array: true, doc: "addresses the client asks for"},
+	{name: "Saksi.dhcp.server_ip", typ: IP, array: false, doc: "server identifier"},
+	{name: "Saksi.dhcp.transaction", typ: Keyword, array: false, doc: "transaction id, hex"},
+	{name: "Saksi.dhcp.vendor_class", typ: Keyword, array: false, doc: "vendor class of the client"},
 	{name: "Saksi.evidence.command", typ: Keyword, array: false, doc: "command that shows the evidence again"},
 	{name: "Saksi.evidence.key", typ: Keyword, array: false, doc: "source key: SHA-256 over the source's size and 64 evenly spaced blocks"},
 	{name: "Saksi.evidence.match", typ: Keyword, array: true, doc: "matched pieces as \"name@offset+length:hex\", at most 64 bytes each"},
@@ -362,28 +448,76 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.ftp.argument", typ: Keyword, array: false, doc: "argument of the FTP command; never a password"},
 	{name: "Saksi.ftp.command", typ: Keyword, array: false, doc: "FTP command, upper case"},
 	{name: "Saksi.ftp.reply_code", typ: Long, array: false, doc: "final reply to the FTP command"},
+	{name: "Saksi.ics.address", typ: Long, array: false, doc: "first address touched"},
+	{name: "Saksi.ics.area", typ: Keyword, array: false, doc: "area of memory touched, such as holding-register or DB1"},
+	{name: "Saksi.ics.cause", typ: Keyword, array: false, doc: "cause of transmission (IEC 60870-5)"},
+	{name: "Saksi.ics.count", typ: Long, array: false, doc: "number of items touched"},
+	{name: "Saksi.ics.function_code", typ: Long, array: false, doc: "number of the function, service or type asked for, as its protocol counts"},
+	{name: "Saksi.ics.master", typ: Long, array: false, doc: "address of the station that asks: DNP3 master, IEC 104 originator"},
+	{name: "Saksi.ics.object", typ: Keyword, array: true, doc: "objects, variables or tags touched, at most 16"},
+	{name: "Saksi.ics.unit", typ: Long, array: false, doc: "address of the station asked: Modbus unit, DNP3 outstation, IEC 104 common address"},
+	{name: "Saksi.ics.value", typ: Keyword, array: true, doc: "values written or commanded, in the order of the objects, at most 16"},
 	{name: "Saksi.incomplete", typ: Keyword, array: true, doc: "what stopped an analysis early: steps, time, memory, crash"},
 	{name: "Saksi.link", typ: Keyword, array: true, doc: "ids of the documents a finding joins"},
 	{name: "Saksi.masked", typ: Keyword, array: true, doc: "names of the fields in which personal data or credentials were masked"},
 	{name: "Saksi.masked_digest", typ: Keyword, array: true, doc: "keyed digests of the masked values, to find equal ones"},
+	{name: "Saksi.nfs.bytes", typ: Long, array: false, doc: "bytes read or written"},
+	{name: "Saksi.nfs.handle", typ: Keyword, array: false, doc: "file handle, hex"},
+	{name: "Saksi.nfs.new_name", typ: Keyword, array: false, doc: "name after a rename or link"},
+	{name: "Saksi.ntp.reference", typ: Keyword, array: false, doc: "reference clock, or address of the server the sender follows"},
+	{name: "Saksi.ntp.request_code", typ: Long, array: false, doc: "request of a private (mode 7) or operation of a control (mode 6) message"},
+	{name: "Saksi.ntp.stratum", typ: Long, array: false, doc: "distance of the sender from a reference clock"},
+	{name: "Saksi.ntp.transmit", typ: Date, array: false, doc: "the sender's clock when it sent"},
+	{name: "Saksi.ntp.version", typ: Long, array: false, doc: "NTP version"},
+	{name: "Saksi.opcua.application", typ: Keyword, array: false, doc: "URI of the application that opens a session"},
+	{name: "Saksi.opcua.security_policy", typ: Keyword, array: false, doc: "security policy of the channel, last part of its URI"},
 	{name: "Saksi.proxy.version", typ: Keyword, array: false, doc: "version of SOCKS"},
 	{name: "Saksi.quic.retry", typ: Boolean, array: false, doc: "the server asked the client to prove its address by a Retry"},
 	{name: "Saksi.quic.server_versions", typ: Keyword, array: true, doc: "versions the server offered in a Version Negotiation"},
 	{name: "Saksi.quic.version", typ: Keyword, array: false, doc: "version of QUIC: 1, 2, draft-29, Q046, mvfst-2"},
+	{name: "Saksi.radius.accounting", typ: Keyword, array: false, doc: "kind of accounting record: start, stop, interim-update ..."},
+	{name: "Saksi.radius.called_station", typ: Keyword, array: false, doc: "station called, often access point and SSID"},
+	{name: "Saksi.radius.calling_station", typ: Keyword, array: false, doc: "station that asks, often a MAC address or telephone number"},
+	{name: "Saksi.radius.framed_ip", typ: IP, array: false, doc: "address given to the user"},
+	{name: "Saksi.radius.method", typ: Keyword, array: false, doc: "kind of credential offered: pap, chap, mschap, eap"},
+	{name: "Saksi.radius.nas_id", typ: Keyword, array: false, doc: "name of the network access server"},
+	{name: "Saksi.radius.nas_ip", typ: IP, array: false, doc: "network access server"},
+	{name: "Saksi.radius.session_id", typ: Keyword, array: false, doc: "accounting session"},
+	{name: "Saksi.rpc.asked", typ: Keyword, array: false, doc: "program the port mapper is asked about"},
+	{name: "Saksi.rpc.calls", typ: Long, array: false, doc: "calls in a row that the event stands for"},
+	{name: "Saksi.rpc.machine", typ: Keyword, array: false, doc: "machine name in the caller's credential"},
+	{name: "Saksi.rpc.port", typ: Long, array: false, doc: "port the port mapper was told or told"},
+	{name: "Saksi.rpc.procedure", typ: Long, array: false, doc: "number of the procedure"},
+	{name: "Saksi.rpc.program", typ: Long, array: false, doc: "number of the remote program"},
+	{name: "Saksi.rpc.version", typ: Long, array: false, doc: "version of the remote program"},
 	{name: "Saksi.rule.digest", typ: Keyword, array: false, doc: "SHA-256 of the rule's text"},
 	{name: "Saksi.rule.language", typ: Keyword, array: false, doc: "suricata, sigma, yara or intel"},
 	{name: "Saksi.rule.priority", typ: Long, array: false, doc: "priority of a rule in the language of Suricata; 1 is the most severe"},
 	{name: "Saksi.rule.text", typ: Keyword, array: false, doc: "the rule's text"},
 	{name: "Saksi.smtp.helo", typ: Keyword, array: false, doc: "name the client gave in HELO or EHLO"},
 	{name: "Saksi.smtp.reply_code", typ: Long, array: false, doc: "reply to the message or to the command that ended the transaction"},
+	{name: "Saksi.snmp.community", typ: Keyword, array: false, doc: "community, a credential: masked before it is stored"},
+	{name: "Saksi.snmp.default_community", typ: Boolean, array: false, doc: "the community is public or private, the defaults"},
+	{name: "Saksi.snmp.engine_id", typ: Keyword, array: false, doc: "authoritative engine of version 3, hex"},
+	{name: "Saksi.snmp.oid", typ: Keyword, array: true, doc: "object identifiers of the variables, at most 16"},
+	{name: "Saksi.snmp.request_id", typ: Long, array: false, doc: "id that ties a response to its request"},
+	{name: "Saksi.snmp.security", typ: Keyword, array: false, doc: "security level of version 3: noAuthNoPriv, authNoPriv or authPriv"},
+	{name: "Saksi.snmp.trap", typ: Keyword, array: false, doc: "what a trap tells: enterprise and numbers, or its object identifier"},
+	{name: "Saksi.snmp.value", typ: Keyword, array: true, doc: "values of the variables in their order"},
+	{name: "Saksi.snmp.version", typ: Keyword, array: false, doc: "1, 2c or 3"},
 	{name: "Saksi.ssh.client", typ: Keyword, array: false, doc: "software named in the client's banner"},
 	{name: "Saksi.ssh.hassh", typ: Keyword, array: false, doc: "HASSH of the client's key exchange"},
 	{name: "Saksi.ssh.hassh_server", typ: Keyword, array: false, doc: "HASSH of the server's key exchange"},
 	{name: "Saksi.ssh.server", typ: Keyword, array: false, doc: "software named in the server's banner"},
+	{name: "Saksi.stun.peer_ip", typ: IP, array: false, doc: "peer a TURN client asks the relay to reach"},
 	{name: "Saksi.stun.realm", typ: Keyword, array: false, doc: "realm of the server"},
+	{name: "Saksi.stun.relayed_ip", typ: IP, array: false, doc: "relay address a TURN server gave"},
+	{name: "Saksi.stun.relayed_port", typ: Long, array: false, doc: "port of the relay address"},
 	{name: "Saksi.stun.software", typ: Keyword, array: false, doc: "software the agent names"},
 	{name: "Saksi.stun.username", typ: Keyword, array: false, doc: "user name or ICE fragments in the message"},
 	{name: "Saksi.stun.vendor", typ: Keyword, array: false, doc: "whose own attributes are used: microsoft, google, whatsapp"},
+	{name: "Saksi.tftp.blocks", typ: Long, array: false, doc: "data blocks seen"},
+	{name: "Saksi.tftp.mode", typ: Keyword, array: false, doc: "octet, netascii or mail"},
 	{name: "Saksi.tls.alpn", typ: Keyword, array: true, doc: "protocols the client offered"},
 	{name: "Saksi.tls.ja3_string", typ: Keyword, array: false, doc: "text whose MD5 is the JA3"},
 	{name: "Saksi.tls.ja4", typ: Keyword, array: false, doc: "JA4 of the ClientHello"},
@@ -406,6 +540,7 @@ var fields = [...]fieldInfo{
 	{name: "agent.version", typ: Keyword, array: false, doc: ""},
 	{name: "client.address", typ: Keyword, array: false, doc: ""},
 	{name: "client.ip", typ: IP, array: false, doc: ""},
+	{name: "client.mac", typ: Keyword, array: false, doc: ""},
 	{name: "client.port", typ: Long, array: false, doc: ""},
 	{name: "destination.address", typ: Keyword, array: false, doc: ""},
 	{name: "destination.bytes", typ: Long, array: false, doc: ""},
@@ -414,6 +549,11 @@ var fields = [...]fieldInfo{
 	{name: "destination.mac", typ: Keyword, array: false, doc: ""},
 	{name: "destination.packets", typ: Long, array: false, doc: ""},
 	{name: "destination.port", typ: Long, array: false, doc: ""},
+	{name: "device.id", typ: Keyword, array: false, doc: ""},
+	{name: "device.manufacturer", typ: Keyword, array: false, doc: ""},
+	{name: "device.model.identifier", typ: Keyword, array: false, doc: ""},
+	{name: "device.model.name", typ: Keyword, array: false, doc: ""},
+	{name: "device.serial_number", typ: Keyword, array: false, doc: ""},
 	{name: "dns.answers.class", typ: Keyword, array: true, doc: ""},
 	{name: "dns.answers.data", typ: Keyword, array: true, doc: ""},
 	{name: "dns.answers.name", typ: Keyword, array: true, doc: ""},
@@ -507,6 +647,16 @@ var fields = [...]fieldInfo{
 	{name: "log.file.path", typ: Keyword, array: false, doc: ""},
 	{name: "log.level", typ: Keyword, array: false, doc: ""},
 	{name: "log.logger", typ: Keyword, array: false, doc: ""},
+	{name: "log.syslog.appname", typ: Keyword, array: false, doc: ""},
+	{name: "log.syslog.facility.code", typ: Long, array: false, doc: ""},
+	{name: "log.syslog.facility.name", typ: Keyword, array: false, doc: ""},
+	{name: "log.syslog.hostname", typ: Keyword, array: false, doc: ""},
+	{name: "log.syslog.msgid", typ: Keyword, array: false, doc: ""},
+	{name: "log.syslog.priority", typ: Long, array: false, doc: ""},
+	{name: "log.syslog.procid", typ: Keyword, array: false, doc: ""},
+	{name: "log.syslog.severity.code", typ: Long, array: false, doc: ""},
+	{name: "log.syslog.severity.name", typ: Keyword, array: false, doc: ""},
+	{name: "log.syslog.version", typ: Keyword, array: false, doc: ""},
 	{name: "message", typ: Text, array: false, doc: ""},
 	{name: "network.application", typ: Keyword, array: false, doc: ""},
 	{name: "network.bytes", typ: Long, array: false, doc: ""},

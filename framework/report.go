@@ -53,6 +53,12 @@ func (a *Assessment) HTML(w io.Writer, lang string) error {
 			}
 			return s, nil
 		},
+		"known": func(how string) string { // a catalog may have words of its own
+			if s, ok := words["known-"+strings.ReplaceAll(how, " ", "-")]; ok {
+				return s
+			}
+			return how
+		},
 		"in":    func(x Text) string { return x.In(lang) },
 		"lang":  func() string { return lang },
 		"plain": plain,

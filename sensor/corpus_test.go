@@ -354,8 +354,8 @@ func pairKey(a, ap, b, bp string) string {
 // Floors that were reached, in percent; they only go up.
 const (
 	floorJA4  = 100
-	floorZeek = 95
-	floorNDPI = 90
+	floorZeek = 97.7
+	floorNDPI = 97.8
 	// floorNDPIApplications counts flows nDPI gives protocol and application.
-	floorNDPIApplications = 92
+	floorNDPIApplications = 93.1
 )

@@ -22,11 +22,12 @@ var textual = map[event.Field]bool{
 	event.HTTPRequestReferrer: true, event.HTTPRequestBodyContent: true, event.UserAgentOriginal: true, event.Message: true,
 	event.FilePath: true, event.FileName: true, event.FileDirectory: true, event.ProcessCommandLine: true,
 	event.ProcessArgs: true, event.RegistryDataStrings: true, event.UserName: true, event.SourceUserName: true,
-	event.DNSQuestionName: true, event.DNSAnswersData: true, event.EventOriginal: true,
+	event.DNSQuestionName: true, event.DNSAnswersData: true, event.EventOriginal: true, event.EventReason: true,
+	event.ErrorMessage: true, event.SaksiSnmpValue: true, event.SaksiIcsValue: true, event.SaksiNfsNewName: true,
 }
 
 // secret are the fields whose whole value is a credential.
-var secret = map[event.Field]bool{event.URLPassword: true}
+var secret = map[event.Field]bool{event.URLPassword: true, event.SaksiSnmpCommunity: true}
 
 type sink struct {
 	next findings.Sink

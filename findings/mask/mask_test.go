@@ -52,14 +52,15 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestMatches proves that matched bytes, which findings carry in hex, are
-// masked too.
+// TestMatches proves that matched bytes, which findings carry in hex, and
+// fields that are secrets as a whole are masked too.
 func TestMatches(t *testing.T) {
 	e := &event.Event{}
 	e.Str(event.SaksiEvidenceMatch, "$a@10+16:"+hex.EncodeToString([]byte("4111111111111111")))
 	e.Str(event.URLPassword, "hunter2")
+	e.Str(event.SaksiSnmpCommunity, "c0mmunity")
 	err := Sink(make([]byte, 16), findings.SinkFunc(func(e *event.Event) error {
-		if line := string(e.AppendJSON(nil)); strings.Contains(line, "34313131") || strings.Contains(line, "hunter2") {
+		if line := string(e.AppendJSON(nil)); strings.Contains(line, "34313131") || strings.Contains(line, "hunter2") || strings.Contains(line, "c0mmunity") {
 			t.Errorf("still there: %s", line)
 		}
 		return nil

@@ -36,7 +36,7 @@ const (
 func detectDCERPC(p *Probe) Verdict {
 	b := p.Data
 	if p.Transport == UDP {
-		if len(b) < 80 || b[0] != 4 || b[1] > 10 || b[4]&0xef != 0 {
+		if len(b) < 80 || b[0] != 4 || b[1] > 10 || b[4]&0xef != 0 || profinet(b) {
 			return No
 		}
 		if order(b[4]).Uint16(b[74:]) == uint16(len(b)-80) {

@@ -26,17 +26,23 @@ func init() {
 		Samples: []string{"geneve.txt"}, Hostile: []string{"short.txt"},
 	})
 	register(&Entry{
-		Name: "gtp", Doc: "GPRS Tunnelling Protocol version 1, user and control plane", Reference: "3GPP TS 29.281, TS 29.060",
+		Name: "gtp", Doc: "GPRS Tunnelling Protocol, user and control plane and charging", Reference: "3GPP TS 29.281, TS 29.060, TS 29.274, TS 32.295",
 		Transport: UDP, Ports: []uint16{2152, 2123, 3386},
 		Detect: func(p *Probe) Verdict {
 			b := p.Data
-			if len(b) < 8 || b[0]>>5 != 1 && b[0]>>5 != 2 {
+			if len(b) < 6 || b[0]>>5 > 2 {
 				return No
 			}
 			n := int(binary.BigEndian.Uint16(b[2:]))
-			return onPort(p, n+8 == p.Length || n+4 == p.Length, 2152, 2123, 3386)
+			if p.On(3386) { // version 0 and charging (GTP prime), whose heads have 6 or 20 bytes
+				return yes(n+6 == p.Length || n+20 == p.Length)
+			}
+			if b[0]>>5 == 0 {
+				return No
+			}
+			return onPort(p, n+8 == p.Length || n+4 == p.Length, 2152, 2123)
 		},
-		Samples: []string{"gtp.txt"}, Hostile: []string{"short.txt"},
+		Samples: []string{"gtp.txt", "gtp_c.txt"}, Hostile: []string{"short.txt"},
 	})
 	register(&Entry{
 		Name: "teredo", Doc: "Teredo: IPv6 over UDP through address translators", Reference: "RFC 4380",
