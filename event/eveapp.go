@@ -196,6 +196,8 @@ func (w *eve) tls(e *Event) {
 		switch {
 		case p == "ssl":
 			v = "SSLv" + strings.TrimSuffix(v, ".0")
+		case p == "dtls":
+			v = "DTLS " + v
 		case v == "1.0":
 			v = "TLSv1"
 		default:

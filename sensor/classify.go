@@ -123,12 +123,21 @@ var signs = [...]sign{
 	{byUserAgent, "MicroMessenger", "wechat", ""},
 }
 
+// signsOf lists the signs of each reason.
+var signsOf = func() (of [numReasons][]uint16) {
+	for i := range signs {
+		r := signs[i].reason
+		of[r] = append(of[r], uint16(i))
+	}
+	return of
+}()
+
 // bySign returns the label of the first sign of a reason that is, by is, what
 // was seen.
 func bySign(r reason, is func(sign string) bool) label {
-	for i := range signs {
-		if signs[i].reason == r && is(signs[i].text) {
-			return newLabel(r, uint16(i))
+	for _, i := range signsOf[r] {
+		if is(signs[i].text) {
+			return newLabel(r, i)
 		}
 	}
 	return 0

@@ -354,8 +354,8 @@ func pairKey(a, ap, b, bp string) string {
 // Floors that were reached, in percent; they only go up.
 const (
 	floorJA4  = 100
-	floorZeek = 95
+	floorZeek = 97.7
 	floorNDPI = 98.2
 	// floorNDPIApplications counts flows nDPI gives protocol and application.
-	floorNDPIApplications = 93
+	floorNDPIApplications = 93.1
 )

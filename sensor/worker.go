@@ -205,6 +205,7 @@ func (w *worker) getConn() *conn {
 	} else {
 		c = &conn{}
 	}
+	c.label, c.via = w.labelOf(w.rec)
 	w.rec.Ext = k
 	sh.conns[k-1] = c
 	w.conn = c

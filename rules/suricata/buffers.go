@@ -12,7 +12,6 @@ type bufInfo struct {
 	app   AppProto
 	dir   dirMask // where it exists; zero: both ways
 	multi bool    // each use of the keyword looks at one instance by itself
-	quic  bool    // of TLS, also where QUIC carries its handshake
 	bits  int     // of a number; the keyword then takes a comparison
 	names map[string]uint64
 }
@@ -52,18 +51,18 @@ var bufTable = [NumBuffers]bufInfo{
 	BufHTTPServer:           {name: "http.server", app: AppAnyHTTP, dir: toClient},
 	BufHTTPLocation:         {name: "http.location", app: AppAnyHTTP, dir: toClient},
 	BufDNSQuery:             {name: "dns.query", app: AppDNS, dir: toServer, multi: true},
-	BufTLSSNI:               {name: "tls.sni", app: AppTLS, dir: toServer},
+	BufTLSSNI:               {name: "tls.sni", app: AppAnyTLS, dir: toServer},
 	BufTLSVersion:           {name: "tls.version", app: AppTLS},
 	BufTLSCertSubject:       {name: "tls.cert_subject", app: AppTLS},
 	BufTLSCertIssuer:        {name: "tls.cert_issuer", app: AppTLS},
 	BufTLSCertSerial:        {name: "tls.cert_serial", app: AppTLS},
 	BufTLSCertFingerprint:   {name: "tls.cert_fingerprint", app: AppTLS},
 	BufTLSCerts:             {name: "tls.certs", app: AppTLS, multi: true},
-	BufJA3Hash:              {name: "ja3.hash", app: AppTLS, quic: true, dir: toServer},
-	BufJA3String:            {name: "ja3.string", app: AppTLS, quic: true, dir: toServer},
-	BufJA3SHash:             {name: "ja3s.hash", app: AppTLS, quic: true, dir: toClient},
-	BufJA3SString:           {name: "ja3s.string", app: AppTLS, quic: true, dir: toClient},
-	BufJA4Hash:              {name: "ja4.hash", app: AppTLS, quic: true, dir: toServer},
+	BufJA3Hash:              {name: "ja3.hash", app: AppAnyTLS, dir: toServer},
+	BufJA3String:            {name: "ja3.string", app: AppAnyTLS, dir: toServer},
+	BufJA3SHash:             {name: "ja3s.hash", app: AppAnyTLS, dir: toClient},
+	BufJA3SString:           {name: "ja3s.string", app: AppAnyTLS, dir: toClient},
+	BufJA4Hash:              {name: "ja4.hash", app: AppAnyTLS, dir: toServer},
 	BufSSHProto:             {name: "ssh.proto", app: AppSSH},
 	BufSSHSoftware:          {name: "ssh.software", app: AppSSH},
 	BufSSHHassh:             {name: "ssh.hassh", app: AppSSH, dir: toServer},
@@ -87,7 +86,7 @@ var bufTable = [NumBuffers]bufInfo{
 	BufTLSRandom:            {name: "tls.random", app: AppTLS},
 	BufTLSRandomTime:        {name: "tls.random_time", app: AppTLS},
 	BufTLSRandomBytes:       {name: "tls.random_bytes", app: AppTLS},
-	BufTLSALPN:              {name: "tls.alpn", app: AppTLS, multi: true},
+	BufTLSALPN:              {name: "tls.alpn", app: AppAnyTLS, multi: true},
 	BufTLSSubjectAltName:    {name: "tls.subjectaltname", app: AppTLS, dir: toClient, multi: true},
 	BufTLSChainLen:          {name: "tls.cert_chain_len", app: AppTLS, bits: 32},
 	BufFTPCommand:           {name: "ftp.command", app: AppFTP, dir: toServer},

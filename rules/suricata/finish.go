@@ -71,7 +71,6 @@ func (b *builder) buffers() *fault {
 		}
 		if info.app != AppUnknown {
 			switch {
-			case info.quic && r.app == AppQUIC:
 			case info.app == AppDCERPC && r.app != AppDCERPC: // of pipes over SMB nothing is known
 				return refused(at, "DCE/RPC keywords in a rule that is not for dcerpc")
 			case r.app.covers(info.app):
@@ -105,6 +104,9 @@ func (b *builder) buffers() *fault {
 }
 
 func appName(a AppProto) string {
+	if a == AppAnyTLS {
+		a = AppTLS
+	}
 	name := "another"
 	for n, b := range appNames {
 		if b == a && (name == "another" || n < name) {

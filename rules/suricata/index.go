@@ -195,9 +195,9 @@ func (s *Set) build() {
 	}
 	for i := range s.views {
 		s.views[i].filter = newPrefilter(viewPats[i])
-		info := &bufTable[s.views[i].buf]
+		app := bufTable[s.views[i].buf].app
 		for a := range s.txViews {
-			if s.views[i].filter != nil && (info.app.covers(AppProto(a)) || info.quic && AppProto(a) == AppQUIC) {
+			if s.views[i].filter != nil && app.covers(AppProto(a)) {
 				s.txViews[a] = append(s.txViews[a], int32(i))
 			}
 		}

@@ -40,11 +40,13 @@ const (
 	// AppAnyHTTP is what "http" means in a rule: AppHTTP or AppHTTP2. Flows and
 	// transactions never have it.
 	AppAnyHTTP
+	// AppAnyTLS is what buffers of a hello are of: AppTLS or AppQUIC.
+	AppAnyTLS
 )
 
 // covers reports whether a rule for protocol a looks at what is of protocol b.
 func (a AppProto) covers(b AppProto) bool {
-	return a == b || a == AppUnknown || a == AppAnyHTTP && (b == AppHTTP || b == AppHTTP2)
+	return a == b || a == AppUnknown || a == AppAnyHTTP && (b == AppHTTP || b == AppHTTP2) || a == AppAnyTLS && (b == AppTLS || b == AppQUIC)
 }
 
 // Buffer identifies an inspection buffer. Ids are resolved when rules are

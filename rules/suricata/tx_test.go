@@ -27,6 +27,7 @@ func TestBuffers(t *testing.T) {
 	}}
 	http2 := &tx{app: AppHTTP2, bufs: map[Buffer][]string{BufHTTPURI: {"/x"}, BufHTTP2ErrorCode: number(2)}}
 	hello := &tx{app: AppTLS, bufs: map[Buffer][]string{BufTLSSNI: {"example.org"}, BufTLSVersion: {"1.2"}}}
+	quic := &tx{app: AppQUIC, bufs: map[Buffer][]string{BufTLSSNI: {"example.org"}, BufJA3Hash: {"00000000000000000000000000000000"}}}
 	for _, c := range []struct {
 		header, options string
 		x               *tx
@@ -66,6 +67,12 @@ func TestBuffers(t *testing.T) {
 		{"http", `filesize:10<>99;`, request, false},
 		{"http", `http.host; content:"example"; pkt_data; content:"POST /a%20b";`, request, true},
 		{"http", `http.host; content:"example"; pkt_data; content:"GET";`, request, false},
+		{"quic", `tls.sni; content:"example.org"; ja3.hash; content:"0000";`, quic, true},
+		{"udp", `ja3.hash; content:"0000";`, quic, true},
+		{"ip", `tls.sni; content:"example.org";`, quic, true},
+		{"ip", `tls.sni; content:"example.org";`, hello, true},
+		{"tls", `tls.sni; content:"example.org";`, quic, false},
+		{"quic", `tls.sni; content:"example.org";`, hello, false},
 		{"http1", `http.uri; content:"/";`, request, true},
 		{"http2", `http.uri; content:"/";`, request, false},
 		{"http", `http.uri; content:"/x";`, http2, true},
@@ -88,7 +95,7 @@ func TestBuffers(t *testing.T) {
 		{"tls", `tls.version:"1.3";`, hello, false},
 	} {
 		p := packet(6, "")
-		if c.x.app == AppDNS {
+		if c.x.app == AppDNS || c.x.app == AppQUIC {
 			p.Proto = 17
 		}
 		b := newBench(t, "alert "+c.header+" any any -> any any ("+c.options+" sid:1;)")

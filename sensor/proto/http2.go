@@ -1,9 +1,11 @@
 package proto
 
-// HTTP/2, RFC 9113, in the clear: by prior knowledge or after an upgrade. Each
-// stream is a transaction as in HTTP/1, with one event and its bodies as files.
+// HTTP/2, RFC 9113, in the clear: by prior knowledge or after an Upgrade to h2c.
+// Each stream is a transaction as in HTTP/1, with one event and its bodies as
+// files; rules see it as one of HTTP too, and its frames besides.
 //
-//	frame  0 length (24 bits)  3 type  4 flags  5 stream  9 payload
+//	preface  PRI * HTTP/2.0
+//	frame    0 length (24 bits)  3 type  4 flags  5 stream  9 payload
 
 import (
 	"bytes"
@@ -20,31 +22,38 @@ const http2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 func init() {
 	register(&Entry{
 		Name: "http2", Doc: "Hypertext Transfer Protocol version 2, in the clear", Reference: "RFC 9113, RFC 7541",
-		Transport: TCP, Ports: []uint16{80, 8080}, App: suricata.AppHTTP2,
-		First: []string{http2Preface[:4], "\x00\x00"}, Detect: detectHTTP2, New: newHTTP2,
-		Samples: []string{"http2.txt", "http2_upgrade.txt"}, Hostile: []string{"http2_hostile.txt"},
+		Transport: TCP, App: suricata.AppHTTP2,
+		First: []string{http2Preface[:18], "\x00\x00"}, Detect: detectHTTP2, New: func(Transport) Parser { return newHTTP2() },
+		Samples: []string{"http2.txt", "http2_curl.txt", "http2_upgrade.txt"},
+		Hostile: []string{"http2_hostile.txt", "http2_frames_hostile.txt"},
 	})
 }
 
+// detectHTTP2 takes the client's preface, or a server's first SETTINGS when the
+// client's side was not seen or comes later.
 func detectHTTP2(p *Probe) Verdict {
 	b := p.Data
+	if b[0] == 'P' {
+		return Yes
+	}
 	if p.Dir == FromClient {
-		switch {
-		case bytes.HasPrefix(b, []byte(http2Preface)):
-			return Yes
-		case bytes.HasPrefix([]byte(http2Preface), b):
-			return More
-		}
 		return No
 	}
-	// A server begins with SETTINGS of a few parameters, on stream 0.
 	if len(b) < 9 {
 		return More
 	}
-	if b[0] == 0 && b[1] == 0 && b[2]%6 == 0 && b[2] <= 96 && b[3] == http2Settings && b[4] == 0 && binary.BigEndian.Uint32(b[5:]) == 0 {
-		return Yes
+	if b[2] == 0 || b[2]%6 != 0 || b[3] != http2Settings || b[4] != 0 || binary.BigEndian.Uint32(b[5:]) != 0 {
+		return No
 	}
-	return No
+	for f := b[9:min(len(b), 9+int(b[2]))]; len(f) >= 6; f = f[6:] {
+		if id := binary.BigEndian.Uint16(f); id == 0 || id > 9 && id < 0xf000 {
+			return No
+		}
+	}
+	if len(b) < 9+int(b[2]) {
+		return More
+	}
+	return Yes
 }
 
 // Frame types and flags (RFC 9113 section 6).
@@ -59,6 +68,7 @@ const (
 	http2GoAway
 	http2Window
 	http2Continuation
+	http2Lost // not a type: a frame of which bytes are missing
 
 	http2EndStream  = 1
 	http2EndHeaders = 4
@@ -73,10 +83,10 @@ const (
 	maxHTTP2Block = 64 << 10
 	// maxHTTP2Fields bounds the fields of a block: a few bytes may name many.
 	maxHTTP2Fields = 256
+	// maxHTTP2FieldSize bounds their bytes.
+	maxHTTP2FieldSize = 64 << 10
 	// maxHTTP2Held bounds what all streams of a connection hold of bodies.
 	maxHTTP2Held = 8 << 20
-	// maxHTTP2FieldSize bounds their bytes.
-	maxHTTP2FieldSize = 256 << 10
 )
 
 // http2Side is one direction: the frame in work, and the state of its header
@@ -95,6 +105,7 @@ type http2Side struct {
 	padded  bool   // the pad length is still to come
 	block   []byte // header block, until it ends
 	ends    bool   // the stream ends with the block
+	on      uint32 // the stream whose frames carry the block
 	target  uint32 // the stream the block belongs to
 	pushed  bool
 }
@@ -107,7 +118,7 @@ type http2Parser struct {
 	frames  uint64
 }
 
-func newHTTP2(Transport) Parser {
+func newHTTP2() *http2Parser {
 	p := &http2Parser{streams: map[uint32]*httpTx{}}
 	for i := range p.sides {
 		s := &p.sides[i]
@@ -126,11 +137,11 @@ func newHTTP2(Transport) Parser {
 func (p *http2Parser) Data(c *Context, dir Dir, b []byte) Result {
 	used := 0
 	if dir == FromClient && !p.preface {
-		if len(b) < len(http2Preface) {
-			return 0
-		}
-		if bytes.HasPrefix(b, []byte(http2Preface)) {
-			used = len(http2Preface)
+		if n := min(len(b), len(http2Preface)); string(b[:n]) == http2Preface[:n] {
+			if n < len(http2Preface) {
+				return 0
+			}
+			used = n
 		}
 		p.preface = true
 	}
@@ -178,17 +189,16 @@ func (p *http2Parser) body(c *Context, dir Dir, s *http2Side, b []byte) {
 	}
 	t.packets.Add(c.Number)
 	m := t.message(dir)
-	if !m.seen || m.done {
-		return
-	}
-	if p.held()+len(b) <= maxHTTP2Held {
+	switch {
+	case !m.seen || m.done:
+	case p.held()+len(b) <= maxHTTP2Held:
 		m.content(c, t, dir, b)
-		return
-	}
-	m.bytes += int64(len(b))
-	m.over, m.gap = true, true
-	if m.file != nil {
-		m.file.Gap(uint32(len(b)))
+	default:
+		m.bytes += int64(len(b))
+		m.over, m.gap = true, true
+		if m.file != nil {
+			m.file.Gap(uint32(len(b)))
+		}
 	}
 }
 
@@ -249,6 +259,12 @@ func (p *http2Parser) head(c *Context, dir Dir, s *http2Side) {
 	if len(h.Status) == 3 && h.Status[0] == '1' { // the final one follows
 		return
 	}
+	if dir == FromClient && len(h.Method) == 0 || dir == FromServer && len(h.Status) == 0 {
+		return // neither request nor response
+	}
+	if len(h.Target) == 0 { // CONNECT
+		h.Target = h.Get(":authority")
+	}
 	if len(h.Method) > 0 { // as HTTP/1 would write it
 		h.Line = []byte(string(h.Method) + " " + string(h.Target) + " HTTP/2")
 	} else {
@@ -271,7 +287,8 @@ func (m *httpMessage) number(b suricata.Buffer, n uint64) {
 	}
 }
 
-// end finishes a stream's message, and the stream when both are.
+// end finishes a stream's message, and the stream when both are or the request
+// was not seen.
 func (p *http2Parser) end(c *Context, id uint32, dir Dir) {
 	t := p.streams[id]
 	if t == nil {
@@ -281,7 +298,7 @@ func (p *http2Parser) end(c *Context, id uint32, dir Dir) {
 	if m.seen && !m.done {
 		m.finish(c, t, dir, true, "")
 	}
-	if t.req.done && t.rsp.done {
+	if t.rsp.done && (t.req.done || !t.req.seen) {
 		p.close(c, id, "")
 	}
 }
@@ -307,15 +324,18 @@ func (p *http2Parser) close(c *Context, id uint32, why string) {
 	t.emit(c)
 }
 
-// Gap implements Parser: the state of header compression is lost, unless the
-// gap lies within a body.
+// Gap implements Parser: a hole within the content of a DATA frame, or within a
+// frame without header fields, is passed over. Behind one in header fields the
+// state of their compression is lost.
 func (p *http2Parser) Gap(c *Context, dir Dir, n uint32) bool {
 	s := &p.sides[dir]
-	if !s.in || s.typ != http2Data || s.padded || int64(n) > int64(s.left-s.pad) {
+	if !s.in || s.typ == http2Headers || s.typ == http2Push || s.typ == http2Continuation || s.padded || int64(n) > int64(s.left-s.pad) {
 		return false
 	}
 	s.left -= int(n)
-	if t := p.streams[s.stream]; t != nil {
+	if s.typ != http2Data {
+		s.typ = http2Lost
+	} else if t := p.streams[s.stream]; t != nil {
 		m := t.message(dir)
 		m.gap = true
 		m.over = m.over || len(m.codings) > 0

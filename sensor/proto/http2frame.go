@@ -20,7 +20,7 @@ func (p *http2Parser) frame(c *Context, dir Dir, s *http2Side) bool {
 	case http2Headers, http2Push:
 		return p.headers(c, dir, s, b)
 	case http2Continuation:
-		if s.block == nil || len(s.block)+len(b) > maxHTTP2Block {
+		if s.block == nil || s.stream != s.on || len(s.block)+len(b) > maxHTTP2Block {
 			return false
 		}
 		s.block = append(s.block, b...)
@@ -114,7 +114,7 @@ func (p *http2Parser) headers(c *Context, dir Dir, s *http2Side, b []byte) bool 
 		weight = int(b[4])
 		b = b[5:]
 	}
-	s.target, s.pushed, s.ends = s.stream, false, s.flags&http2EndStream != 0
+	s.on, s.target, s.pushed, s.ends = s.stream, s.stream, false, s.flags&http2EndStream != 0
 	if s.typ == http2Push {
 		if len(b) < 4 {
 			return false
@@ -147,7 +147,10 @@ func (p *http2Parser) endBlock(c *Context, dir Dir, s *http2Side) bool {
 	if err != nil {
 		return false
 	}
-	if s.ends {
+	switch {
+	case s.pushed:
+		p.end(c, s.target, FromClient)
+	case s.ends:
 		p.end(c, s.target, dir)
 	}
 	return true

@@ -81,6 +81,8 @@ func TestOffered(t *testing.T) {
 		{"dcerpc_udp.txt", suricata.BufDCERPCOpnum, []string{"3"}, nil},
 		{"dns_udp.txt", suricata.BufDNSOpcode, nil, nil},
 		{"tls13.txt", suricata.BufTLSALPN, nil, nil},
+		{"quic_v1.txt", suricata.BufTLSSNI, nil, nil},
+		{"quic_v1.txt", suricata.BufJA3Hash, nil, nil},
 	} {
 		var entry *Entry
 		for _, e := range Default().Entries() {

@@ -32,8 +32,8 @@ type tlsSession struct {
 	established bool
 }
 
-// offer shows the session to the rules: theirs for TLS mean TLS over TCP, those
-// for QUIC look at fingerprints.
+// offer shows the session to the rules: those for TLS, which mean TLS over TCP,
+// or those for QUIC. Of DTLS there are none.
 func (p *tlsSession) offer(c *Context, dir Dir) {
 	if p.kind != 'd' && c.Matching() {
 		c.Offer(&tlsView{p: p, dir: dir}, dir)

@@ -1,14 +1,16 @@
 package quic
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // Frame types an Initial packet may carry (RFC 9000 section 12.4).
 const (
-	framePadding = 0x00
-	framePing    = 0x01
-	frameAck     = 0x02
-	frameAckECN  = 0x03
-	frameCrypto  = 0x06
+	framePing   = 0x01
+	frameAck    = 0x02
+	frameAckECN = 0x03
+	frameCrypto = 0x06
 	// frameGoogleCrypto is CRYPTO in Google's versions before they took the
 	// frames of the standard.
 	frameGoogleCrypto = 0x08
@@ -23,11 +25,15 @@ func Frames(b []byte, google bool, f func(offset uint64, data []byte)) {
 		b = b[n:]
 		return v, n > 0
 	}
-	for len(b) > 0 {
+	for {
+		b = bytes.TrimLeft(b, "\x00") // padding, of which there is much
+		if len(b) == 0 {
+			return
+		}
 		typ := b[0]
 		b = b[1:]
 		switch {
-		case typ == framePadding, typ == framePing:
+		case typ == framePing:
 		case typ == frameCrypto, typ == frameGoogleCrypto && google:
 			offset, ok1 := num()
 			size, ok2 := num()

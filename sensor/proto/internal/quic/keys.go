@@ -3,9 +3,7 @@ package quic
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hkdf"
 	"crypto/sha256"
-	"encoding/binary"
 )
 
 // scheme is what the Initial keys of a version are derived with.
@@ -62,67 +60,83 @@ type side struct {
 	iv     [12]byte
 }
 
-// Keys opens the Initial packets of one connection.
+// Keys opens the Initial packets of one connection. The keys of a side are
+// derived when its first packet comes.
 type Keys struct {
-	sides [2]side // of the client, of the server
+	secret [sha256.Size]byte
+	prefix string
+	sides  [2]side // of the client, of the server
 }
 
-// NewKeys derives the keys that a destination connection id and a version
-// give, one for each way the version may derive them.
+// NewKeys gives the keys that belong to a destination connection id and a
+// version, one for each way the version may derive them.
 func NewKeys(version uint32, dcid []byte) []*Keys {
 	var out []*Keys
 	for _, s := range schemes(version) {
-		k := &Keys{}
-		secret, err := hkdf.Extract(sha256.New, dcid, []byte(s.salt))
-		if err != nil {
-			return out
-		}
-		for i, label := range [2]string{"client in", "server in"} {
-			if !k.sides[i].init(expand(secret, label, 32), s.prefix) {
-				return out
-			}
-		}
-		out = append(out, k)
+		secret := mac([]byte(s.salt), dcid) // HKDF-Extract (RFC 5869 section 2.2)
+		out = append(out, &Keys{secret: secret, prefix: s.prefix})
 	}
 	return out
 }
 
-func (s *side) init(secret []byte, prefix string) bool {
-	block, err := aes.NewCipher(expand(secret, prefix+" key", 16))
+// side gives a direction's protection; nil if it can't be derived.
+func (k *Keys) side(server bool) *side {
+	s, label := &k.sides[0], "client in"
+	if server {
+		s, label = &k.sides[1], "server in"
+	}
+	if s.aead != nil {
+		return s
+	}
+	secret := expand(k.secret[:], "", label, 32)
+	key, iv, hp := expand(secret[:], k.prefix, " key", 16), expand(secret[:], k.prefix, " iv", 12), expand(secret[:], k.prefix, " hp", 16)
+	block, err := aes.NewCipher(key[:16])
 	if err != nil {
-		return false
+		return nil
 	}
+	if s.header, err = aes.NewCipher(hp[:16]); err != nil {
+		return nil
+	}
+	s.iv = [12]byte(iv[:])
 	if s.aead, err = cipher.NewGCM(block); err != nil {
-		return false
+		return nil
 	}
-	copy(s.iv[:], expand(secret, prefix+" iv", 12))
-	s.header, err = aes.NewCipher(expand(secret, prefix+" hp", 16))
-	return err == nil
+	return s
 }
 
-// expand is HKDF-Expand-Label of TLS 1.3 (RFC 8446 section 7.1), without a
-// context.
-func expand(secret []byte, label string, n int) []byte {
-	info := binary.BigEndian.AppendUint16(nil, uint16(n))
-	info = append(info, byte(len("tls13 ")+len(label)))
-	info = append(append(info, "tls13 "...), label...)
-	out, err := hkdf.Expand(sha256.New, secret, string(append(info, 0)), n)
-	if err != nil { // lengths are constants far below the limit
-		return make([]byte, n)
+// expand is HKDF-Expand-Label of TLS 1.3 (RFC 8446 section 7.1) without a
+// context. What it gives stands first in the block.
+func expand(secret []byte, prefix, label string, n byte) [sha256.Size]byte {
+	var info [40]byte
+	b := append(info[:0], 0, n, byte(len("tls13 ")+len(prefix)+len(label)))
+	b = append(append(append(b, "tls13 "...), prefix...), label...)
+	return mac(secret, append(b, 0, 1)) // no context, first block
+}
+
+// mac is HMAC-SHA256 (RFC 2104) of a key and a message of at most 64 bytes. Each
+// connection needs five, for which crypto/hmac takes twice as long.
+func mac(key, message []byte) [sha256.Size]byte {
+	var in, out [2 * sha256.BlockSize]byte
+	copy(in[:], key)
+	copy(out[:], key)
+	for i := range sha256.BlockSize {
+		in[i] ^= 0x36
+		out[i] ^= 0x5c
 	}
-	return out
+	inner := sha256.Sum256(in[:sha256.BlockSize+copy(in[sha256.BlockSize:], message)])
+	return sha256.Sum256(out[:sha256.BlockSize+copy(out[sha256.BlockSize:], inner[:])])
 }
 
 // Open removes the protection of an Initial packet sent by the server or not.
 // It returns the frames, in memory of their own, and false if the keys are not
 // those of the packet.
 func (k *Keys) Open(p *Packet, server bool) ([]byte, bool) {
-	s := &k.sides[0]
-	if server {
-		s = &k.sides[1]
-	}
 	at := p.numberAt
 	if at+4+16 > len(p.Raw) {
+		return nil, false
+	}
+	s := k.side(server)
+	if s == nil {
 		return nil, false
 	}
 	var mask [16]byte
