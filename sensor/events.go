@@ -124,6 +124,9 @@ func (w *worker) Emit(e *event.Event) { w.push(e, itemEvent, 0) }
 // push adds the event begun last to what the batch emits.
 func (w *worker) push(e *event.Event, kind itemKind, ref int) {
 	r := w.res
+	if kind <= itemFile {
+		w.emitted++
+	}
 	if dataset, ok := e.GetStr(event.EventDataset); ok && kind <= itemFile {
 		w.stats.events[dataset]++ // dataset names are constants: no copy is kept of packet bytes
 	}
@@ -132,8 +135,8 @@ func (w *worker) push(e *event.Event, kind itemKind, ref int) {
 		it.shard = uint8(w.sh.index)
 	}
 	var met []*sigma.Rule
-	if w.cfg.Sigma != nil && kind <= itemFile {
-		met = w.cfg.Sigma.Match(e)
+	if w.rules.Sigma != nil && kind <= itemFile {
+		met = w.rules.Sigma.Match(e)
 	}
 	if w.enc != nil && kind == itemEvent {
 		it.from = len(r.encoded)

@@ -80,7 +80,8 @@ type order struct {
 	cfg     *Config
 	sum     *Summary
 	enc     Encoder
-	orderer suricata.Orderer
+	rules   *RuleSet        // of the batch in work
+	orderer *suricata.Order // nil: no rules of Suricata
 	heads   []int
 	err     error
 }
@@ -88,9 +89,7 @@ type order struct {
 func newOrder(ctx context.Context, cfg *Config, sum *Summary) *order {
 	o := &order{ctx: ctx, cfg: cfg, sum: sum, heads: make([]int, cfg.Workers)}
 	o.enc, _ = cfg.Sink.(Encoder)
-	if cfg.Rules != nil {
-		o.orderer = suricata.NewOrder()
-	}
+	o.use(&cfg.Rules)
 	return o
 }
 
@@ -108,6 +107,9 @@ func (a *item) before(b *item) bool {
 // back to them.
 func (o *order) merge(b *batch) {
 	clear(o.heads)
+	if b.rules != o.rules {
+		o.use(b.rules)
+	}
 	for o.err == nil {
 		var r *result
 		best := -1
@@ -125,6 +127,7 @@ func (o *order) merge(b *batch) {
 			o.err = err
 		}
 	}
+	o.cfg.Health.merged(b.clock)
 	for i, r := range b.results {
 		b.results[i] = nil
 		select {
@@ -142,6 +145,7 @@ func (o *order) emit(r *result, it *item) error {
 		h := &r.hits[it.from]
 		if o.orderer != nil && !o.orderer.Keep(&h.packet, &h.hit) {
 			o.sum.suppressed++
+			o.cfg.Health.suppressed.Add(1)
 			return nil
 		}
 		return o.Emit(e)
@@ -164,7 +168,7 @@ func (o *order) emit(r *result, it *item) error {
 	}
 	if f != nil {
 		o.sum.file(f)
-		for _, s := range o.cfg.Files {
+		for _, s := range o.rules.Files {
 			if err := s.ScanFile(o.ctx, f, o); err != nil {
 				o.sum.scanError(f, err)
 			}
@@ -178,6 +182,7 @@ func (o *order) emit(r *result, it *item) error {
 // sink ends the reading, whatever a scanner makes of it.
 func (o *order) Emit(e *event.Event) error {
 	o.sum.alert(e)
+	o.cfg.Health.alerts.Add(1)
 	err := o.sink(e)
 	if o.err == nil {
 		o.err = err

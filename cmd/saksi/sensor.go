@@ -91,13 +91,13 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 	}
 	defer func() { err = errors.Join(err, sets.close()) }()
 	a.ruleProblems(sets.problems)
-	sets.use(&cfg)
+	cfg.Rules = sets.forSensor()
 	if o.files != "" {
 		s, err := sensor.SaveFiles(o.files)
 		if err != nil {
 			return fail(exitUsage, err)
 		}
-		cfg.Files = append(cfg.Files, s)
+		cfg.Rules.Files = append(cfg.Rules.Files, s)
 	}
 	bar := a.progress("reading", "B")
 	cfg.Progress = func(p sensor.Progress) { bar.update(p.Bytes, p.Total) }
