@@ -43,7 +43,7 @@ func (o *order) use(r *RuleSet) {
 	default:
 		suricata.NewReload(before.Suricata, r.Suricata).Order(o.orderer)
 	}
-	if before != nil && o.cfg.Retired != nil {
-		o.cfg.Retired(before)
+	if before != nil && before.Retired != nil {
+		before.Retired()
 	}
 }

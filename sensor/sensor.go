@@ -40,6 +40,9 @@ type RuleSet struct {
 	Suricata *suricata.Set // packets, streams and transactions; nil for none
 	Sigma    *sigma.Set    // events; nil for none
 	Files    []FileScanner // are given each carved file; none need be set
+	// Retired is called when other rules have taken its place and nothing uses
+	// it any more; nil for nothing to do.
+	Retired func()
 }
 
 // Recorder keeps the packets of a live capture. Record is called by the reader
@@ -85,10 +88,8 @@ type Config struct {
 	Rules RuleSet
 	// Reload, if set, is asked for each batch whether other rules are to match
 	// from there on; nil means that nothing changes. Flows and what is known of
-	// them stay. Retired is called with the rules before, once nothing uses
-	// them any more.
-	Reload  func() *RuleSet
-	Retired func(*RuleSet)
+	// them stay.
+	Reload func() *RuleSet
 	// Recorder keeps packets; nil for none.
 	Recorder Recorder
 	// Health is kept up to date while reading; nil for none.
