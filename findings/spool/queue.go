@@ -79,7 +79,7 @@ type Queue struct {
 	waiting []queued
 	size    [NumClasses]int64 // bytes waiting or in batch
 	count   QueueCounts
-	room    int64 // free bytes of the disk less Reserve
+	room    int64 // free bytes of the disk less Reserve and what waits
 	closing bool
 }
 
@@ -87,6 +87,7 @@ type queued struct {
 	doc   findings.Doc
 	class Class
 	at    time.Time
+	end   Cursor // behind it in the spool, once it was appended
 }
 
 // QueueCounts are a Queue's counts since it was opened.
@@ -154,9 +155,10 @@ func (q *Queue) Emit(e *event.Event) error {
 		return nil
 	}
 	q.size[c] += n
-	q.waiting = append(q.waiting, queued{findings.Doc{
+	q.room -= n
+	q.waiting = append(q.waiting, queued{class: c, at: time.Now(), doc: findings.Doc{
 		ID: strings.Clone(id), Dataset: strings.Clone(dataset), Time: time.Unix(0, ns).UTC(), Body: slices.Clone(q.buf),
-	}, c, time.Now()})
+	}})
 	q.mu.Unlock()
 	return nil
 }
@@ -181,8 +183,16 @@ func (q *Queue) look() {
 		return // the write will tell
 	}
 	q.mu.Lock()
-	q.room = int64(st.Bavail)*st.Bsize - q.cfg.Reserve
+	q.room = int64(st.Bavail)*st.Bsize - q.cfg.Reserve - q.bytes()
 	q.mu.Unlock()
+}
+
+// bytes is how much waits. The caller holds mu.
+func (q *Queue) bytes() (n int64) {
+	for _, x := range q.size {
+		n += x
+	}
+	return n
 }
 
 // Counts returns the present counts.
@@ -191,9 +201,7 @@ func (q *Queue) Counts() QueueCounts {
 	defer q.mu.Unlock()
 	c := q.count
 	c.Waiting = len(q.waiting) + len(q.batch)
-	for _, n := range q.size {
-		c.Bytes += n
-	}
+	c.Bytes = q.bytes()
 	c.Low = !q.diskTakes(Protocol)
 	switch {
 	case len(q.batch) > 0:
@@ -272,8 +280,8 @@ func (q *Queue) next() bool {
 	return n > 0
 }
 
-// commit writes the group. A group that failed is written again from its
-// first document: what is then in the spool twice, an index takes once.
+// commit writes the group. Of a group that failed, what the spool has whole all
+// the same is not written again.
 func (q *Queue) commit() error {
 	if q.w == nil {
 		w, err := Create(q.dir)
@@ -281,13 +289,17 @@ func (q *Queue) commit() error {
 			return err
 		}
 		q.w = w
-		q.shed()
+		q.shed(w.end())
 	}
 	for i := range q.batch {
-		d := &q.batch[i].doc
-		if err := q.w.Put(d); err != nil {
+		x := &q.batch[i]
+		if x.end != (Cursor{}) {
+			continue
+		}
+		if err := q.w.Put(&x.doc); err != nil {
 			return err
 		}
+		x.end = q.w.end()
 	}
 	if err := q.w.Flush(); err != nil {
 		return err
@@ -308,8 +320,18 @@ func (q *Queue) commit() error {
 	return nil
 }
 
-// fail closes the spool, which takes nothing after an error, and gives up the
-// telemetry of the group that the disk has no room for.
+// end is the place behind what was appended last.
+func (w *Writer) end() Cursor {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return Cursor{w.seg, w.size}
+}
+
+func (c Cursor) before(d Cursor) bool {
+	return c.Segment < d.Segment || c.Segment == d.Segment && c.Offset < d.Offset
+}
+
+// fail closes the spool, which takes nothing after an error.
 func (q *Queue) fail(err error) {
 	if q.w != nil {
 		_ = q.w.Close() // its error is the one at hand
@@ -320,22 +342,28 @@ func (q *Queue) fail(err error) {
 	q.count.Failing = true
 	q.mu.Unlock()
 	q.look()
-	q.shed()
 	if first && q.cfg.Failed != nil {
 		q.cfg.Failed(err)
 	}
 }
 
-// shed gives up the telemetry of the group that the disk has no room for.
-func (q *Queue) shed() {
+// shed goes through the group of a spool that was opened again and ends at has:
+// what is in it stays there, and telemetry that the disk has no room for is
+// given up.
+func (q *Queue) shed(has Cursor) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.batch = slices.DeleteFunc(q.batch, func(x queued) bool {
-		if x.class == Alert || q.diskTakes(x.class) {
+		if x.class == Alert || x.end != (Cursor{}) && !has.before(x.end) || q.diskTakes(x.class) {
 			return false
 		}
 		q.size[x.class] -= int64(len(x.doc.Body))
 		q.count.Shed[x.class]++
 		return true
 	})
+	for i := range q.batch {
+		if has.before(q.batch[i].end) {
+			q.batch[i].end = Cursor{}
+		}
+	}
 }
