@@ -51,6 +51,7 @@ func scripts(t *testing.T, dir string, env map[string]string) {
 		t.Fatal(err)
 	}
 	worker := buildWorker(t)
+	var live liveCommands
 	testscript.Run(t, testscript.Params{
 		Dir: dir,
 		Setup: func(e *testscript.Env) error {
@@ -65,16 +66,24 @@ func scripts(t *testing.T, dir string, env map[string]string) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exitcode":  cmdExitCode,
-			"flip":      cmdFlip,
-			"hold":      cmdHold,
-			"interrupt": cmdInterrupt,
-			"shorter":   cmdShorter,
-			"tmpfs":     cmdTmpfs,
+			"await":        cmdAwait,
+			"exitcode":     cmdExitCode,
+			"flip":         cmdFlip,
+			"hold":         cmdHold,
+			"interrupt":    cmdInterrupt,
+			"live":         cmdLive(&live),
+			"netns":        cmdNetns,
+			"samefindings": cmdSameFindings,
+			"shorter":      cmdShorter,
+			"signal":       cmdSignal(&live),
+			"tmpfs":        cmdTmpfs,
 		},
 		Condition: func(name string) (bool, error) {
-			if name == "mount" {
+			switch name {
+			case "mount":
 				return canMount(t), nil
+			case "netns":
+				return canNetns(), nil
 			}
 			return false, fmt.Errorf("unknown condition %q", name)
 		},
