@@ -1,9 +1,6 @@
 package sensor
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"strconv"
 
 	"saksi/event"
@@ -21,22 +18,11 @@ type flowIDs struct {
 	id        string
 }
 
-// flowID is the hex of the first half of the SHA-256 over source key, number
-// of the first packet and context (VLAN and tunnel).
-func flowID(key string, r *flow.Record) string {
-	var buf [96]byte
-	b := append(buf[:0], key...)
-	b = binary.BigEndian.AppendUint64(b, r.FirstPacket())
-	b = binary.BigEndian.AppendUint32(b, r.Context)
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:16])
-}
-
 func (w *worker) ids() flowIDs {
 	if w.conn != nil && w.conn.ids.id != "" {
 		return w.conn.ids
 	}
-	ids := flowIDs{community: string(w.rec.AppendCommunityID(w.cid[:0])), id: flowID(w.src.key, w.rec)}
+	ids := flowIDs{community: string(w.rec.AppendCommunityID(w.cid[:0])), id: flow.ID(w.src.key, w.rec.FirstPacket(), w.rec.Context)}
 	if w.conn != nil {
 		w.conn.ids = ids
 	}

@@ -107,7 +107,7 @@ func (p *pipeline) next(ctx context.Context, b *batch) error {
 	}
 	err := p.src.read(ctx, b, len(p.workers))
 	b.rules = p.rules
-	if p.cfg.Recorder != nil && len(b.cap.Packets) > 0 {
+	if p.cfg.Recorder != nil {
 		p.cfg.Recorder.Record(b.cap.Packets, b.pkts)
 	}
 	p.cfg.Health.reader(p.src)

@@ -48,7 +48,7 @@ type RuleSet struct {
 // Recorder keeps the packets of a live capture. Record is called by the reader
 // for each batch, before it goes to the workers; what it needs it copies before
 // it returns, and it MUST NOT wait. decoded are the packets inside the
-// frames, in order, with their numbers.
+// frames, in order, with their numbers. There may be no frames: time goes on.
 type Recorder interface {
 	Record(frames []capture.Packet, decoded []decode.Packet)
 }
