@@ -242,6 +242,10 @@ func (v *verifier) recorded(entries []evidence.Entry, statements map[string]bool
 				continue
 			}
 			v.expect(e.Where, e.SHA256)
+		case ActExport:
+			if !filepath.IsAbs(e.Where) { // kept in the case
+				v.expect(e.Where, e.SHA256)
+			}
 		case ActSign:
 			delete(statements, e.Where)
 			v.expect(e.Where, e.SHA256)

@@ -2,7 +2,10 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
+	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"regexp"
@@ -16,6 +19,7 @@ import (
 
 	"saksi/event"
 	"saksi/internal/nettest"
+	"saksi/sensor/capture"
 )
 
 // canNetns tries whether this user may make a network namespace.
@@ -163,4 +167,53 @@ func essence(ts *testscript.TestScript, file string) []string {
 	ts.Check(sc.Err())
 	slices.SortFunc(list, cmp.Compare[string])
 	return list
+}
+
+// cmdFirstID runs "firstid FILE ID FLOW": the variables are the id and the flow
+// id of the first document of NDJSON.
+func cmdFirstID(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: firstid FILE ID FLOW")
+	}
+	line, _, _ := strings.Cut(ts.ReadFile(args[0]), "\n")
+	e, err := event.Parse([]byte(line))
+	ts.Check(err)
+	ts.Setenv(args[1], values(e, event.EventID))
+	ts.Setenv(args[2], values(e, event.SaksiFlowID))
+}
+
+// cmdSamePackets runs "samepackets [-notime] A B": two captures hold the same
+// packets in the same order.
+func cmdSamePackets(ts *testscript.TestScript, neg bool, args []string) {
+	times := true
+	if len(args) > 0 && args[0] == "-notime" {
+		times, args = false, args[1:]
+	}
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: samepackets [-notime] A B")
+	}
+	a, b := readPackets(ts, args[0]), readPackets(ts, args[1])
+	if len(a) != len(b) {
+		ts.Fatalf("%s has %d packets and %s has %d", args[0], len(a), args[1], len(b))
+	}
+	for i := range a {
+		x, y := &a[i], &b[i]
+		if !bytes.Equal(x.Data, y.Data) || x.OrigLen != y.OrigLen || x.Link != y.Link || times && x.Time != y.Time {
+			ts.Fatalf("packet %d of %s and of %s differ:\n%+v\n%+v", i+1, args[0], args[1], x, y)
+		}
+	}
+}
+
+func readPackets(ts *testscript.TestScript, name string) (list []capture.Packet) {
+	r, err := capture.NewReader(name, strings.NewReader(ts.ReadFile(name)))
+	ts.Check(err)
+	for {
+		var b capture.Batch
+		err := r.ReadBatch(&b)
+		if errors.Is(err, io.EOF) {
+			return list
+		}
+		ts.Check(err)
+		list = append(list, b.Packets...)
+	}
 }

@@ -15,6 +15,7 @@ import (
 	"saksi/findings/spool"
 	"saksi/sensor"
 	"saksi/sensor/capture"
+	"saksi/sensor/record"
 )
 
 // vitals are all that is known of a capture at one moment.
@@ -22,7 +23,7 @@ type vitals struct {
 	seen   sensor.Reading
 	kernel capture.KernelStats
 	spool  spool.QueueCounts
-	ring   ringCounts
+	ring   record.Counts
 	lag    time.Duration // from a packet's arrival to the end of its way
 	memory int64         // resident bytes
 }
@@ -72,7 +73,7 @@ func (r *liveRun) line() string {
 	}
 	return fmt.Sprintf("saksi: %s: %d packets, %s; %d flows open; %d alerts; dropped: kernel %d packets, ring %d packets, reassembly %d bytes, spool %d documents; lag %s; memory %s; clock offset %s",
 		time.Now().UTC().Format(time.RFC3339), v.seen.Packets, size(int64(v.seen.Bytes), "B"), v.seen.Open, v.seen.Alerts,
-		v.kernel.Dropped, v.ring.dropped, v.missing(), v.shed(), v.lag.Round(time.Millisecond), size(v.memory, "B"), offset)
+		v.kernel.Dropped, v.ring.Dropped, v.missing(), v.shed(), v.lag.Round(time.Millisecond), size(v.memory, "B"), offset)
 }
 
 // metrics writes the state as Prometheus reads it (text format 0.0.4).
@@ -91,7 +92,7 @@ func (r *liveRun) metrics(w io.Writer) {
 	one("bytes_total", "counter", "Bytes of them on the wire.", v.seen.Bytes)
 	one("undecoded_total", "counter", "Frames not decoded, or not wholly.", v.seen.Undecoded)
 	one("drops_total", "counter", "What was dropped, by cause.", v.kernel.Dropped, "cause", "kernel", "unit", "packets")
-	more("drops_total", v.ring.dropped, "cause", "ring", "unit", "packets")
+	more("drops_total", v.ring.Dropped, "cause", "ring", "unit", "packets")
 	more("drops_total", v.missing(), "cause", "reassembly", "unit", "bytes")
 	more("drops_total", v.shed(), "cause", "spool", "unit", "documents")
 	gaps := make([]string, 0, len(v.seen.Missing))
@@ -125,8 +126,8 @@ func (r *liveRun) metrics(w io.Writer) {
 	one("index_stored_total", "counter", "Documents the index has taken.", r.follow.stored.Load())
 	one("index_refused_total", "counter", "Documents the index has refused for good.", r.follow.dead.Load())
 	one("index_failing", "gauge", "1 while the index can't be followed.", number(r.follow.failed.Load()))
-	one("ring_packets_total", "counter", "Packets kept in the ring.", v.ring.packets)
-	one("ring_bytes", "gauge", "Bytes of the ring on the disk.", v.ring.bytes)
+	one("ring_packets_total", "counter", "Packets kept in the ring.", v.ring.Packets)
+	one("ring_bytes", "gauge", "Bytes of the ring on the disk.", v.ring.Bytes)
 	one("lag_seconds", "gauge", "From a packet's arrival to the end of its way.", v.lag.Seconds())
 	one("memory_bytes", "gauge", "Resident memory.", v.memory)
 	if r.offset != nil {

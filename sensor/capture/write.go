@@ -25,7 +25,6 @@ type Writer struct {
 	ng     bool
 	ifaces map[LinkType]uint32
 	buf    []byte
-	n      uint64
 }
 
 // NewWriter writes to w: pcapng if name ends in .pcapng, else pcap, which
@@ -37,9 +36,6 @@ func NewWriter(w io.Writer, name, app string) *Writer {
 	}
 	return cw
 }
-
-// Count is the number of packets written.
-func (w *Writer) Count() uint64 { return w.n }
 
 // Write writes one packet. It returns ErrLinkTypes for a pcap file when the
 // packet is of another link type than the first.
@@ -67,7 +63,6 @@ func (w *Writer) Write(p *Packet) error {
 		w.buf = le.AppendUint32(w.buf, p.OrigLen)
 		w.buf = append(w.buf, p.Data...)
 	}
-	w.n++
 	return w.flush()
 }
 
@@ -77,11 +72,9 @@ func (w *Writer) flush() error {
 	return err
 }
 
-// Close writes out what is left; it does not close the writer beneath.
+// Close writes out what is left; it does not close the writer beneath. A pcap
+// file that no packet was written to is empty.
 func (w *Writer) Close() error {
-	if !w.ng && len(w.ifaces) == 0 {
-		w.buf = appendPcapHeader(w.buf, 1)
-	}
 	return errors.Join(w.flush(), w.w.Flush())
 }
 
