@@ -217,3 +217,27 @@ func readPackets(ts *testscript.TestScript, name string) (list []capture.Packet)
 		list = append(list, b.Packets...)
 	}
 }
+
+// cmdSameAlerts runs "samealerts A B": the same findings, by their ids, are
+// among the documents of two files of NDJSON, and there are some.
+func cmdSameAlerts(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: samealerts A B")
+	}
+	a, b := alertIDs(ts, args[0]), alertIDs(ts, args[1])
+	if len(a) == 0 || !slices.Equal(a, b) {
+		ts.Fatalf("%s has %d findings and %s has %d", args[0], len(a), args[1], len(b))
+	}
+}
+
+func alertIDs(ts *testscript.TestScript, file string) (ids []string) {
+	for _, line := range strings.Split(strings.TrimSpace(ts.ReadFile(file)), "\n") {
+		e, err := event.Parse([]byte(line))
+		ts.Check(err)
+		if values(e, event.EventKind) == "alert" {
+			ids = append(ids, values(e, event.EventID))
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}

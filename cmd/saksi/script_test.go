@@ -74,6 +74,7 @@ func scripts(t *testing.T, dir string, env map[string]string) {
 			"interrupt":    cmdInterrupt,
 			"live":         cmdLive(&live),
 			"netns":        cmdNetns,
+			"samealerts":   cmdSameAlerts,
 			"samefindings": cmdSameFindings,
 			"samepackets":  cmdSamePackets,
 			"shorter":      cmdShorter,
