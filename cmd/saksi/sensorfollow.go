@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"saksi/event"
 	"saksi/findings"
@@ -19,6 +22,7 @@ import (
 const (
 	followEvery = 500 * time.Millisecond
 	retryMost   = 30 * time.Second
+	followNice  = 15
 	// finalFollow bounds how long the end of a capture waits for its index.
 	finalFollow = 20 * time.Second
 )
@@ -51,10 +55,20 @@ func (f *follower) stop() {
 
 func (f *follower) run(ctx context.Context) {
 	defer close(f.done)
+	// The index takes what processor time capture leaves: the thread is niced,
+	// and ends with this goroutine.
+	runtime.LockOSThread()
+	_ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), followNice)
 	defer func() {
 		if f.ix != nil {
 			_ = f.ix.Close()
 		}
+	}()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { // the end waits for what is in work, but not for long
+		<-f.end
+		time.AfterFunc(finalFollow, cancel)
 	}()
 	wait := followEvery
 	for last := false; ; {
@@ -63,12 +77,7 @@ func (f *follower) run(ctx context.Context) {
 		case <-f.end:
 			last = true
 		}
-		step, cancel := ctx, context.CancelFunc(func() {})
-		if last {
-			step, cancel = context.WithTimeout(ctx, finalFollow)
-		}
-		err := f.step(step)
-		cancel()
+		err := f.step(ctx)
 		f.tell(err)
 		switch {
 		case last && err != nil:

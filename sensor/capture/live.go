@@ -20,10 +20,13 @@ const (
 	blockSize    = 1 << 20 // bytes; holds the largest frame by far
 	blockTimeout = 50 * time.Millisecond
 	// DefaultBuffer is LiveConfig.Buffer where none is given, in bytes.
-	DefaultBuffer = 64 << 20
+	DefaultBuffer = 128 << 20
 	// pollTimeout is how long ReadBatch waits before it returns an empty batch,
 	// so that timers go on where nothing is sent.
 	pollTimeout = 100 * time.Millisecond
+	// heldSleep is how long a frame waits before it is looked at again whether
+	// another interface has brought an older one.
+	heldSleep = 10 * time.Millisecond
 )
 
 // Errors of live capture that callers branch on with errors.Is.
@@ -144,10 +147,10 @@ func (l *Live) Stats() Stats {
 	return s
 }
 
-// ReadBatch replaces b's packets by those that have come, in the order of
-// their times as far as they are there together. It waits for the first of
-// them for a tenth of a second and then returns without packets, with Clock
-// set. It returns io.EOF after Stop, and an *Error when no interface is left.
+// ReadBatch replaces b's packets by those that have come; those of several
+// interfaces are put into the order of their times, for which one waits for
+// what another may still bring. It waits for the first packet for a tenth of a
+// second and then returns without packets, with Clock set. It returns io.EOF after Stop, and an *Error when no interface is left.
 func (l *Live) ReadBatch(b *Batch) error {
 	b.Packets = b.Packets[:0]
 	if cap(b.buf) < BatchBytes+maxPacket {
@@ -155,18 +158,16 @@ func (l *Live) ReadBatch(b *Batch) error {
 	}
 	b.buf = b.buf[:cap(b.buf)]
 	stop := l.stopped.Load()
-	used := l.fill(b, stop)
-	if used == 0 && stop == 0 {
-		if err := l.wait(pollTimeout); err != nil {
+	used, held := l.fill(b, stop)
+	if used == 0 {
+		if held || stop != 0 { // a frame may be ready, for which poll returns at once
+			time.Sleep(heldSleep)
+		} else if err := l.wait(pollTimeout); err != nil {
 			return err
 		}
-		used = l.fill(b, stop)
-	}
-	if used == 0 && stop != 0 { // what the kernel still holds comes with its block
-		if err := l.wait(2 * blockTimeout); err != nil {
-			return err
-		}
-		if used = l.fill(b, stop); used == 0 {
+		// What the kernel still holds comes when its block has been open for long.
+		over := stop != 0 && time.Since(time.Unix(0, stop)) > 3*blockTimeout
+		if used, held = l.fill(b, stop); used == 0 && over && !held {
 			return io.EOF
 		}
 	}
@@ -178,17 +179,31 @@ func (l *Live) ReadBatch(b *Batch) error {
 
 // fill copies frames that are ready into b until it holds BatchBytes, and
 // returns how many bytes they have. Frames after stop are left, if it is set.
-func (l *Live) fill(b *Batch, stop int64) (used int) {
+// held says that a frame is ready but another interface may bring an older one.
+func (l *Live) fill(b *Batch, stop int64) (used int, held bool) {
+	horizon := int64(0) // all frames up to it are ready; 0: not asked for yet
 	for used < BatchBytes {
 		var best *ring
 		var when int64
+		waiting := false
 		for _, r := range l.rings {
-			if t, ok := r.peek(); ok && (best == nil || t < when) {
+			t, ok := r.peek()
+			waiting = waiting || !ok && !r.gone
+			if ok && (best == nil || t < when) {
 				best, when = r, t
 			}
 		}
 		if best == nil || stop != 0 && when > stop {
-			return used
+			return used, false
+		}
+		if waiting && len(l.rings) > 1 && when > horizon {
+			if horizon == 0 {
+				// A frame waits at most as long as its block is open. Looked at
+				// before the rings are looked at again.
+				horizon = time.Now().Add(-2 * blockTimeout).UnixNano()
+				continue
+			}
+			return used, true
 		}
 		p, n := best.take(b.buf[used:])
 		if n < 0 { // not ours
@@ -202,7 +217,7 @@ func (l *Live) fill(b *Batch, stop int64) (used int) {
 		}
 		b.Packets = append(b.Packets, p)
 	}
-	return used
+	return used, false
 }
 
 // wait sleeps until a block is ready. It returns an error when every interface
