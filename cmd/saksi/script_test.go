@@ -42,6 +42,11 @@ func TestIntegrationScript(t *testing.T) {
 	scripts(t, "testdata/integration", map[string]string{"ES": node, "AGENCY": "uji_" + strconv.FormatInt(time.Now().UnixNano(), 36)})
 }
 
+// TestInteropLive captures from an interface over which tcpreplay sends the
+// captures of testdata, in a network of each script's own. It is part of make
+// interop, which installs what it needs, and runs wherever that is there.
+func TestInteropLive(t *testing.T) { scripts(t, "testdata/live", nil) }
+
 // scripts runs the scripts of a folder. $TESTDATA is the repository's testdata
 // folder, SAKSI_WORKER names the worker, built for the run.
 func scripts(t *testing.T, dir string, env map[string]string) {
