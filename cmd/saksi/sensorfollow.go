@@ -78,7 +78,9 @@ func (f *follower) run(ctx context.Context) {
 			last = true
 		}
 		err := f.step(ctx)
-		f.tell(err)
+		if ctx.Err() == nil {
+			f.tell(err)
+		}
 		switch {
 		case last && err != nil:
 			fmt.Fprintf(f.r.a.stderr, "saksi: the index lacks what is in the spool; 'saksi findings push %s' brings it there\n", f.r.o.words())
