@@ -233,20 +233,6 @@ func exhibitsOf(entries []evidence.Entry) []Exhibit {
 // Close ends work on the case.
 func (c *Case) Close() error { return c.log.Close() }
 
-// Where names a file in the custody log: by its path in the case, or by its
-// whole path when it lies outside.
-func (c *Case) Where(path string) string {
-	abs, err := filepath.Abs(path)
-	dir, derr := filepath.Abs(c.Dir)
-	if err != nil || derr != nil {
-		return path
-	}
-	if rel, err := filepath.Rel(dir, abs); err == nil && filepath.IsLocal(rel) {
-		return filepath.ToSlash(rel)
-	}
-	return abs
-}
-
 // Record writes one act into the custody log.
 func (c *Case) Record(ctx context.Context, e evidence.Entry) error {
 	if e.Who == "" {
