@@ -53,6 +53,24 @@ func openLive(t *testing.T, n *nettest.Namespace, cfg LiveConfig) (l *Live) {
 	return l
 }
 
+// arrived waits until the kernel has taken n frames: on a busy machine it does
+// so some time after they were sent.
+func arrived(t *testing.T, n int, captures ...*Live) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		got := 0
+		for _, l := range captures {
+			got += int(l.Kernel().Packets)
+		}
+		if got >= n {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the kernel has taken %d frames of %d", got, n)
+		}
+	}
+}
+
 // collect reads until the capture ends.
 func collect(t *testing.T, l *Live) (list []Packet) {
 	t.Helper()
@@ -83,6 +101,7 @@ func TestLiveFrames(t *testing.T) {
 	for _, f := range want {
 		send(f)
 	}
+	arrived(t, len(want), l)
 	l.Stop()
 	after := time.Now()
 	got := collect(t, l)
@@ -133,6 +152,7 @@ func TestLiveFilter(t *testing.T) {
 			want = append(want, b)
 		}
 	}
+	arrived(t, len(want), l) // and those the kernel can't judge
 	l.Stop()
 	got := collect(t, l)
 	if len(got) != len(want) || len(want) == 0 {
@@ -155,6 +175,7 @@ func TestLiveLoopback(t *testing.T) {
 	for _, f := range want {
 		send(f)
 	}
+	arrived(t, 2*len(want), l)
 	l.Stop()
 	if got := collect(t, l); len(got) != len(want) {
 		t.Fatalf("%d frames came of %d sent", len(got), len(want))
@@ -172,6 +193,7 @@ func TestLiveDrops(t *testing.T) {
 	for range sent {
 		send(frame)
 	}
+	arrived(t, sent, l)
 	l.Stop()
 	got := collect(t, l)
 	k := l.Kernel()

@@ -66,6 +66,7 @@ func TestLiveTun(t *testing.T) {
 			}
 		}
 	}
+	arrived(t, len(want), l)
 	l.Stop()
 	got := collect(t, l)
 	if len(got) != len(want) || len(want) == 0 {
@@ -89,6 +90,7 @@ func TestLiveFanout(t *testing.T) {
 	for _, f := range want {
 		send(f)
 	}
+	arrived(t, len(want), a, b)
 	a.Stop()
 	b.Stop()
 	got, more := collect(t, a), collect(t, b)
@@ -111,6 +113,7 @@ func TestLiveTwo(t *testing.T) {
 			back(f)
 		}
 	}
+	arrived(t, 2*len(want), l)
 	l.Stop()
 	got := collect(t, l)
 	if len(got) != 2*len(want) { // each is seen as sent and as received
