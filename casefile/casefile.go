@@ -50,6 +50,7 @@ const (
 	ActAdd     = "add exhibit"
 	ActExamine = "examine"
 	ActSign    = "sign statement"
+	ActExport  = "export" // a file made from exhibits
 )
 
 // maxInfo bounds case.json, in bytes.

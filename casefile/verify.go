@@ -304,6 +304,10 @@ func (v *verifier) recorded(entries []evidence.Entry, statements map[string]bool
 			}
 			v.expect(e.Where, e.SHA256)
 			v.sourceKey(&e)
+		case ActExport:
+			if !filepath.IsAbs(e.Where) { // kept in the case
+				v.expect(e.Where, e.SHA256)
+			}
 		case ActSign:
 			if !strings.HasPrefix(e.Where, StatementsDir+"/") || !strings.HasSuffix(e.Where, statementSuffix) {
 				v.add(e.Where, KindForm, "a statement in "+StatementsDir+", whose signature is checked", "another file")

@@ -237,7 +237,7 @@ func TestResolvedSigma(t *testing.T) {
 	w.exchange(t, "192.0.2.1", "203.0.113.9", 1002)
 	w.exchange(t, "192.0.2.2", "203.0.113.9", 1003)
 	l := &encLines{}
-	s, err := Read(context.Background(), Config{Sources: []Source{{Reader: bytes.NewReader(w.buf.Bytes()), Name: "w", Key: "k"}}, Workers: 2, Sigma: set, Sink: l})
+	s, err := Read(context.Background(), Config{Sources: []Source{{Reader: bytes.NewReader(w.buf.Bytes()), Name: "w", Key: "k"}}, Workers: 2, Rules: RuleSet{Sigma: set}, Sink: l})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,7 @@ func TestCorrelations(t *testing.T) {
 	var one []byte
 	for _, n := range []int{1, 2, 5} {
 		var l lines
-		cfg := Config{Sources: []Source{{Path: demo}}, Workers: n, Sigma: set, Sink: &l}
+		cfg := Config{Sources: []Source{{Path: demo}}, Workers: n, Rules: RuleSet{Sigma: set}, Sink: &l}
 		if _, err := Read(context.Background(), cfg); err != nil {
 			t.Fatal(err)
 		}

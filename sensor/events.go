@@ -1,9 +1,6 @@
 package sensor
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"strconv"
 
 	"saksi/event"
@@ -21,22 +18,11 @@ type flowIDs struct {
 	id        string
 }
 
-// flowID is the hex of the first half of the SHA-256 over source key, number
-// of the first packet and context (VLAN and tunnel).
-func flowID(key string, r *flow.Record) string {
-	var buf [96]byte
-	b := append(buf[:0], key...)
-	b = binary.BigEndian.AppendUint64(b, r.FirstPacket())
-	b = binary.BigEndian.AppendUint32(b, r.Context)
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:16])
-}
-
 func (w *worker) ids() flowIDs {
 	if w.conn != nil && w.conn.ids.id != "" {
 		return w.conn.ids
 	}
-	ids := flowIDs{community: string(w.rec.AppendCommunityID(w.cid[:0])), id: flowID(w.src.key, w.rec)}
+	ids := flowIDs{community: string(w.rec.AppendCommunityID(w.cid[:0])), id: flow.ID(w.src.key, w.rec.FirstPacket(), w.rec.Context)}
 	if w.conn != nil {
 		w.conn.ids = ids
 	}
@@ -136,14 +122,17 @@ func (w *worker) item(kind itemKind) item {
 // push adds the event begun last to what the batch emits.
 func (w *worker) push(e *event.Event, kind itemKind, ref int) {
 	r := w.res
+	if kind <= itemFlow {
+		w.emitted++
+	}
 	if dataset, ok := e.GetStr(event.EventDataset); ok && kind <= itemFlow {
 		w.stats.events[dataset]++ // dataset names are constants: no copy is kept of packet bytes
 	}
 	it := w.item(kind)
 	it.at, it.from = r.used, ref
 	var met []*sigma.Rule
-	if w.cfg.Sigma != nil && kind <= itemFile {
-		met = w.cfg.Sigma.MatchEvent(e)
+	if w.rules.Sigma != nil && kind <= itemFile {
+		met = w.rules.Sigma.MatchEvent(e)
 	}
 	if w.enc != nil && (kind == itemEvent || kind == itemFlow) {
 		it.from = len(r.encoded)
@@ -158,7 +147,7 @@ func (w *worker) push(e *event.Event, kind itemKind, ref int) {
 	at := it.at
 	for _, rule := range met {
 		if rule.Feeds() {
-			r.matches = append(r.matches, w.cfg.Sigma.HitEvent(rule, &r.events[at]))
+			r.matches = append(r.matches, w.rules.Sigma.HitEvent(rule, &r.events[at]))
 			it.kind, it.from = itemMatch, len(r.matches)-1
 			r.items = append(r.items, it)
 		}

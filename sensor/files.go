@@ -54,7 +54,7 @@ type carver struct {
 // OpenFile implements proto.Host.
 func (w *worker) OpenFile(name string, dir proto.Dir) proto.FileWriter {
 	c := &carver{w: w, conn: w.conn, dir: dir, hash: sha256.New(), keep: sniffBytes, file: &File{Name: name, sh: w.sh}}
-	if len(w.cfg.Files) > 0 {
+	if len(w.rules.Files) > 0 {
 		c.keep = w.cfg.MaxFile
 	}
 	return c

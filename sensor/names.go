@@ -107,12 +107,12 @@ func (o *order) flow(r *result, it *item, e *event.Event) error {
 	default:
 		err = o.write(r.encoded[it.from:it.to])
 	}
-	if err != nil || o.cfg.Sigma == nil {
+	if err != nil || o.rules.Sigma == nil {
 		return err
 	}
-	for _, rule := range o.cfg.Sigma.MatchEvent(e) {
+	for _, rule := range o.rules.Sigma.MatchEvent(e) {
 		if rule.Feeds() {
-			hit := o.cfg.Sigma.HitEvent(rule, e)
+			hit := o.rules.Sigma.HitEvent(rule, e)
 			if err := o.correlator.Add(&hit, e); err != nil {
 				return err
 			}

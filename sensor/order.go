@@ -88,7 +88,8 @@ type order struct {
 	cfg     *Config
 	sum     *Summary
 	enc     Encoder
-	orderer suricata.Orderer
+	rules   *RuleSet        // of the batch in work
+	orderer *suricata.Order // nil: no rules of Suricata
 	heads   []int
 	names   nameCache
 	finding event.Event // of Sigma
@@ -102,16 +103,23 @@ type order struct {
 func newOrder(ctx context.Context, cfg *Config, sum *Summary) *order {
 	o := &order{ctx: ctx, cfg: cfg, sum: sum, heads: make([]int, cfg.Workers), names: newNameCache()}
 	o.enc, _ = cfg.Sink.(Encoder)
-	if cfg.Rules != nil {
-		o.orderer = suricata.NewOrder()
+	o.use(&cfg.Rules)
+	return o
+}
+
+// correlate begins the correlations of a set anew; those before it have
+// their say first.
+func (o *order) correlate(set *sigma.Set) {
+	if err := o.close(); err != nil && o.err == nil {
+		o.err = err
 	}
-	if cfg.Sigma != nil {
-		o.correlator = cfg.Sigma.NewCorrelator(func(r *sigma.Rule, e *event.Event) error {
+	o.correlator = nil
+	if set != nil {
+		o.correlator = set.NewCorrelator(func(r *sigma.Rule, e *event.Event) error {
 			r.Finding(&o.finding, e)
 			return o.Emit(&o.finding)
 		})
 	}
-	return o
 }
 
 // close emits what correlations decide at the end.
@@ -139,6 +147,9 @@ func (a *item) before(b *item) bool {
 // back to them.
 func (o *order) merge(b *batch) {
 	clear(o.heads)
+	if b.rules != o.rules {
+		o.use(b.rules)
+	}
 	for o.err == nil {
 		var r *result
 		best := -1
@@ -156,6 +167,7 @@ func (o *order) merge(b *batch) {
 			o.err = err
 		}
 	}
+	o.cfg.Health.merged(b.clock)
 	for i, r := range b.results {
 		b.results[i] = nil
 		select {
@@ -179,6 +191,7 @@ func (o *order) emit(r *result, it *item) error {
 		h := &r.hits[it.from]
 		if o.orderer != nil && !o.orderer.Keep(&h.packet, &h.hit) {
 			o.sum.suppressed++
+			o.cfg.Health.suppressed.Add(1)
 			return nil
 		}
 		return o.Emit(e)
@@ -200,7 +213,7 @@ func (o *order) emit(r *result, it *item) error {
 	}
 	if f != nil {
 		o.sum.file(f)
-		for _, s := range o.cfg.Files {
+		for _, s := range o.rules.Files {
 			if err := s.ScanFile(o.ctx, f, o); err != nil {
 				o.sum.scanError(f, err)
 			}
@@ -214,6 +227,7 @@ func (o *order) emit(r *result, it *item) error {
 // sink ends the reading, whatever a scanner makes of it.
 func (o *order) Emit(e *event.Event) error {
 	o.sum.alert(e)
+	o.cfg.Health.alerts.Add(1)
 	err := o.sink(e)
 	if o.err == nil {
 		o.err = err

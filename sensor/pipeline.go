@@ -23,6 +23,7 @@ type batch struct {
 	clock   int64      // capture time at the end
 	last    uint64     // number of the last packet
 	closing int        // after the source's end: 1 + the shard whose flows end
+	rules   *RuleSet   // that match it
 	results []*result  // by worker
 	pending atomic.Int32
 	done    chan struct{}
@@ -46,10 +47,16 @@ func readSource(ctx context.Context, cfg *Config, in Source, sum *Summary) error
 		ctx = context.WithoutCancel(ctx)
 	}
 	s.verify, s.filter = !cfg.NoChecksum, cfg.Filter
-	s.dec.WithEvents = cfg.Rules != nil && cfg.Rules.DecodeEvents()
+	s.dec.WithEvents = cfg.Rules.decodeEvents()
 	var seed [8]byte
 	rand.Read(seed[:])
-	p := &pipeline{cfg: cfg, src: s, sum: sum, seed: binary.LittleEndian.Uint64(seed[:])}
+	p := &pipeline{cfg: cfg, src: s, sum: sum, seed: binary.LittleEndian.Uint64(seed[:]), rules: &cfg.Rules}
+	if s.live {
+		stop := context.AfterFunc(ctx, in.Live.Stop)
+		defer stop()
+		ctx = context.WithoutCancel(ctx)
+		whole = ctx // being stopped is its end
+	}
 	p.order = newOrder(ctx, cfg, sum)
 	n := cfg.Workers
 	for i := range n {
@@ -89,7 +96,8 @@ type pipeline struct {
 	seed    uint64
 	workers []*worker
 	order   *order
-	read    uint64 // bytes at the last progress
+	rules   *RuleSet // for the next batch
+	read    uint64   // bytes at the last progress
 }
 
 func (p *pipeline) newBatch() *batch {
@@ -101,9 +109,21 @@ func (p *pipeline) newBatch() *batch {
 func (p *pipeline) next(ctx context.Context, b *batch) error {
 	if ctx.Err() != nil {
 		b.empty(p.src)
+		b.rules = p.rules
 		return ctx.Err()
 	}
+	if p.cfg.Reload != nil {
+		if r := p.cfg.Reload(); r != nil {
+			p.rules = r
+			p.src.dec.WithEvents = r.decodeEvents()
+		}
+	}
 	err := p.src.read(ctx, b, len(p.workers))
+	b.rules = p.rules
+	if p.cfg.Recorder != nil {
+		p.cfg.Recorder.Record(b.cap.Packets, b.pkts)
+	}
+	p.cfg.Health.reader(p.src)
 	p.progress()
 	return err
 }
@@ -151,7 +171,7 @@ func (p *pipeline) inline(ctx context.Context) error {
 		if err != nil {
 			p.closings(func(closing int) {
 				b.empty(p.src)
-				b.closing = closing
+				b.closing, b.rules = closing, p.rules
 				run()
 			})
 			return err
@@ -215,7 +235,7 @@ func (p *pipeline) parallel(ctx context.Context) error {
 			p.closings(func(closing int) {
 				b := <-free
 				b.empty(p.src)
-				b.closing = closing
+				b.closing, b.rules = closing, p.rules
 				send(b)
 			})
 		}

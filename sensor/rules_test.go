@@ -25,7 +25,7 @@ func TestRules(t *testing.T) {
 	var one []byte
 	for _, n := range []int{1, 2, 5} {
 		var l lines
-		cfg := Config{Sources: []Source{{Path: demo}}, Workers: n, Rules: set, Sigma: events, Sink: &l}
+		cfg := Config{Sources: []Source{{Path: demo}}, Workers: n, Rules: RuleSet{Suricata: set, Sigma: events}, Sink: &l}
 		s, err := Read(context.Background(), cfg)
 		if err != nil {
 			t.Fatal(err)

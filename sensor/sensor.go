@@ -16,6 +16,7 @@ import (
 	"saksi/rules/sigma"
 	"saksi/rules/suricata"
 	"saksi/sensor/capture"
+	"saksi/sensor/decode"
 	"saksi/sensor/flow"
 	"saksi/sensor/stream"
 )
@@ -27,8 +28,29 @@ type Source struct {
 	// Reader is read instead of a file. Name then stands for it in messages.
 	Reader io.Reader
 	Name   string
+	// Live is captured from instead, until ctx ends or it is stopped: either is
+	// a clean end. Key MUST then be set, to a UUID of this capture's own.
+	Live *capture.Live
 	// Key overrides the source key of the capture, see evidence.SourceKey.
 	Key string
+}
+
+// RuleSet is what is matched by. It MUST NOT be changed once it was handed over.
+type RuleSet struct {
+	Suricata *suricata.Set // packets, streams and transactions; nil for none
+	Sigma    *sigma.Set    // events; nil for none
+	Files    []FileScanner // are given each carved file; none need be set
+	// Retired is called when other rules have taken its place and nothing uses
+	// it any more; nil for nothing to do.
+	Retired func()
+}
+
+// Recorder keeps the packets of a live capture. Record is called by the reader
+// for each batch, before it goes to the workers; what it needs it copies before
+// it returns, and it MUST NOT wait. decoded are the packets inside the
+// frames, in order, with their numbers. There may be no frames: time goes on.
+type Recorder interface {
+	Record(frames []capture.Packet, decoded []decode.Packet)
 }
 
 // FileScanner is given each carved file, in packet order, one at a time. f and
@@ -62,12 +84,16 @@ type Config struct {
 	// Filter leaves out packets before anything looks at them; nil for none.
 	// Packets keep their numbers, and what is left out is counted.
 	Filter *capture.Filter
-	// Rules match what is seen; nil for none.
-	Rules *suricata.Set
-	// Sigma matches events; nil for none.
-	Sigma *sigma.Set
-	// Files are given each carved file; none need be set.
-	Files []FileScanner
+	// Rules match what is seen.
+	Rules RuleSet
+	// Reload, if set, is asked for each batch whether other rules are to match
+	// from there on; nil means that nothing changes. Flows and what is known of
+	// them stay.
+	Reload func() *RuleSet
+	// Recorder keeps packets; nil for none.
+	Recorder Recorder
+	// Health is kept up to date while reading; nil for none.
+	Health *Health
 	// Sink takes the events in packet order.
 	Sink findings.Sink
 	// Progress is called about every MiB of capture; nil for none.
@@ -112,6 +138,9 @@ func Read(ctx context.Context, cfg Config) (Summary, error) {
 	}
 	if cfg.Sink == nil {
 		cfg.Sink = findings.SinkFunc(func(*event.Event) error { return nil })
+	}
+	if cfg.Health == nil {
+		cfg.Health = &Health{}
 	}
 	s := newSummary()
 	var incomplete, unopened []error

@@ -131,7 +131,7 @@ func number(r *rand.Rand, b []byte, from, to int) {
 // themselves: no timer runs and nothing is closed at the end.
 func emittedBy(cfg Config, data []byte, key string) ([][]byte, error) {
 	l := &lines{}
-	cfg.Workers, cfg.MaxFile, cfg.Sink = 1, defaultMaxFile, l
+	cfg.Workers, cfg.MaxFile, cfg.Sink, cfg.Health = 1, defaultMaxFile, l, &Health{}
 	sum := newSummary()
 	s, err := openSource(context.Background(), Source{Reader: bytes.NewReader(data), Name: "soak", Key: key}, sum)
 	if err != nil { // no whole header
@@ -139,7 +139,7 @@ func emittedBy(cfg Config, data []byte, key string) ([][]byte, error) {
 	}
 	defer s.close()
 	s.verify = !cfg.NoChecksum
-	p := &pipeline{cfg: &cfg, src: s, sum: sum}
+	p := &pipeline{cfg: &cfg, rules: &cfg.Rules, src: s, sum: sum}
 	p.order = newOrder(context.Background(), &cfg, sum)
 	p.workers = []*worker{newWorker(p, 0, 1)}
 	b := p.newBatch()
@@ -191,7 +191,7 @@ func TestSoakCaptures(t *testing.T) {
 		data, same := damage(r, whole)
 		// What a wrong checksum leaves out stays shallow, and how an interface
 		// takes checksums is decided by packets of the damage too.
-		cfg := Config{Rules: set, Sigma: events, NoChecksum: r.IntN(4) > 0}
+		cfg := Config{Rules: RuleSet{Suricata: set, Sigma: events}, NoChecksum: r.IntN(4) > 0}
 		var out [2]lines
 		for i, n := range []int{1, 3} {
 			cfg.Workers, cfg.Sink = n, &out[i]

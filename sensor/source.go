@@ -20,7 +20,8 @@ type source struct {
 	name   string
 	key    string
 	total  int64
-	reader *capture.Reader
+	reader packetReader
+	live   bool
 	file   *os.File
 	clock  int64
 	last   uint64
@@ -34,6 +35,13 @@ type source struct {
 	headOnly bool
 	dec      *decode.Decoder
 	sum      *SourceSummary
+}
+
+// packetReader is a capture.Reader or a capture.Live.
+type packetReader interface {
+	ReadBatch(b *capture.Batch) error
+	Stats() capture.Stats
+	Close() error
 }
 
 // openFile opens a capture. Of a pipe it waits for the writer, and its reads
@@ -76,6 +84,14 @@ func openFile(ctx context.Context, path string) (*os.File, error) {
 // openSource opens a capture and makes its key.
 func openSource(ctx context.Context, src Source, sum *Summary) (*source, error) {
 	s := &source{name: src.Name, key: src.Key, offload: map[uint32]bool{}, dec: decode.New(decode.FragLimits{})}
+	if src.Live != nil {
+		if s.name == "" {
+			s.name = src.Live.Name()
+		}
+		s.live, s.reader = true, src.Live
+		s.summarizeIn(sum)
+		return s, nil
+	}
 	in := src.Reader
 	if in == nil && src.Path == "-" {
 		in = os.Stdin
@@ -119,8 +135,7 @@ func openSource(ctx context.Context, src Source, sum *Summary) (*source, error) 
 	if name == "" {
 		name = s.name
 	}
-	sum.Sources = append(sum.Sources, SourceSummary{Name: s.name, Key: s.key})
-	s.sum = &sum.Sources[len(sum.Sources)-1]
+	s.summarizeIn(sum)
 	r, err := capture.NewReader(name, in)
 	if err != nil {
 		s.close()
@@ -131,8 +146,13 @@ func openSource(ctx context.Context, src Source, sum *Summary) (*source, error) 
 	return s, nil
 }
 
+func (s *source) summarizeIn(sum *Summary) {
+	sum.Sources = append(sum.Sources, SourceSummary{Name: s.name, Key: s.key})
+	s.sum = &sum.Sources[len(sum.Sources)-1]
+}
+
 func (s *source) close() {
-	if s.reader != nil {
+	if s.reader != nil && !s.live { // a live capture is its opener's
 		s.reader.Close()
 	}
 	if s.file != nil {
@@ -147,13 +167,15 @@ func (s *source) read(ctx context.Context, b *batch, workers int) error {
 	if err := s.reader.ReadBatch(&b.cap); err != nil {
 		return err
 	}
-	s.last = b.cap.Packets[len(b.cap.Packets)-1].Number
+	if n := len(b.cap.Packets); n > 0 {
+		s.last = b.cap.Packets[n-1].Number
+	}
 	if s.filter != nil {
 		if err := s.keep(ctx, b); err != nil {
 			return err
 		}
 	}
-	if s.verify {
+	if s.verify && !s.live { // live, each packet says it
 		s.checkInterfaces(b)
 	}
 	off, iface := s.offload[0], uint32(0)
@@ -165,7 +187,7 @@ func (s *source) read(ctx context.Context, b *batch, workers int) error {
 			if p.Iface != iface {
 				off, iface = s.offload[p.Iface], p.Iface
 			}
-			if off {
+			if off || p.NoSum {
 				for k := from; k < len(b.pkts); k++ {
 					b.pkts[k].Flags |= decode.FlagUnverified
 				}
@@ -177,6 +199,7 @@ func (s *source) read(ctx context.Context, b *batch, workers int) error {
 		}
 		s.sum.see(p.Time)
 	}
+	s.clock = max(s.clock, b.cap.Clock)
 	b.clock, b.last = s.clock, s.last
 	if workers > 1 {
 		for i := range b.pkts {
@@ -207,7 +230,7 @@ func (s *source) keep(ctx context.Context, b *batch) error {
 
 // empty makes b a batch without packets at the source's present end.
 func (b *batch) empty(s *source) {
-	b.pkts, b.closing = b.pkts[:0], 0
+	b.cap.Packets, b.pkts, b.closing = b.cap.Packets[:0], b.pkts[:0], 0
 	for i := range b.mine {
 		b.mine[i] = b.mine[i][:0]
 	}

@@ -35,7 +35,7 @@ func alertsOf(t *testing.T, path string, set *suricata.Set) []*event.Event {
 	t.Helper()
 	var l, several lines
 	for n, to := range map[int]*lines{1: &l, 3: &several} {
-		cfg := Config{Sources: []Source{{Path: path}}, Workers: n, Rules: set, Sink: to, NoChecksum: true}
+		cfg := Config{Sources: []Source{{Path: path}}, Workers: n, Rules: RuleSet{Suricata: set}, Sink: to, NoChecksum: true}
 		if _, err := Read(context.Background(), cfg); err != nil && !errors.Is(err, ErrIncomplete) {
 			t.Fatalf("%s: %v", path, err)
 		}

@@ -44,7 +44,8 @@ type worker struct {
 	id     int
 	n      int
 	protos *proto.Table
-	engine suricata.Engine
+	rules  *RuleSet
+	engine suricata.Engine // nil: no rules of Suricata
 	enc    Encoder
 	res    *result
 	spare  chan *result
@@ -63,6 +64,8 @@ type worker struct {
 	view    suricata.Packet
 	hits    []suricata.Hit
 	stats   workerStats
+	emitted uint64    // events
+	told    published // in Health
 }
 
 // workerStats are counted by each worker and added up at the end.
@@ -85,15 +88,13 @@ func newWorker(p *pipeline, id, n int) *worker {
 	if e, ok := p.cfg.Sink.(Encoder); ok {
 		w.enc = e
 	}
-	if p.cfg.Rules != nil {
-		w.engine = suricata.NewEngine(p.cfg.Rules)
-	}
 	k := len(w.protos.Entries()) + 1
 	w.stats.broken, w.stats.protoBytes, w.stats.protoFlows = make([]uint64, k), make([]uint64, k), make([]uint64, k)
 	w.stats.events = map[string]uint64{}
 	w.stats.states = map[string]uint64{}
 	w.stats.talkers = newTalkers()
 	w.pc.Host = w
+	w.use(p.rules)
 	fc := p.cfg.Flow
 	fc.Seed = p.seed
 	if fc.Servers == nil {
@@ -126,6 +127,9 @@ func (w *worker) process(b *batch) *result {
 	default:
 		w.res = &result{owner: w}
 	}
+	if b.rules != w.rules {
+		w.use(b.rules)
+	}
 	if w.n == 1 {
 		for i := range b.pkts {
 			w.packet(&b.pkts[i])
@@ -143,6 +147,7 @@ func (w *worker) process(b *batch) *result {
 			sh.table.Close()
 		}
 	}
+	w.publish()
 	return w.res
 }
 

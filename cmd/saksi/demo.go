@@ -197,7 +197,7 @@ func (d *demo) readCapture() error {
 	}
 	d.a.ruleProblems(sets.problems)
 	cfg := sensor.Config{Sources: []sensor.Source{{Path: path}}, Sink: d.sink}
-	sets.use(&cfg)
+	cfg.Rules = sets.forSensor()
 	d.net, err = sensor.Read(d.ctx, cfg)
 	return errors.Join(err, sets.close())
 }

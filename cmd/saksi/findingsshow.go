@@ -358,11 +358,12 @@ func (s *shower) showPackets(path string) {
 			break
 		}
 	}
-	var numbers []string
-	for v := range s.e.Values(event.SaksiEvidencePacket) {
-		numbers = append(numbers, fmt.Sprint(v.Int()))
+	id, _ := s.e.GetStr(event.EventID)
+	to := "packets.pcap"
+	if r.Stats().Format == "pcapng" { // which may have several link types
+		to = "packets.pcapng"
 	}
-	s.line("all packets", fmt.Sprintf("editcap -r %s packets.pcap %s", shellWord(path), strings.Join(numbers, " ")))
+	s.line("all packets", fmt.Sprintf("saksi sensor extract %s --finding %s %s--to %s", shellWord(path), id, s.where, to))
 }
 
 func (s *shower) controls() {

@@ -155,20 +155,15 @@ type store struct {
 	ix   findings.Index
 }
 
-// write opens the spool and its index for writing. An index that is empty,
-// because it was lost or is new, follows the spool from its beginning, whatever
-// its place there was.
-func (o *indexFlags) write(ctx context.Context) (*store, error) {
-	where, spoolDir, err := o.folder()
+// open opens the index for writing, as a follower of the spool. One that is
+// empty, because it was lost or is new, follows the spool from its beginning,
+// whatever its place there was.
+func (o *indexFlags) open(ctx context.Context, spoolDir string) (name string, ix findings.Index, err error) {
+	where, _, err := o.folder()
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	w, err := spool.Create(spoolDir)
-	if err != nil {
-		return nil, err
-	}
-	name := "local"
-	var ix findings.Index
+	name = "local"
 	if isURL(where) {
 		name = o.follower(where)
 		ix, err = o.remote(ctx, where)
@@ -177,14 +172,31 @@ func (o *indexFlags) write(ctx context.Context) (*store, error) {
 		ix, err = local.Open(ctx, where)
 	}
 	if err != nil {
-		return nil, errors.Join(err, w.Close())
+		return "", nil, err
 	}
 	p, err := ix.Search(ctx, findings.Request{Size: 1})
 	if err == nil && p.Total == 0 {
 		err = spool.Rewind(spoolDir, name)
 	}
 	if err != nil {
-		return nil, errors.Join(indexError(err), ix.Close(), w.Close())
+		return "", nil, errors.Join(indexError(err), ix.Close())
+	}
+	return name, ix, nil
+}
+
+// write opens the spool and its index for writing.
+func (o *indexFlags) write(ctx context.Context) (*store, error) {
+	_, spoolDir, err := o.folder()
+	if err != nil {
+		return nil, err
+	}
+	w, err := spool.Create(spoolDir)
+	if err != nil {
+		return nil, err
+	}
+	name, ix, err := o.open(ctx, spoolDir)
+	if err != nil {
+		return nil, errors.Join(err, w.Close())
 	}
 	return &store{Writer: w, dir: spoolDir, name: name, ix: ix}, nil
 }

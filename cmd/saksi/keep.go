@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -82,25 +81,14 @@ func (k *keeper) Emit(e *event.Event) error {
 func (k *keeper) exhibits(ctx context.Context, why string, inputs []string) ([]string, error) {
 	var paths []string
 	for _, in := range inputs {
-		id := ""
-		abs, err := filepath.Abs(in)
+		x, err := findExhibit(k.c, in)
 		if err != nil {
 			return nil, err
 		}
-		for i := range k.c.Exhibits {
-			x := &k.c.Exhibits[i]
-			p, err := filepath.Abs(k.c.PathOf(x))
-			if err != nil {
-				return nil, err
-			}
-			if x.ID == in || p == abs {
-				id = x.ID
-			}
-		}
-		if id == "" {
+		if x == nil {
 			return nil, failHint(exitUsage, fmt.Errorf("%s is no exhibit of case %s", in, k.c.Info.ID), "'saksi case add %s %s' takes it under custody first; 'saksi case show' lists exhibits", shellWord(k.where.caseID), shellWord(in))
 		}
-		f, x, err := k.c.OpenExhibit(ctx, id, casefile.ActExamine, why)
+		f, x, err := k.c.OpenExhibit(ctx, x.ID, casefile.ActExamine, why)
 		if err != nil {
 			return nil, caseError(err)
 		}

@@ -38,7 +38,7 @@ func (a *app) checkFormat(cmd *cobra.Command) error {
 
 // open gives the stream for the output: standard output, or the file of --to,
 // which must not exist yet when it could be evidence.
-func (a *app) open() (io.Writer, func() error, error) {
+func (a *app) open() (*bufio.Writer, func() error, error) {
 	if a.to == "" {
 		w := bufio.NewWriterSize(a.stdout, 64<<10)
 		return w, w.Flush, nil
@@ -68,7 +68,7 @@ func (a *app) open() (io.Writer, func() error, error) {
 type rows struct {
 	form    string
 	columns []string
-	w       io.Writer
+	w       *bufio.Writer
 	finish  func() error
 	csv     *csv.Writer
 	n       int

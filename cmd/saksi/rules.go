@@ -134,12 +134,13 @@ func (s *ruleSets) close() error {
 	return s.yara.Close()
 }
 
-// use makes a reading of captures match by the rules.
-func (s *ruleSets) use(cfg *sensor.Config) {
-	cfg.Rules, cfg.Sigma = s.suricata, s.sigma
+// forSensor are the rules as the sensor takes them.
+func (s *ruleSets) forSensor() sensor.RuleSet {
+	r := sensor.RuleSet{Suricata: s.suricata, Sigma: s.sigma}
 	if s.yara != nil {
-		cfg.Files = append(cfg.Files, &yaraFiles{scanner: s.yara})
+		r.Files = append(r.Files, &yaraFiles{scanner: s.yara})
 	}
+	return r
 }
 
 // running is the number of rules that run.

@@ -42,6 +42,11 @@ func TestIntegrationScript(t *testing.T) {
 	scripts(t, "testdata/integration", map[string]string{"ES": node, "AGENCY": "uji_" + strconv.FormatInt(time.Now().UnixNano(), 36)})
 }
 
+// TestInteropLive captures from an interface over which tcpreplay sends the
+// captures of testdata, in a network of each script's own. It is part of make
+// interop, which installs what it needs, and runs wherever that is there.
+func TestInteropLive(t *testing.T) { scripts(t, "testdata/live", nil) }
+
 // scripts runs the scripts of a folder. $TESTDATA is the repository's testdata
 // folder, SAKSI_WORKER names the worker, built for the run.
 func scripts(t *testing.T, dir string, env map[string]string) {
@@ -51,6 +56,7 @@ func scripts(t *testing.T, dir string, env map[string]string) {
 		t.Fatal(err)
 	}
 	worker := buildWorker(t)
+	var live liveCommands
 	testscript.Run(t, testscript.Params{
 		Dir: dir,
 		Setup: func(e *testscript.Env) error {
@@ -65,16 +71,27 @@ func scripts(t *testing.T, dir string, env map[string]string) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exitcode":  cmdExitCode,
-			"flip":      cmdFlip,
-			"hold":      cmdHold,
-			"interrupt": cmdInterrupt,
-			"shorter":   cmdShorter,
-			"tmpfs":     cmdTmpfs,
+			"await":        cmdAwait,
+			"exitcode":     cmdExitCode,
+			"firstid":      cmdFirstID,
+			"flip":         cmdFlip,
+			"hold":         cmdHold,
+			"interrupt":    cmdInterrupt,
+			"live":         cmdLive(&live),
+			"netns":        cmdNetns,
+			"samealerts":   cmdSameAlerts,
+			"samefindings": cmdSameFindings,
+			"samepackets":  cmdSamePackets,
+			"shorter":      cmdShorter,
+			"signal":       cmdSignal(&live),
+			"tmpfs":        cmdTmpfs,
 		},
 		Condition: func(name string) (bool, error) {
-			if name == "mount" {
+			switch name {
+			case "mount":
 				return canMount(t), nil
+			case "netns":
+				return canNetns(), nil
 			}
 			return false, fmt.Errorf("unknown condition %q", name)
 		},

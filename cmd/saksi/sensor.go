@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,12 +17,11 @@ import (
 	"saksi/internal/worker"
 	"saksi/rules"
 	"saksi/sensor"
-	"saksi/sensor/capture"
 	"saksi/sensor/proto"
 )
 
 func sensorCommand(a *app) *cobra.Command {
-	return noun("sensor", "See what happens on networks", sensorRead(a), sensorProtocols(a), sensorInterfaces(a))
+	return noun("sensor", "See what happens on networks", sensorRun(a), sensorRead(a), sensorExtract(a), sensorProtocols(a), sensorInterfaces(a))
 }
 
 type sensorReadOptions struct {
@@ -74,14 +74,8 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 		return err
 	}
 	cfg := sensor.Config{Workers: o.workers, NoChecksum: o.noChecksum}
-	if o.bpf != "" {
-		cfg.Filter, err = capture.NewFilter(cmd.Context(), worker.Config{Path: a.worker, Version: version}, o.bpf)
-		if errors.Is(err, capture.ErrFilter) {
-			return failHint(exitUsage, err, "man pcap-filter shows the language, such as 'host 192.0.2.7 and tcp port 443'")
-		}
-		if err != nil {
-			return err
-		}
+	if cfg.Filter, err = a.filter(cmd.Context(), o.bpf); err != nil {
+		return err
 	}
 	paths, err := findRules(o.rules)
 	if err != nil {
@@ -96,20 +90,22 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 	}
 	defer func() { err = errors.Join(err, sets.close()) }()
 	a.ruleProblems(sets.problems)
-	sets.use(&cfg)
+	cfg.Rules = sets.forSensor()
 	if o.files != "" {
 		s, err := sensor.SaveFiles(o.files)
 		if err != nil {
 			return fail(exitUsage, err)
 		}
-		cfg.Files = append(cfg.Files, s)
+		cfg.Rules.Files = append(cfg.Rules.Files, s)
 	}
 	bar := a.progress("reading", "B")
 	cfg.Progress = func(p sensor.Progress) { bar.update(p.Bytes, p.Total) }
 	var sum sensor.Summary
-	finish, err := o.sink(a, &cfg, &sum)
-	if err != nil {
-		return err
+	var finish func() error
+	if a.format != "table" {
+		if _, finish, err = a.sensorSink(&cfg, &sum, o.dataset); err != nil {
+			return err
+		}
 	}
 	next := cfg.Sink
 	if next == nil {
@@ -159,43 +155,35 @@ func checkWorkers(n int) error {
 	return nil
 }
 
-// sink gives cfg the sink of the output form; the table needs none.
-func (o *sensorReadOptions) sink(a *app, cfg *sensor.Config, sum *sensor.Summary) (finish func() error, err error) {
+// sensorSink gives cfg the sink of an output form that is not table. dataset is
+// the log that zeek writes; w is what all is written through.
+func (a *app) sensorSink(cfg *sensor.Config, sum *sensor.Summary, dataset string) (w *bufio.Writer, finish func() error, err error) {
+	if a.format == "json" || a.format == "csv" {
+		ev, err := a.events(sensorEventFields...)
+		if err != nil {
+			return nil, nil, err
+		}
+		cfg.Sink = ev
+		return ev.w, ev.close, nil
+	}
+	w, done, err := a.open()
+	if err != nil {
+		return nil, nil, err
+	}
 	switch a.format {
-	case "table":
-		return nil, nil
-	case "ndjson", "eve":
-		w, done, err := a.open()
-		if err != nil {
-			return nil, err
-		}
-		encode := (*event.Event).AppendJSON
-		if a.format == "eve" {
-			encode = appendEVE
-		}
-		cfg.Sink = &ndjson{w: w, encode: encode}
-		if a.format == "eve" {
-			return func() error { return errors.Join(writeStats(w, sum), done()) }, nil
-		}
-		return done, nil
+	case "eve":
+		cfg.Sink = &ndjson{w: w, encode: appendEVE}
+		return w, func() error { return errors.Join(writeStats(w, sum), done()) }, nil
 	case "zeek":
-		w, done, err := a.open()
+		z, err := event.NewZeek(w, dataset)
 		if err != nil {
-			return nil, err
-		}
-		z, err := event.NewZeek(w, o.dataset)
-		if err != nil {
-			return nil, fail(exitUsage, errors.Join(err, done()))
+			return nil, nil, fail(exitUsage, errors.Join(err, done()))
 		}
 		cfg.Sink = z
-		return func() error { return errors.Join(z.Close(), done()) }, nil
+		return w, func() error { return errors.Join(z.Close(), done()) }, nil
 	}
-	ev, err := a.events(sensorEventFields...)
-	if err != nil {
-		return nil, err
-	}
-	cfg.Sink = ev
-	return ev.close, nil
+	cfg.Sink = &ndjson{w: w, encode: (*event.Event).AppendJSON}
+	return w, done, nil
 }
 
 // ndjson writes one document a line. As a sensor.Encoder it lets the workers

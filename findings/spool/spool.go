@@ -226,13 +226,29 @@ func (w *Writer) Emit(e *event.Event) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.buf = e.AppendJSON(w.buf[:0])
-	id, _ := e.GetStr(event.EventID)
-	dataset, _ := e.GetStr(event.EventDataset)
+	id, dataset, ns, err := place(e)
+	if err != nil {
+		return err
+	}
+	return w.append(id, dataset, ns, w.buf)
+}
+
+// Put appends one document as it stands; see Emit.
+func (w *Writer) Put(d *findings.Doc) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.append(d.ID, d.Dataset, d.Time.UnixNano(), d.Body)
+}
+
+// place gives what a record holds besides the document.
+func place(e *event.Event) (id, dataset string, ns int64, err error) {
+	id, _ = e.GetStr(event.EventID)
+	dataset, _ = e.GetStr(event.EventDataset)
 	ns, ok := e.GetTime(event.Timestamp)
 	if !ok {
-		return fmt.Errorf("writing a document of %s to the spool: it has no @timestamp", dataset)
+		err = fmt.Errorf("writing a document of %s to the spool: it has no @timestamp", dataset)
 	}
-	return w.append(id, strings.TrimPrefix(dataset, "saksi."), ns, w.buf)
+	return id, strings.TrimPrefix(dataset, "saksi."), ns, err
 }
 
 func (w *Writer) append(id, dataset string, ns int64, body []byte) error {

@@ -104,7 +104,7 @@ func Load(srcs []Source, cfg Config) (*Set, []rules.Problem) {
 		c.offered = all
 	}
 	maps.Copy(c.headers.vars, cfg.Vars)
-	s := &Set{}
+	s := &Set{bits: c.bits, ints: c.ints}
 	var problems []rules.Problem
 	for _, src := range srcs {
 		splitRules(src, func(t *ruleText) {
@@ -192,6 +192,8 @@ func peek(t *ruleText, p *parsed) *Rule {
 type Set struct {
 	rules   []*Rule
 	refused []rules.Entry
+	bits    names // of flow bits and counters, for Reload
+	ints    names
 	index
 }
 

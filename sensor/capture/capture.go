@@ -1,7 +1,7 @@
 // Package capture reads packets from capture files and streams: pcap and
 // pcapng in both byte orders, plain or compressed with gzip or Zstandard.
 // Start with NewReader and call Reader.ReadBatch until it returns
-// io.EOF or an *Error. Packets keep pointing into the batch they were read
+// io.EOF or an *Error; OpenLive gives the same from network interfaces. Packets keep pointing into the batch they were read
 // into, so a batch can be handed to another goroutine without copying.
 package capture
 
@@ -68,13 +68,17 @@ type Packet struct {
 	OrigLen uint32   // bytes on the wire; len(Data) is what was captured
 	Iface   uint32   // pcapng interface of the section, else 0
 	Link    LinkType // how Data starts
+	NoSum   bool     // live: the sender's network card fills in its checksum later
 	Data    []byte   // valid as long as the batch it was read into
 }
 
 // Batch is the memory a group of consecutive packets lives in.
 type Batch struct {
 	Packets []Packet
-	buf     []byte
+	// Clock is how far capture time has come at least, in Unix nanoseconds,
+	// where a clock tells it without packets: live. Files leave it 0.
+	Clock int64
+	buf   []byte
 }
 
 // Stats counts what a capture holds besides packets.
@@ -91,7 +95,7 @@ type Stats struct {
 	Interfaces    uint64
 	NoTimestamp   uint64 // simple packets: they take the time of the packet before
 	Truncated     uint64 // packets cut by the snapshot length
-	Format        string // "pcap", "pcapng"
+	Format        string // "pcap", "pcapng", "live"
 	Compression   string // "", "gzip", "zstd"
 	LinkTypeFirst LinkType
 }

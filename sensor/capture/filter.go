@@ -28,13 +28,19 @@ const maxProgram = 4096
 type Filter struct {
 	expression string
 	worker     worker.Config
-	programs   map[LinkType]*bpf.VM
+	programs   map[LinkType]*program
+}
+
+// program is the expression for one link type.
+type program struct {
+	code []bpf.RawInstruction // for the kernel
+	vm   *bpf.VM
 }
 
 // NewFilter compiles an expression for Ethernet, so that a wrong one is told
 // before anything is read.
 func NewFilter(ctx context.Context, w worker.Config, expression string) (*Filter, error) {
-	f := &Filter{expression: expression, worker: w, programs: map[LinkType]*bpf.VM{}}
+	f := &Filter{expression: expression, worker: w, programs: map[LinkType]*program{}}
 	const ethernet = 1
 	_, err := f.program(ctx, ethernet)
 	return f, err
@@ -42,20 +48,31 @@ func NewFilter(ctx context.Context, w worker.Config, expression string) (*Filter
 
 // Match reports whether a packet matches.
 func (f *Filter) Match(ctx context.Context, p *Packet) (bool, error) {
-	vm, err := f.program(ctx, p.Link)
+	prog, err := f.program(ctx, p.Link)
 	if err != nil {
 		return false, err
 	}
-	n, err := vm.Run(p.Data)
+	n, err := prog.vm.Run(p.Data)
 	if err != nil {
 		return false, fmt.Errorf("filtering packet %d: %w", p.Number, err)
 	}
 	return n > 0, nil
 }
 
-func (f *Filter) program(ctx context.Context, link LinkType) (*bpf.VM, error) {
-	if vm := f.programs[link]; vm != nil {
-		return vm, nil
+// matches is Match where the packet's link type is compiled already; a program
+// that fails lets the packet pass.
+func (f *Filter) matches(p *Packet) bool {
+	prog := f.programs[p.Link]
+	if prog == nil {
+		return true
+	}
+	n, err := prog.vm.Run(p.Data)
+	return err != nil || n > 0
+}
+
+func (f *Filter) program(ctx context.Context, link LinkType) (*program, error) {
+	if p := f.programs[link]; p != nil {
+		return p, nil
 	}
 	w, err := worker.Start(ctx, f.worker)
 	if err != nil {
@@ -93,6 +110,7 @@ func (f *Filter) program(ctx context.Context, link LinkType) (*bpf.VM, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compiling the %w %q: %w", ErrFilter, f.expression, err)
 	}
-	f.programs[link] = vm
-	return vm, nil
+	p := &program{code: code, vm: vm}
+	f.programs[link] = p
+	return p, nil
 }
