@@ -112,13 +112,13 @@ func (p *pipeline) next(ctx context.Context, b *batch) error {
 		b.rules = p.rules
 		return ctx.Err()
 	}
-	if p.cfg.Reload != nil {
+	err := p.src.read(ctx, b, len(p.workers))
+	if p.cfg.Reload != nil { // now: on a quiet interface reading took long
 		if r := p.cfg.Reload(); r != nil {
 			p.rules = r
 			p.src.dec.WithEvents = r.decodeEvents()
 		}
 	}
-	err := p.src.read(ctx, b, len(p.workers))
 	b.rules = p.rules
 	if p.cfg.Recorder != nil {
 		p.cfg.Recorder.Record(b.cap.Packets, b.pkts)
