@@ -26,21 +26,24 @@ $(BUILD)/.libs: scripts/need
 demo: build
 	$(BUILD)/saksi demo
 
+# It prints each skip with its reason.
+GOTEST = $$(scripts/need lint)/gotestsum --format pkgname --format-hide-empty-pkg --
+
 test: unit integration interop
 
 # No externals but the worker's libraries; at most six minutes.
 unit: $(BUILD)/.libs
-	$(GO) test -timeout 10m ./...
+	$(GOTEST) -timeout 10m ./...
 
 # One real Elasticsearch for all packages; see scripts/esnode.
 integration: build
 	scripts/need esnode
-	scripts/integration $(GO) test -timeout 15m -count=1 -run 'Elastic|Integration' ./findings/... ./cmd/...
+	scripts/integration $(GOTEST) -timeout 15m -count=1 -run 'Elastic|Integration' ./findings/... ./cmd/...
 
 # Stock tools must agree with what we read and write.
 interop: build
 	scripts/need interop
-	SAKSI_INTEROP=1 $(GO) test -timeout 15m -count=1 -run Interop ./...
+	SAKSI_INTEROP=1 $(GOTEST) -timeout 15m -count=1 -run Interop ./...
 
 lint: $(BUILD)/.libs
 	tools=$$(scripts/need lint); \
