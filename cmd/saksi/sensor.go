@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"saksi/rules"
 	"saksi/sensor"
 	"saksi/sensor/proto"
+	"saksi/sensor/record"
 )
 
 func sensorCommand(a *app) *cobra.Command {
@@ -38,10 +40,10 @@ type sensorReadOptions struct {
 func sensorRead(a *app) *cobra.Command {
 	o := &sensorReadOptions{}
 	c := &cobra.Command{
-		Use:         "read CAPTURE...",
+		Use:         "read CAPTURE|FOLDER...",
 		Short:       "Read captures: flows, protocols, files, alerts",
 		Annotations: map[string]string{moreForms: "eve zeek"},
-		Long: "Read pcap and pcapng captures, plain or compressed with gzip or Zstandard; '-' is standard input.\n" +
+		Long: "Read pcap and pcapng captures, plain or compressed with gzip or Zstandard, and those in a folder, by their names' order; '-' is standard input.\n" +
 			"The table is a summary; json, ndjson and csv give every event in the order of packets, the same for\n" +
 			"any number of workers. Besides there are eve (EVE JSON lines as Suricata writes them) and zeek (one of Zeek's logs,\n" +
 			"by --dataset: conn, dns, http, ssl, ssh, files, smtp or ftp). A capture that ends early or is damaged is read as far as it goes (exit code 3).",
@@ -111,6 +113,9 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 	if next == nil {
 		next = findings.SinkFunc(func(*event.Event) error { return nil })
 	}
+	if args, err = captures(args); err != nil {
+		return err
+	}
 	kept, err := o.keep.keep(cmd, a, "read the traffic", args, next)
 	if err != nil {
 		return err
@@ -145,6 +150,23 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 		return fail(exitIncomplete, err)
 	}
 	return err
+}
+
+// captures puts the captures in a folder in its place.
+func captures(args []string) ([]string, error) {
+	var list []string
+	for _, p := range args {
+		if st, err := os.Stat(p); err != nil || !st.IsDir() {
+			list = append(list, p) // whoever opens it tells what is wrong
+			continue
+		}
+		in, err := record.Captures(p)
+		if err != nil {
+			return nil, fail(exitUsage, fmt.Errorf("reading captures: %w", err))
+		}
+		list = append(list, in...)
+	}
+	return list, nil
 }
 
 // checkWorkers refuses a number of workers that can't be meant.

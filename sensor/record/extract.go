@@ -39,7 +39,7 @@ type Report struct {
 
 // ErrInput is returned for a path that is no capture, no ring and no folder of
 // captures.
-var ErrInput = errors.New("nothing to extract from")
+var ErrInput = errors.New("no captures")
 
 // file is one capture file.
 type file struct {
@@ -79,6 +79,26 @@ func Extract(ctx context.Context, paths []string, sel *Selection, emit func(p *c
 // captureExts are the names of captures in a folder.
 var captureExts = []string{segmentExt, ".pcap", ".cap", ".pcap.gz", ".pcapng.gz", ".pcap.zst", ".pcapng.zst"}
 
+// Captures lists the captures in a folder, not those of folders in it, in the
+// order of their names. A folder without any gives ErrInput.
+func Captures(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for _, e := range entries {
+		isCapture := func(ext string) bool { return strings.HasSuffix(strings.ToLower(e.Name()), ext) }
+		if e.Type().IsRegular() && slices.ContainsFunc(captureExts, isCapture) {
+			list = append(list, filepath.Join(dir, e.Name()))
+		}
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("%w in the folder %s", ErrInput, dir)
+	}
+	return list, nil
+}
+
 // sources lists the files of all paths, grouped by their source.
 func sources(paths []string) (groups [][]file, err error) {
 	var list []string
@@ -91,20 +111,11 @@ func sources(paths []string) (groups [][]file, err error) {
 			list = append(list, p)
 			continue
 		}
-		entries, err := os.ReadDir(p)
+		in, err := Captures(p)
 		if err != nil {
 			return nil, fmt.Errorf("extracting: %w", err)
 		}
-		n := len(list)
-		for _, e := range entries {
-			isCapture := func(ext string) bool { return strings.HasSuffix(strings.ToLower(e.Name()), ext) }
-			if e.Type().IsRegular() && slices.ContainsFunc(captureExts, isCapture) {
-				list = append(list, filepath.Join(p, e.Name()))
-			}
-		}
-		if len(list) == n {
-			return nil, fmt.Errorf("%w: the folder %s holds no captures", ErrInput, p)
-		}
+		list = append(list, in...)
 	}
 	at := map[string]int{}
 	for _, p := range list {
