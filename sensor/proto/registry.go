@@ -3,6 +3,7 @@ package proto
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 )
@@ -34,6 +35,8 @@ func (e *Entry) check() error {
 		return fmt.Errorf("registering protocol %s: it has no sample", e.Name)
 	case len(e.Hostile) == 0:
 		return fmt.Errorf("registering protocol %s: it has no hostile sample", e.Name)
+	case len(registered) == math.MaxUint8:
+		return fmt.Errorf("registering protocol %s: a flow numbers its protocol in a byte, and %d are registered", e.Name, math.MaxUint8)
 	}
 	for _, o := range registered {
 		if o.Name == e.Name {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"math"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -355,6 +356,14 @@ func TestCheck(t *testing.T) {
 		if e.check() == nil {
 			t.Errorf("an entry without its %s was accepted", name)
 		}
+	}
+	before := registered
+	defer func() { registered = before }()
+	for len(registered) < math.MaxUint8 {
+		registered = append(registered, &Entry{Name: fmt.Sprint(len(registered))})
+	}
+	if good.check() == nil {
+		t.Error("an entry whose number no byte holds was accepted")
 	}
 }
 
