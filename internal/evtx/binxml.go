@@ -112,6 +112,9 @@ func (p *parser) template(parent *Element, depth int) error {
 	if err := p.need(4 * int(min(n, chunkSize))); err != nil {
 		return err
 	}
+	if p.left.steps -= int(n); p.left.steps < 0 { // each value is a step
+		return errSteps
+	}
 	vals := make([]value, n)
 	at := p.at + 4*int(n)
 	for i := range vals {

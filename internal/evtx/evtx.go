@@ -34,7 +34,7 @@ var ErrFormat = errors.New("no Windows event log")
 type Record struct {
 	Offset int64  // in the file
 	ID     uint64 // number of the record
-	Time   int64  // when it was written, Unix nanoseconds
+	Time   int64  // when it was written, Unix nanoseconds; 0 when they can't hold it
 	Root   *Element
 }
 
@@ -56,27 +56,47 @@ func Read(r io.ReaderAt, size int64, emit func(*Record) error, problem func(Prob
 	if major := binary.LittleEndian.Uint16(head[38:]); major != 3 {
 		return fmt.Errorf("reading the header at offset 38: version %d is %w of version 3", major, ErrFormat)
 	}
+	// Where the chunks in use end. A log that was open when it was copied may
+	// state too few, so chunks behind it are read too.
+	used := headerSize + chunkSize*int64(binary.LittleEndian.Uint16(head[42:]))
+	gap := int64(0) // where the chunks of zeros before off begin
+	endGap := func(end int64) {
+		if gap > 0 && gap < end {
+			problem(Problem{gap, fmt.Sprintf("all is zeros where %d of the chunks in use should be", (end-gap)/chunkSize)})
+		}
+		gap = 0
+	}
 	buf := make([]byte, chunkSize)
-	for off := int64(headerSize); off < size; off += chunkSize {
+	off := int64(headerSize)
+	for ; off < size; off += chunkSize {
 		n, err := r.ReadAt(buf, off)
 		if err != nil && err != io.EOF {
 			return fmt.Errorf("reading the chunk at offset %d: %w", off, err)
 		}
 		switch {
-		case allZero(buf[:n]): // not used yet
+		case allZero(buf[:n]): // not used yet, or lost: endGap tells
+			if gap == 0 {
+				gap = off
+			}
 			continue
 		case n < chunkSize:
 			problem(Problem{off, fmt.Sprintf("the chunk is cut: %d of %d bytes", n, chunkSize)})
 			clear(buf[n:])
 		}
 		if string(buf[:8]) != "ElfChnk\x00" {
+			endGap(min(off, used))
 			problem(Problem{off, "there is no chunk here"})
 			continue
 		}
+		endGap(off)
 		c := &chunk{buf: buf, off: off, names: map[uint32]string{}, left: budget{maxChunkSteps, maxChunkBytes}}
 		if err := c.read(emit, problem); err != nil {
 			return err
 		}
+	}
+	endGap(min(off, used))
+	if off < used {
+		problem(Problem{size, fmt.Sprintf("the log is cut: %d of the chunks in use are missing", (used-off)/chunkSize)})
 	}
 	return nil
 }
@@ -135,7 +155,8 @@ func (c *chunk) read(emit func(*Record) error, problem func(Problem)) error {
 		p := &parser{c: c, at: int(at) + recordHead, end: int(at + size - 4), left: c.budget()}
 		given := *p.left
 		root := &Element{}
-		if err := p.fragment(root, nil, 0); err != nil {
+		err := p.fragment(root, nil, 0)
+		if err != nil {
 			problem(Problem{c.off + int64(p.at), fmt.Sprintf("record %d: %v", rec.ID, err)})
 		}
 		c.left.steps -= given.steps - p.left.steps
@@ -144,22 +165,21 @@ func (c *chunk) read(emit func(*Record) error, problem func(Problem)) error {
 			if err := emit(rec); err != nil {
 				return err
 			}
+		} else if err == nil { // else its problem is told
+			problem(Problem{rec.Offset, fmt.Sprintf("record %d: its XML has no Event", rec.ID)})
 		}
 		at += size
 	}
 	return nil
 }
 
-// unixTime turns a FILETIME (100 ns since 1601) into Unix nanoseconds; what
-// lies beyond them is the nearest that can be written.
+// unixTime turns a FILETIME (100 ns since 1601) into Unix nanoseconds, or 0
+// when it lies beyond them.
 func unixTime(ft uint64) int64 {
 	const epoch = 116444736000000000
 	n := int64(ft>>1) - epoch>>1 // halves, so that nothing overflows
-	switch {
-	case n > 1<<62/100:
-		return 1<<63 - 1
-	case n < -(1 << 62 / 100):
-		return -1 << 63
+	if n > 1<<62/100 || n < -(1<<62/100) {
+		return 0
 	}
 	return (n*2 + int64(ft&1)) * 100
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/xml"
+	"hash/crc32"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -162,6 +163,10 @@ func TestValues(t *testing.T) {
 		{typeHex32, le(0x1fffff, 4), "0x1fffff"},
 		{typeHex64, le(0x8020000000000000, 8), "0x8020000000000000"},
 		{typeFileTime, le(116444736000000001, 8), "1970-01-01T00:00:00.0000001Z"},
+		{typeFileTime, le(0, 8), "1601-01-01T00:00:00.0000000Z"},
+		{typeFileTime, le(2650467743999999999, 8), "9999-12-31T23:59:59.9999999Z"},
+		{typeFileTime, le(2650467744000000000, 8), "2650467744000000000"},
+		{typeFileTime, le(1<<63-1, 8), "9223372036854775807"},
 		{typeGUID, le(1, 3), "010000"},
 		{typeSID, []byte{1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0}, "S-1-5-18"},
 		{typeSID, []byte{1, 9, 0}, "010900"},
@@ -177,6 +182,67 @@ func TestValues(t *testing.T) {
 	}
 	if got := formatList(typeUint16, []byte{1, 0, 2, 0}); strings.Join(got, " ") != "1 2" {
 		t.Errorf("a list of numbers: %q", got)
+	}
+}
+
+// TestUnixTime proves that a time beyond Unix nanoseconds is none.
+func TestUnixTime(t *testing.T) {
+	for ft, want := range map[uint64]int64{0: 0, 1<<63 - 1: 0, 1<<64 - 1: 0, 116444736000000001: 100, 116444735999999999: -100} {
+		if got := unixTime(ft); got != want {
+			t.Errorf("%d is %d, expected %d", ft, got, want)
+		}
+	}
+}
+
+// TestLost proves that nothing that the log lost goes without a problem, and
+// that space which is not used yet is none.
+func TestLost(t *testing.T) {
+	b, err := os.ReadFile(sample)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, chunk, zero := b[:headerSize], b[headerSize:headerSize+chunkSize], make([]byte, chunkSize)
+	other := bytes.Clone(chunk) // no XML in its first record
+	other[chunkHeader+recordHead] = tokEnd
+	binary.LittleEndian.PutUint32(other[52:], crc32.ChecksumIEEE(other[chunkHeader:binary.LittleEndian.Uint32(other[48:])]))
+	const second = headerSize + chunkSize
+	for _, c := range []struct {
+		name   string
+		count  uint16 // of the header
+		chunks [][]byte
+		at     int64 // of the problem, 0 for none
+		want   string
+	}{
+		{"whole", 1, [][]byte{chunk}, 0, ""},
+		{"not used yet", 1, [][]byte{chunk, zero, zero}, 0, ""},
+		{"count too small", 1, [][]byte{chunk, chunk, zero}, 0, ""},
+		{"zeros in use", 3, [][]byte{chunk, zero, zero, zero}, second, "all is zeros where 2 of the chunks in use should be"},
+		{"a chunk behind zeros", 1, [][]byte{chunk, zero, chunk}, second, "all is zeros where 1 of the chunks in use should be"},
+		{"cut", 3, [][]byte{chunk}, second, "the log is cut: 2 of the chunks in use are missing"},
+		{"no Event", 1, [][]byte{other}, headerSize + chunkHeader, "its XML has no Event"},
+	} {
+		log := bytes.Clone(head)
+		binary.LittleEndian.PutUint16(log[42:], c.count)
+		_, problems, err := read(t, append(log, bytes.Join(c.chunks, nil)...))
+		switch {
+		case err != nil || c.at == 0 && len(problems) > 0:
+			t.Errorf("%s: %v %v", c.name, problems, err)
+		case c.at > 0 && (len(problems) == 0 || problems[0].Offset != c.at || !strings.Contains(problems[0].Text, c.want)):
+			t.Errorf("%s: %v, expected %q at %d", c.name, problems, c.want, c.at)
+		}
+	}
+}
+
+// TestTemplateValues proves that each value of a template is a step.
+func TestTemplateValues(t *testing.T) {
+	c := &chunk{buf: make([]byte, chunkSize), names: map[uint32]string{}}
+	binary.LittleEndian.PutUint32(c.buf[1024+5:], chunkHeader) // an empty definition
+	binary.LittleEndian.PutUint32(c.buf[1024+9:], 1000)
+	for steps, want := range map[int]error{999: errSteps, 1010: nil} {
+		p := &parser{c: c, at: 1024, end: chunkSize, left: &budget{steps, maxBytes}}
+		if err := p.template(&Element{}, 0); err != want {
+			t.Errorf("1,000 values in %d steps: %v, expected %v", steps, err, want)
+		}
 	}
 }
 

@@ -98,7 +98,12 @@ func format(typ byte, b []byte) string {
 	case typeSize, typeHex32, typeHex64:
 		return "0x" + strconv.FormatUint(n, 16)
 	case typeFileTime:
-		return time.Unix(0, unixTime(n)).UTC().Format("2006-01-02T15:04:05.0000000Z")
+		// 100 ns since 1601; a year of five digits is no time in XML.
+		t := time.Unix(int64(n/1e7)-11644473600, int64(n%1e7)*100).UTC()
+		if t.Year() > 9999 {
+			return strconv.FormatUint(n, 10)
+		}
+		return t.Format("2006-01-02T15:04:05.0000000Z")
 	case typeSysTime:
 		if len(b) == 16 {
 			f := func(i int) int { return int(binary.LittleEndian.Uint16(b[2*i:])) }
