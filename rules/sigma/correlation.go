@@ -326,7 +326,7 @@ func (c *compiler) feed(ref *Rule, x *correlation, place int) (*feed, error) {
 				}
 				name = field
 			}
-			id, err := c.fieldOf(x.node, name, network[base.Source])
+			id, err := c.fieldOf(x.node, name, fieldsOf(base.Source))
 			if err != nil {
 				return nil, err
 			}

@@ -209,3 +209,26 @@ func TestCorrelationProblems(t *testing.T) {
 		}
 	}
 }
+
+// TestSlowGroupCounted proves that a group that began long ago and still has
+// hits in the timespan is counted when it is forgotten.
+func TestSlowGroupCounted(t *testing.T) {
+	set := compileText(t, "title: c\ncorrelation: {type: event_count, rules: [failed], group-by: [User], timespan: 10s, condition: {gte: 100}}"+logons, Config{})
+	c := set.NewCorrelator(func(*Rule, *event.Event) error { return nil })
+	add := func(second int64, user string) {
+		h := newHit(set.Rules[1], second*int64(time.Second))
+		h.Values[0], h.Has[0] = user, true
+		if err := c.Add(&h, &event.Event{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for second := range int64(30) {
+		add(second+1, "slow")
+	}
+	for i := range maxGroups {
+		add(31, fmt.Sprint(i))
+	}
+	if c.Dropped != 1 {
+		t.Errorf("%d groups are counted as forgotten, expected 1", c.Dropped)
+	}
+}

@@ -109,6 +109,7 @@ type window struct {
 	times  []int64  // event_count: of the newest events; temporal: by rule, 0 is none
 	values []uint64 // value_count: what the times are of
 	first  int64    // of the events that were counted
+	latest int64    // of them
 	quiet  int64    // until then the group has spoken
 	last   *event.Event
 	hit    Hit
@@ -244,18 +245,25 @@ func (st *state) window(key [32]byte, t int64, c *Correlator) *window {
 	el := st.groups[key]
 	if el == nil {
 		for st.lru.Len() >= maxGroups || st.entries > maxEntries {
-			w := st.lru.Back()
-			if w.Value.(*window).first+st.x.span >= c.clock {
+			el := st.lru.Back()
+			w := el.Value.(*window)
+			since := w.latest
+			if st.x.closing { // decided a timespan after its first
+				since = w.first
+			}
+			if since+st.x.span >= c.clock {
 				c.Dropped++
 			}
-			st.forget(w)
+			st.forget(el)
 		}
 		el = st.lru.PushFront(&window{key: key, first: t})
 		st.groups[key] = el
 	} else if !st.x.closing { // those stay in the order in which they end
 		st.lru.MoveToFront(el)
 	}
-	return el.Value.(*window)
+	w := el.Value.(*window)
+	w.latest = max(w.latest, t)
+	return w
 }
 
 func (st *state) forget(el *list.Element) {

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"saksi/rules"
 )
 
 // filter is a filter rule (Sigma filters specification 2.1): its condition must
@@ -58,15 +60,26 @@ func (a Source) covers(b Source) bool {
 	return (a.Category == "" || a.Category == b.Category) && (a.Product == "" || a.Product == b.Product) && (a.Service == "" || a.Service == b.Service)
 }
 
-// filtered adds the conditions of the filters to a rule.
-func (c *compiler) filtered(r *Rule) {
+// filtered adds the conditions of the filters to a rule. A filter whose fields
+// the rule's log source has not is a problem, and leaves the rule as it is.
+func (c *compiler) filtered(r *Rule) []rules.Problem {
+	var problems []rules.Problem
 	for _, f := range c.filters {
 		if !f.source.covers(r.Source) {
 			continue
 		}
 		if f.all || slices.Contains(f.names, r.ID) || r.Name != "" && slices.Contains(f.names, r.Name) {
-			r.cond = allOf{r.cond, f.cond}
 			f.met = true
+			cond := f.cond
+			if r.Source != f.source { // its field names may mean others of ours
+				var err error
+				if cond, err = c.detection(f.at, fieldsOf(r.Source), "rules"); err != nil {
+					problems = append(problems, problemOf(f.file, r.ID, err))
+					continue
+				}
+			}
+			r.cond = allOf{r.cond, cond}
 		}
 	}
+	return problems
 }

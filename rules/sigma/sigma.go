@@ -121,7 +121,7 @@ func Compile(files []File, cfg Config) (*Set, []rules.Problem) {
 		if r.correlation != nil {
 			continue
 		}
-		c.filtered(r)
+		problems = append(problems, c.filtered(r)...)
 		if !r.Source.isRead() {
 			problems = append(problems, rules.Problem{
 				File: r.File, Line: r.Line, Level: rules.Advice, Rule: r.ID, Reason: "sigma: log source that is not read",
@@ -318,7 +318,7 @@ func (c *compiler) rule(r *Rule, doc *yaml.Node) error {
 	if det == nil || det.Kind != yaml.MappingNode {
 		return wrong(m, "no detection", "detection with a condition", "the rule has no detection")
 	}
-	r.cond, err = c.detection(det, network[r.Source])
+	r.cond, err = c.detection(det, fieldsOf(r.Source))
 	return err
 }
 

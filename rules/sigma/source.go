@@ -1,6 +1,7 @@
 package sigma
 
 import (
+	"maps"
 	"strings"
 	"unsafe"
 
@@ -68,6 +69,26 @@ var network = func() map[Source]*fields {
 	}
 	return m
 }()
+
+// fieldsOf is what field names mean in a log source; nil where events are
+// records that carry them as they are. A source that names several of ours has
+// the fields that mean the same in all of them.
+func fieldsOf(s Source) *fields {
+	if f := network[s]; f != nil {
+		return f
+	}
+	var all *fields
+	for _, e := range events {
+		switch {
+		case !s.covers(e.source):
+		case all == nil:
+			all = &fields{maps.Clone(e.names)}
+		default:
+			maps.DeleteFunc(all.names, func(name string, f event.Field) bool { return e.names[name] != f })
+		}
+	}
+	return all
+}
 
 func sourceOf(n *yaml.Node) (Source, error) {
 	s := Source{text(get(n, "category")), text(get(n, "product")), text(get(n, "service"))}

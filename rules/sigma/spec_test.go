@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"saksi/event"
 	"saksi/rules"
 )
 
@@ -205,6 +206,35 @@ filter:
 		}
 		if len(set.Match(made("A", "x", "User", "u"))) != 2 {
 			t.Errorf("filter on %s holds back another user", names)
+		}
+	}
+}
+
+// TestPartialSource proves that a rule or filter that names a log source in
+// part means the fields of each source it covers, and is refused where they
+// differ.
+func TestPartialSource(t *testing.T) {
+	dns := &event.Event{}
+	dns.Str(event.EventDataset, "saksi.dns")
+	dns.Str(event.DNSQuestionName, "a.evil")
+	const rule = "title: t\nid: r\nlogsource: {%s}\ndetection: {s: {%s}, condition: s}\n"
+	for source, want := range map[string]bool{"product: zeek, service: dns": true, "service: dns": true, "category: dns": true, "service: http": false} {
+		set, problems := Compile([]File{{"t.yml", []byte(fmt.Sprintf(rule, source, "query|endswith: .evil"))}}, Config{})
+		if got := meets(set, dns); got != want {
+			t.Errorf("%s: %t, expected %t (%v)", source, got, want, problems)
+		}
+	}
+	for field, runs := range map[string]bool{"id.orig_h": true, "query|endswith": false} {
+		set, problems := Compile([]File{{"t.yml", []byte(fmt.Sprintf(rule, "product: zeek", field+": x"))}}, Config{})
+		if len(set.Rules) == 1 != runs || len(problems) == 0 != runs {
+			t.Errorf("%s of all of zeek: %d rules, %v", field, len(set.Rules), problems)
+		}
+	}
+	const filter = "---\ntitle: f\nlogsource: {product: zeek}\nfilter: {rules: [r], s: {%s}, condition: not s}\n"
+	for field, want := range map[string]bool{"query: a.evil": false, "query: b.evil": true, "nothing: a": true} {
+		set, problems := Compile([]File{{"t.yml", []byte(fmt.Sprintf(rule+filter, "product: zeek, service: dns", "query|endswith: .evil", field))}}, Config{})
+		if got := meets(set, dns); got != want || len(problems) > 0 != (field == "nothing: a") {
+			t.Errorf("filter on %s: %t, expected %t (%v)", field, got, want, problems)
 		}
 	}
 }
