@@ -58,7 +58,8 @@ func (w *eve) key(k string) {
 		w.b = append(w.b, ',')
 	}
 	if k != "" {
-		w.b = append(strconv.AppendQuote(w.b, k), ':')
+		w.text(k)
+		w.b = append(w.b, ':')
 	}
 }
 
@@ -323,11 +324,10 @@ func (w *eve) alert(e *Event) {
 // metadata writes the metadata of a rule's text, values by key in the order of
 // their keys' first use.
 func (w *eve) metadata(text string) {
-	_, rest, ok := strings.Cut(text, "metadata:")
+	rest, _, ok := strings.Cut(afterMetadata(text), ";")
 	if !ok {
 		return
 	}
-	rest, _, _ = strings.Cut(rest, ";")
 	var keys []string
 	values := map[string][]string{}
 	for _, pair := range strings.Split(rest, ",") {
@@ -348,4 +348,22 @@ func (w *eve) metadata(text string) {
 		w.list(k, values[k])
 	}
 	w.close()
+}
+
+// afterMetadata is what follows the option's name in a rule's text, wherever
+// else the word stands in quotes; empty without one.
+func afterMetadata(text string) string {
+	const name = "metadata:"
+	quoted := false
+	for i := 0; i < len(text); i++ {
+		switch {
+		case text[i] == '\\':
+			i++
+		case text[i] == '"':
+			quoted = !quoted
+		case !quoted && strings.HasPrefix(text[i:], name) && i > 0 && strings.IndexByte("(; ", text[i-1]) >= 0:
+			return text[i+len(name):]
+		}
+	}
+	return ""
 }

@@ -1,6 +1,72 @@
 package event
 
-import "testing"
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// TestZeekDNSOrder proves that answered questions are not remembered, and one
+// asked again waits once.
+func TestZeekDNSOrder(t *testing.T) {
+	var out bytes.Buffer
+	z, err := NewZeek(&out, "dns")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(id int, kind string) {
+		e := &Event{}
+		e.Str(EventDataset, "saksi.dns")
+		e.Str(DNSID, fmt.Sprint(id))
+		e.Str(DNSQuestionName, "example.test")
+		e.Str(DNSType, kind)
+		if err := z.Emit(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const n = 5 * maxAsked
+	for i := range n {
+		ask(i, "query")
+		ask(i, "answer")
+	}
+	for range n {
+		ask(n, "query")
+	}
+	if len(z.asked) != 1 || len(z.order) > 2*maxAsked {
+		t.Errorf("%d questions wait, %d are in order", len(z.asked), len(z.order))
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	for _, line := range strings.Split(out.String(), "\n") {
+		if line != "" && line[0] != '#' {
+			rows++
+		}
+	}
+	if rows != 2*n {
+		t.Errorf("%d rows, expected %d", rows, 2*n)
+	}
+}
+
+// TestEVEMetadata proves that metadata of any bytes is JSON, and is looked for
+// outside of quotes alone.
+func TestEVEMetadata(t *testing.T) {
+	for text, want := range map[string]string{
+		"alert tcp any any -> any any (msg:\"x metadata: a b;\"; metadata: k v, k w, caf\x01\xe9 z; sid:1;)": `{"metadata":{"k":["v","w"],"caf\u0001\ufffd":["z"]}}`,
+		`alert tcp any any -> any any (content:"\"metadata:a b;"; sid:1;)`:                                   `{}`,
+		`alert tcp any any -> any any (xmetadata:a b; sid:1;)`:                                               `{}`,
+	} {
+		w := &eve{b: []byte("{")}
+		w.metadata(text)
+		w.b = append(w.b, '}')
+		if got := string(w.b); got != want || !json.Valid(w.b) {
+			t.Errorf("%s: %s, expected %s", text, got, want)
+		}
+	}
+}
 
 // TestZeekService proves that services are named as Zeek does, by transport.
 func TestZeekService(t *testing.T) {

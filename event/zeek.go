@@ -123,6 +123,9 @@ func (z *Zeek) dns(e *Event) error {
 				return err
 			}
 		}
+		if len(z.order) >= 2*maxAsked { // most of them are answered
+			z.waiting()
+		}
 		z.asked[key], z.order = e.Clone(), append(z.order, key)
 		return nil
 	}
@@ -149,8 +152,23 @@ func (z *Zeek) unanswered(n int) error {
 			}
 		}
 	}
-	z.order = slices.DeleteFunc(z.order, func(k string) bool { return z.asked[k] == nil })
+	z.waiting()
 	return nil
+}
+
+// waiting leaves in order each question that waits, once, where it was asked
+// last.
+func (z *Zeek) waiting() {
+	seen := make(map[string]bool, len(z.asked))
+	slices.Reverse(z.order)
+	z.order = slices.DeleteFunc(z.order, func(k string) bool {
+		if z.asked[k] == nil || seen[k] {
+			return true
+		}
+		seen[k] = true
+		return false
+	})
+	slices.Reverse(z.order)
 }
 
 // Close writes what is left.
