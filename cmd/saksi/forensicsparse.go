@@ -124,8 +124,10 @@ func (o *parseOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, ar
 		p.cor = p.set.NewCorrelator(p.alert)
 	}
 	broken, err := p.files(cmd.Context(), flags, args)
-	if p.cor != nil && err == nil {
-		err = p.cor.Close()
+	if p.cor != nil {
+		if p.failed == nil && cmd.Context().Err() == nil { // a file that can't be read keeps no finding of the others back
+			err = errors.Join(err, p.cor.Close())
+		}
 		if p.cor.Dropped > 0 {
 			broken++
 			a.warn(fmt.Sprintf("correlations forgot %d groups, because there were too many at once", p.cor.Dropped))

@@ -194,7 +194,11 @@ func rulesCheck(a *app) *cobra.Command {
 			if err := errors.Join(r.close(), s.close()); err != nil {
 				return err
 			}
-			fmt.Fprintf(a.stderr, "saksi: %d rules run, %d are wrong, %d are refused\n", s.running(), count[rules.Wrong], count[rules.Refused])
+			passed := ""
+			if s.suricata != nil && s.suricata.Passed() > 0 {
+				passed = fmt.Sprintf(", %d say by requires that they are for another version", s.suricata.Passed())
+			}
+			fmt.Fprintf(a.stderr, "saksi: %d rules run, %d are wrong, %d are refused%s\n", s.running(), count[rules.Wrong], count[rules.Refused], passed)
 			switch {
 			case count[rules.Wrong] > 0:
 				return fail(exitFailed, fmt.Errorf("%d rules are wrong", count[rules.Wrong]))
@@ -259,7 +263,7 @@ func (p *rulePaths) entries(ctx context.Context) ([]rules.Entry, error) {
 			list = append(list, r.Entry())
 		}
 		for _, x := range s.problems {
-			if ruleLanguages[strings.ToLower(filepath.Ext(x.File))] == rules.Sigma {
+			if x.Level != rules.Advice && ruleLanguages[strings.ToLower(filepath.Ext(x.File))] == rules.Sigma {
 				list = append(list, rules.Entry{Language: rules.Sigma, ID: x.Rule, Ruleset: filepath.Base(x.File), File: x.File, Line: x.Line, Refused: x.Message})
 			}
 		}

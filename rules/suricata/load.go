@@ -117,7 +117,9 @@ func Load(srcs []Source, cfg Config) (*Set, []rules.Problem) {
 			if r != nil && r.SID != 0 {
 				id = itoa(r.SID)
 			}
-			if !err.skipped {
+			if err.skipped {
+				s.passed++
+			} else {
 				problems = append(problems, err.problem(t, id))
 			}
 			s.refused = append(s.refused, refusedEntry(t, r, err))
@@ -194,6 +196,7 @@ type Set struct {
 	refused []rules.Entry
 	bits    names // of flow bits and counters, for Reload
 	ints    names
+	passed  int
 	index
 }
 
@@ -206,6 +209,10 @@ func (s *Set) DecodeEvents() bool { return len(s.events) > 0 }
 
 // Len is the number of rules that run.
 func (s *Set) Len() int { return len(s.rules) }
+
+// Passed is the number of rules that say themselves, by requires, that they are
+// not for this version.
+func (s *Set) Passed() int { return s.passed }
 
 // Entries lists every rule, those that run and those refused.
 func (s *Set) Entries() []rules.Entry {
