@@ -158,6 +158,7 @@ func (w *Writer) resume() error {
 		return err
 	}
 	w.f, w.w, w.seg, w.size = f, bufio.NewWriterSize(f, 256<<10), last, end
+	w.dirty = true // what was written before may never have been synced
 	return nil
 }
 
