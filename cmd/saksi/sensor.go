@@ -113,7 +113,7 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 	if next == nil {
 		next = findings.SinkFunc(func(*event.Event) error { return nil })
 	}
-	if args, err = captures(args); err != nil {
+	if args, err = a.captures(args); err != nil {
 		return err
 	}
 	kept, err := o.keep.keep(cmd, a, "read the traffic", args, next)
@@ -152,17 +152,21 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 	return err
 }
 
-// captures puts the captures in a folder in its place.
-func captures(args []string) ([]string, error) {
+// captures puts the captures in a folder in its place, and says what else is in
+// it.
+func (a *app) captures(args []string) ([]string, error) {
 	var list []string
 	for _, p := range args {
 		if st, err := os.Stat(p); err != nil || !st.IsDir() {
 			list = append(list, p) // whoever opens it tells what is wrong
 			continue
 		}
-		in, err := record.Captures(p)
+		in, others, err := record.Captures(p)
 		if err != nil {
 			return nil, fail(exitUsage, fmt.Errorf("reading captures: %w", err))
+		}
+		if others > 0 {
+			a.warn(fmt.Sprintf("%s: %d captures are read; %d other entries are none by their names (name a file to read it whatever its name)", p, len(in), others))
 		}
 		list = append(list, in...)
 	}

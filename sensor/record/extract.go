@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -76,27 +77,32 @@ func Extract(ctx context.Context, paths []string, sel *Selection, emit func(p *c
 	return rep, nil
 }
 
-// captureExts are the names of captures in a folder.
-var captureExts = []string{segmentExt, ".pcap", ".cap", ".pcap.gz", ".pcapng.gz", ".pcap.zst", ".pcapng.zst"}
+// captureName is how captures in a folder are called, those that tcpdump -C
+// numbers too.
+var captureName = regexp.MustCompile(`(?i)\.(pcap|pcapng|cap)[0-9]*(\.gz|\.zst)?$`)
 
 // Captures lists the captures in a folder, not those of folders in it, in the
-// order of their names. A folder without any gives ErrInput.
-func Captures(dir string) ([]string, error) {
+// order of their names, and counts what else is in it. A folder without any
+// gives ErrInput.
+func Captures(dir string) (list []string, others int, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	var list []string
 	for _, e := range entries {
-		isCapture := func(ext string) bool { return strings.HasSuffix(strings.ToLower(e.Name()), ext) }
-		if e.Type().IsRegular() && slices.ContainsFunc(captureExts, isCapture) {
-			list = append(list, filepath.Join(dir, e.Name()))
+		path := filepath.Join(dir, e.Name())
+		if captureName.MatchString(e.Name()) {
+			if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() {
+				list = append(list, path)
+				continue
+			}
 		}
+		others++
 	}
 	if len(list) == 0 {
-		return nil, fmt.Errorf("%w in the folder %s", ErrInput, dir)
+		return nil, others, fmt.Errorf("%w in the folder %s", ErrInput, dir)
 	}
-	return list, nil
+	return list, others, nil
 }
 
 // sources lists the files of all paths, grouped by their source.
@@ -111,7 +117,7 @@ func sources(paths []string) (groups [][]file, err error) {
 			list = append(list, p)
 			continue
 		}
-		in, err := Captures(p)
+		in, _, err := Captures(p)
 		if err != nil {
 			return nil, fmt.Errorf("extracting: %w", err)
 		}
@@ -328,6 +334,9 @@ func (x *extraction) read(f *file, only []uint64, give func(p *capture.Packet) e
 		}
 		err := r.ReadBatch(&b)
 		if errors.Is(err, io.EOF) || f.open && errors.Is(err, capture.ErrTruncated) {
+			if byIndex && k < len(only) {
+				x.rep.Problems = append(x.rep.Problems, fmt.Errorf("reading %s by its index: %w: %d packets are not where it says", f.path, errIndex, len(only)-k))
+			}
 			return nil
 		}
 		if err != nil {
@@ -337,6 +346,9 @@ func (x *extraction) read(f *file, only []uint64, give func(p *capture.Packet) e
 		for i := range b.Packets {
 			p := &b.Packets[i]
 			switch {
+			case byIndex && k == len(only):
+				x.rep.Problems = append(x.rep.Problems, fmt.Errorf("reading %s by its index: %w: there is more than one packet where it says one is; without the index all are read", f.path, errIndex))
+				return nil
 			case byIndex:
 				p.Number = only[k]
 				k++

@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"math"
 	"os"
 
 	"saksi/internal/wire"
@@ -31,6 +32,8 @@ const (
 	// maxIndex bounds an index before it is read; a segment of 64 MiB has one
 	// of less than 16 MiB.
 	maxIndex = 512 << 20
+	// maxHeader bounds where the first packet of a segment lies, in bytes.
+	maxHeader = 1 << 40
 )
 
 // errIndex is an index that is damaged; the segment can be read without it.
@@ -147,8 +150,11 @@ func parseIndex(b []byte) (*index, error) {
 	n := r.Uint()
 	ix.minTime, ix.maxTime = r.Int(), r.Int()
 	ix.header = int64(r.Uint())
-	if r.Err() != nil || n > uint64(r.Len()) || ix.header < 0 {
+	if r.Err() != nil || n > uint64(r.Len()) {
 		return nil, fmt.Errorf("%w: it is cut short", errIndex)
+	}
+	if ix.first == 0 || ix.first > math.MaxInt64 || ix.header < 0 || ix.header > maxHeader {
+		return nil, fmt.Errorf("%w: it begins at packet %d and byte %d", errIndex, ix.first, ix.header)
 	}
 	ix.offsets = make([]int64, 1, n+1)
 	ix.offsets[0] = ix.header

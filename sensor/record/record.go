@@ -263,7 +263,7 @@ func (r *Ring) tell(err error) {
 func (r *Ring) write(c *chunk) error {
 	if s := r.seg; s != nil && (c.gap || c.first != s.ix.first+uint64(len(s.ix.sizes)) || s.size+int64(len(c.buf)) > r.cfg.Segment) {
 		if err := r.finish(); err != nil {
-			return err
+			r.tell(err) // without its index the segment is read as a whole
 		}
 	}
 	for {
@@ -301,6 +301,10 @@ func (r *Ring) finish() error {
 	}
 	r.seg = nil
 	done, err := s.finish()
+	for errors.Is(err, unix.ENOSPC) && r.dropOldest() {
+		done, err = s.finish()
+	}
+	err = errors.Join(err, s.f.Close())
 	r.bytes.Add(done.bytes - s.size)
 	r.list = append(r.list, done)
 	return err

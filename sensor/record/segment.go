@@ -86,7 +86,7 @@ func (s *segment) append(c *chunk) error {
 	return nil
 }
 
-// finish writes the index and closes the file.
+// finish writes the index; it may be tried again.
 func (s *segment) finish() (stored, error) {
 	st := stored{path: s.path, bytes: s.size, minTime: s.ix.minTime, maxTime: s.ix.maxTime}
 	b := s.ix.encode()
@@ -94,7 +94,7 @@ func (s *segment) finish() (stored, error) {
 	if err == nil {
 		st.bytes += int64(len(b))
 	}
-	return st, errors.Join(err, s.f.Close())
+	return st, err
 }
 
 // writeWhole makes a file appear with all of b or not at all.
