@@ -49,6 +49,8 @@ type file struct {
 	first uint64 // number of its first packet
 	ix    *index // nil: none
 	open  bool   // a segment that may still be written to
+	read  bool
+	whole bool // read, and not by the index
 }
 
 // Extract gives the packets of captures that are meant, in the order of the
@@ -208,12 +210,16 @@ func (x *extraction) run() error {
 		if !x.concerns(f) {
 			continue
 		}
-		x.rep.Files++
-		if f.ix != nil && !x.all {
-			x.rep.Indexed++
-		}
 		if err := x.read(f, x.within(f), x.take); err != nil {
 			return err
+		}
+	}
+	for i := range x.files {
+		if f := &x.files[i]; f.read {
+			x.rep.Files++
+			if !f.whole {
+				x.rep.Indexed++
+			}
 		}
 	}
 	return nil
@@ -227,24 +233,31 @@ func (x *extraction) find() error {
 		return nil
 	}
 	var found []uint64
-	indexed := !slices.ContainsFunc(x.files, func(f file) bool { return f.ix == nil })
-	if s.Community != "" && indexed {
-		for i := range x.files {
-			var err error
-			if found, err = x.files[i].ix.packets(found, s.Community); err != nil {
-				return fmt.Errorf("reading %s: %w", indexPath(x.files[i].path), err)
+	// The Community ID's packets are known of files with an index; the others are
+	// looked through, and the file before each for fragments that begin in it.
+	look := make([]bool, len(x.files))
+	for i := range x.files {
+		f := &x.files[i]
+		if look[i] = s.Community == "" || f.ix == nil; look[i] {
+			if i > 0 {
+				look[i-1] = true
 			}
+			continue
 		}
-		slices.Sort(found)
-		found = slices.Compact(found)
+		var err error
+		if found, err = f.ix.packets(found, s.Community); err != nil {
+			return fmt.Errorf("reading %s: %w", indexPath(f.path), err)
+		}
 	}
-	if s.Flow != "" || !indexed {
+	slices.Sort(found)
+	found = slices.Compact(found)
+	if s.Flow != "" || slices.Contains(look, true) {
 		m := newMatcher(s, x.files[0].key)
 		for i := range x.files {
 			f := &x.files[i]
 			var only []uint64 // nil: all
-			if s.Community != "" && indexed {
-				if only = inRange(found, f); len(only) == 0 {
+			if !look[i] {
+				if only = inRange(found, f); len(only) == 0 || s.Flow == "" {
 					continue
 				}
 			}
@@ -252,7 +265,12 @@ func (x *extraction) find() error {
 				return err
 			}
 		}
-		found = m.found()
+		if s.Flow != "" {
+			found = nil // they are a part of the Community ID's
+		}
+		found = append(found, m.found()...)
+		slices.Sort(found)
+		found = slices.Compact(found)
 	}
 	if !x.all { // both
 		found = slices.DeleteFunc(found, func(n uint64) bool {
@@ -318,6 +336,7 @@ func (x *extraction) read(f *file, only []uint64, give func(p *capture.Packet) e
 	defer in.Close()
 	var src io.Reader = in
 	byIndex := f.ix != nil && only != nil
+	f.read, f.whole = true, f.whole || !byIndex
 	if byIndex {
 		src = f.ix.blocks(in, only)
 	}
