@@ -47,7 +47,7 @@ type file struct {
 	path  string
 	key   string
 	first uint64 // number of its first packet
-	ix    *index // nil: none
+	ix    *index // what it says of the whole file, see load; nil: none
 	open  bool   // a segment that may still be written to
 	read  bool
 	whole bool // read, and not by the index
@@ -162,6 +162,7 @@ func describe(path string) (file, error) {
 	f := file{path: path, first: 1}
 	if ix, err := openIndex(indexPath(path)); err == nil && strings.HasSuffix(path, segmentExt) {
 		f.key, f.first, f.ix = ix.key, ix.first, ix
+		ix.raw, ix.offsets, ix.flows = nil, nil, nil
 		return f, nil
 	}
 	r, err := os.Open(path)
@@ -188,6 +189,15 @@ func describe(path string) (file, error) {
 	}
 	f.key, err = evidence.SourceKey(r, st.Size())
 	return f, err
+}
+
+// load reads the whole index again; a ring has more than memory should hold.
+func (f *file) load() (*index, error) {
+	ix, err := openIndex(indexPath(f.path))
+	if err == nil && (ix.first != f.first || ix.n != f.ix.n) {
+		err = fmt.Errorf("reading %s: %w: it changed meanwhile", indexPath(f.path), errIndex)
+	}
+	return ix, err
 }
 
 // extraction is the work on one source.
@@ -244,8 +254,14 @@ func (x *extraction) find() error {
 			}
 			continue
 		}
-		var err error
-		if found, err = f.ix.packets(found, s.Community); err != nil {
+		ix, err := f.load()
+		if errors.Is(err, os.ErrNotExist) {
+			continue // the ring went on
+		}
+		if err != nil {
+			return err
+		}
+		if found, err = ix.packets(found, s.Community); err != nil {
 			return fmt.Errorf("reading %s: %w", indexPath(f.path), err)
 		}
 	}
@@ -338,7 +354,12 @@ func (x *extraction) read(f *file, only []uint64, give func(p *capture.Packet) e
 	byIndex := f.ix != nil && only != nil
 	f.read, f.whole = true, f.whole || !byIndex
 	if byIndex {
-		src = f.ix.blocks(in, only)
+		ix, err := f.load()
+		if err != nil {
+			x.rep.Problems = append(x.rep.Problems, err)
+			return nil
+		}
+		src = ix.blocks(in, only)
 	}
 	r, err := capture.NewReader(f.path, src)
 	if err != nil {

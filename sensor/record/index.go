@@ -109,7 +109,7 @@ func (b *building) encode() []byte {
 type index struct {
 	raw              []byte
 	key              string
-	first            uint64
+	first, n         uint64 // number of the first packet, and of how many
 	minTime, maxTime int64
 	header           int64
 	offsets          []int64 // where each packet's block begins, and where the last ends
@@ -147,18 +147,18 @@ func parseIndex(b []byte) (*index, error) {
 	}
 	r := wire.Reader{B: body[head:]}
 	ix := &index{raw: b, key: r.String(), first: r.Uint()}
-	n := r.Uint()
+	ix.n = r.Uint()
 	ix.minTime, ix.maxTime = r.Int(), r.Int()
 	ix.header = int64(r.Uint())
-	if r.Err() != nil || n > uint64(r.Len()) {
+	if r.Err() != nil || ix.n > uint64(r.Len()) {
 		return nil, fmt.Errorf("%w: it is cut short", errIndex)
 	}
 	if ix.first == 0 || ix.first > math.MaxInt64 || ix.header < 0 || ix.header > maxHeader {
 		return nil, fmt.Errorf("%w: it begins at packet %d and byte %d", errIndex, ix.first, ix.header)
 	}
-	ix.offsets = make([]int64, 1, n+1)
+	ix.offsets = make([]int64, 1, ix.n+1)
 	ix.offsets[0] = ix.header
-	for range n {
+	for range ix.n {
 		ix.offsets = append(ix.offsets, ix.offsets[len(ix.offsets)-1]+int64(uint32(r.Uint())))
 	}
 	if r.Err() != nil {
@@ -169,7 +169,7 @@ func parseIndex(b []byte) (*index, error) {
 }
 
 // count is the number of packets.
-func (ix *index) count() uint64 { return uint64(len(ix.offsets) - 1) }
+func (ix *index) count() uint64 { return ix.n }
 
 // packets appends the numbers of the packets of a flow, in no order.
 func (ix *index) packets(dst []uint64, community string) ([]uint64, error) {
