@@ -106,7 +106,7 @@ var encodedFields = map[string]bool{
 }
 
 func decoded(typ, name, v string) string {
-	arg := typ == "EXECVE" && strings.HasPrefix(name, "a") && name != "argc"
+	arg := typ == "EXECVE" && strings.HasPrefix(name, "a") && name != "argc" && !strings.HasSuffix(name, "_len")
 	if !arg && !encodedFields[name] {
 		return v
 	}
@@ -142,16 +142,7 @@ func eventAuditd(r *Record, e *event.Event) {
 	e.Str(event.ProcessWorkingDirectory, r.Get("cwd"))
 	e.Str(event.ProcessCommandLine, r.first("proctitle", "cmd"))
 	if typ == "EXECVE" {
-		var args []string
-		for i := range maxData {
-			a := r.Get("a" + strconv.Itoa(i))
-			if a == "" {
-				break
-			}
-			e.Str(event.ProcessArgs, a)
-			args = append(args, a)
-		}
-		e.Str(event.ProcessCommandLine, strings.Join(args, " "))
+		r.arguments(e)
 	}
 	e.Str(event.UserID, r.Get("uid"))
 	e.Str(event.UserName, r.first("acct", "UID"))
@@ -159,5 +150,56 @@ func eventAuditd(r *Record, e *event.Event) {
 	e.Str(event.ServiceName, r.Get("unit"))
 	if a, err := netip.ParseAddr(r.Get("addr")); err == nil {
 		e.Addr(event.SourceIP, a)
+	}
+}
+
+// arguments adds the arguments of an EXECVE record. The kernel writes a long
+// one in pieces, aN[0], aN[1] ..., after their length, and goes on in records
+// without argc when one is full.
+func (r *Record) arguments(e *event.Event) {
+	fields := make(map[string]string, len(r.Fields))
+	for _, f := range r.Fields {
+		if _, is := fields[f.Name]; !is {
+			fields[f.Name] = f.Value
+		}
+	}
+	argc, err := strconv.Atoi(fields["argc"])
+	missing := err != nil || argc < 0 || argc > maxData || len(r.Fields) >= maxFields
+	if err != nil || argc > maxData {
+		argc = maxData
+	}
+	var args []string
+	for i := range max(argc, 0) {
+		name := "a" + strconv.Itoa(i)
+		arg, ok := fields[name]
+		if !ok {
+			var pieces []string
+			for {
+				p, is := fields[name+"["+strconv.Itoa(len(pieces))+"]"]
+				if !is {
+					break
+				}
+				pieces = append(pieces, p)
+			}
+			arg, ok = strings.Join(pieces, ""), len(pieces) > 0
+			// Older kernels count the hexadecimal digits.
+			if n, err := strconv.Atoi(fields[name+"_len"]); err == nil && n != len(arg) && n != 2*len(arg) {
+				missing = true
+			}
+		}
+		if !ok {
+			missing = true
+			continue
+		}
+		if arg == "" {
+			arg = `""` // so that it is seen
+		}
+		e.Str(event.ProcessArgs, arg)
+		args = append(args, arg)
+	}
+	e.Str(event.ProcessCommandLine, strings.Join(args, " "))
+	if missing {
+		e.Str(event.SaksiTruncated, event.ProcessArgs.Name())
+		e.Str(event.SaksiTruncated, event.ProcessCommandLine.Name())
 	}
 }

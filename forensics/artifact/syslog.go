@@ -40,7 +40,9 @@ func parseSyslog(in Input, emit func(*Record) error, problem func(Problem)) erro
 		}
 		rec := &Record{Offset: off, Header: 5}
 		if t, err := time.Parse(time.RFC3339Nano, m[1]); err == nil {
-			rec.Time = t.UnixNano()
+			if rec.Time = nanos(t); rec.Time == 0 && t.Unix() != 0 {
+				problem(Problem{off, "the time " + strconv.Quote(m[1]) + " is outside the years 1678 to 2261; the record has none"})
+			}
 		} else if in.Year > 0 {
 			rec.Time = y.time(m[1])
 		}
@@ -51,25 +53,37 @@ func parseSyslog(in Input, emit func(*Record) error, problem func(Problem)) erro
 	}, problem)
 }
 
-// years counts the years of a log whose times have none: its times go on, so
-// that one of an earlier month than the last is of the next year.
-type years struct {
-	year int
-	last time.Month
-}
-
-func (y *years) time(s string) int64 {
-	t, err := time.Parse("2006 Jan _2 15:04:05", strconv.Itoa(y.year)+" "+s)
-	if err != nil {
+// nanos is t in Unix nanoseconds, or 0 in a year of which they don't fit.
+func nanos(t time.Time) int64 {
+	if y := t.UTC().Year(); y < 1678 || y > 2261 {
 		return 0
 	}
-	// A line that is late by some days is no new year.
-	if y.last >= time.November && t.Month() <= time.February {
-		y.year++
-		t = t.AddDate(1, 0, 0)
-	}
-	y.last = t.Month()
 	return t.UnixNano()
+}
+
+// years counts the years of a log whose times have none: its times go on, but
+// for lines that are late.
+type years struct {
+	year int
+	last time.Time // the latest until now
+}
+
+// late is how much before the latest time a line may be.
+const late = 60 * 24 * time.Hour
+
+func (y *years) time(s string) int64 {
+	for year := y.year - 1; year <= y.year+1; year++ {
+		// A year without February 29 refuses it.
+		t, err := time.Parse("2006 Jan _2 15:04:05", strconv.Itoa(year)+" "+s)
+		if err != nil || y.last.IsZero() && year != y.year || t.Before(y.last.Add(-late)) {
+			continue
+		}
+		if t.After(y.last) { // a late line moves nothing
+			y.year, y.last = year, t
+		}
+		return nanos(t)
+	}
+	return 0
 }
 
 // programs are the services of Sigma's taxonomy by program, in lower case.
@@ -88,7 +102,11 @@ func sourcesSyslog(r *Record) ([]sigma.Source, []sigma.Alias) {
 }
 
 var (
-	syslogUser = regexp.MustCompile(`\b(?:for (?:invalid user )?|user )(\S+) from ([0-9a-fA-F.:]+) port (\d+)`)
+	// A user's name is what a stranger sent and may hold " from IP port N" too:
+	// the last one counts, and what sshd writes around it is spelled out.
+	syslogUser = regexp.MustCompile(`^(?:message repeated \d+ times: \[ )?` +
+		`(?:(?:(?:Accepted|Failed|Partial|Postponed) \S+|(?:error: )?maximum authentication attempts exceeded|Disconnecting: Too many authentication failures|Starting session: .*) for (?:(?:invalid|illegal) user )?|(?:Invalid|Illegal|Close session:) user )` +
+		`(.*) from ([0-9a-fA-F.:]+) port (\d+)(?: ssh2(?:: .*)?| id \d+)?(?: \[preauth\])?\]?$`)
 	syslogSudo = regexp.MustCompile(`^\s*(\S+) : .*COMMAND=(.*)$`)
 )
 
