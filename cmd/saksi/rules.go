@@ -196,7 +196,7 @@ func rulesCheck(a *app) *cobra.Command {
 			}
 			passed := ""
 			if s.suricata != nil && s.suricata.Passed() > 0 {
-				passed = fmt.Sprintf(", %d say by requires that they are for another version", s.suricata.Passed())
+				passed = fmt.Sprintf(", %d are passed over as their requires asks", s.suricata.Passed())
 			}
 			fmt.Fprintf(a.stderr, "saksi: %d rules run, %d are wrong, %d are refused%s\n", s.running(), count[rules.Wrong], count[rules.Refused], passed)
 			switch {

@@ -166,7 +166,7 @@ func (a *app) captures(args []string) ([]string, error) {
 			return nil, fail(exitUsage, fmt.Errorf("reading captures: %w", err))
 		}
 		if others > 0 {
-			a.warn(fmt.Sprintf("%s: %d captures are read; %d other entries are none by their names (name a file to read it whatever its name)", p, len(in), others))
+			a.warn(fmt.Sprintf("captures in %s: %d; left out because their names tell none: %d (a file that is named itself is read whatever its name)", p, len(in), others))
 		}
 		list = append(list, in...)
 	}
