@@ -4,10 +4,10 @@
 // of it.
 //
 //	case.json            what the case is (format version 1)
-//	exhibits/            copies of the exhibits, read-only
-//	findings/            findings and events as NDJSON
-//	reports/             assessments and reports
-//	statements/          signed statements (in-toto in a sigstore bundle)
+//	data/exhibits/       copies of the exhibits, read-only
+//	data/findings/       findings and events as NDJSON
+//	data/reports/        assessments and reports
+//	data/statements/     signed statements (in-toto in a sigstore bundle)
 //	custody/             the custody log: entries.ndjson and its signed checkpoint
 //	index/ spool/        for searching; can be rebuilt, no part of the evidence
 package casefile
@@ -35,10 +35,11 @@ const Format = 1
 // Folders of a case.
 const (
 	infoFile      = "case.json"
-	ExhibitsDir   = "exhibits"
-	FindingsDir   = "findings"
-	ReportsDir    = "reports"
-	StatementsDir = "statements"
+	dataDir       = "data"
+	ExhibitsDir   = "data/exhibits"
+	FindingsDir   = "data/findings"
+	ReportsDir    = "data/reports"
+	StatementsDir = "data/statements"
 	CustodyDir    = "custody"
 	IndexDir      = "index"
 	SpoolDir      = "spool"
@@ -180,7 +181,7 @@ func Open(ctx context.Context, dir string, o Options) (*Case, error) {
 		return nil, fmt.Errorf("%w: opening the case: the key given is not the one the case was made with (%s)", evidence.ErrTrust, info.Key)
 	}
 	// What is written must stay in the case.
-	for _, d := range []string{ExhibitsDir, FindingsDir, ReportsDir, StatementsDir, CustodyDir, IndexDir, SpoolDir} {
+	for _, d := range []string{dataDir, ExhibitsDir, FindingsDir, ReportsDir, StatementsDir, CustodyDir, IndexDir, SpoolDir} {
 		st, err := os.Lstat(filepath.Join(dir, d))
 		if err == nil && !st.IsDir() {
 			return nil, fmt.Errorf("opening the case: %w: %s is no folder (%s); run 'saksi evidence verify'", evidence.ErrFile, filepath.Join(dir, d), st.Mode().Type())

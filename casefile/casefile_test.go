@@ -58,7 +58,7 @@ func makeCase(t *testing.T, s *evidence.Signer) string {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"findings/findings.ndjson", "reports/report.html"} {
+	for _, name := range []string{"data/findings/findings.ndjson", "data/reports/report.html"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -165,18 +165,18 @@ func TestTamper(t *testing.T) {
 		name, kind string
 		do         func(t *testing.T, dir string)
 	}{
-		{"byte flip in an exhibit", KindDigest, func(t *testing.T, dir string) { edit(t, filepath.Join(dir, "exhibits/E2-two.E01"), flip) }},
+		{"byte flip in an exhibit", KindDigest, func(t *testing.T, dir string) { edit(t, filepath.Join(dir, "data/exhibits/E2-two.E01"), flip) }},
 		{"names of exhibits swapped", KindDigest, func(t *testing.T, dir string) {
-			a, b := filepath.Join(dir, "exhibits/E1-one.pcap"), filepath.Join(dir, "exhibits/E2-two.E01")
+			a, b := filepath.Join(dir, "data/exhibits/E1-one.pcap"), filepath.Join(dir, "data/exhibits/E2-two.E01")
 			for _, m := range [][2]string{{a, a + "x"}, {b, a}, {a + "x", b}} {
 				if err := os.Rename(m[0], m[1]); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}},
-		{"exhibit deleted", KindMissing, func(t *testing.T, dir string) { remove(t, filepath.Join(dir, "exhibits/E1-one.pcap")) }},
+		{"exhibit deleted", KindMissing, func(t *testing.T, dir string) { remove(t, filepath.Join(dir, "data/exhibits/E1-one.pcap")) }},
 		{"exhibit is a link", KindForm, func(t *testing.T, dir string) {
-			p := filepath.Join(dir, "exhibits/E1-one.pcap")
+			p := filepath.Join(dir, "data/exhibits/E1-one.pcap")
 			if err := os.Rename(p, filepath.Join(dir, "..", "moved")); err != nil {
 				t.Fatal(err)
 			}
@@ -184,9 +184,9 @@ func TestTamper(t *testing.T) {
 				t.Fatal(err)
 			}
 		}},
-		{"finding edited", KindDigest, func(t *testing.T, dir string) { edit(t, filepath.Join(dir, "findings/findings.ndjson"), flip) }},
-		{"report edited", KindDigest, func(t *testing.T, dir string) { edit(t, filepath.Join(dir, "reports/report.html"), flip) }},
-		{"extra file in a folder", KindExtra, func(t *testing.T, dir string) { write(t, filepath.Join(dir, "exhibits/E3-planted.bin")) }},
+		{"finding edited", KindDigest, func(t *testing.T, dir string) { edit(t, filepath.Join(dir, "data/findings/findings.ndjson"), flip) }},
+		{"report edited", KindDigest, func(t *testing.T, dir string) { edit(t, filepath.Join(dir, "data/reports/report.html"), flip) }},
+		{"extra file in a folder", KindExtra, func(t *testing.T, dir string) { write(t, filepath.Join(dir, "data/exhibits/E3-planted.bin")) }},
 		{"extra file in the root", KindExtra, func(t *testing.T, dir string) { write(t, filepath.Join(dir, "note.txt")) }},
 		{"extra folder", KindExtra, func(t *testing.T, dir string) {
 			if err := os.Mkdir(filepath.Join(dir, "more"), 0o700); err != nil {

@@ -104,7 +104,7 @@ func TestOpenExhibitChanged(t *testing.T) {
 	} {
 		dir := makeCase(t, s)
 		k := open(t, dir, s)
-		if err := c.do(filepath.Join(dir, "exhibits/E1-one.pcap")); err != nil {
+		if err := c.do(filepath.Join(dir, "data/exhibits/E1-one.pcap")); err != nil {
 			t.Fatal(err)
 		}
 		if f, _, err := k.OpenExhibit(t.Context(), "E1", ActExamine, "test"); f != nil || !errors.Is(err, c.want) {
@@ -166,7 +166,7 @@ func TestAddExhibitRefuses(t *testing.T) {
 		t.Errorf("a link to copy from: %v, %v", x, err)
 	}
 	// What an interrupted run left is named, not overwritten.
-	left := filepath.Join(dir, "exhibits/E4-file")
+	left := filepath.Join(dir, "data/exhibits/E4-file")
 	write(t, left)
 	if _, err := c.AddExhibit(t.Context(), file, false, nil); !errors.Is(err, fs.ErrExist) || !strings.Contains(err.Error(), "move it out") {
 		t.Errorf("a leftover: %v", err)
@@ -209,7 +209,7 @@ func TestSignExaminationHostile(t *testing.T) {
 		"link": func(path string) error { return os.Symlink("/etc/hostname", path) },
 		"FIFO": func(path string) error { return unix.Mkfifo(path, 0o600) },
 	} {
-		path := filepath.Join(dir, "reports/x")
+		path := filepath.Join(dir, "data/reports/x")
 		if err := plant(path); err != nil {
 			t.Fatal(err)
 		}

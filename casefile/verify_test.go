@@ -52,14 +52,14 @@ func TestVerifyHostile(t *testing.T) {
 		name, item, kind string
 		do               func(dir string) error
 	}{
-		{"an extra FIFO", "reports/x", KindExtra, func(dir string) error { return fifo(filepath.Join(dir, "reports/x")) }},
-		{"an exhibit is a FIFO", "exhibits/E1-one.pcap", KindForm, func(dir string) error {
-			p := filepath.Join(dir, "exhibits/E1-one.pcap")
+		{"an extra FIFO", "data/reports/x", KindExtra, func(dir string) error { return fifo(filepath.Join(dir, "data/reports/x")) }},
+		{"an exhibit is a FIFO", "data/exhibits/E1-one.pcap", KindForm, func(dir string) error {
+			p := filepath.Join(dir, "data/exhibits/E1-one.pcap")
 			return errors.Join(os.Remove(p), fifo(p))
 		}},
-		{"a statement is a FIFO", "statements/x.sigstore.json", KindForm, func(dir string) error { return fifo(filepath.Join(dir, "statements/x.sigstore.json")) }},
-		{"a statement is endless", "statements/x.sigstore.json", KindForm, func(dir string) error {
-			p := filepath.Join(dir, "statements/x.sigstore.json")
+		{"a statement is a FIFO", "data/statements/x.sigstore.json", KindForm, func(dir string) error { return fifo(filepath.Join(dir, "data/statements/x.sigstore.json")) }},
+		{"a statement is endless", "data/statements/x.sigstore.json", KindForm, func(dir string) error {
+			p := filepath.Join(dir, "data/statements/x.sigstore.json")
 			write(t, p)
 			return os.Truncate(p, 1<<40)
 		}},
@@ -79,8 +79,8 @@ func TestVerifyHostile(t *testing.T) {
 			return errors.Join(os.Rename(filepath.Join(dir, ExhibitsDir), to), os.Symlink(to, filepath.Join(dir, ExhibitsDir)))
 		}},
 		{"a subject outside that is no exhibit", secret, KindForm, func(dir string) error { sign(dir, secret); return nil }},
-		{"a subject behind ..", "exhibits/../../x", KindForm, func(dir string) error { sign(dir, "exhibits/../../x"); return nil }},
-		{"a statement not recorded", "statements/x.sigstore.json", KindExtra, func(dir string) error { sign(dir, infoFile); return nil }},
+		{"a subject behind ..", "data/../../x", KindForm, func(dir string) error { sign(dir, "data/../../x"); return nil }},
+		{"a statement not recorded", "data/statements/x.sigstore.json", KindExtra, func(dir string) error { sign(dir, infoFile); return nil }},
 		{"a planted unfinished entry", "custody/unfinished-9", KindExtra, func(dir string) error { write(t, filepath.Join(dir, "custody/unfinished-9")); return nil }},
 	} {
 		dir := makeCase(t, s)
@@ -107,32 +107,32 @@ func TestVerifySigned(t *testing.T) {
 		}
 	}
 	examination := func(dir string, p Examination) string {
-		b, err := evidence.Sign(t.Context(), s, evidence.PredicateExamination, p, []evidence.Subject{{Name: "reports/report.html", Digest: map[string]string{"sha256": evidence.SHA256([]byte("reports/report.html"))}}})
+		b, err := evidence.Sign(t.Context(), s, evidence.PredicateExamination, p, []evidence.Subject{{Name: "data/reports/report.html", Digest: map[string]string{"sha256": evidence.SHA256([]byte("data/reports/report.html"))}}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		path := "statements/x.sigstore.json"
+		path := "data/statements/x.sigstore.json"
 		if err := os.WriteFile(filepath.Join(dir, path), b, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		record(dir, evidence.Entry{Act: ActSign, Where: path, SHA256: evidence.SHA256(b)})
 		return path
 	}
-	sum := evidence.SHA256([]byte("reports/report.html"))
+	sum := evidence.SHA256([]byte("data/reports/report.html"))
 	for _, c := range []struct {
 		name, item, kind string
 		do               func(dir string)
 	}{
-		{"the log's source key", "reports/report.html", KindCustody, func(dir string) {
-			record(dir, evidence.Entry{Act: ActAdd, Exhibit: "E3", Where: "reports/report.html", SHA256: sum, SourceKey: sum, Detail: map[string]string{"copied": "true"}})
+		{"the log's source key", "data/reports/report.html", KindCustody, func(dir string) {
+			record(dir, evidence.Entry{Act: ActAdd, Exhibit: "E3", Where: "data/reports/report.html", SHA256: sum, SourceKey: sum, Detail: map[string]string{"copied": "true"}})
 		}},
-		{"a statement's source key", "statements/x.sigstore.json", KindCustody, func(dir string) {
+		{"a statement's source key", "data/statements/x.sigstore.json", KindCustody, func(dir string) {
 			examination(dir, Examination{Case: "A-1", SourceKeys: map[string]string{"E1": sum}})
 		}},
-		{"a statement of later entries", "statements/x.sigstore.json", KindCustody, func(dir string) { examination(dir, Examination{Case: "A-1", CustodyEntries: 6}) }},
-		{"a statement of another case", "statements/x.sigstore.json", KindSignature, func(dir string) { examination(dir, Examination{Case: "A-2"}) }},
-		{"a statement whose signature nobody checks", "reports/report.html", KindForm, func(dir string) {
-			record(dir, evidence.Entry{Act: ActSign, Where: "reports/report.html", SHA256: sum})
+		{"a statement of later entries", "data/statements/x.sigstore.json", KindCustody, func(dir string) { examination(dir, Examination{Case: "A-1", CustodyEntries: 6}) }},
+		{"a statement of another case", "data/statements/x.sigstore.json", KindSignature, func(dir string) { examination(dir, Examination{Case: "A-2"}) }},
+		{"a statement whose signature nobody checks", "data/reports/report.html", KindForm, func(dir string) {
+			record(dir, evidence.Entry{Act: ActSign, Where: "data/reports/report.html", SHA256: sum})
 		}},
 		{"an exhibit outside, by a copy's entry", "/etc/hostname", KindForm, func(dir string) {
 			record(dir, evidence.Entry{Act: ActAdd, Exhibit: "E3", Where: "/etc/hostname", SHA256: sum, Detail: map[string]string{"copied": "true"}})

@@ -24,7 +24,7 @@ func (a *Assessment) OSCAL() ([]byte, error) {
 	for _, s := range a.Sources {
 		resources = append(resources, oscal.Resource{
 			UUID: newUUID("source", a.UUID, s.Exhibit), Title: "Exhibit " + s.Exhibit + ": " + s.Name, Description: fmt.Sprintf("custody log entry %d; source key %s", s.CustodyEntry, s.SourceKey),
-			Rlinks: &[]oscal.ResourceLink{{Href: "exhibits/" + s.Name, Hashes: &[]oscal.Hash{{Algorithm: "SHA-256", Value: s.SHA256}}}},
+			Rlinks: &[]oscal.ResourceLink{{Href: "data/exhibits/" + s.Name, Hashes: &[]oscal.Hash{{Algorithm: "SHA-256", Value: s.SHA256}}}},
 		})
 	}
 	var include []oscal.AssessedControlsSelectControlById

@@ -305,7 +305,7 @@ func frameworkReport(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "report --assessment DIR --to FILE",
 		Short:   "Write the report of an assessment",
-		Example: "  saksi framework report --assessment kes-17/reports/rakkssa-20261124T080000Z --lang ms --to laporan.html",
+		Example: "  saksi framework report --assessment kes-17/data/reports/rakkssa-20261124T080000Z --lang ms --to laporan.html",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			as, err := readAssessment(dir)
