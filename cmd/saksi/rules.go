@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,7 @@ import (
 	"saksi/forensics/scan"
 	"saksi/internal/worker"
 	"saksi/rules"
+	"saksi/rules/pack"
 	"saksi/rules/sigma"
 	"saksi/rules/suricata"
 	"saksi/rules/yara"
@@ -21,13 +23,14 @@ import (
 )
 
 func rulesCommand(a *app) *cobra.Command {
-	return noun("rules", "Look after detection rules", rulesCheck(a), rulesList(a), rulesPack(a), rulesImport(a))
+	return noun("rules", "Look after detection rules", rulesCheck(a), rulesList(a), rulesTest(a), rulesPack(a), rulesImport(a))
 }
 
 // rulePaths are files of rules by their language.
 type rulePaths struct {
 	suricata, sigma, yara []string
 	placeholders          map[string][]string // of Sigma
+	vars                  map[string]string   // of Suricata
 }
 
 // ruleLanguages tells a language by how its files end.
@@ -72,10 +75,27 @@ func findRules(paths []string) (rulePaths, error) {
 		}
 		n := 0
 		err = filepath.WalkDir(p, func(path string, d fs.DirEntry, err error) error {
-			if err == nil && d.Type().IsRegular() && add(path) {
+			switch {
+			case err != nil:
+				return err
+			case d.IsDir() && pack.Is(path): // of a pack its rules alone, never its samples
+				p, err := pack.Load(path)
+				if err != nil {
+					return err
+				}
+				in, err := findRules(p.Rules)
+				if err != nil {
+					return err
+				}
+				for _, file := range in.all() {
+					add(file)
+					n++
+				}
+				return fs.SkipDir
+			case d.Type().IsRegular() && add(path):
 				n++
 			}
-			return err
+			return nil
 		})
 		if err != nil {
 			return found, fail(exitUsage, fmt.Errorf("reading rules: %w", err))
@@ -87,8 +107,12 @@ func findRules(paths []string) (rulePaths, error) {
 	return found, nil
 }
 
+// all are the files of every language.
+func (p *rulePaths) all() []string { return slices.Concat(p.suricata, p.sigma, p.yara) }
+
 // ruleSets are compiled rules; what was not given is nil.
 type ruleSets struct {
+	paths    *rulePaths
 	suricata *suricata.Set
 	sigma    *sigma.Set
 	yara     *yara.Client
@@ -97,9 +121,9 @@ type ruleSets struct {
 
 // compile compiles rules of every language. The caller MUST call close.
 func (p *rulePaths) compile(ctx context.Context, w worker.Config) (*ruleSets, error) {
-	s := &ruleSets{}
+	s := &ruleSets{paths: p}
 	if len(p.suricata) > 0 {
-		set, problems, err := suricata.LoadFiles(p.suricata, suricata.Config{Offer: sensor.Offer()})
+		set, problems, err := suricata.LoadFiles(p.suricata, suricata.Config{Vars: p.vars, Offer: sensor.Offer()})
 		if err != nil {
 			return nil, fail(exitUsage, err)
 		}
@@ -156,6 +180,51 @@ func (s *ruleSets) running() int {
 		n += s.yara.Rules()
 	}
 	return n
+}
+
+// ids are the ids of the rules that run, and why the others do not.
+func (s *ruleSets) ids() (running map[string]bool, refused map[string]string, err error) {
+	running, refused = map[string]bool{}, map[string]string{}
+	for i := range s.problems {
+		if p := &s.problems[i]; p.Level != rules.Advice && p.Rule != "" {
+			refused[p.Rule] = p.Message
+		}
+	}
+	if s.suricata != nil {
+		for _, r := range s.suricata.Rules() {
+			running[r.Entry().ID] = true
+		}
+	}
+	if s.sigma != nil {
+		for _, r := range s.sigma.Rules {
+			if r.Silent {
+				refused[r.ID] = "correlations alone tell of its matches"
+			} else {
+				running[r.ID] = true
+			}
+		}
+	}
+	sources, err := scan.LoadRules(s.paths.yara)
+	if err != nil {
+		return nil, nil, fail(exitUsage, err)
+	}
+	for _, src := range sources {
+		lost := slices.IndexFunc(s.problems, func(p rules.Problem) bool { // a file of which nothing runs
+			return p.File == src.Namespace && p.Level == rules.Wrong && p.Rule == ""
+		})
+		for _, span := range yara.Split(src.Text) {
+			switch _, bad := refused[span.Name]; {
+			case bad:
+			case lost >= 0:
+				refused[span.Name] = s.problems[lost].Message
+			case span.Private:
+				refused[span.Name] = "it is private: other rules alone see its matches"
+			default:
+				running[span.Name] = true
+			}
+		}
+	}
+	return running, refused, nil
 }
 
 func rulesCheck(a *app) *cobra.Command {

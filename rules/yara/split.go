@@ -8,6 +8,7 @@ type Span struct {
 	Name       string
 	Start, End int
 	Line       int // of Start, from 1
+	Private    bool
 }
 
 // Split finds the rules of a file (YARA 4.2 manual, "Writing YARA rules")
@@ -18,7 +19,7 @@ func Split(text []byte) []Span {
 	var out []Span
 	s := splitter{text: text, line: 1}
 	modifiers := -1 // where "private" or "global" began
-	modifiersLine := 0
+	modifiersLine, private := 0, false
 	for s.at < len(text) {
 		if s.skip() {
 			continue
@@ -28,17 +29,18 @@ func Split(text []byte) []Span {
 		switch word {
 		case "":
 			s.step()
-			modifiers = -1
+			modifiers, private = -1, false
 		case "private", "global":
 			if modifiers < 0 {
 				modifiers, modifiersLine = start, line
 			}
+			private = private || word == "private"
 		case "rule":
-			span := Span{Start: start, Line: line}
+			span := Span{Start: start, Line: line, Private: private}
 			if modifiers >= 0 {
 				span.Start, span.Line = modifiers, modifiersLine
 			}
-			modifiers = -1
+			modifiers, private = -1, false
 			for s.at < len(text) && s.skip() {
 				continue
 			}
@@ -47,7 +49,7 @@ func Split(text []byte) []Span {
 			span.End = s.at
 			out = append(out, span)
 		default:
-			modifiers = -1
+			modifiers, private = -1, false
 		}
 	}
 	return out

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"saksi/event"
+	"saksi/findings"
+	"saksi/forensics/artifact"
+	"saksi/forensics/scan"
+	"saksi/internal/worker"
+	"saksi/rules/pack"
+	"saksi/rules/sigma"
+	"saksi/sensor"
+)
+
+// maxScanned bounds a file that YARA looks at as it is, in bytes.
+const maxScanned = 256 << 20
+
+// ruleInput is a file that rules are run on.
+type ruleInput struct {
+	path string
+	kind string // of pack; empty: its content decides
+	year int    // of the first record of a log without years
+	// record is given each record of a log before it is matched; nil for
+	// nothing to do.
+	record func(r *artifact.Record, e *event.Event)
+}
+
+// captureMagics begin captures, and what may hold one: pcap of both byte orders
+// and resolutions, pcapng, gzip and Zstandard.
+var captureMagics = []string{"\xa1\xb2\xc3\xd4", "\xd4\xc3\xb2\xa1", "\xa1\xb2\x3c\x4d", "\x4d\x3c\xb2\xa1", "\x0a\x0d\x0d\x0a", "\x1f\x8b\x08", "\x28\xb5\x2f\xfd"}
+
+// isCapture tells a capture by how it begins.
+func isCapture(path string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, fmt.Errorf("reading the input: %w", err)
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no regular file", path)
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading the input: %w", err)
+	}
+	head := make([]byte, 4)
+	n, err := io.ReadFull(f, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return false, fmt.Errorf("reading the input: %w", err)
+	}
+	return slices.ContainsFunc(captureMagics, func(m string) bool { return n >= len(m) && string(head[:len(m)]) == m }), nil
+}
+
+// errNoRules is returned when no rule looks at an input of its kind.
+var errNoRules = errors.New("no rule that runs looks at such an input")
+
+// run runs the rules on an input as 'sensor read', 'forensics parse' and
+// 'forensics scan' would, and gives the findings to alerts. The error is
+// sensor.ErrIncomplete, or joined with it, when part of the input could not be
+// read.
+func (s *ruleSets) run(ctx context.Context, w worker.Config, in *ruleInput, alerts findings.Sink) error {
+	if in.kind == "" || in.kind == pack.Capture {
+		is, err := isCapture(in.path)
+		if err != nil {
+			return err
+		}
+		if is || in.kind != "" {
+			return s.capture(ctx, in, alerts)
+		}
+	}
+	if in.kind == pack.Image {
+		return s.image(ctx, w, in, alerts)
+	}
+	looked := false
+	var incomplete error
+	if s.sigma != nil && in.kind != pack.Plain {
+		err := s.log(ctx, w, in, alerts)
+		switch {
+		case err == nil, errors.Is(err, sensor.ErrIncomplete):
+			looked, incomplete = true, err
+		case !errors.Is(err, artifact.ErrUnknown) || in.kind == pack.Log:
+			return err
+		}
+	}
+	if s.yara != nil && in.kind != pack.Log {
+		if err := s.file(ctx, in, alerts); err != nil {
+			return err
+		}
+		looked = true
+	}
+	if !looked {
+		return fmt.Errorf("%s: %w", in.path, errNoRules)
+	}
+	return incomplete
+}
+
+func (s *ruleSets) capture(ctx context.Context, in *ruleInput, alerts findings.Sink) error {
+	cfg := sensor.Config{Workers: 1, Sources: []sensor.Source{{Path: in.path}}, Rules: s.forSensor(), Sink: alertsOnly(alerts)}
+	_, err := sensor.Read(ctx, cfg)
+	return err
+}
+
+// alertsOnly lets findings pass.
+func alertsOnly(next findings.Sink) findings.Sink {
+	return findings.SinkFunc(func(e *event.Event) error {
+		if kind, _ := e.GetStr(event.EventKind); kind != "alert" {
+			return nil
+		}
+		return next.Emit(e)
+	})
+}
+
+// log matches the rules of Sigma on the records of a log.
+func (s *ruleSets) log(ctx context.Context, w worker.Config, in *ruleInput, alerts findings.Sink) error {
+	var finding event.Event
+	emit := func(r *sigma.Rule, e *event.Event) error {
+		r.Finding(&finding, e)
+		return alerts.Emit(&finding)
+	}
+	cor := s.sigma.NewCorrelator(emit)
+	sum, err := artifact.Read(ctx, in.path, artifact.Options{Worker: w, Year: in.year}, func(r *artifact.Record, e *event.Event) error {
+		if in.record != nil {
+			in.record(r, e)
+		}
+		for _, rule := range s.sigma.Match(r) {
+			if !rule.Silent {
+				if err := emit(rule, e); err != nil {
+					return err
+				}
+			}
+			if rule.Feeds() {
+				h := s.sigma.HitRecord(rule, r, r.Time)
+				if err := cor.Add(&h, e); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil && sum.Records == 0 {
+		return err
+	}
+	if cor != nil {
+		if cerr := cor.Close(); cerr != nil {
+			return cerr
+		}
+	}
+	if err == nil && sum.Broken > 0 {
+		err = fmt.Errorf("reading %s: %d problems, the first at offset %d: %s", in.path, sum.Broken, sum.Problems[0].Offset, sum.Problems[0].Text)
+	}
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w: %w", sensor.ErrIncomplete, err)
+	}
+	return err
+}
+
+// file scans a file as it is by YARA.
+func (s *ruleSets) file(ctx context.Context, in *ruleInput, alerts findings.Sink) error {
+	st, err := os.Stat(in.path)
+	if err == nil && st.Size() > maxScanned {
+		err = fmt.Errorf("%s has %d bytes; a file that YARA looks at as it is has at most %d", in.path, st.Size(), maxScanned)
+	}
+	var data []byte
+	if err == nil {
+		data, err = os.ReadFile(in.path)
+	}
+	if err != nil {
+		return fmt.Errorf("reading the input: %w", err)
+	}
+	matches, err := s.yara.Scan(ctx, in.path, data)
+	if err != nil {
+		return err
+	}
+	for i := range matches {
+		var e event.Event
+		e.Str(event.EventKind, "alert")
+		matches[i].Event(&e)
+		if err := alerts.Emit(&e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// image scans the files of a disk image by YARA.
+func (s *ruleSets) image(ctx context.Context, w worker.Config, in *ruleInput, alerts findings.Sink) error {
+	if s.yara == nil {
+		return fmt.Errorf("%s: %w", in.path, errNoRules)
+	}
+	cfg := scan.Config{Images: []string{in.path}, Rules: s.paths.yara, Volume: -1, Worker: w, Sink: alertsOnly(alerts), Warn: func(string) {}}
+	sum, err := scan.Run(ctx, cfg)
+	if err == nil && sum.Incomplete() {
+		err = fmt.Errorf("%w: %s", sensor.ErrIncomplete, incompleteWords(&sum))
+	}
+	return err
+}
