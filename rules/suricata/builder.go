@@ -154,8 +154,12 @@ func (c *compiler) compile(t *ruleText, p *parsed) (*Rule, *fault) {
 		if err := b.sided(o); err != nil {
 			return r, err
 		}
+		n := len(r.checks)
 		if err := k.f(b, o); err != nil {
 			return r, err
+		}
+		for j := n; j < len(r.checks); j++ {
+			r.checks[j].at = o.key.off
 		}
 	}
 	return r, b.finish()

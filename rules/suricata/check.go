@@ -15,6 +15,7 @@ type check struct {
 	a   uint32   // bit, counter, protocol or mask
 	b   uint32   // second operand
 	set []uint32 // bits of which one suffices
+	at  int      // offset in the rule's text, for messages
 }
 
 type checkOp uint8

@@ -3,6 +3,9 @@ package suricata
 import (
 	"bytes"
 	"slices"
+	"time"
+
+	"saksi/rules"
 )
 
 // Matcher is the Engine of one worker. It is not safe for concurrent use; any
@@ -30,6 +33,10 @@ type Matcher struct {
 	cached  []cachedView
 	arena   []byte
 	stats   Stats
+
+	trace *Trace       // of the rule being evaluated; nil: nobody asks
+	cost  []rules.Cost // by rule; nil without a profile
+	began time.Time    // of the evaluation, with a profile
 }
 
 type evidence struct {
@@ -67,6 +74,7 @@ func NewEngine(s *Set) *Matcher {
 		cand:   candidates{stamp: make([]uint32, len(s.rules))},
 		pieces: make([]piece, s.maxItems),
 		cached: make([]cachedView, len(s.views)),
+		cost:   s.profile.engine(),
 	}
 }
 
@@ -81,7 +89,13 @@ func (m *Matcher) begin(st **FlowState, p *Packet) bool {
 		m.passed = false
 	}
 	m.cand.reset()
-	return !m.passed && (*st == nil || !(*st).pass)
+	on := !m.passed && (*st == nil || !(*st).pass)
+	if !on {
+		for _, r := range m.set.traced {
+			r.trace.Passed++
+		}
+	}
+	return on
 }
 
 func dirIndex(p *Packet) int {
@@ -112,6 +126,13 @@ func (m *Matcher) Packet(dst []Hit, st **FlowState, p *Packet) []Hit {
 	if p.Proto == 6 && p.NoStream && len(p.Payload) > 0 {
 		m.collect(&m.set.groups[grStream+dirIndex(p)], p, p.Payload)
 	}
+	if m.set.traced != nil {
+		asStream := g
+		if p.Proto == 6 && p.NoStream && len(p.Payload) > 0 {
+			asStream = grStream
+		}
+		m.traceAll(p, nil, g+dirIndex(p), asStream+dirIndex(p))
+	}
 	return m.each(dst, st, p, p.Payload, false)
 }
 
@@ -121,6 +142,9 @@ func (m *Matcher) Stream(dst []Hit, st **FlowState, p *Packet, data []byte) []Hi
 		return dst
 	}
 	m.collect(&m.set.groups[grStream+dirIndex(p)], p, data)
+	if m.set.traced != nil {
+		m.traceAll(p, nil, grStream+dirIndex(p))
+	}
 	return m.each(dst, st, p, data, true)
 }
 
@@ -137,12 +161,31 @@ func (m *Matcher) each(dst []Hit, st **FlowState, p *Packet, data []byte, stream
 	slices.Sort(m.cand.list)
 	for _, id := range m.cand.list {
 		r := m.set.rules[id]
-		if r.streamOnly && !stream || !m.header(r, p) || slices.Contains(m.hits, id) || !m.checks(r, p, *st) {
+		if m.trace != nil || r.trace != nil || m.cost != nil {
+			m.turn(r, p, nil, stream)
+		}
+		if r.streamOnly && !stream {
+			m.trace.stop("flow:only_stream", "a packet by itself")
+			continue
+		}
+		if !m.header(r, p) {
+			continue
+		}
+		if slices.Contains(m.hits, id) {
+			m.trace.stop("once a packet", "the rule matched on this packet before")
+			continue
+		}
+		if !m.checks(r, p, *st) {
 			continue
 		}
 		m.start(r)
 		if len(r.payload.items) > 0 {
-			if !m.buffer(r.payload, data, bufferKind(stream)) || stream && !(p.AppTold && r.app != AppUnknown) && !m.isNew(p.StreamTail) {
+			if !m.buffer(r.payload, data, bufferKind(stream)) {
+				m.done()
+				continue
+			}
+			if stream && !(p.AppTold && r.app != AppUnknown) && !m.isNew(p.StreamTail) {
+				m.trace.stop("data that are new", "all that matched was looked at before")
 				m.done()
 				continue
 			}
@@ -153,6 +196,7 @@ func (m *Matcher) each(dst []Hit, st **FlowState, p *Packet, data []byte, stream
 		}
 		m.done()
 		if r.kind == kindOnce && !m.first(st, r, p) {
+			m.trace.stop("once a flow and direction", "the rule matched on this flow before")
 			continue
 		}
 		m.hits = append(m.hits, id)
@@ -160,6 +204,9 @@ func (m *Matcher) each(dst []Hit, st **FlowState, p *Packet, data []byte, stream
 		if dst, stop = m.matched(dst, st, p, r, nil); stop {
 			break
 		}
+	}
+	if m.trace != nil {
+		m.turn(nil, p, nil, stream)
 	}
 	return dst
 }
@@ -221,6 +268,9 @@ func (m *Matcher) start(r *Rule) {
 	m.found = m.found[:0]
 	m.bytes = m.bytes[:0]
 	m.stats.Evaluated++
+	if m.cost != nil {
+		m.began = time.Now()
+	}
 	if r.nvars > 0 {
 		clear(m.vars[:r.nvars])
 	}
@@ -229,13 +279,24 @@ func (m *Matcher) start(r *Rule) {
 func (m *Matcher) done() {
 	if m.cut {
 		m.stats.Incomplete++
+		m.trace.stop("within the budget of steps", "the rule's work was stopped: the result is incomplete")
+	}
+	if m.cost != nil {
+		m.spent()
 	}
 }
 
 // buffer matches one list on one buffer and keeps where its contents stood.
 func (m *Matcher) buffer(l *list, data []byte, buf Buffer) bool {
 	clear(m.pieces[:len(l.items)])
-	if m.run(l, data, 0, 0) != resMatch {
+	if m.trace != nil {
+		m.trace.buffer(l, data)
+	}
+	ok := m.run(l, data, 0, 0) == resMatch
+	if m.trace != nil {
+		m.trace.decided(l, ok)
+	}
+	if !ok {
 		return false
 	}
 	for i := range l.items {
@@ -252,6 +313,13 @@ func (m *Matcher) buffer(l *list, data []byte, buf Buffer) bool {
 
 // header matches protocol, direction, addresses and ports.
 func (m *Matcher) header(r *Rule, p *Packet) bool {
+	if m.trace != nil {
+		app := p.App
+		if m.tx != nil {
+			app = m.tx.App()
+		}
+		m.trace.header(p, app)
+	}
 	if r.proto&protoOf(p) == 0 || !r.dir.has(dirOf(p)) || r.kind != kindTx && !r.app.covers(p.App) {
 		return false
 	}
@@ -271,7 +339,11 @@ func (m *Matcher) header(r *Rule, p *Packet) bool {
 
 func (m *Matcher) checks(r *Rule, p *Packet, st *FlowState) bool {
 	for i := range r.checks {
-		if !r.checks[i].eval(p, st) {
+		ok := r.checks[i].eval(p, st)
+		if m.trace != nil {
+			m.trace.check(i, p, st, ok)
+		}
+		if !ok {
 			return false
 		}
 	}
@@ -282,6 +354,12 @@ func (m *Matcher) checks(r *Rule, p *Packet, st *FlowState) bool {
 // rule ended inspection.
 func (m *Matcher) matched(dst []Hit, st **FlowState, p *Packet, r *Rule, tx Tx) (_ []Hit, stop bool) {
 	m.stats.Matched++
+	if m.trace != nil {
+		m.trace.found(r)
+	}
+	if m.cost != nil {
+		m.cost[r.id].Matched++
+	}
 	if len(r.post) > 0 {
 		s := m.state(st)
 		for i := range r.post {

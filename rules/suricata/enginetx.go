@@ -29,12 +29,19 @@ func (m *Matcher) Tx(dst []Hit, st **FlowState, p *Packet, tx Tx) []Hit {
 	for _, id := range m.set.txAlways[app][dirIndex(p)] {
 		m.cand.add(id)
 	}
+	if m.set.traced != nil {
+		m.traceAll(p, tx)
+	}
 	slices.Sort(m.cand.list)
 	parts, again := tx.(Parts)
 	again = again && parts.Again()
 	for _, id := range m.cand.list {
 		r := m.set.rules[id]
+		if m.trace != nil || r.trace != nil || m.cost != nil {
+			m.turn(r, p, tx, false)
+		}
 		if again && (*st).again(dirIndex(p), tx.ID(), id) {
+			m.trace.stop("once a transaction", "the rule matched on an earlier part of it")
 			continue
 		}
 		if !r.app.covers(tx.App()) || !m.header(r, p) || !m.checks(r, p, *st) {
@@ -58,6 +65,9 @@ func (m *Matcher) Tx(dst []Hit, st **FlowState, p *Packet, tx Tx) []Hit {
 		if dst, stop = m.matched(dst, st, p, r, tx); stop {
 			break
 		}
+	}
+	if m.trace != nil {
+		m.turn(nil, p, nil, false)
 	}
 	m.tx = nil
 	return dst
@@ -92,11 +102,20 @@ func (m *Matcher) lists(r *Rule, p *Packet) bool {
 		n := m.tx.NBuf(l.buf)
 		if l.absent {
 			if n == 0 {
+				if m.trace != nil {
+					m.trace.missing(l, true)
+				}
 				continue
 			}
 			if !l.orElse {
+				if m.trace != nil {
+					m.trace.there(l)
+				}
 				return false
 			}
+		}
+		if n == 0 && m.trace != nil {
+			m.trace.missing(l, false)
 		}
 		ok := false
 		for i := 0; i < n && !ok; i++ {

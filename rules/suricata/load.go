@@ -197,6 +197,8 @@ type Set struct {
 	bits    names // of flow bits and counters, for Reload
 	ints    names
 	passed  int
+	traced  []*Rule
+	profile *Profile
 	index
 }
 

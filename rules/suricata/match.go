@@ -39,6 +39,9 @@ func (it *item) usesVar() bool {
 
 // run matches the items of l from i on. prev is where the last match ended.
 func (m *Matcher) run(l *list, data []byte, i, prev int) result {
+	if m.trace != nil {
+		m.trace.try(m, l, data, i, prev)
+	}
 	if m.steps--; m.steps < 0 {
 		m.cut = true
 		return resAbort
@@ -370,6 +373,9 @@ var base64Table = func() (t [256]int8) {
 // note records where an item of a buffer matched; matches in decoded data have
 // no place in the input.
 func (m *Matcher) note(l *list, i, off, n int) {
+	if m.trace != nil {
+		m.trace.piece(l, i, off, n)
+	}
 	if l != m.rule.base64 {
 		m.pieces[i] = piece{off, n, true}
 	}

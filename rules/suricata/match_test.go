@@ -27,17 +27,63 @@ func back(p *Packet) *Packet {
 	return p
 }
 
-// bench runs packets of one flow through engine and ordered stage.
+// bench runs packets of one flow through engine and ordered stage, and through
+// a second engine of which every rule is traced: it must find the same.
 type bench struct {
-	m     *Matcher
-	o     *Order
-	st    *FlowState
-	n     uint64
-	clock int64
+	t      testing.TB
+	m      *Matcher
+	o      *Order
+	st     *FlowState
+	n      uint64
+	clock  int64
+	traced *Matcher
+	state  *FlowState // of traced
+	trials []*Trial   // of the last call
 }
 
 func newBench(t testing.TB, text string) *bench {
-	return &bench{m: NewEngine(must(t, text)), o: NewOrder(), clock: 1_700_000_000e9}
+	b := &bench{t: t, m: NewEngine(must(t, text)), o: NewOrder(), clock: 1_700_000_000e9}
+	set := must(t, text)
+	for _, r := range set.rules {
+		set.Trace(r.SID, func(x *Trial) { b.trials = append(b.trials, x) })
+	}
+	b.traced = NewEngine(set)
+	return b
+}
+
+// agree proves that what the traced engine finds and tells is what the other
+// found.
+func (b *bench) agree(hits, traced []Hit, matched uint64) {
+	b.t.Helper()
+	if len(hits) != len(traced) {
+		b.t.Errorf("%d hits, and %d when traced", len(hits), len(traced))
+	}
+	found := uint64(0)
+	for _, x := range b.trials {
+		stopped := x.Stopped()
+		switch {
+		case x.Found:
+			found++
+			if stopped != nil {
+				b.t.Errorf("a match has an unmet condition: %+v", x)
+			}
+		case stopped == nil:
+			b.t.Errorf("nothing says why there is no match: %+v", x)
+		}
+	}
+	if found != matched {
+		b.t.Errorf("%d matches are told of %d", found, matched)
+	}
+}
+
+// both runs a call on both engines.
+func (b *bench) both(call func(m *Matcher, st **FlowState) []Hit) []Hit {
+	b.t.Helper()
+	before := b.m.Stats().Matched
+	hits := call(b.m, &b.st)
+	b.trials = nil
+	b.agree(hits, call(b.traced, &b.state), b.m.Stats().Matched-before)
+	return hits
 }
 
 // keep gives the sids of the hits that become alerts.
@@ -61,19 +107,19 @@ func (b *bench) next(p *Packet) *Packet {
 
 func (b *bench) packet(p *Packet) []int64 {
 	b.next(p)
-	return b.keep(p, b.m.Packet(nil, &b.st, p))
+	return b.keep(p, b.both(func(m *Matcher, st **FlowState) []Hit { return m.Packet(nil, st, p) }))
 }
 
 func (b *bench) stream(p *Packet, window string, tail int) []int64 {
 	b.next(p)
 	p.StreamTail = tail
-	return b.keep(p, b.m.Stream(nil, &b.st, p, []byte(window)))
+	return b.keep(p, b.both(func(m *Matcher, st **FlowState) []Hit { return m.Stream(nil, st, p, []byte(window)) }))
 }
 
 func (b *bench) tx(p *Packet, x Tx) []int64 {
 	b.next(p)
 	p.App = x.App()
-	return b.keep(p, b.m.Tx(nil, &b.st, p, x))
+	return b.keep(p, b.both(func(m *Matcher, st **FlowState) []Hit { return m.Tx(nil, st, p, x) }))
 }
 
 // tx is a transaction of listed buffers.

@@ -1,6 +1,7 @@
 package suricata
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 )
@@ -45,14 +46,21 @@ func (o *Order) Keep(p *Packet, h *Hit) bool {
 	r := h.Rule
 	for i := range r.ordered {
 		if !o.holds(p, &r.ordered[i], h.Time) {
+			r.trace.ordered(p, h, "bit of addresses "+r.ordered[i].name, false, "not as asked")
 			return false
 		}
 	}
 	for i := range r.ordered {
 		o.change(p, &r.ordered[i], h.Time)
 	}
-	if r.threshold != nil && !o.pass(p, r, h.Time) {
-		return false
+	if r.threshold != nil {
+		keep := o.pass(p, r, h.Time)
+		if r.trace != nil {
+			r.trace.ordered(p, h, r.trace.thresholdText(), keep, o.counted(p, r))
+		}
+		if !keep {
+			return false
+		}
 	}
 	return !r.noalert
 }
@@ -114,12 +122,10 @@ func (o *Order) forgetBits(now int64) {
 	}
 }
 
-// pass counts a match against the rule's threshold and reports whether it
-// alerts.
-func (o *Order) pass(p *Packet, r *Rule, now int64) bool {
-	t := r.threshold
+// counterOf says with which counter a match of a rule counts.
+func counterOf(p *Packet, r *Rule) counterKey {
 	k := counterKey{rule: r.id}
-	switch t.track {
+	switch r.threshold.track {
 	case bySrc:
 		k.a = p.Src
 	case byDst:
@@ -135,6 +141,23 @@ func (o *Order) pass(p *Packet, r *Rule, now int64) bool {
 			k.a, k.b, k.aPort, k.bPort = k.b, k.a, k.bPort, k.aPort
 		}
 	}
+	return k
+}
+
+// counted says how far the counter of a match has come.
+func (o *Order) counted(p *Packet, r *Rule) string {
+	c := o.counters[counterOf(p, r)]
+	if c == nil {
+		return ""
+	}
+	return fmt.Sprintf("%d matches since %s", c.n, time.Unix(0, c.start).UTC().Format(time.RFC3339Nano))
+}
+
+// pass counts a match against the rule's threshold and reports whether it
+// alerts.
+func (o *Order) pass(p *Packet, r *Rule, now int64) bool {
+	t := r.threshold
+	k := counterOf(p, r)
 	c := o.counters[k]
 	if c == nil {
 		if len(o.counters) >= maxTracked {

@@ -73,8 +73,11 @@ func (m *Matcher) pairLists(r *Rule, tx Tx) bool {
 		if l.dir == toServer {
 			side = request
 		}
-		found := false
-		for i, n := 0, side.NBuf(l.buf); i < n && !found; i++ {
+		found, n := false, side.NBuf(l.buf)
+		if n == 0 && m.trace != nil {
+			m.trace.missing(l, false)
+		}
+		for i := 0; i < n && !found; i++ {
 			found = m.buffer(l, side.BufAt(l.buf, i), l.buf)
 		}
 		if !found {

@@ -59,6 +59,7 @@ type Rule struct {
 	ordered       []ordered // conditions and effects across flows
 	threshold     *threshold
 	nvars         int
+	trace         *Trace // nil: nobody asks
 }
 
 // kind is when a rule is evaluated.

@@ -1,0 +1,60 @@
+package rules
+
+// Outcome says what became of one condition of a rule.
+type Outcome uint8
+
+// Outcomes.
+const (
+	Unreached Outcome = iota // not looked at, because the rule was decided before
+	Met
+	Unmet
+)
+
+func (o Outcome) String() string {
+	return [...]string{"not reached", "met", "not met"}[min(o, 2)]
+}
+
+// Condition is one condition of a rule as an engine decided it on one input.
+type Condition struct {
+	Text    string // as the rule has it
+	Outcome Outcome
+	Seen    string // the value looked at, where a pattern stood, or where it was not
+	Depth   int    // in conditions of conditions
+}
+
+// Trial is one time that an engine looked at a rule: on a packet, a stream, a
+// transaction, an event, a record or a file.
+type Trial struct {
+	Where      string
+	Found      bool
+	Conditions []Condition
+}
+
+// Stopped is the condition that decided against the rule: the deepest of those
+// that were not met, or nil.
+func (t *Trial) Stopped() *Condition {
+	for i := range t.Conditions {
+		c := &t.Conditions[i]
+		if c.Outcome != Unmet {
+			continue
+		}
+		for j := i + 1; j < len(t.Conditions) && t.Conditions[j].Depth > c.Depth; j++ {
+			if t.Conditions[j].Outcome == Unmet {
+				return &t.Conditions[j]
+			}
+		}
+		return c
+	}
+	return nil
+}
+
+// Met counts the conditions that were met.
+func (t *Trial) Met() int {
+	n := 0
+	for i := range t.Conditions {
+		if t.Conditions[i].Outcome == Met {
+			n++
+		}
+	}
+	return n
+}
