@@ -58,7 +58,7 @@ const (
 	SaksiFlowHistory                                       // Saksi.flow.history: TCP history in Zeek's letters
 	SaksiFlowIcmpAnswer                                    // Saksi.flow.icmp_answer: ICMP type that answers them, or their code where none does
 	SaksiFlowIcmpType                                      // Saksi.flow.icmp_type: ICMP type of the source's messages
-	SaksiFlowID                                            // Saksi.flow.id: flow id: hex of the hash of source key and first packet
+	SaksiFlowID                                            // Saksi.flow.id: flow id: hex of the hash of source key, first packet, context and Community ID
 	SaksiFlowMissedBytes                                   // Saksi.flow.missed_bytes: bytes of gaps in reassembly
 	SaksiFlowSourcePayload                                 // Saksi.flow.source_payload: payload bytes the source sent; TCP by sequence numbers
 	SaksiFlowState                                         // Saksi.flow.state: connection state in Zeek's terms (SF, S0, REJ ...)
@@ -530,7 +530,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.flow.history", typ: Keyword, array: false, doc: "TCP history in Zeek's letters"},
 	{name: "Saksi.flow.icmp_answer", typ: Long, array: false, doc: "ICMP type that answers them, or their code where none does"},
 	{name: "Saksi.flow.icmp_type", typ: Long, array: false, doc: "ICMP type of the source's messages"},
-	{name: "Saksi.flow.id", typ: Keyword, array: false, doc: "flow id: hex of the hash of source key and first packet"},
+	{name: "Saksi.flow.id", typ: Keyword, array: false, doc: "flow id: hex of the hash of source key, first packet, context and Community ID"},
 	{name: "Saksi.flow.missed_bytes", typ: Long, array: false, doc: "bytes of gaps in reassembly"},
 	{name: "Saksi.flow.source_payload", typ: Long, array: false, doc: "payload bytes the source sent; TCP by sequence numbers"},
 	{name: "Saksi.flow.state", typ: Keyword, array: false, doc: "connection state in Zeek's terms (SF, S0, REJ ...)"},

@@ -22,7 +22,8 @@ func (w *worker) ids() flowIDs {
 	if w.conn != nil && w.conn.ids.id != "" {
 		return w.conn.ids
 	}
-	ids := flowIDs{community: string(w.rec.AppendCommunityID(w.cid[:0])), id: flow.ID(w.src.key, w.rec.FirstPacket(), w.rec.Context)}
+	community := w.rec.AppendCommunityID(w.cid[:0])
+	ids := flowIDs{community: string(community), id: flow.ID(w.src.key, w.rec.FirstPacket(), w.rec.Context, community)}
 	if w.conn != nil {
 		w.conn.ids = ids
 	}

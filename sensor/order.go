@@ -10,14 +10,14 @@ import (
 )
 
 // phaseTimer orders what timers emit behind what packets emit. Packets of one
-// frame have their tunnel depth as phase.
-const phaseTimer = 255
+// frame have their place in it as phase.
+const phaseTimer = 1<<16 - 1
 
 // item is one thing emitted. Items are ordered by packet number, phase and,
 // among timers, shard; a worker emits its own in that order.
 type item struct {
 	number uint64
-	phase  uint8
+	phase  uint16
 	shard  uint8
 	kind   itemKind
 	at     int // index into events, or names

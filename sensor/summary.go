@@ -32,6 +32,7 @@ type SourceSummary struct {
 	Offload     bool   // checksums were wrong from the start and not looked at
 	Error       string // why reading stopped early, "" if it did not
 	Undecoded   []Count
+	NotIP       []Count // of them, frames that carry no IP, by kind
 	UnknownLink []Count // frames by link type not decoded
 	Tunnels     []Count // inner packets by tunnel
 }
@@ -285,6 +286,10 @@ func (s *SourceSummary) finish(src *source) {
 		s.UnknownLink = append(s.UnknownLink, Count{name, n})
 	}
 	sortCounts(s.UnknownLink)
+	for _, c := range d.NotIP() {
+		s.NotIP = append(s.NotIP, Count{c.Name, c.N})
+	}
+	sortCounts(s.NotIP)
 	for i, n := range d.Tunnels {
 		if n > 0 {
 			s.Tunnels = append(s.Tunnels, Count{decode.TunnelNames[i], n})

@@ -52,7 +52,7 @@ type worker struct {
 
 	// The packet and flow in work.
 	pkt     *decode.Packet
-	phase   uint8
+	phase   uint16
 	now     uint64 // number of the packet that orders what is emitted
 	sh      *shard
 	rec     *flow.Record
@@ -156,7 +156,7 @@ func (w *worker) packet(p *decode.Packet) {
 	sh := w.shards[p.Shard]
 	if p.Flags&decode.FlagEvent != 0 {
 		if w.engine != nil {
-			w.pkt, w.phase, w.now = p, p.Depth, p.Number
+			w.pkt, w.phase, w.now = p, p.Part, p.Number
 			w.matchEvents(p)
 		}
 		return
@@ -165,7 +165,7 @@ func (w *worker) packet(p *decode.Packet) {
 	if !good {
 		w.stats.badChecksum++
 	}
-	w.pkt, w.phase, w.now = p, p.Depth, p.Number
+	w.pkt, w.phase, w.now = p, p.Part, p.Number
 	i, dir, _ := sh.table.Update(p, good)
 	if !good {
 		return

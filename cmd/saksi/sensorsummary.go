@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"saksi/sensor"
+	"saksi/sensor/decode"
 )
 
 // Rows of each part of the summary; the rest is counted.
@@ -16,6 +17,7 @@ const (
 	topProtocols = 20
 	topAlerts    = 20
 	topFiles     = 15
+	topKinds     = 12
 )
 
 var severityNames = [...]string{"none", "low", "medium", "high", "critical"}
@@ -94,6 +96,9 @@ func printSource(w io.Writer, s *sensor.SourceSummary) {
 		{s.Stats.Truncated, "packets cut by the snapshot length"},
 		{s.Stats.Secrets, "blocks of decryption secrets, not used"},
 		{s.Stats.BadBlocks, "damaged blocks passed over"},
+		{s.Stats.NameBlocks, "blocks of host names passed over"},
+		{s.Stats.CustomBlocks, "blocks of vendors passed over"},
+		{s.Stats.JournalBlocks, "blocks of the systemd journal passed over"},
 		{s.Stats.OtherBlocks, "blocks of other kinds passed over"},
 		{s.Stats.NoTimestamp, "packets without a time of their own"},
 	} {
@@ -105,8 +110,24 @@ func printSource(w io.Writer, s *sensor.SourceSummary) {
 		fmt.Fprintf(w, "tunnel %s: %d packets inside\n", c.Name, c.N)
 	}
 	for _, c := range s.Undecoded {
-		fmt.Fprintf(w, "not decoded: %d %s\n", c.N, strings.ReplaceAll(c.Name, "_", " "))
+		fmt.Fprintf(w, "not decoded: %d %s%s\n", c.N, strings.ReplaceAll(c.Name, "_", " "), kinds(c.Name, s.NotIP))
 	}
+}
+
+// kinds tells what the frames without IP were.
+func kinds(reason string, list []sensor.Count) string {
+	if reason != decode.NotIP.String() || len(list) == 0 {
+		return ""
+	}
+	var parts []string
+	for i, c := range list {
+		if i == topKinds {
+			parts = append(parts, fmt.Sprintf("%d more kinds", len(list)-i))
+			break
+		}
+		parts = append(parts, fmt.Sprintf("%d %s", c.N, c.Name))
+	}
+	return ": " + strings.Join(parts, ", ")
 }
 
 // section prints the first rows of a part, and how many more there are.

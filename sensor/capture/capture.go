@@ -87,7 +87,9 @@ type Stats struct {
 	Bytes         int64  // of the capture, after decompression
 	Secrets       uint64 // pcapng decryption secrets blocks, counted and skipped
 	NameBlocks    uint64 // pcapng name resolution blocks
-	OtherBlocks   uint64 // custom, journal, and unknown blocks, skipped
+	CustomBlocks  uint64 // pcapng custom blocks, skipped
+	JournalBlocks uint64 // entries of the systemd journal, skipped
+	OtherBlocks   uint64 // blocks of unknown types, skipped
 	BadBlocks     uint64 // blocks whose framing held but whose content did not
 	FirstBad      *Error // the first of them
 	Dropped       uint64 // packets the capturing side says it dropped

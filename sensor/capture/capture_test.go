@@ -203,6 +203,9 @@ func TestBlocks(t *testing.T) {
 	data = append(data, enhanced(o, 5, 1, 1, []byte{1})...)
 	data = append(data, block(o, blockNRB, []byte{0, 0, 0, 0})...)
 	data = append(data, block(o, 0xbad, make([]byte, 100_000))...)
+	data = append(data, block(o, 0x40000bad, []byte{0, 0, 0x7e, 0xd9, 1})...)
+	data = append(data, block(o, 9, []byte("__REALTIME_TIMESTAMP=1\nMESSAGE=selamat\n"))...)
+	data = append(data, block(o, 0x80000001, []byte{1, 2, 3, 4})...)
 	l := binary.LittleEndian
 	data = append(data, section(l)...)
 	data = append(data, iface(l, 113)...)
@@ -215,7 +218,7 @@ func TestBlocks(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	if st.BadBlocks != 1 || st.FirstBad == nil || !strings.Contains(st.FirstBad.Error(), "0x00000006 (enhanced packet)") ||
-		st.Dropped != 3 || st.NameBlocks != 1 || st.OtherBlocks != 1 || st.NoTimestamp != 1 || st.Sections != 2 {
+		st.Dropped != 3 || st.NameBlocks != 1 || st.CustomBlocks != 2 || st.JournalBlocks != 1 || st.OtherBlocks != 1 || st.NoTimestamp != 1 || st.Sections != 2 {
 		t.Errorf("counted %+v", st)
 	}
 }

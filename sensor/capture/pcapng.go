@@ -17,14 +17,17 @@ import (
 )
 
 const (
-	blockSHB = 0x0a0d0d0a // section header
-	blockIDB = 1          // interface description
-	blockOPB = 2          // obsolete packet
-	blockSPB = 3          // simple packet
-	blockNRB = 4          // name resolution
-	blockISB = 5          // interface statistics
-	blockEPB = 6          // enhanced packet
-	blockDSB = 10         // decryption secrets
+	blockSHB      = 0x0a0d0d0a // section header
+	blockIDB      = 1          // interface description
+	blockOPB      = 2          // obsolete packet
+	blockSPB      = 3          // simple packet
+	blockNRB      = 4          // name resolution
+	blockISB      = 5          // interface statistics
+	blockEPB      = 6          // enhanced packet
+	blockJournal  = 9          // systemd journal export
+	blockDSB      = 10         // decryption secrets
+	blockCustom   = 0xbad      // that may be copied
+	blockCustomNo = 0x40000bad // that must not
 
 	optEnd      = 0
 	optTSResol  = 9
@@ -35,7 +38,8 @@ const (
 var blockNames = map[uint32]string{
 	blockSHB: "section header", blockIDB: "interface description", blockOPB: "obsolete packet",
 	blockSPB: "simple packet", blockNRB: "name resolution", blockISB: "interface statistics",
-	blockEPB: "enhanced packet", blockDSB: "decryption secrets",
+	blockEPB: "enhanced packet", blockDSB: "decryption secrets", blockJournal: "systemd journal",
+	blockCustom: "custom", blockCustomNo: "custom",
 }
 
 var errContent = errors.New("block content does not fit its length")
@@ -120,6 +124,10 @@ func (r *Reader) count(typ uint32) {
 		r.stats.Secrets++
 	case blockNRB:
 		r.stats.NameBlocks++
+	case blockCustom, blockCustomNo:
+		r.stats.CustomBlocks++
+	case blockJournal:
+		r.stats.JournalBlocks++
 	default:
 		r.stats.OtherBlocks++
 	}

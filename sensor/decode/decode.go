@@ -23,17 +23,19 @@ const maxTags = 32
 
 // IP protocol numbers (IANA "Assigned Internet Protocol Numbers").
 const (
-	ProtoICMP   = 1
-	ProtoIGMP   = 2
-	ProtoIPIP   = 4
-	ProtoTCP    = 6
-	ProtoUDP    = 17
-	ProtoIPv6   = 41
-	ProtoGRE    = 47
-	ProtoESP    = 50
-	ProtoAH     = 51
-	ProtoICMPv6 = 58
-	ProtoSCTP   = 132
+	ProtoICMP    = 1
+	ProtoIGMP    = 2
+	ProtoIPIP    = 4
+	ProtoTCP     = 6
+	ProtoUDP     = 17
+	ProtoIPv6    = 41
+	ProtoGRE     = 47
+	ProtoESP     = 50
+	ProtoAH      = 51
+	ProtoICMPv6  = 58
+	ProtoEtherIP = 97
+	ProtoSCTP    = 132
+	ProtoMPLS    = 137
 )
 
 // Flags of a Packet.
@@ -60,8 +62,13 @@ const (
 	CWR
 )
 
+// maxParts bounds Packet.Part: a frame holds at most maxSubframes times a packet
+// and its tunnels.
+const maxParts = 1<<16 - 2
+
 // Packet is one decoded IP packet. A frame with tunnels gives several with the
-// same Number: outer first, each deeper one with a higher Depth.
+// same Number: outer first, each deeper one with a higher Depth. An aggregate of
+// IEEE 802.11 gives several beside each other. Part numbers them.
 type Packet struct {
 	Number  uint64
 	Time    int64  // Unix nanoseconds
@@ -86,6 +93,7 @@ type Packet struct {
 	ICMPID   uint16
 	ICMPSeq  uint16
 	HdrLen   uint16 // of the transport header within Segment
+	Part     uint16 // place among the packets of its frame
 	Proto    uint8
 	TTL      uint8
 	TCPFlags uint8
@@ -133,13 +141,13 @@ const (
 	Fragment // held until its datagram is complete
 	FragmentBad
 	TooDeep
-	Encrypted80211
+	EncryptedLink // IEEE 802.11, MACsec, PPP
 	NumReasons
 )
 
 var reasonNames = [NumReasons]string{
 	"", "not_ip", "unknown_link_type", "short_link_header", "short_ip_header", "bad_ip_header",
-	"short_transport_header", "bad_transport_header", "fragment", "bad_fragment", "nested_too_deep", "encrypted_wlan",
+	"short_transport_header", "bad_transport_header", "fragment", "bad_fragment", "nested_too_deep", "encrypted_link",
 }
 
 func (r Reason) String() string { return reasonNames[r] }
@@ -148,7 +156,8 @@ func (r Reason) String() string { return reasonNames[r] }
 type Decoder struct {
 	frags   defrag
 	Reasons [NumReasons]uint64  // frames by what stopped their decoding
-	Ether   map[uint16]uint64   // frames of no IP by EtherType
+	Ether   map[uint16]uint64   // frames of no IP by EtherType; see NotIP
+	Others  [NumOther]uint64    // frames of no IP and no EtherType
 	Links   map[uint16]uint64   // frames of link types not known here
 	Tunnels [numTunnels]uint64  // inner packets by tunnel
 	Frags   FragStats           // fragments by what became of them
@@ -168,6 +177,7 @@ type frame struct {
 	vlans          int
 	id             uint32 // of the tunnel
 	depth          uint8
+	meta           uint8 // headers that named a link type
 }
 
 // New makes a Decoder.
@@ -187,6 +197,9 @@ func (d *Decoder) Decode(out []Packet, number uint64, time int64, link uint16, d
 	d.Reasons[r]++
 	if d.raised {
 		out = d.events(out, from)
+	}
+	for i := from + 1; i < len(out); i++ {
+		out[i].Part = uint16(min(i-from, maxParts))
 	}
 	return out
 }

@@ -4,100 +4,150 @@ import "encoding/binary"
 
 // LINKTYPE_ values decoded here (https://www.tcpdump.org/linktypes.html).
 const (
-	linkNull     = 0
-	linkEthernet = 1
-	linkPPP      = 9
-	linkRaw12    = 12
-	linkRaw14    = 14
-	linkPPPHDLC  = 50
-	linkPPPoE    = 51
-	linkRaw      = 101
-	linkCHDLC    = 104
-	linkWLAN     = 105
-	linkLoop     = 108
-	linkSLL      = 113
-	linkRadiotap = 127
-	linkIPv4     = 228
-	linkIPv6     = 229
-	linkSLL2     = 276
+	linkNull      = 0
+	linkEthernet  = 1
+	linkTokenRing = 6
+	linkPPP       = 9
+	linkFDDI      = 10
+	linkRaw12     = 12
+	linkRaw14     = 14
+	linkPPPHDLC   = 50
+	linkPPPoE     = 51
+	linkATM       = 100
+	linkRaw       = 101
+	linkCHDLC     = 104
+	linkWLAN      = 105
+	linkFRelay    = 107
+	linkLoop      = 108
+	linkEnc       = 109
+	linkSLL       = 113
+	linkPFLog     = 117
+	linkPrism     = 119
+	linkIPOverFC  = 122
+	linkRadiotap  = 127
+	linkIEEE1394  = 138
+	linkAVS       = 163
+	linkPPPD      = 166
+	linkPPI       = 192
+	linkPPPDir    = 204
+	linkCHDLCDir  = 205
+	linkFRelayDir = 206
+	linkMPLS      = 219
+	linkIPNet     = 226
+	linkIPv4      = 228
+	linkIPv6      = 229
+	linkNFLog     = 239
+	linkNetAna    = 240
+	linkNetAnaT   = 241
+	linkPktap     = 258
+	linkSLL2      = 276
 )
 
-// linkNames are the link types that are told by name; those without a decoder
-// are still counted by their number.
-var linkNames = map[uint16]string{
-	linkNull: "null", linkEthernet: "ethernet", linkPPP: "ppp", linkRaw12: "raw", linkRaw14: "raw", linkPPPHDLC: "ppp-hdlc",
-	linkPPPoE: "pppoe", linkRaw: "raw", linkCHDLC: "c-hdlc", linkWLAN: "802.11", linkLoop: "loop", linkSLL: "linux-sll",
-	linkRadiotap: "radiotap", linkIPv4: "ipv4", linkIPv6: "ipv6", linkSLL2: "linux-sll2",
-	119: "prism", 147: "user0", 163: "avs", 187: "bluetooth-h4", 189: "usb-linux", 192: "ppi", 195: "802.15.4",
-	220: "usb-linux-mmapped", 227: "can-socketcan", 230: "802.15.4-nofcs", 239: "nflog", 249: "usbpcap", 250: "rtac-serial",
-}
-
-// LinkName names a link type, or returns "" if it is not known even by name.
-func LinkName(link uint16) string { return linkNames[link] }
-
-// EtherTypes (IANA "IEEE 802 Numbers").
-const (
-	etherIPv4   = 0x0800
-	etherARP    = 0x0806
-	etherTEB    = 0x6558
-	etherVLAN   = 0x8100
-	etherIPv6   = 0x86dd
-	etherPPP    = 0x880b
-	etherMPLS   = 0x8847
-	etherMPLSmc = 0x8848
-	etherPPPoE  = 0x8864
-	etherQinQ   = 0x88a8
-	etherERSPAN = 0x88be
-	etherERSP3  = 0x22eb
-	etherPBB    = 0x88e7
-	etherVNTag  = 0x8926
-	etherNSH    = 0x894f
-)
+// maxMeta bounds headers that say which link type follows them.
+const maxMeta = 4
 
 // link decodes a frame of the link type.
 func (d *Decoder) link(out []Packet, p *Packet, f *frame, link uint16, b []byte) ([]Packet, Reason) {
 	switch link {
 	case linkEthernet:
 		return d.ethernet(out, p, f, b)
-	case linkNull, linkLoop: // address family in the capturing host's or network order
-		if len(b) < 4 {
-			return out, ShortLink
-		}
-		return d.ip(out, p, f, b[4:])
+	case linkNull, linkLoop:
+		return d.loopback(out, p, f, b)
 	case linkRaw, linkRaw12, linkRaw14, linkIPv4, linkIPv6:
 		return d.ip(out, p, f, b)
-	case linkSLL: // 14: protocol; 6: address
+	case linkSLL: // 2: ARPHRD type; 6: address; 14: protocol
 		if len(b) < 16 {
 			return out, ShortLink
 		}
 		copy(f.srcMAC[:], b[6:12])
-		return d.ether(out, p, f, binary.BigEndian.Uint16(b[14:]), b[16:])
-	case linkSLL2:
+		return d.cooked(out, p, f, binary.BigEndian.Uint16(b[2:]), binary.BigEndian.Uint16(b[14:]), b[16:])
+	case linkSLL2: // 0: protocol; 8: ARPHRD type; 12: address
 		if len(b) < 20 {
 			return out, ShortLink
 		}
 		copy(f.srcMAC[:], b[12:18])
-		return d.ether(out, p, f, binary.BigEndian.Uint16(b), b[20:])
+		return d.cooked(out, p, f, binary.BigEndian.Uint16(b[8:]), binary.BigEndian.Uint16(b), b[20:])
 	case linkPPP, linkPPPHDLC:
 		return d.ppp(out, p, f, b)
+	case linkPPPDir, linkPPPD: // a byte of direction, of pppd in the place of the address
+		if len(b) < 2 {
+			return out, ShortLink
+		}
+		if link == linkPPPD && b[1] == 0x03 {
+			return d.ppp(out, p, f, b[2:])
+		}
+		return d.ppp(out, p, f, b[1:])
 	case linkPPPoE:
-		return d.ether(out, p, f, etherPPPoE, b)
+		return d.pppoe(out, p, f, b)
 	case linkCHDLC:
-		if len(b) < 4 {
+		return d.hdlc(out, p, f, b)
+	case linkFRelay:
+		return d.frelay(out, p, f, b)
+	case linkCHDLCDir, linkFRelayDir: // a byte of direction
+		if len(b) < 1 {
 			return out, ShortLink
 		}
-		return d.ether(out, p, f, binary.BigEndian.Uint16(b[2:]), b[4:])
-	case linkRadiotap:
-		if len(b) < 4 {
-			return out, ShortLink
+		if link == linkCHDLCDir {
+			return d.hdlc(out, p, f, b[1:])
 		}
-		n := int(binary.LittleEndian.Uint16(b[2:]))
-		if n < 8 || n > len(b) {
-			return out, ShortLink
-		}
-		return d.wlan(out, p, f, b[n:])
+		return d.frelay(out, p, f, b[1:])
+	case linkRadiotap, linkPrism, linkAVS:
+		return d.radio(out, p, f, link, b)
 	case linkWLAN:
-		return d.wlan(out, p, f, b)
+		return d.wlan(out, p, f, b, false)
+	case linkPPI, linkPktap:
+		return d.meta(out, p, f, link, b)
+	case linkATM:
+		return d.llc(out, p, f, b)
+	case linkMPLS:
+		return d.mpls(out, p, f, b)
+	case linkNFLog:
+		return d.nflog(out, p, f, b)
+	case linkTokenRing:
+		return d.tokenRing(out, p, f, b)
+	case linkFDDI: // 0 frame control  1 destination  7 source
+		if len(b) < 13 {
+			return out, ShortLink
+		}
+		copy(f.dstMAC[:], b[1:])
+		copy(f.srcMAC[:], b[7:])
+		return d.llc(out, p, f, b[13:])
+	case linkIPOverFC: // RFC 2625: two addresses of 8 bytes
+		if len(b) < 16 {
+			return out, ShortLink
+		}
+		copy(f.dstMAC[:], b[2:])
+		copy(f.srcMAC[:], b[10:])
+		return d.llc(out, p, f, b[16:])
+	case linkIEEE1394: // two addresses of 8 bytes, EtherType
+		if len(b) < 18 {
+			return out, ShortLink
+		}
+		return d.ether(out, p, f, binary.BigEndian.Uint16(b[16:]), b[18:])
+	case linkPFLog: // 0 length of the header without its padding
+		if len(b) < 4 || int(b[0]) > len(b)-3 {
+			return out, ShortLink
+		}
+		return d.ip(out, p, f, b[(int(b[0])+3)&^3:])
+	case linkEnc:
+		if len(b) < 12 {
+			return out, ShortLink
+		}
+		return d.ip(out, p, f, b[12:])
+	case linkIPNet:
+		if len(b) < 24 {
+			return out, ShortLink
+		}
+		return d.ip(out, p, f, b[24:])
+	case linkNetAna, linkNetAnaT: // the second with the preamble
+		n := 4
+		if link == linkNetAnaT {
+			n = 12
+		}
+		if len(b) < n {
+			return out, ShortLink
+		}
+		return d.ethernet(out, p, f, b[n:])
 	}
 	if len(d.Links) < 1024 {
 		d.Links[link]++
@@ -105,181 +155,133 @@ func (d *Decoder) link(out []Packet, p *Packet, f *frame, link uint16, b []byte)
 	return out, UnknownLink
 }
 
-func (d *Decoder) ethernet(out []Packet, p *Packet, f *frame, b []byte) ([]Packet, Reason) {
-	if len(b) < 14 {
-		d.raise(p, EvEthernetTooSmall)
-		return out, ShortLink
-	}
-	copy(f.dstMAC[:], b)
-	copy(f.srcMAC[:], b[6:])
-	return d.ether(out, p, f, binary.BigEndian.Uint16(b[12:]), b[14:])
-}
-
-// ether goes through tags until an IP packet comes.
-func (d *Decoder) ether(out []Packet, p *Packet, f *frame, typ uint16, b []byte) ([]Packet, Reason) {
-	for range maxTags {
-		switch typ {
-		case etherIPv4, etherIPv6:
-			if len(b) > 0 && typ == etherIPv4 && b[0]>>4 != 4 {
-				d.raise(p, EvIPv4Version)
-			} else if len(b) > 0 && typ == etherIPv6 && b[0]>>4 != 6 {
-				d.raise(p, EvIPv6Version)
-			}
-			return d.ip(out, p, f, b)
-		case etherVLAN, etherQinQ, 0x9100, 0x9200, 0x9300: // IEEE 802.1Q
-			if len(b) < 4 {
-				d.raise(p, EvVLANTooSmall)
-				return out, ShortLink
-			}
-			if f.vlans < len(f.vlan) {
-				f.vlan[f.vlans] = binary.BigEndian.Uint16(b) & 0xfff
-			}
-			f.vlans++
-			typ, b = binary.BigEndian.Uint16(b[2:]), b[4:]
-		case etherVNTag: // IEEE 802.1BR, 6 bytes with the EtherType
-			if len(b) < 6 {
-				return out, ShortLink
-			}
-			typ, b = binary.BigEndian.Uint16(b[4:]), b[6:]
-		case etherNSH:
-			next, n := nsh(b)
-			if n == 0 {
-				return out, ShortLink
-			}
-			typ, b = next, b[n:]
-		case etherMPLS, etherMPLSmc:
-			return d.mpls(out, p, f, b)
-		case etherPPPoE: // RFC 2516
-			if len(b) < 8 {
-				return out, ShortLink
-			}
-			return d.ppp(out, p, f, b[6:])
-		case etherPPP:
-			return d.ppp(out, p, f, b)
-		case etherTEB:
-			return d.ethernet(out, p, f, b)
-		case etherPBB: // IEEE 802.1ah I-TAG, then an Ethernet frame
-			if len(b) < 4 {
-				return out, ShortLink
-			}
-			return d.ethernet(out, p, f, b[4:])
-		default:
-			if typ < 0x600 && len(b) >= 8 && b[0] == 0xaa && b[1] == 0xaa { // LLC with SNAP
-				typ, b = binary.BigEndian.Uint16(b[6:]), b[8:]
-				if typ >= 0x600 {
-					continue
-				}
-			}
-			d.Ether[typ]++
-			return out, NotIP
-		}
-	}
-	return out, TooDeep
-}
-
-// nsh reads a Network Service Header (RFC 8300 section 2) and gives the
-// EtherType of what follows and the header's length, 0 if it does not fit.
+// tokenRing decodes IEEE 802.5.
 //
-//	0 version, O, TTL, length in words  2 metadata type  3 next protocol  4 path
-func nsh(b []byte) (next uint16, n int) {
-	if len(b) < 8 || b[0]>>6 != 0 {
-		return 0, 0
+//	0 access control, frame control  2 destination  8 source  14 route, if the source says so
+func (d *Decoder) tokenRing(out []Packet, p *Packet, f *frame, b []byte) ([]Packet, Reason) {
+	if len(b) < 14 {
+		return out, ShortLink
 	}
-	n = int(b[1]&0x3f) * 4
-	if n < 8 || n > len(b) {
-		return 0, 0
+	copy(f.dstMAC[:], b[2:])
+	copy(f.srcMAC[:], b[8:])
+	n := 14
+	if b[8]&0x80 != 0 {
+		f.srcMAC[0] &= 0x7f
+		if len(b) < 16 || len(b) < n+int(b[14]&0x1f) {
+			return out, ShortLink
+		}
+		n += int(b[14] & 0x1f)
 	}
-	return nshNext[b[3]], n
+	return d.llc(out, p, f, b[n:])
 }
 
-// nshNext maps "Network Service Header Next Protocol" (IANA) to EtherTypes.
-var nshNext = map[byte]uint16{1: etherIPv4, 2: etherIPv6, 3: etherTEB, 4: etherNSH, 5: etherMPLS}
+// loopback decodes BSD's: an address family in the byte order of the capturing
+// host, or of the network.
+func (d *Decoder) loopback(out []Packet, p *Packet, f *frame, b []byte) ([]Packet, Reason) {
+	if len(b) < 4 {
+		return out, ShortLink
+	}
+	family := binary.LittleEndian.Uint32(b)
+	if family > 0xffff {
+		family = binary.BigEndian.Uint32(b)
+	}
+	switch family {
+	case 2, 10, 24, 28, 30: // AF_INET; AF_INET6 of Linux, NetBSD, FreeBSD, Darwin
+		return d.ip(out, p, f, b[4:])
+	case 7:
+		return d.other(out, OtherOSI)
+	case 23:
+		return d.other(out, OtherIPX)
+	}
+	return d.other(out, OtherFamily)
+}
 
-// mpls passes over labels (RFC 3032); what follows is told by its first nibble.
-func (d *Decoder) mpls(out []Packet, p *Packet, f *frame, b []byte) ([]Packet, Reason) {
-	for range maxTags {
-		if len(b) < 4 {
+// Values of ARPHRD_ (linux/if_arp.h) whose frames have no EtherType.
+const (
+	arpFrameRelay = 770
+	arpRadiotap   = 803
+	arpNetlink    = 824
+)
+
+// cooked decodes what Linux's cooked headers carry.
+func (d *Decoder) cooked(out []Packet, p *Packet, f *frame, hardware, typ uint16, b []byte) ([]Packet, Reason) {
+	switch hardware {
+	case arpFrameRelay:
+		return d.frelay(out, p, f, b)
+	case arpRadiotap:
+		return d.radio(out, p, f, linkRadiotap, b)
+	case arpNetlink:
+		return d.other(out, OtherNetlink)
+	}
+	switch typ {
+	case 1: // Novell's frames without LLC
+		return d.other(out, OtherIPX)
+	case 4:
+		return d.llc(out, p, f, b)
+	case 0x0c, 0x0d:
+		return d.other(out, OtherCAN)
+	}
+	return d.ether(out, p, f, typ, b)
+}
+
+// meta decodes headers that name the link type behind them.
+func (d *Decoder) meta(out []Packet, p *Packet, f *frame, link uint16, b []byte) ([]Packet, Reason) {
+	if f.meta++; f.meta > maxMeta {
+		return out, TooDeep
+	}
+	if len(b) < 8 {
+		return out, ShortLink
+	}
+	var n int
+	var next uint32
+	if link == linkPPI { // 0 version, flags  2 length  4 link type, of little end
+		n, next = int(binary.LittleEndian.Uint16(b[2:])), binary.LittleEndian.Uint32(b[4:])
+	} else {
+		if len(b) < 108 {
 			return out, ShortLink
 		}
-		bottom := b[2]&1 != 0
-		b = b[4:]
-		if !bottom {
-			continue
-		}
-		if len(b) == 0 {
-			return out, ShortLink
-		}
-		switch b[0] >> 4 {
-		case 4, 6:
-			return d.ip(out, p, f, b)
-		case 0: // pseudowire control word, RFC 4385, then Ethernet
-			if len(b) < 4 {
-				return out, ShortLink
+		// 0 length  4 record type  8 link type; 36 flags, which tell version 2:
+		// 0 length of a byte  6 link type of two
+		if binary.LittleEndian.Uint32(b[36:])&0x80000 != 0 {
+			n, next = int(b[0]), uint32(binary.LittleEndian.Uint16(b[6:]))
+		} else {
+			if n = len(b) + 1; binary.LittleEndian.Uint32(b) < uint32(n) {
+				n = int(binary.LittleEndian.Uint32(b))
 			}
-			return d.ethernet(out, p, f, b[4:])
-		}
-		return d.ethernet(out, p, f, b)
-	}
-	return out, TooDeep
-}
-
-// ppp decodes RFC 1661 with or without address and control bytes.
-func (d *Decoder) ppp(out []Packet, p *Packet, f *frame, b []byte) ([]Packet, Reason) {
-	if len(b) >= 2 && (b[0] == 0xff && b[1] == 0x03) {
-		b = b[2:]
-	} else if len(b) >= 4 && (b[0] == 0x0f || b[0] == 0x8f) && b[1] == 0 { // Cisco HDLC in PPP framing
-		return d.ether(out, p, f, binary.BigEndian.Uint16(b[2:]), b[4:])
-	}
-	if len(b) < 2 {
-		return out, ShortLink
-	}
-	proto, n := binary.BigEndian.Uint16(b), 2
-	if b[0]&1 != 0 { // compressed protocol field
-		proto, n = uint16(b[0]), 1
-	}
-	switch proto {
-	case 0x0021, 0x0057:
-		return d.ip(out, p, f, b[n:])
-	case 0x0281, 0x0283:
-		return d.mpls(out, p, f, b[n:])
-	}
-	d.Ether[proto]++
-	return out, NotIP
-}
-
-// wlan decodes data frames of IEEE 802.11 that carry LLC with SNAP.
-func (d *Decoder) wlan(out []Packet, p *Packet, f *frame, b []byte) ([]Packet, Reason) {
-	if len(b) < 24 {
-		return out, ShortLink
-	}
-	typ, sub, flags := b[0]>>2&3, b[0]>>4, b[1]
-	if typ != 2 || sub&4 != 0 { // management, control, data without payload
-		return out, NotIP
-	}
-	n := 24
-	if flags&3 == 3 {
-		n += 6
-	}
-	if sub&8 != 0 { // QoS control
-		n += 2
-		if flags&0x80 != 0 { // HT control
-			n += 4
+			if next = binary.LittleEndian.Uint32(b[8:]); binary.LittleEndian.Uint32(b[4:]) == 0 {
+				return d.other(out, OtherEmpty)
+			}
 		}
 	}
-	if flags&0x40 != 0 {
-		return out, Encrypted80211
-	}
-	switch flags & 3 {
-	case 0, 1:
-		copy(f.srcMAC[:], b[10:16])
-	case 2:
-		copy(f.srcMAC[:], b[16:22])
-	}
-	if len(b) < n+8 {
+	if n < 8 || n > len(b) || next > 0xffff {
 		return out, ShortLink
 	}
-	if b[n] != 0xaa || b[n+1] != 0xaa {
-		return out, NotIP
+	return d.link(out, p, f, uint16(next), b[n:])
+}
+
+// nflog finds the packet in the attributes of a message of NFLOG, whose byte
+// order is that of the capturing host: of the two, the one in which they fit.
+//
+//	0 family  1 version  2 resource; then attributes: 0 length with header  2 type
+func (d *Decoder) nflog(out []Packet, p *Packet, f *frame, b []byte) ([]Packet, Reason) {
+	const payload = 9
+	if len(b) < 4 {
+		return out, ShortLink
 	}
-	return d.ether(out, p, f, binary.BigEndian.Uint16(b[n+6:]), b[n+8:])
+	for _, big := range []bool{false, true} {
+		for a := b[4:]; len(a) >= 4; {
+			n, typ := int(binary.LittleEndian.Uint16(a)), binary.LittleEndian.Uint16(a[2:])
+			if big {
+				n, typ = int(binary.BigEndian.Uint16(a)), binary.BigEndian.Uint16(a[2:])
+			}
+			if n < 4 || n > len(a) {
+				break
+			}
+			if typ == payload {
+				return d.ip(out, p, f, a[4:n])
+			}
+			a = a[min((n+3)&^3, len(a)):]
+		}
+	}
+	return out, ShortLink
 }

@@ -75,7 +75,7 @@ func (d *Decoder) transport(out []Packet, p *Packet, f *frame) ([]Packet, Reason
 		}
 		p.icmpPorts()
 		return append(out, *p), OK
-	case ProtoIPIP, ProtoIPv6, ProtoGRE:
+	case ProtoIPIP, ProtoIPv6, ProtoGRE, ProtoEtherIP, ProtoMPLS:
 		return d.ipTunnel(out, p, f)
 	case ProtoAH:
 		if len(s) >= 12 && p.Flags&FlagV6 == 0 {

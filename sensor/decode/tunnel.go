@@ -4,21 +4,24 @@ import "encoding/binary"
 
 // Tunnels whose inner packets are decoded.
 const (
-	tunnelIPIP   = iota // RFC 2003, RFC 4213 (6in4), RFC 2473
-	tunnelGRE           // RFC 2784, RFC 2890, RFC 7637 (NVGRE)
-	tunnelERSPAN        // draft-foschiano-erspan
-	tunnelVXLAN         // RFC 7348
-	tunnelGeneve        // RFC 8926
-	tunnelGTPU          // 3GPP TS 29.281
-	tunnelTeredo        // RFC 4380
+	tunnelIPIP    = iota // RFC 2003, RFC 4213 (6in4), RFC 2473
+	tunnelGRE            // RFC 2784, RFC 2890, RFC 7637 (NVGRE)
+	tunnelERSPAN         // draft-foschiano-erspan
+	tunnelVXLAN          // RFC 7348
+	tunnelGeneve         // RFC 8926
+	tunnelGTPU           // 3GPP TS 29.281
+	tunnelTeredo         // RFC 4380
+	tunnelEtherIP        // RFC 3378
+	tunnelMPLS           // RFC 4023
+	tunnelTZSP           // TaZmen Sniffer Protocol
 	numTunnels
 )
 
 // TunnelNames names the entries of Decoder.Tunnels.
-var TunnelNames = [numTunnels]string{"ipip", "gre", "erspan", "vxlan", "geneve", "gtp", "teredo"}
+var TunnelNames = [numTunnels]string{"ipip", "gre", "erspan", "vxlan", "geneve", "gtp", "teredo", "etherip", "mpls", "tzsp"}
 
 // TunnelPorts are the UDP ports that tunnels are looked for on.
-var TunnelPorts = [...]uint16{2152, 3544, 4789, 6081, 8472}
+var TunnelPorts = [...]uint16{2152, 3544, 4789, 4790, 6081, 8472, 37008}
 
 // inner begins the packet inside a tunnel.
 func (d *Decoder) inner(outer *Packet, f *frame, kind int, id uint32) (*frame, *Packet, bool) {
@@ -62,7 +65,19 @@ func (d *Decoder) ipTunnel(out []Packet, p *Packet, f *frame) ([]Packet, Reason)
 	if p.Flags&FlagFragment != 0 {
 		return append(out, *p), OK
 	}
-	if p.Proto != ProtoGRE {
+	switch p.Proto {
+	case ProtoEtherIP: // 0 version 3, reserved
+		if len(s) < 2 || s[0]>>4 != 3 {
+			return append(out, *p), OK
+		}
+		return d.tunneled(out, p, f, tunnelEtherIP, 0, func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
+			return d.ethernet(out, q, g, s[2:])
+		})
+	case ProtoMPLS:
+		return d.tunneled(out, p, f, tunnelMPLS, 0, func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
+			return d.mpls(out, q, g, s)
+		})
+	case ProtoIPIP, ProtoIPv6:
 		return d.tunneled(out, p, f, tunnelIPIP, 0, func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
 			return d.ip(out, q, g, s)
 		})
@@ -137,13 +152,28 @@ func (d *Decoder) udpTunnel(out []Packet, p *Packet, f *frame) ([]Packet, Reason
 	}
 	switch {
 	case p.DstPort == 4789 || p.DstPort == 8472 || p.SrcPort == 4789:
-		// 0 flags, I bit 0x08  1 reserved  4 VNI, reserved
-		if s[0] != 0x08 || s[1]|s[2]|s[3] != 0 || len(s) < 22 {
+		// 0 flags, I bit 0x08, G bit 0x80 for a group policy in 2  4 VNI, reserved
+		if s[0]&0x7f != 0x08 || s[0] == 0x08 && s[1]|s[2]|s[3] != 0 || len(s) < 22 {
 			break
 		}
 		return d.tunneled(out, p, f, tunnelVXLAN, binary.BigEndian.Uint32(s[4:])>>8, func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
 			return d.ethernet(out, q, g, s[8:])
 		})
+	case p.DstPort == 4790 || p.SrcPort == 4790: // VXLAN-GPE
+		// 0 flags, I 0x08, P 0x04  3 next protocol  4 VNI, reserved
+		if s[0]&0xfc != 0x0c || s[3] == 0 || int(s[3]) >= len(gpeNext) {
+			break
+		}
+		next := gpeNext[s[3]]
+		return d.tunneled(out, p, f, tunnelVXLAN, binary.BigEndian.Uint32(s[4:])>>8, func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
+			return d.ether(out, q, g, next, s[8:])
+		})
+	case p.DstPort == 37008 && s[0] == 1 && s[1] <= 1:
+		if link, b := tzsp(s); b != nil {
+			return d.tunneled(out, p, f, tunnelTZSP, 0, func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
+				return d.link(out, q, g, link, b)
+			})
+		}
 	case p.DstPort == 6081 || p.SrcPort == 6081:
 		// 0 version, option length in words  1 flags  2 protocol  4 VNI, reserved
 		n := 8 + int(s[0]&0x3f)*4
@@ -198,6 +228,50 @@ func (d *Decoder) udpTunnel(out []Packet, p *Packet, f *frame) ([]Packet, Reason
 		return d.tunneled(out, p, f, tunnelTeredo, 0, func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
 			return d.ipv6(out, q, g, b)
 		})
+	case s[0]>>4 == 6 && len(s) >= 40 && (teredo(s[8:]) || teredo(s[24:])) && int(binary.BigEndian.Uint16(s[4:])) == len(s)-40:
+		// between two clients, on ports of their own
+		return d.tunneled(out, p, f, tunnelTeredo, 0, func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
+			return d.ipv6(out, q, g, s)
+		})
 	}
 	return append(out, *p), OK
+}
+
+// teredo reports an address of the prefix 2001::/32.
+func teredo(a []byte) bool { return binary.BigEndian.Uint32(a) == 0x20010000 }
+
+// gpeNext maps next protocols of VXLAN-GPE (draft-ietf-nvo3-vxlan-gpe section
+// 3.2) to EtherTypes.
+var gpeNext = [...]uint16{1: etherIPv4, 2: etherIPv6, 3: etherTEB, 4: etherNSH, 5: etherMPLS}
+
+// tzsp gives the link type and the frame of a TZSP message, nil if it has none.
+//
+//	0 version 1  1 type  2 protocol; then tags with a length each, but for
+//	0 padding and 1 the end
+func tzsp(b []byte) (link uint16, frame []byte) {
+	switch binary.BigEndian.Uint16(b[2:]) {
+	case 1:
+		link = linkEthernet
+	case 18:
+		link = linkWLAN
+	case 119:
+		link = linkPrism
+	case 127:
+		link = linkAVS
+	default:
+		return 0, nil
+	}
+	for b = b[4:]; len(b) > 0; {
+		switch {
+		case b[0] == 0:
+			b = b[1:]
+		case b[0] == 1:
+			return link, b[1:]
+		case len(b) < 2 || len(b) < 2+int(b[1]):
+			return 0, nil
+		default:
+			b = b[2+int(b[1]):]
+		}
+	}
+	return 0, nil
 }

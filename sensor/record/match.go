@@ -59,7 +59,8 @@ func (m *matcher) inFlow(q *decode.Packet) bool {
 	case m.over:
 		return false
 	case !m.begun:
-		if flow.ID(m.key, q.Number, q.Context) != m.sel.Flow {
+		var buf [40]byte
+		if flow.ID(m.key, q.Number, q.Context, flow.AppendCommunityID(buf[:0], k, 0)) != m.sel.Flow {
 			return false
 		}
 		m.begun, m.tuple, m.context = true, k, q.Context
