@@ -30,22 +30,22 @@ type Trial struct {
 	Conditions []Condition
 }
 
-// Stopped is the condition that decided against the rule: the deepest of those
-// that were not met, or nil.
+// Stopped is the condition that decided against the rule: the first that was not
+// met, and within it the first of its parts that was not, or nil.
 func (t *Trial) Stopped() *Condition {
-	for i := range t.Conditions {
-		c := &t.Conditions[i]
-		if c.Outcome != Unmet {
-			continue
+	var c *Condition
+	for i := 0; i < len(t.Conditions); i++ {
+		x := &t.Conditions[i]
+		switch {
+		case c == nil && x.Outcome == Unmet && x.Depth == 0: // others are parts of what was met
+			c = x
+		case c != nil && x.Depth <= c.Depth:
+			return c
+		case c != nil && x.Depth == c.Depth+1 && x.Outcome == Unmet:
+			c = x
 		}
-		for j := i + 1; j < len(t.Conditions) && t.Conditions[j].Depth > c.Depth; j++ {
-			if t.Conditions[j].Outcome == Unmet {
-				return &t.Conditions[j]
-			}
-		}
-		return c
 	}
-	return nil
+	return c
 }
 
 // Met counts the conditions that were met.

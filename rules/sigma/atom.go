@@ -59,8 +59,9 @@ type (
 func (a atomRef) eval(s *scratch) bool { return s.truth(int32(a)) }
 
 func (a allOf) eval(s *scratch) bool {
-	for _, n := range a {
+	for i, n := range a {
 		if !n.eval(s) {
+			s.rest(a[i+1:])
 			return false
 		}
 	}
@@ -68,8 +69,9 @@ func (a allOf) eval(s *scratch) bool {
 }
 
 func (a anyOf) eval(s *scratch) bool {
-	for _, n := range a {
+	for i, n := range a {
 		if n.eval(s) {
+			s.rest(a[i+1:])
 			return true
 		}
 	}

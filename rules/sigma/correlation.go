@@ -1,6 +1,8 @@
 package sigma
 
 import (
+	"cmp"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,13 +21,14 @@ const maxSpan = 366 * 24 * time.Hour
 const maxBases = 1000
 
 // correlation is a compiled correlation rule (Sigma correlation rules
-// specification 2.0.2).
+// specification 2.0.2; the metrics of 2.1 as its tests and pySigma have them).
 type correlation struct {
 	rule    *Rule
 	kind    string
 	refs    []string // ids or names of the rules it refers to, in their order
 	groupBy []string
-	fields  []string // of value_count
+	fields  []string // whose values are counted, or measured
+	percent float64  // of value_percentile
 	expr    node     // condition of a temporal correlation in words, of sightings
 	aliases map[string]map[string]string
 	span    int64 // nanoseconds
@@ -36,12 +39,13 @@ type correlation struct {
 	outer   []*feed // correlations that refer to it
 	single  bool    // the rules it refers to speak for themselves, too
 	node    *yaml.Node
+	trace   *Trace // nil: nobody asks
 }
 
 // bound is one criterion of a condition.
 type bound struct {
 	op string
-	n  int
+	n  float64
 }
 
 // feed leads from a rule to a correlation that refers to it.
@@ -63,14 +67,17 @@ func (c *compiler) correlation(r *Rule, m *yaml.Node) error {
 	x := &correlation{rule: r, kind: text(get(n, "type")), node: n, aliases: map[string]map[string]string{}}
 	switch x.kind {
 	case "event_count", "value_count", "temporal", "temporal_ordered":
-	case "value_sum", "value_avg", "value_percentile", "value_median", "value_max", "value_min":
-		return refused(n, "correlation "+x.kind, "correlations of type %s are not run", x.kind)
 	default:
-		return wrong(n, "correlation type", "event_count, value_count, temporal or temporal_ordered", "%q is no type of correlation", x.kind)
+		if metrics[x.kind] == nil {
+			return wrong(n, "correlation type", "event_count, value_count, temporal, temporal_ordered or value_sum, _avg, _median, _percentile, _min, _max", "%q is no type of correlation", x.kind)
+		}
 	}
 	var err error
 	if x.refs, err = texts(n, "rules"); err != nil {
 		return err
+	}
+	if c := get(n, "condition"); len(x.refs) == 0 && strings.HasPrefix(x.kind, "temporal") && text(c) != "" {
+		x.refs = namedIn(text(c)) // the condition names them
 	}
 	if len(x.refs) == 0 || len(x.refs) > 64 {
 		return wrong(n, "correlation rules", "1 to 64 ids or names", "the correlation refers to %d rules", len(x.refs))
@@ -111,14 +118,14 @@ func texts(m *yaml.Node, key string) ([]string, error) {
 	return out, nil
 }
 
-// timespan reads a number and a letter: seconds, minutes, hours or days.
+// timespan reads a number and a letter: seconds, minutes, hours, days or weeks.
 func timespan(m *yaml.Node) (int64, error) {
 	n := get(m, "timespan")
 	s := text(n)
 	if n == nil {
 		return 0, wrong(m, "timespan", "timespan", "the correlation has no timespan")
 	}
-	units := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}
+	units := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour}
 	if s != "" {
 		count, err := strconv.ParseUint(s[:len(s)-1], 10, 32)
 		unit := units[s[len(s)-1:]]
@@ -126,7 +133,7 @@ func timespan(m *yaml.Node) (int64, error) {
 			return int64(time.Duration(count) * unit), nil
 		}
 	}
-	return 0, wrong(n, "timespan", "a number and s, m, h or d, such as 90m, at most 366d", "%q is no timespan", s)
+	return 0, wrong(n, "timespan", "a number and s, m, h, d or w, such as 90m, at most 366d", "%q is no timespan", s)
 }
 
 func (x *correlation) aliased(n *yaml.Node) error {
@@ -152,18 +159,11 @@ func (x *correlation) aliased(n *yaml.Node) error {
 func (x *correlation) condition(at, n *yaml.Node) error {
 	temporal := strings.HasPrefix(x.kind, "temporal")
 	if n == nil && temporal {
-		x.bounds, x.limit = []bound{{"gte", len(x.refs)}}, len(x.refs)
+		x.every()
 		return nil
 	}
-	if n != nil && n.Kind == yaml.ScalarNode && x.kind == "temporal" {
-		searches := map[string]node{}
-		for i, name := range x.refs {
-			searches[name] = sighting(i)
-		}
-		var err error
-		x.expr, err = expression(n, searches, x.refs)
-		x.closing = slices.ContainsFunc(strings.Fields(strings.ReplaceAll(n.Value, "(", " ")), func(w string) bool { return strings.EqualFold(w, "not") })
-		return err
+	if n != nil && n.Kind == yaml.ScalarNode && temporal {
+		return x.words(n)
 	}
 	if n == nil || n.Kind != yaml.MappingNode {
 		if n == nil {
@@ -171,6 +171,7 @@ func (x *correlation) condition(at, n *yaml.Node) error {
 		}
 		return wrong(n, "correlation condition", "a mapping such as gte: 10", "the condition is no mapping")
 	}
+	percent := false
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, v := n.Content[i].Value, n.Content[i+1]
 		switch key {
@@ -180,27 +181,31 @@ func (x *correlation) condition(at, n *yaml.Node) error {
 				return err
 			}
 			continue
-		case "gt", "gte", "lt", "lte", "eq":
+		case "percentile":
+			p, ok := number(text(v))
+			if x.kind != "value_percentile" || !ok || p < 0 || p > 100 {
+				return wrong(v, "correlation condition", "a number from 0 to 100, with value_percentile", "percentile is %q in a correlation of type %s", text(v), x.kind)
+			}
+			x.percent, percent = p, true
+			continue
+		case "gt", "gte", "lt", "lte", "eq", "neq":
 		default:
-			return wrong(n.Content[i], "correlation condition", "gt, gte, lt, lte, eq or field", "%q is no criterion", key)
+			return wrong(n.Content[i], "correlation condition", "gt, gte, lt, lte, eq, neq or field", "%q is no criterion", key)
 		}
-		count, err := strconv.Atoi(text(v))
-		if err != nil || count < 0 {
-			return wrong(v, "correlation condition", "a number", "%q is no number", text(v))
+		if err := x.bound(key, v); err != nil {
+			return err
 		}
-		if count > maxCount {
-			return refused(v, "correlation counts too far", "the condition counts to %d; at most %d is kept", count, maxCount)
-		}
-		x.bounds = append(x.bounds, bound{key, count})
-		x.limit = max(x.limit, count+1)
-		x.closing = x.closing || key == "lt" || key == "lte" || key == "eq"
 	}
 	switch {
 	case len(x.bounds) == 0:
 		return wrong(n, "correlation condition", "gt, gte, lt, lte or eq", "the condition has no criterion")
 	case x.kind == "value_count" && len(x.fields) == 0:
 		return wrong(n, "correlation condition", "field", "value_count counts the values of a field; the condition names none")
-	case x.kind == "temporal_ordered" && (x.closing || !x.holds(len(x.refs)) || x.holds(len(x.refs)-1)):
+	case metrics[x.kind] != nil && len(x.fields) != 1:
+		return wrong(n, "correlation condition", "one field", "%s measures the values of one field; the condition names %d", x.kind, len(x.fields))
+	case x.kind == "value_percentile" && !percent:
+		return refused(n, "correlation value_percentile without percentile", "how often a value occurs is not run; percentile: N asks for the Nth percentile of a field")
+	case x.kind == "temporal_ordered" && (x.closing || !x.holds(float64(len(x.refs))) || x.holds(float64(len(x.refs)-1))):
 		return refused(n, "correlation condition", "an ordered correlation is met when all its rules are; other conditions are not run")
 	}
 	return nil
@@ -211,11 +216,78 @@ type sighting int
 
 func (i sighting) eval(s *scratch) bool { return s.sighted[i] }
 
-// holds decides the condition by a count.
-func (x *correlation) holds(count int) bool {
+// every makes all rules of a temporal correlation its condition.
+func (x *correlation) every() {
+	x.bounds, x.limit = []bound{{"gte", float64(len(x.refs))}}, len(x.refs)
+}
+
+// words reads a condition in words: which rules must be seen.
+func (x *correlation) words(n *yaml.Node) error {
+	searches := map[string]node{}
+	for i, name := range x.refs {
+		searches[name] = sighting(i)
+	}
+	expr, err := expression(n, searches, x.refs)
+	if err != nil {
+		return err
+	}
+	if x.kind == "temporal_ordered" {
+		if list, ok := expr.(allOf); len(x.refs) > 1 && (!ok || len(list) != len(x.refs) || slices.ContainsFunc(list, func(n node) bool { _, ok := n.(sighting); return !ok })) {
+			return refused(n, "correlation condition", "an ordered correlation is met when all its rules are; other conditions are not run")
+		}
+		x.every()
+		return nil
+	}
+	x.expr = expr
+	x.closing = slices.ContainsFunc(strings.Fields(strings.ReplaceAll(n.Value, "(", " ")), func(w string) bool { return strings.EqualFold(w, "not") })
+	return nil
+}
+
+// namedIn are the rules a condition in words names, in their order.
+func namedIn(condition string) []string {
+	var out []string
+	for _, w := range strings.FieldsFunc(condition, func(r rune) bool { return r == ' ' || r == '(' || r == ')' || r == '\n' || r == '\t' }) {
+		switch strings.ToLower(w) {
+		case "and", "or", "not":
+		default:
+			if !slices.Contains(out, w) {
+				out = append(out, w)
+			}
+		}
+	}
+	return out
+}
+
+// bound reads one criterion.
+func (x *correlation) bound(key string, v *yaml.Node) error {
+	upper := key != "gt" && key != "gte"
+	if m := metrics[x.kind]; m != nil {
+		n, ok := number(text(v))
+		if !ok || math.IsNaN(n) || math.IsInf(n, 0) {
+			return wrong(v, "correlation condition", "a number", "%q is no number", text(v))
+		}
+		x.bounds = append(x.bounds, bound{key, n})
+		x.closing = x.closing || upper || !m.grows
+		return nil
+	}
+	count, err := strconv.Atoi(text(v))
+	if err != nil || count < 0 {
+		return wrong(v, "correlation condition", "a number", "%q is no number", text(v))
+	}
+	if count > maxCount {
+		return refused(v, "correlation counts too far", "the condition counts to %d; at most %d is kept", count, maxCount)
+	}
+	x.bounds = append(x.bounds, bound{key, float64(count)})
+	x.limit = max(x.limit, count+1)
+	x.closing = x.closing || upper
+	return nil
+}
+
+// holds decides the condition by a count or a measure.
+func (x *correlation) holds(v float64) bool {
 	for _, b := range x.bounds {
-		c := count - b.n
-		if b.op == "eq" && c != 0 || b.op != "eq" && !compare(b.op, c) {
+		c := cmp.Compare(v, b.n)
+		if b.op == "neq" && c == 0 || b.op != "neq" && !compare(b.op, c) {
 			return false
 		}
 	}

@@ -89,6 +89,10 @@ func TestCorrelations(t *testing.T) {
 			[]at{f(1, "s"), s(2, "a")},
 			"c@2",
 		},
+		{"weeks", "type: event_count, rules: [failed], timespan: 1w, condition: {gte: 2}", []at{f(1, "a"), f(600_000, "a")}, "c@600000"},
+		{"any but one", "type: event_count, rules: [failed], timespan: 10s, condition: {neq: 1}", []at{f(1, "a"), f(20, "a"), f(21, "b")}, "c@21"},
+		{"in order, in words", "type: temporal_ordered, rules: [failed, success], timespan: 10s, condition: failed AND success", []at{s(1, "a"), f(2, "a"), s(3, "a")}, "c@3"},
+		{"rules named by the condition alone", "type: temporal, timespan: 10s, condition: (failed and success)", []at{s(1, "a"), f(2, "a")}, "c@2"},
 		{"no such field", "type: event_count, rules: [failed], group-by: [Tiada], timespan: 10s, condition: {gte: 1}", []at{f(1, "a")}, ""},
 	} {
 		set := compileText(t, "title: c\ncorrelation: {"+c.rule+"}"+logons, Config{})
@@ -138,6 +142,38 @@ func correlate(t *testing.T, set *Set, events []at) string {
 	return strings.Join(got, " ")
 }
 
+// TestMetrics proves each measure of a field's values, that what has no number
+// is passed over, and when each is decided.
+func TestMetrics(t *testing.T) {
+	m := func(second int64, user, x string) at { return at{second, "4625", user, x} }
+	values := []at{m(1, "a", "10"), m(2, "a", "0x14"), m(3, "b", "1000"), m(4, "a", "text"), m(5, "a", "90")}
+	for _, c := range []struct {
+		rule   string
+		events []at
+		want   string
+	}{
+		{"type: value_sum, condition: {field: X, gte: 120}", values, "c@3 c@5"},
+		{"type: value_sum, condition: {field: X, gt: 1000}", values, ""},
+		{"type: value_sum, condition: {field: X, gt: 29.5, lt: 200}", values, "c@5"},
+		{"type: value_sum, condition: {field: X, gt: 100}", []at{m(1, "a", "60"), m(20, "a", "60"), m(29, "a", "41")}, "c@29"},
+		{"type: value_sum, condition: {field: X, gt: 100}", []at{m(1, "a", "60"), m(20, "a", "60")}, ""},
+		{"type: value_max, condition: {field: X, gte: 90}", values, "c@3 c@5"},
+		{"type: value_max, condition: {field: X, lt: 91}", values, "c@5"},
+		{"type: value_min, condition: {field: X, lte: 10}", values, "c@5"},
+		{"type: value_min, condition: {field: X, gt: 10}", values, "c@3"},
+		{"type: value_avg, condition: {field: X, eq: 40}", values, "c@5"},
+		{"type: value_median, condition: {field: X, eq: 20}", values, "c@5"},
+		{"type: value_median, condition: {field: X, eq: 15}", values[:2], "c@2"},
+		{"type: value_percentile, condition: {field: X, percentile: 75, eq: 55}", values, "c@5"},
+		{"type: value_percentile, condition: {field: X, percentile: 100, gte: 1000}", values, "c@3"},
+	} {
+		set := compileText(t, "title: c\ncorrelation: {rules: [failed], group-by: [User], timespan: 10s, "+c.rule+"}"+logons, Config{})
+		if got := correlate(t, set, c.events); got != c.want {
+			t.Errorf("%s: %q, expected %q", c.rule, got, c.want)
+		}
+	}
+}
+
 // TestCorrelationMemory proves that groups without end cost bounded memory,
 // and that those forgotten are counted.
 func TestCorrelationMemory(t *testing.T) {
@@ -145,6 +181,8 @@ func TestCorrelationMemory(t *testing.T) {
 		"type: event_count, rules: [failed], group-by: [User], timespan: 1d, condition: {gte: 10000}",
 		"type: value_count, rules: [failed], group-by: [User], timespan: 1d, condition: {field: X, lte: 10000}",
 		"type: temporal_ordered, rules: [failed, success, failed], group-by: [User], timespan: 1d",
+		"type: value_sum, rules: [failed], group-by: [User], timespan: 1d, condition: {field: X, gte: 1e300}",
+		"type: value_median, rules: [failed], group-by: [User], timespan: 1d, condition: {field: X, gte: 1e300}",
 	} {
 		set := compileText(t, "title: c\ncorrelation: {"+rule+"}"+logons, Config{})
 		c := set.NewCorrelator(func(*Rule, *event.Event) error { return nil })
@@ -167,13 +205,13 @@ func TestCorrelationMemory(t *testing.T) {
 		for i := range 30_000 {
 			h := newHit(failed, int64(maxGroups+2000+i))
 			for j := range h.Values {
-				h.Values[j], h.Has[j] = "a", true
+				h.Values[j], h.Has[j] = "7", true
 			}
 			if err := c.Add(&h, &e); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if st.entries > 3*maxGroups+maxCount+1 {
+		if st.entries > 3*maxGroups+max(maxCount, maxMeasured)+1 {
 			t.Errorf("%s: %d entries", rule, st.entries)
 		}
 	}
@@ -187,10 +225,17 @@ func TestCorrelationProblems(t *testing.T) {
 		level rules.Level
 	}{
 		{"type: bogus, rules: [failed], timespan: 1m, condition: {gte: 1}", rules.Wrong},
-		{"type: value_avg, rules: [failed], timespan: 1m, condition: {field: X, gte: 1}", rules.Refused},
+		{"type: value_avg, rules: [failed], timespan: 1m, condition: {gte: 1}", rules.Wrong},
+		{"type: value_sum, rules: [failed], timespan: 1m, condition: {field: [User, X], gte: 1}", rules.Wrong},
+		{"type: value_sum, rules: [failed], timespan: 1m, condition: {field: X, gte: many}", rules.Wrong},
+		{"type: value_percentile, rules: [failed], timespan: 1m, condition: {field: X, lte: 1}", rules.Refused},
+		{"type: value_percentile, rules: [failed], timespan: 1m, condition: {field: X, percentile: 101, lte: 1}", rules.Wrong},
+		{"type: value_sum, rules: [failed], timespan: 1m, condition: {field: X, percentile: 1, lte: 1}", rules.Wrong},
+		{"type: temporal_ordered, rules: [failed, success], timespan: 1m, condition: failed or success", rules.Refused},
+		{"type: temporal_ordered, rules: [failed, success], timespan: 1m, condition: failed and not success", rules.Refused},
 		{"type: event_count, rules: [tiada], timespan: 1m, condition: {gte: 1}", rules.Wrong},
 		{"type: event_count, rules: [failed, tiada], timespan: 1m, condition: {gte: 1}", rules.Wrong},
-		{"type: event_count, rules: [failed], timespan: 1w, condition: {gte: 1}", rules.Wrong},
+		{"type: event_count, rules: [failed], timespan: 1y, condition: {gte: 1}", rules.Wrong},
 		{"type: event_count, rules: [failed], timespan: 99999999d, condition: {gte: 1}", rules.Wrong},
 		{"type: event_count, rules: [failed], timespan: 1m", rules.Wrong},
 		{"type: event_count, rules: [failed], timespan: 1m, condition: {gte: 100000}", rules.Refused},

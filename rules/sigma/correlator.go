@@ -4,6 +4,8 @@ import (
 	"container/list"
 	"crypto/sha256"
 	"encoding/binary"
+	"math"
+	"strings"
 
 	"saksi/event"
 )
@@ -106,11 +108,14 @@ type state struct {
 // window is one group of a correlation.
 type window struct {
 	key    [32]byte
-	times  []int64  // event_count: of the newest events; temporal: by rule, 0 is none
-	values []uint64 // value_count: what the times are of
-	first  int64    // of the events that were counted
-	latest int64    // of them
-	quiet  int64    // until then the group has spoken
+	times  []int64   // event_count: of the newest events; temporal: by rule, 0 is none
+	values []uint64  // value_count: what the times are of
+	nums   []float64 // of metrics: the value at each of times
+	old    int       // of metrics: how many of times, from the first, are too old
+	total  float64   // of metrics: of the others
+	first  int64     // of the events that were counted
+	latest int64     // of them
+	quiet  int64     // until then the group has spoken
 	last   *event.Event
 	hit    Hit
 }
@@ -149,6 +154,7 @@ func (c *Correlator) close(now int64) error {
 				break
 			}
 			met := st.decide(w, w.first+st.x.span)
+			st.x.closed(st, w, met)
 			st.forget(el)
 			if met {
 				if err := c.met(st.x, &w.hit, w.last); err != nil {
@@ -210,6 +216,20 @@ func (c *Correlator) count(f *feed, h *Hit, e *event.Event) error {
 			v = append(binary.AppendUvarint(v, uint64(len(h.Values[at]))), h.Values[at]...)
 		}
 		st.value(w, v, h.Time)
+	case "value_sum", "value_avg", "value_median", "value_percentile", "value_min", "value_max":
+		at := slots[len(x.groupBy)]
+		n, ok := number(h.Values[at])
+		if !h.Has[at] || !ok || math.IsNaN(n) || math.IsInf(n, 0) {
+			return nil // nothing to measure
+		}
+		if len(w.nums)-w.old >= maxMeasured {
+			c.Dropped++
+			st.forget(st.groups[w.key])
+			return nil
+		}
+		w.times, w.nums = append(w.times, h.Time), append(w.nums, n)
+		w.total += n
+		st.entries++
 	case "temporal":
 		st.grow(w, len(x.refs))
 		w.times[f.place] = max(w.times[f.place], h.Time)
@@ -228,16 +248,16 @@ func (c *Correlator) count(f *feed, h *Hit, e *event.Event) error {
 	st.trim(w, h.Time)
 	if x.closing {
 		w.hit, w.last = *h, e.Clone()
+		x.counted(f, h, st, w, e, false)
 		return nil
 	}
-	if h.Time < w.quiet {
+	met := h.Time >= w.quiet && (x.kind != "temporal_ordered" && st.decide(w, h.Time) || x.kind == "temporal_ordered" && f.place == len(x.refs)-1)
+	x.counted(f, h, st, w, e, met)
+	if !met {
 		return nil
 	}
-	if x.kind != "temporal_ordered" && st.decide(w, h.Time) || x.kind == "temporal_ordered" && f.place == len(x.refs)-1 {
-		w.quiet = h.Time + x.span
-		return c.met(x, h, e)
-	}
-	return nil
+	w.quiet = h.Time + x.span
+	return c.met(x, h, e)
 }
 
 // window returns the group of a key, made when it is new.
@@ -297,10 +317,15 @@ func (st *state) value(w *window, v []byte, t int64) {
 
 // trim drops what is too old, and what decides nothing any more.
 func (st *state) trim(w *window, t int64) {
-	if st.x.kind != "event_count" && st.x.kind != "value_count" {
+	if strings.HasPrefix(st.x.kind, "temporal") {
 		return
 	}
 	n := max(0, len(w.times)-st.x.limit)
+	if w.nums != nil {
+		if n = st.aged(w, t); n == 0 {
+			return
+		}
+	}
 	for n < len(w.times) && w.times[n] < t-st.x.span {
 		n++
 	}
@@ -309,13 +334,20 @@ func (st *state) trim(w *window, t int64) {
 	if w.values != nil {
 		w.values = append(w.values[:0], w.values[n:]...)
 	}
+	if w.nums != nil {
+		w.nums = append(w.nums[:0], w.nums[n:]...)
+	}
 }
 
 // decide is whether the condition holds at a time.
 func (st *state) decide(w *window, t int64) bool {
+	if m := metrics[st.x.kind]; m != nil {
+		v, ok := st.measure(w, t)
+		return ok && st.x.holds(v)
+	}
 	if st.x.expr == nil {
 		n := st.count(w, t)
-		return n > 0 && st.x.holds(n)
+		return n > 0 && st.x.holds(float64(n))
 	}
 	s := &scratch{sighted: make([]bool, len(st.x.refs))}
 	for i, at := range w.times {

@@ -15,6 +15,7 @@ type compiler struct {
 	ids   map[string]atomRef
 
 	filters []*filter
+	label   bool // the rule under work is traced
 }
 
 // fieldOf is the id of a field of a log source.
@@ -70,6 +71,7 @@ keys:
 		if err != nil {
 			return nil, err
 		}
+		x = c.labeled(name, x)
 		if _, twice := searches[name]; twice {
 			return nil, wrong(det.Content[i], "search twice", "each search once", "the search %q is there twice", name)
 		}
@@ -82,7 +84,7 @@ keys:
 	case condition.Kind == yaml.SequenceNode && len(condition.Content) > 0:
 		var list []node
 		for _, n := range condition.Content {
-			x, err := expression(n, searches, names)
+			x, err := c.expression(n, searches, names)
 			if err != nil {
 				return nil, err
 			}
@@ -90,7 +92,16 @@ keys:
 		}
 		return join(list, false), nil
 	}
-	return expression(condition, searches, names)
+	return c.expression(condition, searches, names)
+}
+
+// expression compiles a condition, with its text when the rule is traced.
+func (c *compiler) expression(n *yaml.Node, searches map[string]node, names []string) (node, error) {
+	x, err := expression(n, searches, names)
+	if err != nil || !c.label {
+		return x, err
+	}
+	return c.labeled("condition: "+n.Value, negated(x)), nil
 }
 
 // search is a mapping (all must hold), a list of mappings (any), or a list of
@@ -121,7 +132,8 @@ func (c *compiler) search(n *yaml.Node, src *fields) (node, error) {
 		if len(n.Value) > maxPattern {
 			return nil, wrong(n, "keyword", fmt.Sprintf("at most %d bytes", maxPattern), "a keyword has %d bytes", len(n.Value))
 		}
-		return c.pattern(atom{field: anyField}, parsePattern(n.Value).place(contains)), nil
+		x := c.pattern(atom{field: anyField}, parsePattern(n.Value).place(contains))
+		return c.labeled("keyword "+n.Value, x), nil
 	}
 	if len(list) == 0 {
 		return nil, wrong(n, "search", "a mapping or a list", "a search is a mapping, a list or a word, and not empty")

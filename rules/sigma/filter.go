@@ -71,9 +71,10 @@ func (c *compiler) filtered(r *Rule) []rules.Problem {
 		if f.all || slices.Contains(f.names, r.ID) || r.Name != "" && slices.Contains(f.names, r.Name) {
 			f.met = true
 			cond := f.cond
-			if r.Source != f.source { // its field names may mean others of ours
+			if c.label = c.cfg.Trace.of(r); c.label || r.Source != f.source { // its field names may mean others of ours
 				var err error
-				if cond, err = c.detection(f.at, fieldsOf(r.Source), "rules"); err != nil {
+				cond, err = c.detection(f.at, fieldsOf(r.Source), "rules")
+				if c.label = false; err != nil {
 					problems = append(problems, problemOf(f.file, r.ID, err))
 					continue
 				}

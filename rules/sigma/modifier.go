@@ -32,6 +32,7 @@ type item struct {
 	ref, expand, base64               bool
 	reFlags, compare, part            string
 	transforms                        []string // of the value, in their order
+	others                            []int32  // of fieldref
 }
 
 // item compiles a field with its modifiers (Sigma modifiers appendix 2.1.0)
@@ -72,13 +73,13 @@ func (c *compiler) item(key, val *yaml.Node, src *fields) (node, error) {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, n)
+		list = append(list, it.labelValue(n, v.Value, len(values)))
 	}
 	n := join(list, it.all)
 	if it.neq {
 		n = not{n}
 	}
-	return n, nil
+	return it.labelItem(n, values), nil
 }
 
 // join links conditions by and, or by or.
@@ -177,6 +178,7 @@ func (it *item) value(v *yaml.Node) (node, error) {
 			return nil, err
 		}
 		a.kind, a.other = byField, other
+		it.others = append(it.others, other)
 		return it.c.intern(&a, ""), nil
 	}
 	texts := []string{s}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode/utf8"
 	"unsafe"
+
+	"saksi/event"
 )
 
 // Source is a log source of Sigma's taxonomy: of a rule, which records it
@@ -57,7 +59,8 @@ type scratch struct {
 	keys  []Source
 	done  []*group // of this record
 
-	sighted []bool // rules a correlation saw, see sighting
+	sighted []bool  // rules a correlation saw, see sighting
+	tell    *teller // nil: nobody asks
 }
 
 func newScratch(set *Set) *scratch {
@@ -160,13 +163,14 @@ func (s *Set) Match(r Record) []*Rule {
 		sc.add(s.names[name], v) // a name no rule uses is anyField
 	}
 	sc.keys = append(sc.keys[:0], r.Sources()...)
-	hits := sc.match()
+	hits := sc.match(nil)
 	s.pool.Put(sc)
 	return hits
 }
 
 // match tries the rules of every group the sources belong to.
-func (s *scratch) match() []*Rule {
+// e is the event of ours, or nil.
+func (s *scratch) match(e *event.Event) []*Rule {
 	s.done = s.done[:0]
 	for _, src := range s.keys {
 		for part := range 8 {
@@ -187,6 +191,9 @@ func (s *scratch) match() []*Rule {
 			}
 		}
 	}
+	if s.set.trace != nil {
+		s.traced(e)
+	}
 	if len(s.hits) == 0 {
 		return nil
 	}
@@ -200,7 +207,13 @@ func (s *scratch) try(r *Rule) {
 		return
 	}
 	s.seen[r.index] = s.epoch
-	if r.cond.eval(s) {
+	ok := false
+	if s.set.costs != nil {
+		ok = s.costly(r)
+	} else {
+		ok = r.cond.eval(s)
+	}
+	if ok {
 		s.hits = append(s.hits, r)
 	}
 }

@@ -69,6 +69,8 @@ type Set struct {
 	groups   map[Source]*group
 	datasets map[string]*dataset
 	pool     sync.Pool
+	trace    *Trace // nil: nobody asks
+	costs    []cost // by rule; nil: nobody asks
 }
 
 // Config is what rules leave to those who run them.
@@ -76,6 +78,8 @@ type Config struct {
 	// Placeholders gives the values of each %name% that the modifier expand
 	// fills in; a rule that names another is refused.
 	Placeholders map[string][]string
+	// Trace asks about one rule; nil for none.
+	Trace *Trace
 }
 
 // File is one file of rules.
@@ -148,6 +152,17 @@ func Compile(files []File, cfg Config) (*Set, []rules.Problem) {
 	}
 	for i, r := range s.Rules {
 		r.index = i
+	}
+	if t := cfg.Trace; t != nil {
+		for _, r := range s.Rules {
+			if t.of(r) {
+				t.rule = r
+				if r.correlation != nil {
+					r.correlation.trace = t
+				}
+			}
+		}
+		s.trace = t
 	}
 	s.names, s.atoms = c.names, c.atoms
 	s.groups, s.datasets = c.groups(s.Rules), c.datasets()
@@ -306,6 +321,8 @@ func (c *compiler) rule(r *Rule, doc *yaml.Node) error {
 	if get(m, "correlation") != nil {
 		return c.correlation(r, m)
 	}
+	c.label = c.cfg.Trace.of(r)
+	defer func() { c.label = false }()
 	src := get(m, "logsource")
 	if src == nil {
 		return wrong(m, "no logsource", "logsource", "the rule has no logsource")

@@ -143,7 +143,7 @@ func (s *Set) MatchEvent(e *event.Event) []*Rule {
 		sc.event(d.ids[v.Field], v)
 	}
 	sc.keys = append(sc.keys[:0], d.sources...)
-	hits := sc.match()
+	hits := sc.match(e)
 	s.pool.Put(sc)
 	return hits
 }

@@ -109,6 +109,16 @@ func TestSpecification(t *testing.T) {
 		if len(set.Match(c.miss)) != 0 {
 			t.Errorf("%s matches %v", c.search, c.miss.values)
 		}
+		// Traced, it finds the same and says why.
+		var trials []*rules.Trial
+		traced := cfg
+		traced.Trace = &Trace{ID: "t", Emit: func(x *rules.Trial, _ *event.Event) { trials = append(trials, x) }}
+		set2 := compileText(t, text, traced)
+		set2.Match(c.hit)
+		set2.Match(c.miss)
+		if len(trials) != 2 || !trials[0].Found || trials[0].Stopped() != nil || trials[1].Found || trials[1].Stopped() == nil {
+			t.Errorf("%s, traced: %+v", c.search, trials)
+		}
 		c.hit.source.Product = "linux"
 		if len(set.Match(c.hit)) != 0 {
 			t.Errorf("%s matches a record of another log source", c.search)
