@@ -318,7 +318,32 @@ func (w *eve) alert(e *Event) {
 		w.num("severity", 3)
 	}
 	w.metadata(text)
+	w.context(e)
 	w.close()
+}
+
+// context writes what data sets hold of the values that matched.
+func (w *eve) context(e *Event) {
+	opened := false
+	for v := range e.Values(SaksiRuleContext) {
+		name, raw, ok := strings.Cut(v.Str(), " ")
+		if !ok {
+			continue
+		}
+		if !opened {
+			w.open("context")
+			opened = true
+		}
+		w.key(name)
+		if json.Valid([]byte(raw)) {
+			w.b = append(w.b, raw...)
+		} else { // masked, or cut short
+			w.text(raw)
+		}
+	}
+	if opened {
+		w.close()
+	}
 }
 
 // metadata writes the metadata of a rule's text, values by key in the order of

@@ -143,6 +143,7 @@ const (
 	SaksiRtpCodec                                          // Saksi.rtp.codec: encoding of the media
 	SaksiRtpName                                           // Saksi.rtp.name: canonical name a participant gives (RTCP CNAME)
 	SaksiRtpSsrc                                           // Saksi.rtp.ssrc: synchronization source, in hex
+	SaksiRuleContext                                       // Saksi.rule.context: what data sets hold of the values that matched, a name and a JSON value
 	SaksiRuleDigest                                        // Saksi.rule.digest: SHA-256 of the rule's text
 	SaksiRuleLanguage                                      // Saksi.rule.language: suricata, sigma, yara or intel
 	SaksiRulePriority                                      // Saksi.rule.priority: priority of a rule in the language of Suricata; 1 is the most severe
@@ -615,6 +616,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.rtp.codec", typ: Keyword, array: false, doc: "encoding of the media"},
 	{name: "Saksi.rtp.name", typ: Keyword, array: false, doc: "canonical name a participant gives (RTCP CNAME)"},
 	{name: "Saksi.rtp.ssrc", typ: Keyword, array: false, doc: "synchronization source, in hex"},
+	{name: "Saksi.rule.context", typ: Keyword, array: true, doc: "what data sets hold of the values that matched, a name and a JSON value"},
 	{name: "Saksi.rule.digest", typ: Keyword, array: false, doc: "SHA-256 of the rule's text"},
 	{name: "Saksi.rule.language", typ: Keyword, array: false, doc: "suricata, sigma, yara or intel"},
 	{name: "Saksi.rule.priority", typ: Long, array: false, doc: "priority of a rule in the language of Suricata; 1 is the most severe"},

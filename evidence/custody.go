@@ -41,7 +41,7 @@ const (
 
 // Bounds on what is written and read, in bytes.
 const (
-	maxEntry      = 1<<16 - 1 // one line of the log, as C2SP tlog-tiles bounds it
+	maxEntry      = 1 << 20   // one line of the log
 	maxLog        = 256 << 20 // all lines
 	maxCheckpoint = 64 << 10
 )

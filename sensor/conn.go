@@ -34,6 +34,7 @@ type conn struct {
 	seen   [2]uint64 // bytes delivered
 	window [2][]byte // what rules see before the next chunk
 	state  *suricata.FlowState
+	frames [2]uint64 // bytes of frames, while a rule asks for them
 	ids    flowIDs
 	label  label // what names the application
 	via    uint8 // index of the protocol the flow began as, if it changed

@@ -45,6 +45,7 @@ type carver struct {
 	dir     proto.Dir
 	file    *File
 	hash    hash.Hash
+	digests digests
 	packets proto.Packets
 	keep    int // bytes of content wanted
 	gap     bool
@@ -53,7 +54,7 @@ type carver struct {
 
 // OpenFile implements proto.Host.
 func (w *worker) OpenFile(name string, dir proto.Dir) proto.FileWriter {
-	c := &carver{w: w, conn: w.conn, dir: dir, hash: sha256.New(), keep: sniffBytes, file: &File{Name: name, sh: w.sh}}
+	c := &carver{w: w, conn: w.conn, dir: dir, hash: sha256.New(), keep: sniffBytes, file: &File{Name: name, sh: w.sh}, digests: w.newDigests()}
 	if len(w.rules.Files) > 0 {
 		c.keep = w.cfg.MaxFile
 	}
@@ -67,6 +68,7 @@ func (c *carver) Write(b []byte) {
 	}
 	c.packets.Add(c.w.pc.Number)
 	c.hash.Write(b)
+	c.digests.write(b)
 	f := c.file
 	f.Size += int64(len(b))
 	if room := c.keep - len(f.Content); room > 0 {
@@ -102,6 +104,7 @@ func (c *carver) Close(whole bool, why string, about func(e *event.Event)) {
 	f.SHA256 = hex.EncodeToString(c.hash.Sum(nil))
 	f.MIME = sniff(f.Content[:min(len(f.Content), sniffBytes)])
 	f.Packets = c.packets.List()
+	c.offerDigests()
 	e := w.Begin("saksi.file", f.Packets)
 	e.Str(event.SaksiFlowDirection, wayOf(c.dir == proto.FromClient))
 	e.Str(event.EventCategory, "file")

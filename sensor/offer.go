@@ -6,18 +6,16 @@ import (
 	"saksi/sensor/proto"
 )
 
-// Offer says which protocols the sensor recognizes and which buffers it fills;
-// rules that need others are refused when they are loaded. Digests of files are
-// not among them: a file is offered before its last byte.
+// Offer says which protocols the sensor recognizes, which buffers it fills and
+// which events it raises; rules that need others are refused when they are
+// loaded.
 func Offer() *suricata.Offer {
-	o := &suricata.Offer{StreamSize: true, DecodeEvents: decode.EventNames[:]}
+	o := &suricata.Offer{StreamSize: true, DecodeEvents: decode.EventNames[:], AppEvents: proto.AppEvents}
 	for _, e := range proto.Default().Entries() {
 		o.Apps = append(o.Apps, e.App)
 	}
 	for b := suricata.Buffer(0); b < suricata.NumBuffers; b++ {
-		switch b {
-		case suricata.BufFileMD5, suricata.BufFileSHA1, suricata.BufFileSHA256:
-		default:
+		if !b.IsFrame() || proto.Offers(b) {
 			o.Buffers = append(o.Buffers, b)
 		}
 	}

@@ -194,6 +194,7 @@ func (o *order) emit(r *result, it *item) error {
 			o.cfg.Health.suppressed.Add(1)
 			return nil
 		}
+		h.hit.AppendContext(e)
 		return o.Emit(e)
 	case itemAlert:
 		return o.Emit(e)

@@ -22,6 +22,10 @@ func (w *worker) fill(dir int) *suricata.Packet {
 		}
 	}
 	v.AppFailed = r.App == 0 && (r.Done() || w.conn != nil && w.conn.quiet)
+	v.ClientPackets, v.ServerPackets, v.Age = uint64(r.Pkts[0]), uint64(r.Pkts[1]), max(w.pc.Time-r.First, 0)
+	if w.conn != nil {
+		v.ClientFrames, v.ServerFrames = w.conn.frames[0], w.conn.frames[1]
+	}
 	if r.Proto == decode.ProtoTCP {
 		for d, n := range [2]*uint32{&v.ClientBytes, &v.ServerBytes} {
 			*n = uint32(r.Payload(d))
@@ -38,7 +42,7 @@ func (w *worker) fill(dir int) *suricata.Packet {
 		v.IPID, v.FragBits, v.FragOff = p.IPID, p.FragBits, p.FragOff
 		v.IPHeader, v.Header, v.VLAN, v.VLANs = p.Header, p.Segment[:p.HdrLen], p.VLAN, p.VLANs
 		v.Payload, v.Layer, v.Events = p.Payload(), p.Depth, p.Events
-		v.Seen = r.Pkts[dir] > 1
+		v.Seen, v.Reassembled = r.Pkts[dir] > 1, len(p.Frags) > 0
 		return v
 	}
 	v.Src, v.SrcPort = r.Orig()
@@ -73,6 +77,9 @@ func (w *worker) withState(run func(st **suricata.FlowState)) {
 // matchPacket shows the packet in work to the rules.
 func (w *worker) matchPacket(p *decode.Packet, dir int) {
 	w.pc.Number, w.pc.Time = p.Number, p.Time
+	if w.rules.Suricata.FlowBytes() {
+		w.getConn().frames[dir] += uint64(p.FrameLen)
+	}
 	v := w.fill(dir)
 	v.NoStream = p.Proto == decode.ProtoTCP && len(v.Payload) > 0 && (w.rec.Done() || p.TCPFlags&decode.RST != 0)
 	w.withState(func(st **suricata.FlowState) { w.hits = w.engine.Packet(w.hits[:0], st, v) })
@@ -162,12 +169,15 @@ func (w *worker) matchTx(tx suricata.Tx, dir int) {
 	if x, ok := tx.(proto.Evidence); ok {
 		packets = x.Packets()
 	}
-	if w.conn != nil && w.rec.Proto == decode.ProtoTCP {
+	if _, file := tx.(suricata.WholeFile); !file && w.conn != nil && w.rec.Proto == decode.ProtoTCP {
 		tx = &streamTx{tx, w.conn.window[dir]}
 	}
 	w.withState(func(st **suricata.FlowState) { w.hits = w.engine.Tx(w.hits[:0], st, v, tx) })
 	w.alerts(v, packets)
 }
+
+// Wants implements proto.Host.
+func (w *worker) Wants(b suricata.Buffer) bool { return w.engine != nil && w.rules.Suricata.Wants(b) }
 
 // alerts makes an alert of each hit. earlier are the packets that what matched
 // rests on besides the one that completed it.

@@ -212,11 +212,7 @@ func assessCase(ctx context.Context, ix framework.Index, name, dir string, pub *
 	if err != nil {
 		return nil, err
 	}
-	o := casefile.VerifyOptions{}
-	if pub != nil {
-		o.Trust = evidence.TrustKey(pub)
-	}
-	v, err := casefile.Verify(ctx, dir, o)
+	v, err := casefile.Verify(ctx, dir, pub, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,10 @@ type compiler struct {
 	ints    names
 	sids    map[[2]int64]string // where a rule's id was seen
 	offered *Offer
+
+	datasets   map[string]*dataset
+	dataDir    string
+	reputation *Reputation
 }
 
 // builder compiles one rule.
@@ -40,6 +44,8 @@ type builder struct {
 	packetKeyword bool // needs single packets, such as dsize
 	streamSize    bool
 	reads, writes bool // flow state
+	hooked        bool // at a state of transactions
+	ipOnly        int  // checks on addresses alone
 }
 
 // pendingPCRE is compiled when it is known what follows it.
@@ -236,7 +242,12 @@ func (b *builder) header() *fault {
 }
 
 func (b *builder) protocol() *fault {
-	name := strings.ToLower(b.p.proto.s)
+	name, hook, hooked := strings.Cut(strings.ToLower(b.p.proto.s), ":")
+	if hooked {
+		if err := b.hook(name, hook); err != nil {
+			return err
+		}
+	}
 	switch name {
 	case "ip", "any":
 		b.r.proto = protoAny

@@ -16,6 +16,7 @@ type check struct {
 	b   uint32   // second operand
 	set []uint32 // bits of which one suffices
 	at  int      // offset in the rule's text, for messages
+	rep *repCheck
 }
 
 type checkOp uint8
@@ -52,6 +53,13 @@ const (
 	ckWScale
 	ckMTU
 	ckVersion
+	ckIPRep
+	ckFlowPackets
+	ckFlowBytes
+	ckFlowAge
+	ckStreamEvent
+	ckFragments
+	ckIPOption
 )
 
 // eval decides one check. bits and counters of a flow without state are unset.
@@ -91,6 +99,16 @@ func (c *check) eval(p *Packet, st *FlowState) bool {
 	case ckTOS, ckMSS, ckWScale, ckMTU:
 		n, there := p.number(c.op)
 		ok = there && c.cmp.match(n)
+	case ckIPRep:
+		ok = c.reputation(p)
+	case ckFlowPackets, ckFlowBytes, ckFlowAge:
+		ok = c.flow(p)
+	case ckStreamEvent:
+		ok = p.StreamEvents>>c.a&1 != 0
+	case ckFragments:
+		ok = p.Reassembled == (c.a == 1)
+	case ckIPOption:
+		ok = c.ipOption(p)
 	case ckVersion:
 		ok = p.Src.Is4() == (c.a == 4)
 	case ckVLANLayers:
@@ -286,15 +304,21 @@ func kwSameIP(b *builder, _ *option) *fault {
 }
 
 // kwAppProto takes app-layer-protocol:[!]PROTOCOL[,MODE]. The sensor decides a
-// protocol for both directions at once, so either and final are what it knows.
+// protocol for both directions at once, so that all modes but original are alike.
 func kwAppProto(b *builder, o *option) *fault {
 	f, neg := o.val, false
 	if strings.HasPrefix(f.s, "!") {
 		f, neg = field{f.s[1:], f.off + 1}, true
 	}
 	parts := f.list()
-	if len(parts) > 1 && parts[1].s != "either" && parts[1].s != "final" {
-		return refused(parts[1].off, "app-layer-protocol with a direction")
+	if len(parts) > 1 {
+		switch parts[1].s {
+		case "either", "final", "both", "toserver", "toclient":
+		case "original":
+			return refused(parts[1].off, "app-layer-protocol:original")
+		default:
+			return wrong(parts[1].off, fmt.Sprintf("unknown mode %q", parts[1].s), "final, either, both, toserver or toclient")
+		}
 	}
 	switch parts[0].s {
 	case "failed", "unknown":
@@ -333,8 +357,10 @@ func kwFlow(b *builder, o *option) *fault {
 			b.onlyStream, b.onlyFlow = true, true
 		case "no_stream":
 			b.noStream = true
-		case "only_frag", "no_frag":
-			return refused(p.off, "flow:"+strings.ToLower(p.s))
+		case "only_frag":
+			b.r.checks = append(b.r.checks, check{op: ckFragments, a: 1})
+		case "no_frag":
+			b.r.checks = append(b.r.checks, check{op: ckFragments})
 		default:
 			return wrong(p.off, fmt.Sprintf("unknown flow option %q", p.s), "established, not_established, stateless, to_server, to_client, from_server, from_client, only_stream or no_stream")
 		}

@@ -23,6 +23,9 @@ type Matcher struct {
 	found   []evidence // of the rule being evaluated
 	bytes   []byte     // their bytes
 	decoded []byte
+	pending []dataPending
+	context []Context
+	now     int64 // time of the packet
 
 	number  uint64   // of the packet the next fields are about
 	layer   uint8    // and its depth in tunnels
@@ -89,6 +92,7 @@ func (m *Matcher) begin(st **FlowState, p *Packet) bool {
 		m.passed = false
 	}
 	m.cand.reset()
+	m.now = p.Time
 	on := !m.passed && (*st == nil || !(*st).pass)
 	if !on {
 		for _, r := range m.set.traced {
@@ -120,6 +124,11 @@ func (m *Matcher) Packet(dst []Hit, st **FlowState, p *Packet) []Hit {
 	m.collect(&m.set.groups[g+dirIndex(p)], p, p.Payload)
 	if p.Events != 0 {
 		for _, id := range m.set.events {
+			m.cand.add(id)
+		}
+	}
+	if p.StreamEvents != 0 {
+		for _, id := range m.set.streamEvents {
 			m.cand.add(id)
 		}
 	}
@@ -267,6 +276,7 @@ func (m *Matcher) start(r *Rule) {
 	m.cut = false
 	m.found = m.found[:0]
 	m.bytes = m.bytes[:0]
+	m.pending, m.context = m.pending[:0], m.context[:0]
 	m.stats.Evaluated++
 	if m.cost != nil {
 		m.began = time.Now()
@@ -292,11 +302,13 @@ func (m *Matcher) buffer(l *list, data []byte, buf Buffer) bool {
 	if m.trace != nil {
 		m.trace.buffer(l, data)
 	}
+	pending, context := len(m.pending), len(m.context)
 	ok := m.run(l, data, 0, 0) == resMatch
 	if m.trace != nil {
 		m.trace.decided(l, ok)
 	}
 	if !ok {
+		m.pending, m.context = m.pending[:pending], m.context[:context]
 		return false
 	}
 	for i := range l.items {
@@ -373,7 +385,7 @@ func (m *Matcher) matched(dst []Hit, st **FlowState, p *Packet, r *Rule, tx Tx) 
 		}
 		return dst, true
 	}
-	if r.noalert && len(r.ordered) == 0 {
+	if r.noalert && len(r.ordered) == 0 && len(m.pending) == 0 {
 		return dst, false
 	}
 	h := Hit{Rule: r, Packet: p.Number, Time: p.Time, Incomplete: m.cut}
@@ -387,5 +399,9 @@ func (m *Matcher) matched(dst []Hit, st **FlowState, p *Packet, r *Rule, tx Tx) 
 			h.Evidence[i] = Evidence{Buffer: e.buf, Offset: e.off, Length: e.n, Bytes: all[e.start : e.start+e.length : e.start+e.length]}
 		}
 	}
+	if r.bypass {
+		m.state(st).pass = true
+	}
+	h.pending, h.Context = slices.Clone(m.pending), slices.Clone(m.context)
 	return append(dst, h), false
 }

@@ -35,6 +35,7 @@ func (m *Matcher) Tx(dst []Hit, st **FlowState, p *Packet, tx Tx) []Hit {
 	slices.Sort(m.cand.list)
 	parts, again := tx.(Parts)
 	again = again && parts.Again()
+	_, whole := tx.(WholeFile)
 	for _, id := range m.cand.list {
 		r := m.set.rules[id]
 		if m.trace != nil || r.trace != nil || m.cost != nil {
@@ -44,7 +45,7 @@ func (m *Matcher) Tx(dst []Hit, st **FlowState, p *Packet, tx Tx) []Hit {
 			m.trace.stop("once a transaction", "the rule matched on an earlier part of it")
 			continue
 		}
-		if !r.app.covers(tx.App()) || !m.header(r, p) || !m.checks(r, p, *st) {
+		if r.digest != whole || !r.app.covers(tx.App()) || !m.header(r, p) || !m.checks(r, p, *st) {
 			continue
 		}
 		m.start(r)
@@ -99,7 +100,23 @@ func (m *Matcher) instance(v, i int) []byte {
 // lists matches every buffer a rule names.
 func (m *Matcher) lists(r *Rule, p *Packet) bool {
 	for _, l := range r.lists {
+		if l.buf.isAddress() {
+			if !m.address(l, p) {
+				return false
+			}
+			continue
+		}
 		n := m.tx.NBuf(l.buf)
+		if l.which != (which{}) {
+			ok := l.which.decide(n, func(i int) bool { return m.buffer(l, m.instance(l.view, i), l.buf) })
+			if m.trace != nil {
+				m.trace.which(l, n, ok)
+			}
+			if !ok {
+				return false
+			}
+			continue
+		}
 		if l.absent {
 			if n == 0 {
 				if m.trace != nil {
@@ -117,9 +134,9 @@ func (m *Matcher) lists(r *Rule, p *Packet) bool {
 		if n == 0 && m.trace != nil {
 			m.trace.missing(l, false)
 		}
-		ok := false
-		for i := 0; i < n && !ok; i++ {
-			ok = m.buffer(l, m.instance(l.view, i), l.buf)
+		ok, all := false, l.changes()
+		for i := 0; i < n && (!ok || all); i++ {
+			ok = m.buffer(l, m.instance(l.view, i), l.buf) || ok
 		}
 		if !ok {
 			return false
@@ -134,6 +151,27 @@ func (m *Matcher) lists(r *Rule, p *Packet) bool {
 	}
 	for i := range n {
 		if m.buffer(r.payload, m.tx.BufAt(BufStream, i), BufStream) {
+			return true
+		}
+	}
+	return false
+}
+
+// changes reports whether a list looks into a set that rules change: the
+// ordered stage then needs every instance that may do.
+func (l *list) changes() bool {
+	for i := range l.items {
+		if d := l.items[i].data; d != nil && d.set.dynamic {
+			return true
+		}
+	}
+	return false
+}
+
+// changesSets reports whether a rule looks into a set that rules change.
+func (r *Rule) changesSets() bool {
+	for _, l := range append([]*list{r.payload}, r.lists...) {
+		if l.changes() {
 			return true
 		}
 	}

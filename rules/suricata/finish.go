@@ -43,6 +43,7 @@ func (b *builder) finish() *fault {
 	if err := b.orderedState(); err != nil {
 		return err
 	}
+	r.writes = b.writes
 	b.decide()
 	return nil
 }
@@ -50,7 +51,7 @@ func (b *builder) finish() *fault {
 // buffers checks the buffers of a rule against its protocol and direction.
 func (b *builder) buffers() *fault {
 	r := b.r
-	r.lists = slices.DeleteFunc(r.lists, func(l *list) bool { return len(l.items) == 0 && !l.absent })
+	r.lists = slices.DeleteFunc(r.lists, func(l *list) bool { return len(l.items) == 0 && !l.absent && l.which.kind != whichLength })
 	if r.pair {
 		for _, l := range r.lists {
 			if !b.c.offered.buffer(l.buf) {
@@ -90,12 +91,20 @@ func (b *builder) buffers() *fault {
 		}
 	}
 	for _, l := range r.lists {
-		if l.buf.ofPacket() && (!r.ofPackets() || l.absent) {
+		if l.buf.ofPacket() && (!r.ofPackets() && !l.buf.isAddress() || l.absent) {
 			return refused(b.p.options[0].key.off, "headers of packets with buffers of a protocol, or absent")
 		}
 	}
 	if r.dir == 0 {
 		r.dir = dir
+	}
+	r.digest = slices.ContainsFunc(r.lists, func(l *list) bool { return l.buf.isDigest() })
+	if r.digest {
+		for _, l := range r.lists {
+			if !l.buf.isDigest() && l.buf != BufFileName && l.buf != BufFileSize && !l.buf.isAddress() {
+				return refused(b.p.options[0].key.off, "digests of files with another buffer than the name and the size of the file")
+			}
+		}
 	}
 	if b.streamSize && !b.c.offered.StreamSize {
 		return refused(b.p.options[0].key.off, "stream_size that the sensor does not offer")
@@ -155,7 +164,7 @@ func (b *builder) orderedState() *fault {
 func (b *builder) decide() {
 	r := b.r
 	switch {
-	case len(r.lists) > 0 && !r.ofPackets():
+	case len(r.lists) > 0 && !r.ofPackets() || b.hooked:
 		r.kind = kindTx
 		return
 	case len(r.payload.items) > 0:
@@ -188,7 +197,7 @@ func (b *builder) decide() {
 	case len(r.lists) > 0:
 		r.kind = kindPacket
 	case b.appChecks > 0 && len(r.checks) == b.appChecks && !b.flowKeyword,
-		r.app == AppUnknown && len(r.checks) == 0 && onlySets && !negated:
+		r.app == AppUnknown && len(r.checks) == b.ipOnly && onlySets && !negated:
 		r.kind = kindOnce
 	default:
 		r.kind = kindPacket

@@ -13,7 +13,12 @@ type index struct {
 	txAlways [numApps][2][]uint32 // rules without a literal, by direction
 	groups   [numGroups]group
 	events   []uint32 // rules with decode-event
-	maxItems int
+	// streamEvents are rules with stream-event; wanted are the buffers that
+	// rules look at.
+	streamEvents []uint32
+	wanted       [NumBuffers]bool
+	flowBytes    bool
+	maxItems     int
 }
 
 const numApps = int(AppOther) + 1
@@ -165,9 +170,15 @@ func (s *Set) build() {
 				viewPats = append(viewPats, nil)
 			}
 			l.view = v
+			s.wanted[l.buf] = true
 		}
+		s.flowBytes = s.flowBytes || slices.ContainsFunc(r.checks, func(c check) bool { return c.op == ckFlowBytes })
 		if r.events && r.kind == kindPacket {
 			s.events = append(s.events, r.id)
+			continue
+		}
+		if r.streamEvents && r.kind == kindPacket {
+			s.streamEvents = append(s.streamEvents, r.id)
 			continue
 		}
 		switch r.kind {
@@ -251,7 +262,7 @@ func (r *Rule) best(lists []*list) (*list, *item) {
 	var bi *item
 	score := -1.0
 	for _, l := range lists {
-		if l.absent {
+		if l.absent || l.which != (which{}) || r.kind == kindTx && l.buf.ofPacket() {
 			continue
 		}
 		for i := range l.items {

@@ -36,6 +36,18 @@ const (
 	AppMDNS
 	AppLLMNR
 	AppNFS
+	AppModbus
+	AppDNP3
+	AppENIP
+	AppIKE
+	AppKerberos
+	AppLDAP
+	AppPgSQL
+	AppWebSocket
+	AppBitTorrentDHT
+	AppRDP
+	AppIRC
+	AppJabber
 	AppOther // known to the sensor; rules can't name it
 	// AppAnyHTTP is what "http" means in a rule: AppHTTP or AppHTTP2. Flows and
 	// transactions never have it.
@@ -48,159 +60,6 @@ const (
 func (a AppProto) covers(b AppProto) bool {
 	return a == b || a == AppUnknown || a == AppAnyHTTP && (b == AppHTTP || b == AppHTTP2) || a == AppAnyTLS && (b == AppTLS || b == AppQUIC)
 }
-
-// Buffer identifies an inspection buffer. Ids are resolved when rules are
-// compiled, so matching never looks up a name.
-type Buffer uint8
-
-// Inspection buffers (Suricata user guide, "Payload keywords" to "SSH keywords").
-const (
-	BufPayload Buffer = iota // payload of the packet
-	BufStream                // reassembled TCP stream, one direction
-	BufFileData
-	BufHTTPMethod
-	BufHTTPURI // normalized
-	BufHTTPURIRaw
-	BufHTTPProtocol
-	BufHTTPHost // lower case, no port
-	BufHTTPHostRaw
-	BufHTTPUserAgent
-	BufHTTPReferer
-	BufHTTPAccept
-	BufHTTPAcceptEnc
-	BufHTTPAcceptLang
-	BufHTTPConnection
-	BufHTTPContentType
-	BufHTTPContentLen
-	BufHTTPCookie
-	BufHTTPHeader // normalized, one "Name: value\r\n" a line, without cookie
-	BufHTTPHeaderRaw
-	BufHTTPHeaderNames // "\r\nName\r\nName\r\n\r\n"
-	BufHTTPStart       // request or status line and headers
-	BufHTTPRequestLine
-	BufHTTPRequestBody
-	BufHTTPResponseLine
-	BufHTTPResponseBody
-	BufHTTPStatCode
-	BufHTTPStatMsg
-	BufHTTPServer
-	BufHTTPLocation
-	BufDNSQuery
-	BufTLSSNI
-	BufTLSVersion
-	BufTLSCertSubject
-	BufTLSCertIssuer
-	BufTLSCertSerial
-	BufTLSCertFingerprint
-	BufJA3Hash
-	BufJA3String
-	BufJA3SHash
-	BufJA3SString
-	BufJA4Hash
-	BufSSHProto
-	BufSSHSoftware
-	BufSSHHassh
-	BufSSHHasshServer
-	BufFileName
-	BufTLSCerts // DER of a certificate, one instance a certificate
-	BufSSHHasshString
-	BufSSHHasshServerString
-	BufFileMD5            // 16 raw bytes, one instance a file
-	BufFileSHA1           // 20 raw bytes
-	BufFileSHA256         // 32 raw bytes
-	BufHTTPRequestHeader  // "Name: value", one instance a field
-	BufHTTPResponseHeader // the same of a response
-	BufDNSQueryName       // names of questions, in requests and responses
-	BufDNSAnswerName      // names of records, by section of the message
-	BufDNSAuthorityName
-	BufDNSAdditionalName
-	BufDNSResponseName // names in all sections of a response
-	BufDNSOpcode       // numbers have 8 bytes, see AppendNumber
-	BufDNSRcode
-	BufDNSRRType
-	BufTLSRandom // 32 bytes
-	BufTLSRandomTime
-	BufTLSRandomBytes
-	BufTLSALPN
-	BufTLSSubjectAltName
-	BufTLSChainLen
-	BufFTPCommand
-	BufFTPCommandData
-	BufFTPReply
-	BufFTPReplyReceived
-	BufFTPCompletionCode
-	BufFTPMode
-	BufFTPDynamicPort
-	BufFTPDataCommand
-	BufHTTP2FrameType
-	BufHTTP2ErrorCode
-	BufHTTP2Priority
-	BufHTTP2Window
-	BufHTTP2HeaderName
-	BufMQTTType
-	BufMQTTProtocolVersion
-	BufMQTTReasonCode
-	BufMQTTQOS
-	BufMQTTRetain
-	BufMQTTDup
-	BufMQTTSessionPresent
-	BufMQTTProtocolString
-	BufMQTTClientID
-	BufMQTTUsername
-	BufMQTTPassword
-	BufMQTTWillTopic
-	BufMQTTWillMessage
-	BufMQTTPublishTopic
-	BufMQTTPublishMessage
-	BufMQTTSubscribeTopic
-	BufMQTTUnsubscribeTopic
-	BufSNMPVersion
-	BufSNMPCommunity
-	BufSNMPUser
-	BufSNMPPDUType
-	BufSIPMethod
-	BufSIPURI
-	BufSIPRequestLine
-	BufSIPStatCode
-	BufSIPStatMsg
-	BufSIPResponseLine
-	BufSIPProtocol
-	BufSIPFrom
-	BufSIPTo
-	BufSIPVia
-	BufSIPUserAgent
-	BufSIPContentType
-	BufSIPContentLength
-	BufFileSize // of a file that is complete
-	BufSMTPHelo
-	BufSMTPMailFrom
-	BufSMTPRcptTo
-	BufEmailFrom
-	BufEmailTo
-	BufEmailCC
-	BufEmailSubject
-	BufEmailDate
-	BufEmailMessageID
-	BufEmailXMailer
-	BufNFSVersion
-	BufNFSProcedure
-	BufRFBName
-	BufRFBSecType
-	BufRFBSecResult
-	BufSMBNamedPipe
-	BufSMBShare
-	BufDCERPCOpnum
-	BufDCERPCInterface // 16 bytes, as a UUID is written
-	BufDCERPCStub
-	BufAppEvent   // names of events such as "dns.z_flag_set"
-	BufIPv4Header // with options
-	BufIPv6Header // with extension headers
-	BufTCPHeader  // with options
-	BufUDPHeader
-	BufICMPv4Header
-	BufICMPv6Header
-	NumBuffers
-)
 
 // Packet is the view of one decoded packet that header keywords and payload
 // contents see. Slices are valid only during the call.
@@ -252,6 +111,13 @@ type Packet struct {
 	// ClientBytes and ServerBytes are the sequence numbers each side has used
 	// since its first one (stream_size).
 	ClientBytes, ServerBytes uint32
+	// What each side sent so far in its flow, this packet with it: packets, and
+	// bytes of whole frames.
+	ClientPackets, ServerPackets uint64
+	ClientFrames, ServerFrames   uint64
+	Age                          int64  // of the flow, nanoseconds
+	StreamEvents                 uint64 // see Offer.StreamEvents
+	Reassembled                  bool   // from fragments
 }
 
 // Tx is what a parser offers when a part of a transaction is complete: its
@@ -279,6 +145,10 @@ type Pair interface{ Request() Tx }
 // rule alerts on it once in each direction.
 type Parts interface{ Again() bool }
 
+// WholeFile is an ability of a Tx that is a file with its digests: only rules
+// that ask for digests look at it.
+type WholeFile interface{ WholeFile() }
+
 // Evidence is one matched piece of a hit: which buffer, where, and the bytes
 // (at most 64 of them, copied).
 type Evidence struct {
@@ -300,6 +170,10 @@ type Hit struct {
 	// Incomplete is true when the step budget stopped part of the rule's
 	// evaluation on this input.
 	Incomplete bool
+	// Context is what data sets hold of the values that matched.
+	Context []Context
+
+	pending []dataPending // for the ordered stage
 }
 
 // Engine is what the sensor calls, one a worker. Its methods append hits to

@@ -43,6 +43,16 @@ func init() {
 		"prefilter": {kwPrefilter, -1}, "filestore": {kwFilestore, 0}, "ftpdata_command": {kwFTPData, 1},
 		"dcerpc.iface": {kwInterface, 1}, "dce_iface": {kwInterface, 1}, "dcerpc.opnum": {kwOpnum, 1}, "dce_opnum": {kwOpnum, 1}, "decode-event": {kwDecodeEvent, 1},
 		"vlan.id": {kwVLANID, 1}, "vlan.layers": {kwVLANLayers, 1}, "app-layer-event": {kwAppEvent, 1},
+		"dataset": {kwDataset, 1}, "datarep": {kwDatarep, 1}, "iprep": {kwIPRep, 1}, "entropy": {kwEntropy, 1}, "stream-event": {kwStreamEvent, 1}, "frame": {kwFrame, 1},
+		"flow.age": {kwFlowAge, 1}, "flow.pkts": {kwFlowCount, 1}, "flow.pkts_toserver": {kwFlowCount, 1}, "flow.pkts_toclient": {kwFlowCount, 1},
+		"flow.bytes": {kwFlowCount, 1}, "flow.bytes_toserver": {kwFlowCount, 1}, "flow.bytes_toclient": {kwFlowCount, 1},
+		"modbus": {kwModbus, 1}, "cip_service": {kwCIPService, 1}, "dnp3_ind": {kwDNP3Ind, 1}, "dnp3_obj": {kwDNP3Object, 1},
+		"krb5_err_code": {kwSigned, 1}, "krb5.ticket_encryption": {kwSigned, 1}, "http2.settings": {kwSetting, 1}, "ssl_version": {kwSSLVersion, 1},
+		"ssl_state": {kwSSLState, 1}, "tls_cert_notbefore": {kwCertTime, 1}, "tls_cert_notafter": {kwCertTime, 1}, "tls_cert_expired": {kwCertValid, -1},
+		"tls_cert_valid": {kwCertValid, -1}, "ike.chosen_sa_attribute": {kwIKEAttribute, 1}, "ssh.protoversion": {kwProtoVersion, 1},
+		"ssh.softwareversion": {kwSSHSoftware, 1}, "nfs_procedure": {kwProcedure, 1}, "ipopts": {kwIPOption, 1}, "rpc": {kwRPC, 1}, "tag": {kwTag, 1},
+		"bypass": {kwBypass, -1}, "tls.store": {kwFilestore, -1}, "tls_store": {kwFilestore, -1}, "engine-event": {kwEngineEvent, 1},
+		"filemd5": {kwFileDigest, 1}, "filesha1": {kwFileDigest, 1}, "filesha256": {kwFileDigest, 1}, "alert": {kwAlert, -1},
 	}
 	for k := range uintKeywords {
 		m[k] = keyword{kwUint, 1}
@@ -51,7 +61,9 @@ func init() {
 		m[k] = keyword{kwHeader, -1}
 	}
 	for k := range numberKeywords {
-		m[k] = keyword{kwNumber, 1}
+		if m[k].f == nil {
+			m[k] = keyword{kwNumber, 1}
+		}
 	}
 	for k := range sticky {
 		m[k] = keyword{kwSticky, -1}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"slices"
 
 	"saksi/rules"
 )
@@ -18,6 +19,11 @@ type Offer struct {
 	// DecodeEvents are the names of decoding events; the place of a name is its
 	// bit in Packet.Events.
 	DecodeEvents []string
+	// StreamEvents are the names of events of TCP streams; the place of a name is
+	// its bit in Packet.StreamEvents.
+	StreamEvents []string
+	// AppEvents are the events that parsers raise, PROTOCOL.EVENT.
+	AppEvents []string
 }
 
 // app reports whether flows of a protocol that a rule names can be told.
@@ -51,6 +57,11 @@ type Config struct {
 	Vars map[string]string
 	// Offer limits rules to what the sensor supplies; nil: no limit.
 	Offer *Offer
+	// DataDir is the folder in which data sets are kept between runs; empty: they
+	// last for the run.
+	DataDir string
+	// Reputation of addresses, for iprep; nil: there is none.
+	Reputation *Reputation
 }
 
 // maxFile is the largest file of rules read, in bytes; all of ET Open has 14 MB.
@@ -95,6 +106,7 @@ func Load(srcs []Source, cfg Config) (*Set, []rules.Problem) {
 	c := &compiler{
 		headers: headers{vars: maps.Clone(defaultVars), cache: map[string]*set{}},
 		bits:    names{}, ints: names{}, sids: map[[2]int64]string{}, offered: cfg.Offer,
+		datasets: map[string]*dataset{}, dataDir: cfg.DataDir, reputation: cfg.Reputation,
 	}
 	if c.offered == nil {
 		all := &Offer{StreamSize: true}
@@ -106,10 +118,14 @@ func Load(srcs []Source, cfg Config) (*Set, []rules.Problem) {
 	maps.Copy(c.headers.vars, cfg.Vars)
 	s := &Set{bits: c.bits, ints: c.ints}
 	var problems []rules.Problem
+	texts := map[*Rule]*ruleText{} // of rules that change the state of their flow
 	for _, src := range srcs {
 		splitRules(src, func(t *ruleText) {
 			r, err := c.one(t)
 			if err == nil {
+				if r.writes {
+					texts[r] = t
+				}
 				s.rules = append(s.rules, r)
 				return
 			}
@@ -125,6 +141,16 @@ func Load(srcs []Source, cfg Config) (*Set, []rules.Problem) {
 			s.refused = append(s.refused, refusedEntry(t, r, err))
 		})
 	}
+	s.rules = slices.DeleteFunc(s.rules, func(r *Rule) bool {
+		t := texts[r]
+		if t == nil || !r.changesSets() {
+			return false
+		}
+		err := refused(0, "a data set that rules change, in a rule that sets flowbits or flowint")
+		problems = append(problems, err.problem(t, itoa(r.SID)))
+		s.refused = append(s.refused, refusedEntry(t, r, err))
+		return true
+	})
 	s.build()
 	return s, problems
 }
@@ -208,6 +234,15 @@ func (s *Set) Rules() []*Rule { return s.rules }
 
 // DecodeEvents reports whether a rule looks at decoding events.
 func (s *Set) DecodeEvents() bool { return len(s.events) > 0 }
+
+// StreamEvents reports whether a rule looks at events of TCP streams.
+func (s *Set) StreamEvents() bool { return len(s.streamEvents) > 0 }
+
+// FlowBytes reports whether a rule looks at the bytes of a flow.
+func (s *Set) FlowBytes() bool { return s.flowBytes }
+
+// Wants reports whether a rule looks at a buffer.
+func (s *Set) Wants(b Buffer) bool { return s.wanted[b] }
 
 // Len is the number of rules that run.
 func (s *Set) Len() int { return len(s.rules) }

@@ -3,6 +3,7 @@ package suricata
 import (
 	"bytes"
 	"encoding/binary"
+	"time"
 )
 
 // result is what became of a list of items from one of them on.
@@ -78,6 +79,27 @@ func (m *Matcher) run(l *list, data []byte, i, prev int) result {
 			return resAbort
 		}
 		if n := binary.BigEndian.Uint64(data); it.numbers == nil && !it.size.match(n) || !it.numbers.has(key128{0, n}) {
+			return resAbort
+		}
+	case itLow:
+		if len(data) != 8 || !it.size.match(binary.BigEndian.Uint64(data)&(1<<32-1)) {
+			return resAbort
+		}
+	case itNow:
+		now := CertTime(time.Unix(0, m.now))
+		if len(data) != 8 || !(uintCmp{op: it.size.op, a: now}).match(binary.BigEndian.Uint64(data)) {
+			return resAbort
+		}
+	case itSpec:
+		if !it.spec.matches(data) {
+			return resAbort
+		}
+	case itDataset:
+		if !m.dataset(it.data, data) {
+			return resAbort
+		}
+	case itEntropy:
+		if !it.entropy.matches(data) {
 			return resAbort
 		}
 	case itByteTest:

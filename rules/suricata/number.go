@@ -3,6 +3,7 @@ package suricata
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -11,7 +12,8 @@ import (
 func AppendNumber(dst []byte, n uint64) []byte { return binary.BigEndian.AppendUint64(dst, n) }
 
 // kwNumber takes a keyword that compares a number of a transaction (Suricata
-// user guide, "Integer Keywords"): a comparison, or the name of a value.
+// user guide, "Integer Keywords"): a comparison, the name of a value or names of
+// bits, and for numbers that occur several times which of them it means.
 func kwNumber(b *builder, o *option) *fault {
 	f, _, err := o.quoted()
 	if err != nil {
@@ -22,16 +24,57 @@ func kwNumber(b *builder, o *option) *fault {
 	}
 	buf := numberKeywords[o.key.s]
 	info := &bufTable[buf]
-	if parts := f.list(); len(parts) > 1 {
-		return refused(parts[1].off, o.key.s+" with an index")
-	}
-	c, err := parseNamed(f, info.bits, info.names)
-	if err != nil {
-		return err
-	}
 	l := b.listFor(buf, nil)
-	l.items = append(l.items, item{kind: itNumber, size: c, at: o.val.off})
+	it := item{kind: itNumber, at: o.val.off}
+	switch parts := f.list(); {
+	case len(info.flags) > 0 && isFlags(parts, info.flags):
+		if it.size, err = flagBits(parts, info.flags); err != nil {
+			return err
+		}
+	case strings.HasPrefix(f.s, "count") && info.multi:
+		rest := strings.TrimPrefix(f.s, "count")
+		if l.which.cmp, err = parseUint(field{rest, f.off + len(f.s) - len(rest)}, 32); err != nil {
+			return err
+		}
+		l.which.kind = whichLength
+		return nil
+	default:
+		if it.size, err = parseNamed(parts[0], info.bits, info.names); err != nil {
+			return err
+		}
+		if len(parts) > 1 {
+			if !info.multi {
+				return wrong(parts[1].off, o.key.s+" takes no index", "a comparison alone")
+			}
+			if l.which, err = parseWhich(parts[1:]); err != nil {
+				return err
+			}
+		}
+	}
+	l.items = append(l.items, it)
 	return nil
+}
+
+func isFlags(parts []field, names map[string]uint64) bool {
+	_, ok := names[strings.ToLower(strings.TrimPrefix(parts[0].s, "!"))]
+	return ok
+}
+
+// flagBits makes one comparison of "name,!name".
+func flagBits(parts []field, names map[string]uint64) (uintCmp, *fault) {
+	c := uintCmp{op: opMask}
+	for _, p := range parts {
+		s, neg := strings.CutPrefix(p.s, "!")
+		bit, ok := names[strings.ToLower(strings.TrimSpace(s))]
+		if !ok {
+			return c, wrong(p.off, fmt.Sprintf("unknown flag %q", s), "names of flags with ! before them or not")
+		}
+		c.a |= bit
+		if !neg {
+			c.b |= bit
+		}
+	}
+	return c, nil
 }
 
 // parseNamed reads a comparison whose operand may be one of names.
@@ -58,7 +101,7 @@ func parseNamed(f field, bits int, names map[string]uint64) (uintCmp, *fault) {
 var numberKeywords = func() map[string]Buffer {
 	m := map[string]Buffer{}
 	for b := range NumBuffers {
-		if bufTable[b].bits > 0 {
+		if bufTable[b].bits > 0 && !bufTable[b].special {
 			m[bufTable[b].name] = b
 		}
 	}
@@ -111,26 +154,24 @@ var snmpPDUs = map[string]uint64{
 // rfbResults are the security results of RFC 6143, section 7.1.3.
 var rfbResults = map[string]uint64{"ok": 0, "fail": 1, "toomany": 2, "unknown": beyond}
 
-// appEvents are the events the sensor's parsers raise, with the protocol of
-// each (Suricata user guide, "app-layer-event").
-var appEvents = map[string]AppProto{
-	"dns.malformed_data": AppDNS, "dns.not_a_request": AppDNS, "dns.not_a_response": AppDNS, "dns.z_flag_set": AppDNS, "dns.invalid_opcode": AppDNS,
-	"http2.userinfo_in_uri": AppHTTP2, "http.request_chunk_extension": AppHTTP, "http.response_chunk_extension": AppHTTP, "smb.file_overlap": AppSMB,
-	"mqtt.missing_connect": AppMQTT, "mqtt.missing_publish": AppMQTT, "mqtt.missing_subscribe": AppMQTT, "mqtt.missing_unsubscribe": AppMQTT,
-	"mqtt.double_connect": AppMQTT, "mqtt.unintroduced_message": AppMQTT, "mqtt.invalid_qos_level": AppMQTT, "mqtt.missing_msg_id": AppMQTT,
-	"mqtt.unassigned_msg_type": AppMQTT,
-}
+// eventAliases are older names of events.
+var eventAliases = map[string]string{"dns.not_a_request": "dns.not_request", "dns.not_a_response": "dns.not_response"}
 
 // kwAppEvent takes app-layer-event:PROTOCOL.EVENT.
 func kwAppEvent(b *builder, o *option) *fault {
-	app, ok := appEvents[o.val.s]
-	if !ok {
-		return refused(o.val.off, "app-layer-event:"+o.val.s)
+	name := o.val.s
+	if n, ok := eventAliases[name]; ok {
+		name = n
+	}
+	prefix, _, _ := strings.Cut(name, ".")
+	app, ok := appNames[prefix]
+	if !ok || b.c.offered.AppEvents != nil && !slices.Contains(b.c.offered.AppEvents, name) {
+		return refused(o.val.off, "app-layer-event:"+name)
 	}
 	if !b.r.app.covers(app) {
 		return wrong(o.val.off, "an event of another protocol", "the header's protocol to be "+appName(app))
 	}
 	b.r.app = app
-	b.whole(BufAppEvent, o.val.s, false, false, o)
+	b.whole(BufAppEvent, name, false, false, o)
 	return nil
 }

@@ -14,13 +14,14 @@ const maxTracked = 1 << 20
 type Order struct {
 	counters map[counterKey]*counter
 	bits     map[bitKey]int64 // when each bit expires, Unix nanoseconds
+	data     map[string]*liveSet
 	// Forgotten counts counters and bits dropped because there were too many.
 	Forgotten uint64
 }
 
 // NewOrder makes the ordered stage of one run.
 func NewOrder() *Order {
-	return &Order{counters: map[counterKey]*counter{}, bits: map[bitKey]int64{}}
+	return &Order{counters: map[counterKey]*counter{}, bits: map[bitKey]int64{}, data: map[string]*liveSet{}}
 }
 
 type counterKey struct {
@@ -34,6 +35,7 @@ type counter struct {
 	start int64 // Unix nanoseconds
 	n     uint32
 	next  uint32 // backoff
+	ports map[uint16]struct{}
 }
 
 type bitKey struct {
@@ -49,6 +51,10 @@ func (o *Order) Keep(p *Packet, h *Hit) bool {
 			r.trace.ordered(p, h, "bit of addresses "+r.ordered[i].name, false, "not as asked")
 			return false
 		}
+	}
+	if !o.known(h) {
+		r.trace.ordered(p, h, "data set", false, "not as asked")
+		return false
 	}
 	for i := range r.ordered {
 		o.change(p, &r.ordered[i], h.Time)
@@ -168,6 +174,17 @@ func (o *Order) pass(p *Packet, r *Rule, now int64) bool {
 		o.counters[k] = c
 	} else if t.kind != thBackoff && now-c.start > t.seconds*int64(time.Second) {
 		*c = counter{start: now}
+	}
+	if t.unique != uniqueNone {
+		port := p.SrcPort
+		if t.unique == uniqueDestination {
+			port = p.DstPort
+		}
+		if c.ports == nil {
+			c.ports = map[uint16]struct{}{}
+		}
+		c.ports[port] = struct{}{}
+		return len(c.ports) > int(t.count)
 	}
 	c.n++
 	switch t.kind {

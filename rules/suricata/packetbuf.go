@@ -11,11 +11,15 @@ import (
 // Keywords", "TCP keywords", "UDP keywords", "ICMP keywords").
 var headerBuffers = map[string]Buffer{
 	"ipv4.hdr": BufIPv4Header, "ipv6.hdr": BufIPv6Header, "tcp.hdr": BufTCPHeader, "udp.hdr": BufUDPHeader,
-	"icmpv4.hdr": BufICMPv4Header, "icmpv6.hdr": BufICMPv6Header,
+	"icmpv4.hdr": BufICMPv4Header, "icmpv6.hdr": BufICMPv6Header, "ip.src": BufIPSource, "ip.dst": BufIPDestination,
 }
 
 // ofPacket reports whether the buffer is one of packets.
-func (b Buffer) ofPacket() bool { return b >= BufIPv4Header && b <= BufICMPv6Header }
+func (b Buffer) ofPacket() bool { return b >= BufIPv4Header && b < lastPacketBuffer }
+
+// isAddress reports whether the buffer is an address, which packets and
+// transactions have alike.
+func (b Buffer) isAddress() bool { return b == BufIPSource || b == BufIPDestination }
 
 // header gives a buffer of the packet, or nil.
 func (p *Packet) header(b Buffer) []byte {
@@ -45,6 +49,10 @@ func (p *Packet) header(b Buffer) []byte {
 		if p.Proto == 58 {
 			return p.Header
 		}
+	case BufIPSource:
+		return p.Src.AsSlice()
+	case BufIPDestination:
+		return p.Dst.AsSlice()
 	}
 	return nil
 }
@@ -109,31 +117,34 @@ func (p *Packet) tcpOption(kind byte, n int) []byte {
 func kwHeader(b *builder, o *option) *fault {
 	b.dropCurrent()
 	b.last, b.prev = nil, nil
-	b.packetKeyword = true
+	b.packetKeyword = b.packetKeyword || !headerBuffers[o.key.s].isAddress()
 	b.cur, b.sticky = b.listFor(headerBuffers[o.key.s], nil), true
 	return nil
 }
 
 // headers matches the lists of a rule that look at headers.
 func (m *Matcher) headers(r *Rule, p *Packet) bool {
+	m.arena = m.arena[:0]
 	for _, l := range r.lists {
-		data := p.header(l.buf)
-		if data == nil {
-			return false
-		}
-		if len(l.transforms) > 0 {
-			m.arena = m.arena[:0]
-			for j := range l.transforms {
-				start := len(m.arena)
-				m.arena = l.transforms[j].apply(m.arena, data)
-				data = m.arena[start:]
-			}
-		}
-		if !m.buffer(l, data, l.buf) {
+		if !m.address(l, p) {
 			return false
 		}
 	}
 	return true
+}
+
+// address matches a list on a buffer of the packet.
+func (m *Matcher) address(l *list, p *Packet) bool {
+	data := p.header(l.buf)
+	if data == nil {
+		return false
+	}
+	for j := range l.transforms {
+		start := len(m.arena)
+		m.arena = l.transforms[j].apply(m.arena, data)
+		data = m.arena[start:]
+	}
+	return m.buffer(l, data, l.buf)
 }
 
 // Layers of vlan.id besides 0, 1, 2 and -1, -2, -3.

@@ -37,8 +37,8 @@ func (b *builder) pairs() *fault {
 	for _, l := range r.lists {
 		info := bufTable[l.buf]
 		switch {
-		case l.absent || len(l.transforms) > 0:
-			return refused(at, "=> with absent or transformations")
+		case l.absent || len(l.transforms) > 0 || l.which != (which{}) || l.buf.isAddress() || l.changes():
+			return refused(at, "=> with absent, transformations, an index, addresses or sets that rules change")
 		case l.dir == 0:
 			l.dir = info.dir
 		case info.dir != 0 && info.dir != l.dir:

@@ -7,17 +7,10 @@ import "strings"
 var refusedKeywords = func() map[string]bool {
 	m := map[string]bool{}
 	for k := range strings.FieldsSeq(`
-		asn1 bypass config dataset datarep detection_offset
-		dnp3_func dnp3_ind dnp3_obj dnp3_data engine-event entropy filemagic filemd5 filesha1 filesha256 
-		flowvar frame ftpbounce geoip ipopts ip.src ip.dst iprep
-		krb5_cname krb5_err_code krb5_msg_type krb5_sname l3_proto lua luajit luaxform modbus nfq_set_mark
-		pktvar replace rpc ssh.protoversion
-		ssh.softwareversion ssl_version ssl_state stream-event subslice tag
-		tls.store tls_cert_expired tls_cert_notafter tls_cert_notbefore tls_cert_valid
-		tls_cert_fingerprint websocket.payload domain tld alert
-		cip_service enip_command firewall ike.init_spi
+		asn1 config detection_offset filemagic file.magic flowvar ftpbounce geoip l3_proto lua luajit luaxform nfq_set_mark
+		pktvar replace flow.elephant firewall detect-event
 		template2 ndpi-protocol ndpi-risk ttl.hop ipv4-csum tcpv4-csum tcpv6-csum udpv4-csum udpv6-csum icmpv4-csum icmpv6-csum
-		ja4.string ja4s.hash dhcp.leasetime`) {
+		ja4.string ja4s.hash`) {
 		m[k] = true
 	}
 	return m

@@ -50,6 +50,10 @@ type Rule struct {
 	tcpStreamOnly bool
 	streamOnly    bool // flow:only_stream: never a packet by itself
 	events        bool // decode-event: looked at only on packets with events
+	streamEvents  bool // stream-event, the same
+	digest        bool // looks at digests of whole files
+	writes        bool // state of the flow
+	bypass        bool // the flow is not looked at behind a match
 	noalert       bool
 	checks        []check // before contents, in order
 	payload       *list
@@ -124,6 +128,7 @@ type list struct {
 	orElse     bool    // absent, or what the items say
 	dir        dirMask // of a rule with "=>": the side it looks at
 	view       int     // index in Set.views; -1 for payload and base64
+	which      which   // of a number with several instances
 }
 
 type itemKind uint8
@@ -139,6 +144,11 @@ const (
 	itSize
 	itNumber
 	itBase64
+	itLow     // the lower half of a number
+	itNow     // a time against that of the packet
+	itSpec    // what a keyword of its own decides
+	itDataset // in or not in a set
+	itEntropy
 )
 
 // num is a number, or (ref > 0) variable ref-1 of the rule.
@@ -166,7 +176,10 @@ type item struct {
 	by      *byteOp
 	size    uintCmp
 	numbers *set // of itNumber: those that match, instead of size
-	at      int  // offset in the rule's text, for messages
+	spec    spec
+	data    *datasetUse
+	entropy *entropy
+	at      int // offset in the rule's text, for messages
 }
 
 // Entry is the rule's line in a catalog.
@@ -210,5 +223,13 @@ func (h *Hit) AppendTo(e *event.Event) {
 	}
 	if h.Incomplete {
 		e.Str(event.SaksiIncomplete, "steps")
+	}
+}
+
+// AppendContext adds what data sets hold of the values that matched; it is whole
+// once the ordered stage has kept the hit.
+func (h *Hit) AppendContext(e *event.Event) {
+	for _, c := range h.Context {
+		e.Str(event.SaksiRuleContext, c.Name+" "+c.JSON)
 	}
 }

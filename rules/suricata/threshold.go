@@ -14,7 +14,17 @@ type threshold struct {
 	count      uint32
 	seconds    int64
 	multiplier uint32
+	unique     uniqueOn
 }
+
+// uniqueOn is what detection_filter counts the distinct values of.
+type uniqueOn uint8
+
+const (
+	uniqueNone uniqueOn = iota
+	uniqueSource
+	uniqueDestination
+)
 
 type thresholdKind uint8
 
@@ -79,7 +89,16 @@ func kwThreshold(b *builder, o *option) *fault {
 				t.multiplier = uint32(n)
 			}
 		case "unique_on":
-			return refused(p.off, "detection_filter with unique_on")
+			if o.key.s != "detection_filter" || val.s != "src_port" && val.s != "dst_port" {
+				return wrong(p.off, "unique_on is for ports of detection_filter", "unique_on src_port or dst_port")
+			}
+			if b.r.proto&(protoTCP|protoUDP) != b.r.proto {
+				return wrong(p.off, "unique_on in a rule for protocols without ports", "a rule for tcp or udp")
+			}
+			t.unique = uniqueSource
+			if val.s == "dst_port" {
+				t.unique = uniqueDestination
+			}
 		default:
 			return wrong(w[0].off, fmt.Sprintf("unknown option %q", name), "type, track, count or seconds")
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"saksi/rules"
 )
@@ -36,6 +37,14 @@ func (t *Trace) decided(l *list, ok bool) {
 // missing tells of a buffer that is not there.
 func (t *Trace) missing(l *list, ok bool) {
 	set3(&t.trial.Conditions[t.starts[l]], ok, "there is none")
+}
+
+// which tells the outcome on n instances of a number.
+func (t *Trace) which(l *list, n int, ok bool) {
+	set3(&t.trial.Conditions[t.starts[l]], ok, fmt.Sprintf("%d of them", n))
+	for i := range l.items {
+		t.trial.Conditions[t.starts[l]+1+i] = rules.Condition{Text: t.trial.Conditions[t.starts[l]+1+i].Text, Depth: 1}
+	}
 }
 
 // there tells of a buffer that must be absent and is not.
@@ -125,6 +134,20 @@ func (t *Trace) itemSeen(m *Matcher, it *item, data []byte, prev int) string {
 			return strconv.FormatUint(beUint64(data), 10)
 		}
 		return "no number"
+	case itLow:
+		if len(data) == 8 {
+			return strconv.FormatUint(beUint64(data)&(1<<32-1), 10)
+		}
+		return "no number"
+	case itNow:
+		if len(data) == 8 {
+			return time.Unix(int64(beUint64(data))-certEpoch, 0).UTC().Format(time.RFC3339)
+		}
+		return "no time"
+	case itSpec, itDataset:
+		return quoted(data, 0, len(data))
+	case itEntropy:
+		return strconv.FormatFloat(it.entropy.of(data), 'f', 3, 64)
 	case itBase64:
 		return fmt.Sprintf("behind byte %d of %d", prev, len(data))
 	}
@@ -214,6 +237,14 @@ func (c *check) seen(p *Packet, st *FlowState) string {
 		return "not set"
 	case ckStreamSize:
 		return fmt.Sprintf("client %d, server %d", p.ClientBytes, p.ServerBytes)
+	case ckFlowPackets:
+		return fmt.Sprintf("client %d, server %d", p.ClientPackets, p.ServerPackets)
+	case ckFlowBytes:
+		return fmt.Sprintf("client %d, server %d", p.ClientFrames, p.ServerFrames)
+	case ckFlowAge:
+		return time.Duration(p.Age).String()
+	case ckStreamEvent:
+		return fmt.Sprintf("events %#x", p.StreamEvents)
 	case ckDecodeEvent:
 		return fmt.Sprintf("events %#x", p.Events)
 	}

@@ -81,6 +81,7 @@ type Packet struct {
 	SrcMAC   [6]byte  // zero where the link layer has none
 	DstMAC   [6]byte
 	IPLen    uint32 // length of the IP packet by its header
+	FrameLen uint32 // bytes captured of the frame that completed it
 	SegLen   uint32 // length of transport header and payload by the IP header
 	Seq, Ack uint32 // TCP
 	Context  uint32 // VLAN tags, tunnel id and depth; 0 for a plain packet
@@ -190,7 +191,7 @@ func New(l FragLimits) *Decoder {
 // Decode appends the packets of one frame to out. A frame none of whose bytes
 // could be decoded appends nothing; the counters of d say why.
 func (d *Decoder) Decode(out []Packet, number uint64, time int64, link uint16, data []byte) []Packet {
-	base := Packet{Number: number, Time: time}
+	base := Packet{Number: number, Time: time, FrameLen: uint32(len(data))}
 	d.headers[0] = frame{}
 	from := len(out)
 	out, r := d.link(out, &base, &d.headers[0], link, data)

@@ -65,9 +65,9 @@ func (t *dnsTx) read() {
 	}
 	switch {
 	case answer && t.dir == FromClient:
-		m.event("dns.not_a_request")
+		m.event("dns.not_request")
 	case !answer && t.dir == FromServer:
-		m.event("dns.not_a_response")
+		m.event("dns.not_response")
 	}
 	if flags&0x40 != 0 {
 		m.event("dns.z_flag_set")

@@ -18,6 +18,8 @@ type recorder struct {
 
 func (r *recorder) Matching() bool { return true }
 
+func (r *recorder) Wants(suricata.Buffer) bool { return true }
+
 func (r *recorder) Offer(tx suricata.Tx, dir Dir) {
 	for i := range tx.NBuf(r.buf) {
 		s := string(tx.BufAt(r.buf, i))

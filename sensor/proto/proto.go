@@ -150,6 +150,9 @@ type Host interface {
 	// Matching reports whether there are rules, so that buffers are built
 	// only when somebody reads them.
 	Matching() bool
+	// Wants reports whether a rule looks at a buffer, so that what few rules
+	// ask for, such as a frame, is offered only then.
+	Wants(b suricata.Buffer) bool
 	// OpenFile begins a file carried by the flow; nil when files are not wanted.
 	OpenFile(name string, dir Dir) FileWriter
 	// Expect announces a TCP connection between the hosts of the flow, to a port

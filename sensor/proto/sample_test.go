@@ -99,6 +99,8 @@ func (h *host) Offer(tx suricata.Tx, _ Dir) {
 
 func (h *host) Matching() bool { return h.touch }
 
+func (h *host) Wants(suricata.Buffer) bool { return h.touch }
+
 func (h *host) Expect(Dir, uint16, string, Parser) {}
 
 func (h *host) OpenFile(name string, _ Dir) FileWriter { return &hostFile{h: h, name: name} }

@@ -1,0 +1,112 @@
+package suricata
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Sides of flow.pkts, flow.bytes and flow.elephant.
+const (
+	sideClient = iota // sent by the client
+	sideServer
+	sideBoth
+	sideEither
+)
+
+var flowSides = map[string]uint32{"toserver": sideClient, "to_server": sideClient, "toclient": sideServer, "to_client": sideServer, "both": sideBoth, "either": sideEither}
+
+// kwFlowCount takes flow.pkts and flow.bytes: SIDE,COMPARISON (Suricata user
+// guide, "Flow Keywords").
+func kwFlowCount(b *builder, o *option) *fault {
+	op, bits := ckFlowPackets, 32
+	if strings.HasPrefix(o.key.s, "flow.bytes") {
+		op, bits = ckFlowBytes, 64
+	}
+	side, f := uint32(0), o.val
+	switch {
+	case strings.HasSuffix(o.key.s, "_toserver"):
+		side = sideClient
+	case strings.HasSuffix(o.key.s, "_toclient"):
+		side = sideServer
+	default:
+		name, rest, ok := strings.Cut(o.val.s, ",")
+		s, known := flowSides[strings.TrimSpace(name)]
+		if !ok || !known {
+			return wrong(o.val.off, fmt.Sprintf("unknown side %q", name), "toserver, toclient, both or either, then a comparison")
+		}
+		side, f = s, field{rest, o.val.off + len(name) + 1}
+	}
+	c, err := parseUint(f, bits)
+	if err != nil {
+		return err
+	}
+	b.r.checks = append(b.r.checks, check{op: op, a: side, cmp: c})
+	return nil
+}
+
+// kwFlowAge takes flow.age: a comparison with seconds.
+func kwFlowAge(b *builder, o *option) *fault {
+	c, err := parseUint(o.val, 32)
+	if err != nil {
+		return err
+	}
+	b.r.checks = append(b.r.checks, check{op: ckFlowAge, cmp: c})
+	return nil
+}
+
+// onSides decides a comparison with what each side sent.
+func (c *check) onSides(client, server uint64) bool {
+	switch c.a {
+	case sideClient:
+		return c.cmp.match(client)
+	case sideServer:
+		return c.cmp.match(server)
+	case sideBoth:
+		return c.cmp.match(client) && c.cmp.match(server)
+	}
+	return c.cmp.match(client) || c.cmp.match(server)
+}
+
+func (c *check) flow(p *Packet) bool {
+	switch c.op {
+	case ckFlowPackets:
+		return c.onSides(p.ClientPackets, p.ServerPackets)
+	case ckFlowBytes:
+		return c.onSides(p.ClientFrames, p.ServerFrames)
+	}
+	return c.cmp.match(uint64(p.Age / int64(time.Second)))
+}
+
+// kwStreamEvent takes stream-event:EVENT and the older stream-event:stream.EVENT.
+func kwStreamEvent(b *builder, o *option) *fault {
+	name := strings.TrimPrefix(o.val.s, "stream.")
+	for i, n := range b.c.offered.StreamEvents {
+		if n == name {
+			b.r.streamEvents = true
+			b.r.checks = append(b.r.checks, check{op: ckStreamEvent, a: uint32(i)})
+			return nil
+		}
+	}
+	return refused(o.val.off, "stream-event:"+name)
+}
+
+// kwFrame takes frame:[PROTOCOL.]FRAME, a sticky buffer.
+func kwFrame(b *builder, o *option) *fault {
+	name := strings.Replace(o.val.s, ":", ".", 1)
+	for i, n := range frameNames {
+		app, frame, _ := strings.Cut(n, ".")
+		if n != name && (frame != name || b.r.app == AppUnknown || !b.r.app.covers(appNames[app]) && !appNames[app].covers(b.r.app)) {
+			continue
+		}
+		b.dropCurrent()
+		b.last, b.prev = nil, nil
+		b.cur, b.sticky = b.listFor(firstFrame+Buffer(i), nil), true
+		return nil
+	}
+	app, _, ok := strings.Cut(name, ".")
+	if _, known := appNames[app]; ok && known || b.r.app != AppUnknown {
+		return refused(o.val.off, "frame:"+name)
+	}
+	return wrong(o.val.off, fmt.Sprintf("no frame is named %q", name), "PROTOCOL.FRAME such as tls.pdu")
+}
