@@ -23,7 +23,7 @@ import (
 )
 
 func rulesCommand(a *app) *cobra.Command {
-	return noun("rules", "Look after detection rules", rulesCheck(a), rulesList(a), rulesTest(a), rulesPack(a), rulesImport(a))
+	return noun("rules", "Look after detection rules", rulesCheck(a), rulesList(a), rulesTest(a), rulesExplain(a), rulesProfile(a), rulesPack(a), rulesImport(a))
 }
 
 // rulePaths are files of rules by their language.
@@ -31,6 +31,8 @@ type rulePaths struct {
 	suricata, sigma, yara []string
 	placeholders          map[string][]string // of Sigma
 	vars                  map[string]string   // of Suricata
+	trace                 *sigma.Trace        // of a rule of Sigma; nil for none
+	public                bool                // no rule of YARA is private
 }
 
 // ruleLanguages tells a language by how its files end.
@@ -116,6 +118,7 @@ type ruleSets struct {
 	suricata *suricata.Set
 	sigma    *sigma.Set
 	yara     *yara.Client
+	files    sensor.FileScanner // is given carved files instead of yara; nil for none
 	problems []rules.Problem
 }
 
@@ -130,7 +133,7 @@ func (p *rulePaths) compile(ctx context.Context, w worker.Config) (*ruleSets, er
 		s.suricata, s.problems = set, problems
 	}
 	if len(p.sigma) > 0 {
-		set, problems, err := sigma.Load(p.sigma, sigma.Config{Placeholders: p.placeholders})
+		set, problems, err := sigma.Load(p.sigma, sigma.Config{Placeholders: p.placeholders, Trace: p.trace})
 		if err != nil {
 			return nil, fail(exitUsage, err)
 		}
@@ -141,6 +144,9 @@ func (p *rulePaths) compile(ctx context.Context, w worker.Config) (*ruleSets, er
 		if err != nil {
 			return nil, fail(exitUsage, err)
 		}
+		if p.public {
+			sources = yara.Public(sources)
+		}
 		client, err := yara.NewClient(ctx, w, sources)
 		if err != nil {
 			return nil, err
@@ -149,6 +155,14 @@ func (p *rulePaths) compile(ctx context.Context, w worker.Config) (*ruleSets, er
 	}
 	rules.SortProblems(s.problems)
 	return s, nil
+}
+
+// discard ends the worker of YARA; what it tells then matters no more.
+func (s *ruleSets) discard() *yara.Client {
+	if s.yara != nil {
+		_ = s.yara.Close()
+	}
+	return nil
 }
 
 func (s *ruleSets) close() error {
@@ -161,7 +175,10 @@ func (s *ruleSets) close() error {
 // forSensor are the rules as the sensor takes them.
 func (s *ruleSets) forSensor() sensor.RuleSet {
 	r := sensor.RuleSet{Suricata: s.suricata, Sigma: s.sigma}
-	if s.yara != nil {
+	switch {
+	case s.files != nil:
+		r.Files = append(r.Files, s.files)
+	case s.yara != nil:
 		r.Files = append(r.Files, &yaraFiles{scanner: s.yara})
 	}
 	return r

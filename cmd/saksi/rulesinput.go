@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -26,10 +27,16 @@ type ruleInput struct {
 	path string
 	kind string // of pack; empty: its content decides
 	year int    // of the first record of a log without years
-	// record is given each record of a log before it is matched; nil for
-	// nothing to do.
-	record func(r *artifact.Record, e *event.Event)
+	// record is given each record of a log before it is matched, and says
+	// whether it is; nil for all.
+	record func(r *artifact.Record, e *event.Event) bool
+	// content is given the content of a file instead of a scan by YARA; nil for
+	// the scan.
+	content func(ctx context.Context, data []byte) error
 }
+
+// inputKinds are the kinds an input can be said to be.
+var inputKinds = []string{pack.Capture, pack.Log, pack.Plain, pack.Image, pack.Events}
 
 // captureMagics begin captures, and what may hold one: pcap of both byte orders
 // and resolutions, pcapng, gzip and Zstandard.
@@ -77,6 +84,9 @@ func (s *ruleSets) run(ctx context.Context, w worker.Config, in *ruleInput, aler
 	if in.kind == pack.Image {
 		return s.image(ctx, w, in, alerts)
 	}
+	if s.sigma != nil && (in.kind == pack.Events || in.kind == "" && isEvents(in.path)) {
+		return s.events(in, alerts)
+	}
 	looked := false
 	var incomplete error
 	if s.sigma != nil && in.kind != pack.Plain {
@@ -98,6 +108,67 @@ func (s *ruleSets) run(ctx context.Context, w worker.Config, in *ruleInput, aler
 		return fmt.Errorf("%s: %w", in.path, errNoRules)
 	}
 	return incomplete
+}
+
+// isEvents tells a file of our events by its first line.
+func isEvents(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	line := bufio.NewScanner(f)
+	if !line.Scan() {
+		return false
+	}
+	_, err = event.Parse(line.Bytes())
+	return err == nil
+}
+
+// maxEvent bounds one line of a file of events, in bytes.
+const maxEvent = 4 << 20
+
+// events matches the rules of Sigma on events of ours, one JSON document a line.
+func (s *ruleSets) events(in *ruleInput, alerts findings.Sink) error {
+	f, err := os.Open(in.path)
+	if err != nil {
+		return fmt.Errorf("reading the input: %w", err)
+	}
+	defer f.Close()
+	var finding event.Event
+	emit := func(r *sigma.Rule, e *event.Event) error {
+		r.Finding(&finding, e)
+		return alerts.Emit(&finding)
+	}
+	cor := s.sigma.NewCorrelator(emit)
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, maxEvent)
+	for n := 1; lines.Scan(); n++ {
+		e, err := event.Parse(lines.Bytes())
+		if err != nil {
+			return fmt.Errorf("reading %s, line %d: %w", in.path, n, err)
+		}
+		for _, rule := range s.sigma.MatchEvent(e) {
+			if !rule.Silent {
+				if err := emit(rule, e); err != nil {
+					return err
+				}
+			}
+			if rule.Feeds() {
+				h := s.sigma.HitEvent(rule, e)
+				if err := cor.Add(&h, e); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("reading %s: %w", in.path, err)
+	}
+	if cor == nil {
+		return nil
+	}
+	return cor.Close()
 }
 
 func (s *ruleSets) capture(ctx context.Context, in *ruleInput, alerts findings.Sink) error {
@@ -125,8 +196,8 @@ func (s *ruleSets) log(ctx context.Context, w worker.Config, in *ruleInput, aler
 	}
 	cor := s.sigma.NewCorrelator(emit)
 	sum, err := artifact.Read(ctx, in.path, artifact.Options{Worker: w, Year: in.year}, func(r *artifact.Record, e *event.Event) error {
-		if in.record != nil {
-			in.record(r, e)
+		if in.record != nil && !in.record(r, e) {
+			return nil
 		}
 		for _, rule := range s.sigma.Match(r) {
 			if !rule.Silent {
@@ -172,6 +243,9 @@ func (s *ruleSets) file(ctx context.Context, in *ruleInput, alerts findings.Sink
 	}
 	if err != nil {
 		return fmt.Errorf("reading the input: %w", err)
+	}
+	if in.content != nil {
+		return in.content(ctx, data)
 	}
 	matches, err := s.yara.Scan(ctx, in.path, data)
 	if err != nil {

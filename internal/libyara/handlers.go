@@ -25,7 +25,7 @@ const (
 // mark; then contents are scanned.
 func Handlers() map[string]worker.Handler {
 	h := &handlers{}
-	return map[string]worker.Handler{yara.OpCompile: h.compile, yara.OpScan: h.scan}
+	return map[string]worker.Handler{yara.OpCompile: h.compile, yara.OpScan: h.scan, yara.OpExplain: h.explain, yara.OpProfile: h.profile}
 }
 
 type handlers struct {
@@ -79,29 +79,63 @@ func (h *handlers) compile(_ context.Context, req []byte, _ []*os.File, reply fu
 	return reply(w.B)
 }
 
-func (h *handlers) scan(_ context.Context, req []byte, files []*os.File, reply func([]byte) error) error {
+// content reads the name and the bytes of a content from a call.
+func (h *handlers) content(r *wire.Reader, files []*os.File) (path string, data []byte, err error) {
 	if h.scanner == nil {
-		return errors.New("no rules were compiled")
+		return "", nil, errors.New("no rules were compiled")
 	}
-	r := wire.Reader{B: req}
-	path, size := r.String(), r.Uint()
+	path = r.String()
+	size := r.Uint()
 	if r.Err() != nil {
-		return r.Err()
+		return "", nil, r.Err()
 	}
 	if size > maxContent {
-		return fmt.Errorf("a content of %d bytes is over the limit of %d", size, maxContent)
+		return "", nil, fmt.Errorf("a content of %d bytes is over the limit of %d", size, maxContent)
 	}
-	var data []byte
 	if len(files) == 1 {
 		if uint64(cap(h.buf)) < size {
 			h.buf = make([]byte, size)
 		}
 		data = h.buf[:size]
 		if _, err := io.ReadFull(io.NewSectionReader(files[0], 0, int64(size)), data); err != nil {
-			return fmt.Errorf("reading the content: %w", err)
+			return "", nil, fmt.Errorf("reading the content: %w", err)
 		}
 	} else if data = r.Bytes(); r.Err() != nil || uint64(len(data)) != size {
-		return fmt.Errorf("%d descriptors and %d bytes in the call: expected a content of %d bytes", len(files), len(data), size)
+		return "", nil, fmt.Errorf("%d descriptors and %d bytes in the call: expected a content of %d bytes", len(files), len(data), size)
+	}
+	return path, data, nil
+}
+
+// explain tells of every rule whether it matched, and of the rule of the call
+// where its strings are.
+func (h *handlers) explain(_ context.Context, req []byte, files []*os.File, reply func([]byte) error) error {
+	r := wire.Reader{B: req}
+	rule := r.String()
+	path, data, err := h.content(&r, files)
+	if err != nil {
+		return err
+	}
+	list, err := h.scanner.Explain(data, path, scanLimit)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		if list[i].Rule != rule {
+			list[i].Strings = nil
+		}
+		var w wire.Writer
+		yara.WriteVerdict(&w, &list[i])
+		if err := reply(w.B); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *handlers) scan(_ context.Context, req []byte, files []*os.File, reply func([]byte) error) error {
+	path, data, err := h.content(&wire.Reader{B: req}, files)
+	if err != nil {
+		return err
 	}
 	matches, err := h.scanner.Scan(data, path, scanLimit)
 	if err != nil {

@@ -237,6 +237,25 @@ var ErrTimeout = errors.New("yara took longer than its limit")
 
 // Scan scans data. path is the content's name, for rules that ask for it.
 func (s *Scanner) Scan(data []byte, path string, limit time.Duration) ([]yara.Match, error) {
+	var c collector
+	err := s.scan(data, path, limit, &c)
+	if err != nil {
+		return nil, err
+	}
+	return c.out, nil
+}
+
+// Explain scans data and tells of every rule, whether it matched or not, where
+// its strings are.
+func (s *Scanner) Explain(data []byte, path string, limit time.Duration) ([]yara.Verdict, error) {
+	var c judge
+	if err := s.scan(data, path, limit, &c); err != nil {
+		return nil, err
+	}
+	return c.out, nil
+}
+
+func (s *Scanner) scan(data []byte, path string, limit time.Duration, callback goyara.ScanCallback) error {
 	name := path[strings.LastIndexByte(path, '/')+1:]
 	ext := ""
 	if i := strings.LastIndexByte(name, '.'); i >= 0 {
@@ -244,20 +263,19 @@ func (s *Scanner) Scan(data []byte, path string, limit time.Duration) ([]yara.Ma
 	}
 	for k, v := range map[string]string{"filename": name, "filepath": path, "extension": ext} {
 		if err := s.s.DefineVariable(k, strings.ReplaceAll(v, "\x00", "")); err != nil {
-			return nil, fmt.Errorf("setting variable %s: %w", k, err)
+			return fmt.Errorf("setting variable %s: %w", k, err)
 		}
 	}
-	var c collector
 	s.s.SetTimeout(limit)
-	s.s.SetCallback(&c)
+	s.s.SetCallback(callback)
 	if err := s.s.ScanMem(data); err != nil {
 		var e goyara.Error
 		if errors.As(err, &e) && int(e) == C.ERROR_SCAN_TIMEOUT {
-			return nil, ErrTimeout
+			return ErrTimeout
 		}
-		return nil, err
+		return err
 	}
-	return c.out, nil
+	return nil
 }
 
 // collector takes a match as libyara reports it.
@@ -265,24 +283,58 @@ type collector struct{ out []yara.Match }
 
 // RuleMatching keeps one rule that matched.
 func (c *collector) RuleMatching(sc *goyara.ScanContext, r *goyara.Rule) (bool, error) {
+	m := matchOf(sc, r)
+	for _, s := range r.Strings() {
+		m.Strings, m.More = appendPlaces(m.Strings, m.More, sc, &s)
+	}
+	slices.SortStableFunc(m.Strings, func(a, b yara.String) int { return int(a.Offset - b.Offset) })
+	c.out = append(c.out, m)
+	return false, nil
+}
+
+func matchOf(sc *goyara.ScanContext, r *goyara.Rule) yara.Match {
 	m := yara.Match{Rule: r.Identifier(), Namespace: r.Namespace(), Tags: r.Tags()}
 	for _, x := range r.Metas() {
 		m.Metas = append(m.Metas, yara.Meta{Name: x.Identifier, Value: metaText(x.Value)})
 	}
-	for _, s := range r.Strings() {
-		for _, at := range s.Matches(sc) {
-			if len(m.Strings) == yara.MaxStrings {
-				m.More = true
-				break
-			}
-			data := at.Data()
-			m.Strings = append(m.Strings, yara.String{
-				Name: s.Identifier(), Offset: at.Base() + at.Offset(), Length: len(data), Data: slices.Clone(data[:min(len(data), yara.MaxData)]),
-			})
+	return m
+}
+
+// appendPlaces adds where a string is, at most to MaxStrings places in all.
+func appendPlaces(list []yara.String, more bool, sc *goyara.ScanContext, s *goyara.String) ([]yara.String, bool) {
+	for _, at := range s.Matches(sc) {
+		if len(list) == yara.MaxStrings {
+			return list, true
 		}
+		data := at.Data()
+		list = append(list, yara.String{
+			Name: s.Identifier(), Offset: at.Base() + at.Offset(), Length: len(data), Data: slices.Clone(data[:min(len(data), yara.MaxData)]),
+		})
 	}
-	slices.SortStableFunc(m.Strings, func(a, b yara.String) int { return int(a.Offset - b.Offset) })
-	c.out = append(c.out, m)
+	return list, more
+}
+
+// judge takes every rule as libyara decides it.
+type judge struct{ out []yara.Verdict }
+
+// RuleMatching keeps one rule that matched.
+func (c *judge) RuleMatching(sc *goyara.ScanContext, r *goyara.Rule) (bool, error) {
+	return c.decided(sc, r, true)
+}
+
+// RuleNotMatching keeps one rule that did not.
+func (c *judge) RuleNotMatching(sc *goyara.ScanContext, r *goyara.Rule) (bool, error) {
+	return c.decided(sc, r, false)
+}
+
+func (c *judge) decided(sc *goyara.ScanContext, r *goyara.Rule, matched bool) (bool, error) {
+	v := yara.Verdict{Rule: r.Identifier(), Namespace: r.Namespace(), Matched: matched, Global: r.IsGlobal()}
+	for _, s := range r.Strings() {
+		p := yara.Places{Name: s.Identifier()}
+		p.At, p.More = appendPlaces(nil, false, sc, &s)
+		v.Strings = append(v.Strings, p)
+	}
+	c.out = append(c.out, v)
 	return false, nil
 }
 

@@ -36,6 +36,7 @@ const (
 	Log     = "log"
 	Plain   = "file"
 	Image   = "image"
+	Events  = "events"
 )
 
 // Pack is a rule pack. Its paths are joined with its folder.
@@ -255,8 +256,8 @@ func (l *loader) test(n *yaml.Node) error {
 	switch {
 	case d.Input == "":
 		return l.wrong(n, "the test has no input")
-	case !slices.Contains([]string{"", Capture, Log, Plain, Image}, d.As):
-		return l.wrong(n, "as is %q; expected %s, %s, %s or %s", d.As, Capture, Log, Plain, Image)
+	case !slices.Contains([]string{"", Capture, Log, Plain, Image, Events}, d.As):
+		return l.wrong(n, "as is %q; expected %s, %s, %s, %s or %s", d.As, Capture, Log, Plain, Image, Events)
 	case d.Year != 0 && (d.Year < 1970 || d.Year > 2200):
 		return l.wrong(n, "year is %d; expected a year from 1970", d.Year)
 	case len(d.Expect) == 0 && len(d.Not) == 0 && !d.Only:

@@ -31,6 +31,9 @@ func (t *Trace) of(r *Rule) bool {
 	return t != nil && (t.ID == r.ID || r.ID == "" && t.ID == r.Title)
 }
 
+// Found reports whether the set has the rule, and it runs.
+func (t *Trace) Found() bool { return t.rule != nil }
+
 // label is a part of a traced rule's condition, with its text: it tells how it
 // was decided.
 type label struct {

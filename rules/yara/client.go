@@ -19,6 +19,8 @@ import (
 const (
 	OpCompile = "yara.compile"
 	OpScan    = "yara.scan"
+	OpExplain = "yara.explain"
+	OpProfile = "yara.profile"
 )
 
 // Client scans in a worker process. It is not safe for concurrent use.
@@ -169,22 +171,8 @@ func (c *Client) Scan(ctx context.Context, path string, data []byte) ([]Match, e
 			return nil, err
 		}
 	}
-	var out wire.Writer
-	out.String(path)
-	out.Uint(uint64(len(data)))
-	var files []*os.File
-	if len(data) <= maxInline {
-		out.Bytes(data)
-	} else {
-		f, err := inMemory(data)
-		if err != nil {
-			return nil, fmt.Errorf("handing %d bytes to the worker: %w", len(data), err)
-		}
-		defer f.Close()
-		files = []*os.File{f}
-	}
 	var matches []Match
-	err := c.w.Call(ctx, OpScan, out.B, files, func(frame []byte) error {
+	err := c.content(ctx, OpScan, nil, path, data, func(frame []byte) error {
 		r := wire.Reader{B: frame}
 		m := ReadMatch(&r)
 		if r.Err() != nil {
@@ -196,13 +184,33 @@ func (c *Client) Scan(ctx context.Context, path string, data []byte) ([]Match, e
 		matches = append(matches, m)
 		return nil
 	})
-	if died(err) {
-		c.failed++
-	}
 	if err != nil {
 		return matches, fmt.Errorf("scanning %s (%d bytes): %w", filepath.Base(path), len(data), err)
 	}
 	return matches, nil
+}
+
+// content calls an operation on a content; head stands before its name.
+func (c *Client) content(ctx context.Context, op string, head []byte, path string, data []byte, onReply func([]byte) error) error {
+	out := wire.Writer{B: head}
+	out.String(path)
+	out.Uint(uint64(len(data)))
+	var files []*os.File
+	if len(data) <= maxInline {
+		out.Bytes(data)
+	} else {
+		f, err := inMemory(data)
+		if err != nil {
+			return fmt.Errorf("handing %d bytes to the worker: %w", len(data), err)
+		}
+		defer f.Close()
+		files = []*os.File{f}
+	}
+	err := c.w.Call(ctx, op, out.B, files, onReply)
+	if died(err) {
+		c.failed++
+	}
+	return err
 }
 
 // maxInline is the most content that travels in the call itself, which is

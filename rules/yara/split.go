@@ -9,6 +9,7 @@ type Span struct {
 	Start, End int
 	Line       int // of Start, from 1
 	Private    bool
+	Global     bool
 }
 
 // Split finds the rules of a file (YARA 4.2 manual, "Writing YARA rules")
@@ -19,7 +20,7 @@ func Split(text []byte) []Span {
 	var out []Span
 	s := splitter{text: text, line: 1}
 	modifiers := -1 // where "private" or "global" began
-	modifiersLine, private := 0, false
+	modifiersLine, private, global := 0, false, false
 	for s.at < len(text) {
 		if s.skip() {
 			continue
@@ -29,18 +30,18 @@ func Split(text []byte) []Span {
 		switch word {
 		case "":
 			s.step()
-			modifiers, private = -1, false
+			modifiers, private, global = -1, false, false
 		case "private", "global":
 			if modifiers < 0 {
 				modifiers, modifiersLine = start, line
 			}
-			private = private || word == "private"
+			private, global = private || word == "private", global || word == "global"
 		case "rule":
-			span := Span{Start: start, Line: line, Private: private}
+			span := Span{Start: start, Line: line, Private: private, Global: global}
 			if modifiers >= 0 {
 				span.Start, span.Line = modifiers, modifiersLine
 			}
-			modifiers, private = -1, false
+			modifiers, private, global = -1, false, false
 			for s.at < len(text) && s.skip() {
 				continue
 			}
@@ -49,7 +50,7 @@ func Split(text []byte) []Span {
 			span.End = s.at
 			out = append(out, span)
 		default:
-			modifiers, private = -1, false
+			modifiers, private, global = -1, false, false
 		}
 	}
 	return out

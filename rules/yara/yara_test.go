@@ -1,6 +1,7 @@
 package yara
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -80,5 +81,48 @@ func TestReadMatch(t *testing.T) {
 	r = wire.Reader{B: []byte{0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}}
 	if got := ReadMatch(&r); r.Err() == nil || len(got.Tags) > 1 {
 		t.Errorf("%d tags, %v", len(got.Tags), r.Err())
+	}
+}
+
+// TestParts proves that a rule's strings and condition are told apart whatever
+// stands in them, that Public takes private away and nothing else, and that
+// Alone keeps what a rule rests on.
+func TestParts(t *testing.T) {
+	text := []byte(`import "pe"
+private rule helper { condition: true }
+private global rule always { condition: true }
+rule other { condition: false }
+rule r : tag {
+  meta: strings = "condition: x"
+  strings:
+    $a = "condition: $b = {" wide // $c = no
+    $ = { 41 [2] (42|43) }
+    $re = /a\/b{1,2} $z = /
+  condition: $a and helper or pe.x == 1
+}
+`)
+	spans := Split(text)
+	texts, condition := sections(text[spans[3].Start:spans[3].End])
+	if want := []string{`$a = "condition: $b = {" wide // $c = no`, `$ = { 41 [2] (42|43) }`, `$re = /a\/b{1,2} $z = /`}; !slices.Equal(texts, want) || strings.TrimSpace(condition) != "$a and helper or pe.x == 1" {
+		t.Errorf("%q, condition %q", texts, condition)
+	}
+	public := string(Public([]Source{{Text: text}})[0].Text)
+	if strings.Contains(public, "private") || !strings.Contains(public, "global rule always") || len(public) != len(text) || !strings.Contains(string(text), "private") {
+		t.Errorf("public: %s", public)
+	}
+	alone := string(Alone(text, "r"))
+	if !strings.Contains(alone, "rule helper") || !strings.Contains(alone, "rule always") || !strings.Contains(alone, `import "pe"`) || strings.Contains(alone, "rule other") || strings.Count(alone, "\n") != strings.Count(string(text), "\n") {
+		t.Errorf("alone: %s", alone)
+	}
+}
+
+// TestVerdict proves that a verdict crosses the socket whole.
+func TestVerdict(t *testing.T) {
+	want := Verdict{Rule: "r", Namespace: "n", Matched: true, Global: true, Strings: []Places{{Name: "$a", At: []String{{Name: "$a", Offset: 7, Length: 2, Data: []byte("ab")}}, More: true}, {Name: "$b"}}}
+	var w wire.Writer
+	WriteVerdict(&w, &want)
+	r := wire.Reader{B: w.B}
+	if got := ReadVerdict(&r); r.Err() != nil || r.Len() > 0 || fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%+v, %v", got, r.Err())
 	}
 }
