@@ -90,9 +90,9 @@ func AllFields() []Field {
 type Value struct {
 	Field Field
 	typ   Type
+	is4   bool
 	num   uint64 // Long, Date, Boolean, Float bits; IP: upper half
 	lo    uint64 // IP: lower half
-	is4   bool
 	str   string // Keyword, Text
 }
 
@@ -216,7 +216,12 @@ func (e *Event) Addr(f Field, a netip.Addr) {
 
 // Delete removes all values of f.
 func (e *Event) Delete(f Field) {
-	e.vals = slices.DeleteFunc(e.vals, func(v Value) bool { return v.Field == f })
+	for i := range e.vals {
+		if e.vals[i].Field == f {
+			e.vals = slices.DeleteFunc(e.vals, func(v Value) bool { return v.Field == f })
+			return
+		}
+	}
 }
 
 // Has reports whether f has a value.

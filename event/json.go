@@ -61,6 +61,21 @@ func (e *Event) ID() string {
 // in byte order, no white space, with event.id. For a field that is no array
 // the last value counts.
 func (e *Event) AppendJSON(dst []byte) []byte {
+	dst, id := e.encode(dst)
+	e.Delete(EventID)
+	e.Str(EventID, string(id[:]))
+	return dst
+}
+
+// Encode is AppendJSON for an event that nobody reads further: it need not hold
+// its id then.
+func (e *Event) Encode(dst []byte) []byte {
+	dst, _ = e.encode(dst)
+	return dst
+}
+
+// encode also returns the id.
+func (e *Event) encode(dst []byte) (_ []byte, hexID [2 * sha256.Size]byte) {
 	start := len(dst)
 	dst, at := e.appendDocument(dst, false)
 	sum := sha256.Sum256(dst[start:])
@@ -69,17 +84,17 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 	copy(id[:], key)
 	hex.Encode(id[len(key):], sum[:])
 	id[len(id)-1] = '"'
-	others := e.hasDerived()
-	e.Delete(EventID)
-	e.Str(EventID, string(id[len(key):len(id)-1]))
-	if at == 0 || others {
-		return e.appendFields(dst[:start], true)
+	hexID = [2 * sha256.Size]byte(id[len(key):])
+	if at == 0 || e.hasDerived() {
+		e.Delete(EventID)
+		e.Str(EventID, string(hexID[:]))
+		return e.appendFields(dst[:start], true), hexID
 	}
 	n := len(dst) // the id goes where it belongs in what is written already
 	dst = append(dst, id[:]...)
 	copy(dst[at+len(id):], dst[at:n])
 	copy(dst[at:], id[:])
-	return dst
+	return dst, hexID
 }
 
 // hasDerived reports whether e has a derived field besides its id.

@@ -14,23 +14,26 @@ import (
 // flowIDs are the texts that name a flow, made once and kept while it is
 // parsed.
 type flowIDs struct {
-	community string
-	id        string
+	made      bool
+	community [flow.CommunityIDLen]byte
+	id        [flow.IDLen]byte
 }
 
-func (w *worker) ids() flowIDs {
-	if w.conn != nil && w.conn.ids.id != "" {
-		return w.conn.ids
-	}
-	community := w.rec.AppendCommunityID(w.cid[:0])
-	ids := flowIDs{community: string(community), id: flow.ID(w.src.key, w.rec.FirstPacket(), w.rec.Context, community)}
+// ids gives the texts of the flow in work. They stand until the next call.
+func (w *worker) ids() *flowIDs {
+	x := &w.loneIDs
 	if w.conn != nil {
-		w.conn.ids = ids
+		if x = &w.conn.ids; x.made {
+			return x
+		}
 	}
-	return ids
+	w.rec.AppendCommunityID(x.community[:0])
+	flow.AppendID(x.id[:0], w.src.key, w.rec.FirstPacket(), w.rec.Context, x.community[:])
+	x.made = true
+	return x
 }
 
-var transportNames = map[uint8]string{
+var transportNames = [256]string{
 	decode.ProtoICMP: "icmp", decode.ProtoIGMP: "igmp", decode.ProtoIPIP: "ipip", decode.ProtoTCP: "tcp", decode.ProtoUDP: "udp",
 	decode.ProtoIPv6: "ipv6", decode.ProtoGRE: "gre", decode.ProtoESP: "esp", decode.ProtoAH: "ah",
 	decode.ProtoICMPv6: "ipv6-icmp", decode.ProtoSCTP: "sctp", 46: "rsvp", 88: "eigrp", 89: "ospf", 103: "pim", 112: "vrrp", 136: "udplite",
@@ -46,7 +49,7 @@ var protocols = func() (t [256]string) {
 
 // transportName is the network.transport of an IP protocol.
 func transportName(p uint8) string {
-	if s, ok := transportNames[p]; ok {
+	if s := transportNames[p]; s != "" {
 		return s
 	}
 	return protocols[p]
@@ -81,8 +84,8 @@ func (w *worker) begin(kind, dataset string, t int64) *event.Event {
 		if r.App != 0 {
 			e.Str(event.NetworkProtocol, w.protos.Entry(r.App).Name)
 		}
-		e.Str(event.NetworkCommunityID, ids.community)
-		e.Str(event.SaksiFlowID, ids.id)
+		e.Bytes(event.NetworkCommunityID, ids.community[:])
+		e.Bytes(event.SaksiFlowID, ids.id[:])
 	}
 	return e
 }
@@ -130,7 +133,7 @@ func (w *worker) push(e *event.Event, kind itemKind, ref int) {
 		w.stats.events[dataset]++ // dataset names are constants: no copy is kept of packet bytes
 	}
 	it := w.item(kind)
-	it.at, it.from = r.used, ref
+	it.at, it.from = r.events.Len(), ref
 	var met []*sigma.Rule
 	if w.rules.Sigma != nil && kind <= itemFile {
 		met = w.rules.Sigma.MatchEvent(e)
@@ -141,20 +144,19 @@ func (w *worker) push(e *event.Event, kind itemKind, ref int) {
 		it.to = len(r.encoded)
 	}
 	if w.enc == nil || kind != itemEvent || len(met) > 0 {
-		r.arena = e.Own(r.arena)
-		r.used++
+		r.events.Add(e)
 	}
 	r.items = append(r.items, it)
 	at := it.at
 	for _, rule := range met {
 		if rule.Feeds() {
-			r.matches = append(r.matches, w.rules.Sigma.HitEvent(rule, &r.events[at]))
+			r.matches = append(r.matches, w.rules.Sigma.HitEvent(rule, r.events.At(at)))
 			it.kind, it.from = itemMatch, len(r.matches)-1
 			r.items = append(r.items, it)
 		}
 		if !rule.Silent {
-			f := r.next() // events may move
-			rule.Finding(f, &r.events[at])
+			f := r.next()
+			rule.Finding(f, r.events.At(at))
 			w.push(f, itemAlert, 0)
 		}
 	}
@@ -218,4 +220,5 @@ func (w *worker) emitFlow(r *flow.Record, why flow.EndReason) {
 	}
 	w.push(e, kind, 0)
 	w.stats.flow(r, state, sb, db)
+	w.sh.talkers.flow(r, sb, db)
 }

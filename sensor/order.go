@@ -7,6 +7,7 @@ import (
 	"saksi/event"
 	"saksi/rules/sigma"
 	"saksi/rules/suricata"
+	"saksi/sensor/decode"
 )
 
 // phaseTimer orders what timers emit behind what packets emit. Packets of one
@@ -47,9 +48,8 @@ type hit struct {
 type result struct {
 	owner   *worker
 	items   []item
-	events  []event.Event
-	used    int
-	arena   []byte
+	events  event.Store
+	scratch event.Event // the one in work
 	encoded []byte
 	files   []*File
 	hits    []hit
@@ -63,23 +63,16 @@ func (r *result) reset() {
 	r.files = r.files[:0]
 	clear(r.hits)
 	r.hits = r.hits[:0]
-	r.used, r.names = 0, r.names[:0]
+	r.names = r.names[:0]
 	clear(r.matches)
 	r.matches = r.matches[:0]
-	if cap(r.arena) > 4<<20 {
-		r.arena = nil
-	}
-	r.arena = r.arena[:0]
+	r.events.Reset()
 }
 
-// next returns an empty event that lives as long as the result.
+// next returns an empty event, the same each time.
 func (r *result) next() *event.Event {
-	if r.used == len(r.events) {
-		r.events = append(r.events, event.Event{})
-	}
-	e := &r.events[r.used]
-	e.Reset()
-	return e
+	r.scratch.Reset()
+	return &r.scratch
 }
 
 // order is the stage that sees everything in packet order.
@@ -101,7 +94,7 @@ type order struct {
 }
 
 func newOrder(ctx context.Context, cfg *Config, sum *Summary) *order {
-	o := &order{ctx: ctx, cfg: cfg, sum: sum, heads: make([]int, cfg.Workers), names: newNameCache()}
+	o := &order{ctx: ctx, cfg: cfg, sum: sum, heads: make([]int, decode.NumShards), names: newNameCache()}
 	o.enc, _ = cfg.Sink.(Encoder)
 	o.use(&cfg.Rules)
 	return o
@@ -182,7 +175,10 @@ func (o *order) emit(r *result, it *item) error {
 		o.names.add(&r.names[it.at])
 		return nil
 	}
-	e := &r.events[it.at]
+	if o.enc != nil && it.kind == itemEvent {
+		return o.write(r.encoded[it.from:it.to])
+	}
+	e := r.events.At(it.at)
 	var f *File
 	switch it.kind {
 	case itemFlow:
@@ -202,9 +198,6 @@ func (o *order) emit(r *result, it *item) error {
 		return o.correlator.Add(&r.matches[it.from], e)
 	case itemFile:
 		f = r.files[it.from]
-	}
-	if o.enc != nil && it.kind == itemEvent {
-		return o.write(r.encoded[it.from:it.to])
 	}
 	if f != nil {
 		f.Event = e

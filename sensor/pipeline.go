@@ -11,6 +11,7 @@ import (
 
 	"saksi/sensor/capture"
 	"saksi/sensor/decode"
+	"saksi/sensor/flow"
 )
 
 // batch is a group of consecutive packets on its way through the pipeline. It
@@ -58,7 +59,11 @@ func readSource(ctx context.Context, cfg *Config, in Source, sum *Summary) error
 		whole = ctx // being stopped is its end
 	}
 	p.order = newOrder(ctx, cfg, sum)
+	defer p.records.Release()
 	n := cfg.Workers
+	if n > 1 {
+		n = min(n*groupsPerWorker, decode.NumShards)
+	}
 	for i := range n {
 		p.workers = append(p.workers, newWorker(p, i, n))
 	}
@@ -98,6 +103,7 @@ type pipeline struct {
 	order   *order
 	rules   *RuleSet // for the next batch
 	read    uint64   // bytes at the last progress
+	records flow.Memory
 }
 
 func (p *pipeline) newBatch() *batch {
@@ -182,8 +188,10 @@ func (p *pipeline) inline(ctx context.Context) error {
 	}
 }
 
+const groupsPerWorker = 2
+
 // inFlight bounds the batches between reader and merging stage.
-const inFlight = 12
+const inFlight = 4
 
 // parallel runs the reader, each worker, and the merging stage (the caller) in
 // their own goroutines.
@@ -197,11 +205,14 @@ func (p *pipeline) parallel(ctx context.Context) error {
 	var wg sync.WaitGroup
 	var failed atomic.Bool
 	in := make([]chan *batch, len(p.workers))
+	slots := make(chan struct{}, p.cfg.Workers)
 	for i, w := range p.workers {
 		in[i] = make(chan *batch, inFlight)
 		wg.Go(func() {
 			for b := range in[i] {
+				slots <- struct{}{}
 				b.results[i] = w.process(b)
+				<-slots
 				if b.pending.Add(-1) == 0 {
 					b.done <- struct{}{}
 				}

@@ -178,6 +178,9 @@ func (s *source) read(ctx context.Context, b *batch, workers int) error {
 	if s.verify && !s.live { // live, each packet says it
 		s.checkInterfaces(b)
 	}
+	if n := len(b.cap.Packets); n > cap(b.pkts) { // tunnels bring a few more
+		b.pkts = make([]decode.Packet, 0, n+n/8)
+	}
 	off, iface := s.offload[0], uint32(0)
 	for i := range b.cap.Packets {
 		p := &b.cap.Packets[i]

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,14 +36,6 @@ type SourceSummary struct {
 	Tunnels     []Count // inner packets by tunnel
 }
 
-// Talker is a host by what it sent and received.
-type Talker struct {
-	Addr           netip.Addr
-	Flows          uint64
-	Sent, Received uint64 // IP bytes
-	Packets        uint64
-}
-
 // ProtoCount is one protocol by its flows.
 type ProtoCount struct {
 	Name  string
@@ -75,19 +66,16 @@ type Summary struct {
 	Events     []Count // by dataset
 	Protocols  []ProtoCount
 	States     []Count // TCP flows by Zeek's connection state
-	Talkers    []Talker
 	Alerts     []AlertCount
 	Severities [5]uint64
 	Files      []FileCount
 	Oddities   []Count // what is strange or was given up, by reason
 	Suppressed uint64  // hits that thresholds kept back
-	// TalkersOther is the number of flows of hosts beyond those counted.
-	TalkersOther uint64
 
 	events     map[string]uint64
 	protos     map[string]*ProtoCount
 	states     map[string]uint64
-	talkers    talkers
+	talkers    []talkers // by shard
 	alerts     map[string]*AlertCount
 	files      map[string]*FileCount
 	odd        map[string]uint64
@@ -100,44 +88,15 @@ type Summary struct {
 func newSummary() *Summary {
 	return &Summary{
 		events: map[string]uint64{}, protos: map[string]*ProtoCount{}, states: map[string]uint64{},
-		talkers: newTalkers(), alerts: map[string]*AlertCount{}, files: map[string]*FileCount{}, odd: map[string]uint64{},
+		talkers: make([]talkers, decode.NumShards), alerts: map[string]*AlertCount{}, files: map[string]*FileCount{}, odd: map[string]uint64{},
 	}
 }
 
 // maxCounted bounds hosts, rules and files that are told apart.
 const maxCounted = 1 << 16
 
-// talkers counts hosts, at most maxCounted of them.
-type talkers struct {
-	m     map[netip.Addr]*Talker
-	other uint64
-}
-
-func newTalkers() talkers { return talkers{m: map[netip.Addr]*Talker{}} }
-
-func (t *talkers) add(a netip.Addr, flows, sent, received, packets uint64) {
-	x := t.m[a]
-	if x == nil {
-		if len(t.m) >= maxCounted {
-			t.other += flows
-			return
-		}
-		x = &Talker{Addr: a}
-		t.m[a] = x
-	}
-	x.Flows += flows
-	x.Sent += sent
-	x.Received += received
-	x.Packets += packets
-}
-
 // flow counts a flow that has ended.
 func (s *workerStats) flow(r *flow.Record, state string, sent, received uint64) {
-	o, _ := r.Orig()
-	p, _ := r.Resp()
-	n := uint64(r.Pkts[0]) + uint64(r.Pkts[1])
-	s.talkers.add(o, 1, sent, received, n)
-	s.talkers.add(p, 1, received, sent, n)
 	if r.App != 0 {
 		s.protoBytes[r.App] += sent + received
 		s.protoFlows[r.App]++
@@ -169,15 +128,12 @@ func (w *worker) summarize(s *Summary, src *SourceSummary) {
 	for k, n := range w.stats.events {
 		s.events[k] += n
 	}
-	for a, t := range w.stats.talkers.m {
-		s.talkers.add(a, t.Flows, t.Sent, t.Received, t.Packets)
-	}
-	s.talkers.other += w.stats.talkers.other
 	s.count("wrong checksum", w.stats.badChecksum)
 	s.count("TCP gaps", w.stats.gaps)
 	s.count("TCP bytes not parsed for the gap behind them", w.stats.unread)
 	for _, sh := range w.mine {
 		s.Flows += sh.table.Created
+		s.talkers[sh.index] = sh.talkers
 		s.count("flows ended early for memory", sh.table.Evicted)
 		p := sh.pool
 		s.count("TCP retransmitted segments", p.Retransmitted)
@@ -340,6 +296,9 @@ func counts(m map[string]uint64) []Count {
 
 // finish orders what was counted.
 func (s *Summary) finish() {
+	for i := range s.talkers {
+		s.count("hosts of flows beyond those counted", s.talkers[i].other)
+	}
 	s.Events, s.States, s.Oddities, s.Suppressed = counts(s.events), counts(s.states), counts(s.odd), s.suppressed
 	s.Protocols = s.Protocols[:0]
 	for _, p := range s.protos {
@@ -347,13 +306,6 @@ func (s *Summary) finish() {
 	}
 	slices.SortFunc(s.Protocols, func(a, b ProtoCount) int {
 		return cmp.Or(cmp.Compare(b.Flows, a.Flows), cmp.Compare(a.Name, b.Name))
-	})
-	s.TalkersOther = s.talkers.other
-	for _, t := range s.talkers.m {
-		s.Talkers = append(s.Talkers, *t)
-	}
-	slices.SortFunc(s.Talkers, func(a, b Talker) int {
-		return cmp.Or(cmp.Compare(b.Sent+b.Received, a.Sent+a.Received), a.Addr.Compare(b.Addr))
 	})
 	for _, a := range s.alerts {
 		s.Alerts = append(s.Alerts, *a)

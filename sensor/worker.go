@@ -12,13 +12,14 @@ import (
 
 // shard is what one of the fixed shards owns.
 type shard struct {
-	index int
-	table *flow.Table
-	pool  *stream.Pool
-	conns []*conn // by Record.Ext, from 1; nil where none is in use (see extLabel)
-	free  []uint32
-	spare []*conn // to be used again, at most maxSpare
-	files int     // bytes of carved files held
+	index   int
+	table   *flow.Table
+	pool    *stream.Pool
+	conns   []*conn // by Record.Ext, from 1; nil where none is in use (see extLabel)
+	free    []uint32
+	spare   []*conn // to be used again, at most maxSpare
+	files   int     // bytes of carved files held
+	talkers talkers
 
 	expected map[expectKey]expected // connections that parsers announced
 }
@@ -58,7 +59,7 @@ type worker struct {
 	rec     *flow.Record
 	conn    *conn
 	pc      proto.Context
-	cid     [40]byte
+	loneIDs flowIDs // of a flow without parser state
 	history []byte
 	why     []byte
 	view    suricata.Packet
@@ -74,7 +75,6 @@ type workerStats struct {
 	broken      []uint64 // flows whose parser gave up, by protocol index
 	gaps        uint64
 	unread      uint64
-	talkers     talkers
 	protoBytes  []uint64
 	protoFlows  []uint64
 	ipBytes     [256]uint64 // of flows of no known application protocol, by IP protocol
@@ -92,16 +92,15 @@ func newWorker(p *pipeline, id, n int) *worker {
 	w.stats.broken, w.stats.protoBytes, w.stats.protoFlows = make([]uint64, k), make([]uint64, k), make([]uint64, k)
 	w.stats.events = map[string]uint64{}
 	w.stats.states = map[string]uint64{}
-	w.stats.talkers = newTalkers()
 	w.pc.Host = w
 	w.use(p.rules)
 	fc := p.cfg.Flow
-	fc.Seed = p.seed
+	fc.Seed, fc.Memory = p.seed, &p.records
 	if fc.Servers == nil {
 		fc.Servers = serverPorts()
 	}
 	for i := id; i < decode.NumShards; i += n {
-		sh := &shard{index: i, table: flow.NewTable(fc), pool: stream.NewPool(p.cfg.Stream)}
+		sh := &shard{index: i, table: flow.NewTable(fc), pool: stream.NewPool(p.cfg.Stream), talkers: p.sum.talkers[i]}
 		sh.table.End = func(_ uint32, r *flow.Record, why flow.EndReason) { w.end(sh, r, why) }
 		w.shards[i] = sh
 		w.mine = append(w.mine, sh)

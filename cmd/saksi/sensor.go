@@ -208,7 +208,7 @@ func (a *app) sensorSink(cfg *sensor.Config, sum *sensor.Summary, dataset string
 		cfg.Sink = z
 		return w, func() error { return errors.Join(z.Close(), done()) }, nil
 	}
-	cfg.Sink = &ndjson{w: w, encode: (*event.Event).AppendJSON}
+	cfg.Sink = &ndjson{w: w, encode: (*event.Event).Encode}
 	return w, done, nil
 }
 

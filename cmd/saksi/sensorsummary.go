@@ -46,8 +46,9 @@ func printSummary(w io.Writer, s *sensor.Summary) {
 		x := &s.Protocols[i]
 		return []any{x.Name, x.Flows, x.Bytes}
 	})
-	section(w, "Talkers", []string{"host", "flows", "sent", "received"}, len(s.Talkers), topTalkers, func(i int) []any {
-		x := &s.Talkers[i]
+	talkers := s.Talkers()
+	section(w, "Talkers", []string{"host", "flows", "sent", "received"}, len(talkers), topTalkers, func(i int) []any {
+		x := &talkers[i]
 		return []any{x.Addr.String(), x.Flows, x.Sent, x.Received}
 	})
 	section(w, "Files", []string{"sha256", "bytes", "type", "count", "name"}, len(s.Files), topFiles, func(i int) []any {

@@ -3,6 +3,8 @@
 //
 //	benchdata capture -out FILE -packets N FOLDER...   one pcap: the captures below the
 //	    folders, repeated with the IP addresses of each round shifted (checksums follow) and one clock
+//	benchdata flows -out FILE -flows N   one pcap: N TCP connections that were opened within a minute
+//	    and none of which was closed
 package main
 
 import (
@@ -29,12 +31,14 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("benchdata: ")
 	if len(os.Args) < 2 {
-		log.Fatal("usage: benchdata capture [flags]")
+		log.Fatal("usage: benchdata capture|flows [flags]")
 	}
 	var err error
 	switch os.Args[1] {
 	case "capture":
 		err = capture(os.Args[2:])
+	case "flows":
+		err = flows(os.Args[2:])
 	default:
 		err = fmt.Errorf("unknown command %q", os.Args[1])
 	}

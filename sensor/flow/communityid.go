@@ -17,6 +17,9 @@ import (
 // place of ports; one-way messages (type, code) are not ordered. Protocols
 // without ports leave the ports out.
 
+// CommunityIDLen is the length of a Community ID in bytes.
+const CommunityIDLen = 30
+
 // Key is what a Community ID is made from, in the order of one packet.
 type Key struct {
 	Src, Dst         [16]byte

@@ -67,6 +67,12 @@ func (r *Record) Resp() (netip.Addr, uint16) {
 	return decode.Addr(r.Addr[i]), r.Port[i]
 }
 
+// Addrs are the addresses of originator and responder, IPv4 in its IPv4-mapped form.
+func (r *Record) Addrs() (orig, resp *[16]byte) {
+	i := r.side(FromOrig)
+	return &r.Addr[i], &r.Addr[1-i]
+}
+
 // side gives the index into Addr of a direction.
 func (r *Record) side(dir int) int {
 	if r.flags&flagOrigB != 0 {

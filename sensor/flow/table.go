@@ -24,9 +24,10 @@ var DefaultTimeouts = Timeouts{TCP: 300e9, Attempt: 300e9, Closed: 5e9, UDP: 60e
 // Config bounds a Table.
 type Config struct {
 	Timeouts Timeouts
-	MaxFlows int    // at once; 0: 32,768
-	Servers  *Ports // ports that servers listen on; they decide direction when the beginning was not captured
-	Seed     uint64 // of the hash; a secret keeps senders from choosing collisions
+	MaxFlows int     // at once; 0: 32,768
+	Servers  *Ports  // ports that servers listen on; they decide direction when the beginning was not captured
+	Seed     uint64  // of the hash; a secret keeps senders from choosing collisions
+	Memory   *Memory // holds the records; nil: the heap does
 }
 
 const (
@@ -166,7 +167,7 @@ func (t *Table) insert(p *decode.Packet, lo int, h uint64) uint32 {
 		i = t.next
 		t.next++
 		if int(i>>slabBits) >= len(t.slabs) {
-			t.slabs = append(t.slabs, new([slabSize]Record))
+			t.slabs = append(t.slabs, t.cfg.Memory.slab())
 		}
 	}
 	b := h & uint64(len(t.buckets)-1)
@@ -368,6 +369,7 @@ func (t *Table) evict() {
 func (t *Table) Close() (more bool) {
 	if !t.closing {
 		t.closing = true
+		t.last = make([]uint32, 0, t.used)
 		for i := uint32(1); i < t.next; i++ {
 			if t.Get(i).flags&flagUsed != 0 {
 				t.last = append(t.last, i)

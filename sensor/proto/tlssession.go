@@ -3,7 +3,6 @@ package proto
 import (
 	"crypto/tls"
 	"fmt"
-	"strings"
 
 	"saksi/event"
 	tlsmsg "saksi/sensor/proto/internal/tls"
@@ -79,7 +78,7 @@ func (p *tlsSession) message(c *Context, dir Dir, typ byte, body []byte) {
 			return
 		}
 		for _, der := range tlsmsg.Certificates(body, maxCertificates) {
-			p.certs[dir] = append(p.certs[dir], tlsmsg.ParseCert(append([]byte(nil), der...)))
+			p.certs[dir] = append(p.certs[dir], tlsmsg.ParseCert(der))
 		}
 		if dir == FromServer {
 			p.resumed = false
@@ -93,11 +92,22 @@ const helloRetry = "\xCF\x21\xAD\x74\xE5\x9A\x61\x11\xBE\x1D\x8C\x02\x1E\x65\xB8
 
 // cipherName gives the IANA name of a cipher suite.
 func cipherName(id uint16) string {
-	if s := tls.CipherSuiteName(id); !strings.HasPrefix(s, "0x") {
+	if s := cipherNames[id]; s != "" {
 		return s
 	}
 	return fmt.Sprintf("0x%04X", id)
 }
+
+// cipherNames are the names of the cipher suites that crypto/tls knows.
+var cipherNames = func() map[uint16]string {
+	m := map[uint16]string{}
+	for _, list := range [2][]*tls.CipherSuite{tls.CipherSuites(), tls.InsecureCipherSuites()} {
+		for _, s := range list {
+			m[s.ID] = s.Name
+		}
+	}
+	return m
+}()
 
 // emit tells of the session, once. about, if not nil, adds what the transport
 // knows. It returns false if there was nothing to tell.

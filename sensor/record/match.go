@@ -49,7 +49,7 @@ func (m *matcher) packet(p *capture.Packet) error {
 }
 
 func (m *matcher) community(q *decode.Packet) string {
-	var buf [40]byte
+	var buf [flow.CommunityIDLen]byte
 	return string(flow.AppendCommunityID(buf[:0], keyOf(q), 0))
 }
 
@@ -59,8 +59,9 @@ func (m *matcher) inFlow(q *decode.Packet) bool {
 	case m.over:
 		return false
 	case !m.begun:
-		var buf [40]byte
-		if flow.ID(m.key, q.Number, q.Context, flow.AppendCommunityID(buf[:0], k, 0)) != m.sel.Flow {
+		var buf [flow.CommunityIDLen]byte
+		var id [flow.IDLen]byte
+		if string(flow.AppendID(id[:0], m.key, q.Number, q.Context, flow.AppendCommunityID(buf[:0], k, 0))) != m.sel.Flow {
 			return false
 		}
 		m.begun, m.tuple, m.context = true, k, q.Context

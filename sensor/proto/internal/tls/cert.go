@@ -1,6 +1,7 @@
 package tls
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/sha1"
@@ -28,10 +29,21 @@ type Cert struct {
 }
 
 // ParseCert reads a certificate. One that can't be parsed still has its
-// digests.
+// digests. As a server sends the same one each time, the result may be an
+// earlier one of the same bytes: it MUST NOT be changed.
 func ParseCert(der []byte) *Cert {
-	h1, h2 := sha1.Sum(der), sha256.Sum256(der)
-	c := &Cert{DER: der, SHA1: hex.EncodeToString(h1[:]), SHA256: hex.EncodeToString(h2[:])}
+	digest := sha256.Sum256(der)
+	if c := seen.get(digest); c != nil {
+		return c
+	}
+	c := parseCert(bytes.Clone(der), digest)
+	seen.add(digest, c)
+	return c
+}
+
+func parseCert(der []byte, digest [sha256.Size]byte) *Cert {
+	h1 := sha1.Sum(der)
+	c := &Cert{DER: der, SHA1: hex.EncodeToString(h1[:]), SHA256: hex.EncodeToString(digest[:])}
 	x, err := x509.ParseCertificate(der)
 	if err != nil {
 		c.Parsed = c.lenient(der)
