@@ -188,14 +188,19 @@ func (p *pipeline) inline(ctx context.Context) error {
 	}
 }
 
+// groupsPerWorker is into how many groups the shards are split for each worker
+// that may run at the same time: the load of one group swings from batch to
+// batch, and whoever is free takes another.
 const groupsPerWorker = 2
 
-// inFlight bounds the batches between reader and merging stage.
-const inFlight = 4
+// inFlight is how many batches there are between reader and merging stage:
+// enough to keep all busy, and few, as what lies in a cache is worked on faster.
+func (c *Config) inFlight() int { return 2 * c.Workers }
 
-// parallel runs the reader, each worker, and the merging stage (the caller) in
-// their own goroutines.
+// parallel runs the reader, each group of shards, and the merging stage (the
+// caller) in their own goroutines, of the groups Config.Workers at the same time.
 func (p *pipeline) parallel(ctx context.Context) error {
+	inFlight := p.cfg.inFlight()
 	free := make(chan *batch, inFlight)
 	for range inFlight {
 		free <- p.newBatch()

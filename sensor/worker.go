@@ -35,7 +35,7 @@ func (sh *shard) conn(r *flow.Record) *conn {
 // maxSpare bounds the unused parser states a shard keeps.
 const maxSpare = 64
 
-// worker parses the packets of its shards. It is the proto.Host of the
+// worker parses the packets of its group of shards. It is the proto.Host of the
 // parsers it calls.
 type worker struct {
 	cfg    *Config
@@ -84,7 +84,7 @@ type workerStats struct {
 }
 
 func newWorker(p *pipeline, id, n int) *worker {
-	w := &worker{cfg: p.cfg, src: p.src, id: id, n: n, protos: proto.Default(), spare: make(chan *result, inFlight+1)}
+	w := &worker{cfg: p.cfg, src: p.src, id: id, n: n, protos: proto.Default(), spare: make(chan *result, p.cfg.inFlight()+1)}
 	if e, ok := p.cfg.Sink.(Encoder); ok {
 		w.enc = e
 	}

@@ -98,17 +98,19 @@ func (c *Client) AppendJA4(dst []byte, transport byte) []byte {
 	} else {
 		dst = append(dst, 'i')
 	}
-	ciphers := withoutGrease(c.Ciphers)
-	exts := withoutGrease(c.Extensions)
+	var lists [3][64]uint16 // hellos have fewer; more costs an allocation
+	var buf [512]byte
+	ciphers := withoutGrease(lists[0][:0], c.Ciphers)
+	exts := withoutGrease(lists[1][:0], c.Extensions)
 	dst = two(dst, len(ciphers))
 	dst = two(dst, len(exts))
 	dst = append(dst, c.alpnPair()...)
 	slices.Sort(ciphers)
-	dst = hash12(append(dst, '_'), appendHex(nil, ciphers), len(ciphers) == 0)
+	dst = hash12(append(dst, '_'), appendHex(buf[:0], ciphers), len(ciphers) == 0)
 	exts = slices.DeleteFunc(exts, func(v uint16) bool { return v == extServerName || v == extALPN })
 	slices.Sort(exts)
-	text := appendHex(nil, exts)
-	if algs := withoutGrease(c.SigAlgs); len(algs) > 0 {
+	text := appendHex(buf[:0], exts)
+	if algs := withoutGrease(lists[2][:0], c.SigAlgs); len(algs) > 0 {
 		text = appendHex(append(text, '_'), algs)
 	}
 	return hash12(append(dst, '_'), text, len(exts) == 0)
@@ -136,8 +138,7 @@ func alnum(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
-func withoutGrease(v []uint16) []uint16 {
-	out := make([]uint16, 0, len(v))
+func withoutGrease(out, v []uint16) []uint16 {
 	for _, x := range v {
 		if !Grease(x) {
 			out = append(out, x)
