@@ -9,6 +9,7 @@
 //	data/reports/        assessments and reports
 //	data/statements/     signed statements (in-toto in a sigstore bundle)
 //	custody/             the custody log: entries.ndjson and its signed checkpoint
+//	bagit.txt metadata/ seal/ trust/ ...   what Seal adds
 //	index/ spool/        for searching; can be rebuilt, no part of the evidence
 package casefile
 
@@ -52,6 +53,8 @@ const (
 	ActExamine = "examine"
 	ActSign    = "sign statement"
 	ActExport  = "export" // a file made from exhibits
+
+	ActTransfer = "transfer" // an exhibit changed hands
 )
 
 // maxInfo bounds case.json, in bytes.

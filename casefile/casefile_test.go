@@ -98,21 +98,21 @@ func TestVerify(t *testing.T) {
 	s, pub := key(t)
 	dir := makeCase(t, s)
 	before := snapshot(t, dir)
-	v, err := Verify(t.Context(), dir, pub, nil)
+	v, err := Verify(t.Context(), dir, VerifyOptions{Trust: evidence.TrustKey(pub)})
 	if err != nil || len(v.Problems) != 0 {
 		t.Fatalf("%+v, %v", v, err)
 	}
 	if v.Exhibits != 2 || v.Statements != 1 || v.Entries != 5 {
 		t.Errorf("%+v", v)
 	}
-	v, err = Verify(t.Context(), dir, nil, nil)
+	v, err = Verify(t.Context(), dir, VerifyOptions{})
 	if err != nil || len(v.Problems) != 1 || v.Problems[0].Kind != KindTrust {
 		t.Errorf("without a key: %+v, %v", v, err)
 	}
 	if after := snapshot(t, dir); after != before {
 		t.Error("verifying changed the case")
 	}
-	if _, err := Verify(t.Context(), t.TempDir(), pub, nil); !errors.Is(err, ErrNoCase) {
+	if _, err := Verify(t.Context(), t.TempDir(), VerifyOptions{Trust: evidence.TrustKey(pub)}); !errors.Is(err, ErrNoCase) {
 		t.Errorf("an empty folder: %v", err)
 	}
 }
@@ -292,7 +292,7 @@ func TestTamper(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			dir := makeCase(t, s)
 			c.do(t, dir)
-			v, err := Verify(t.Context(), dir, pub, nil)
+			v, err := Verify(t.Context(), dir, VerifyOptions{Trust: evidence.TrustKey(pub)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -307,7 +307,7 @@ func TestTamper(t *testing.T) {
 			t.Errorf("no problem of kind %s in %+v", c.kind, v.Problems)
 		})
 	}
-	v, err := Verify(t.Context(), makeCase(t, s), otherPub, nil)
+	v, err := Verify(t.Context(), makeCase(t, s), VerifyOptions{Trust: evidence.TrustKey(otherPub)})
 	if err != nil || len(v.Problems) < 3 || v.Problems[0].Kind != KindTrust {
 		t.Errorf("with another key: %+v, %v", v, err)
 	}
@@ -334,7 +334,7 @@ func TestInterrupted(t *testing.T) {
 	for _, torn := range []string{`{"seq":5,"act":"exam`, `{"seq":5,"time":"2030-01-01T00:00:00Z","act":"examine","who":"x","tool":"saksi"}` + "\n"} {
 		dir := makeCase(t, s)
 		edit(t, filepath.Join(dir, CustodyDir, "entries.ndjson"), func(b []byte) []byte { return append(b, torn...) })
-		v, err := Verify(t.Context(), dir, pub, nil)
+		v, err := Verify(t.Context(), dir, VerifyOptions{Trust: evidence.TrustKey(pub)})
 		if err != nil || len(v.Problems) != 0 || v.Unfinished != len(torn) {
 			t.Fatalf("%+v, %v", v, err)
 		}
@@ -348,7 +348,7 @@ func TestInterrupted(t *testing.T) {
 		if err := c.Close(); err != nil {
 			t.Fatal(err)
 		}
-		v, err = Verify(t.Context(), dir, pub, nil)
+		v, err = Verify(t.Context(), dir, VerifyOptions{Trust: evidence.TrustKey(pub)})
 		if err != nil || len(v.Problems) != 0 || v.Entries != 7 || v.Unfinished != 0 {
 			t.Errorf("afterwards: %+v, %v", v, err)
 		}

@@ -32,6 +32,9 @@ type Examination struct {
 // findings/ and reports/, and records that. It returns the statement's path in
 // the case. After an error other than evidence.ErrUnfinished there is none.
 func (c *Case) SignExamination(ctx context.Context, findings int64) (string, error) {
+	if err := c.Unsealed(); err != nil {
+		return "", fmt.Errorf("signing the examination: %w", err)
+	}
 	p := Examination{
 		Case: c.Info.ID, Agency: c.Info.Agency, Classification: c.Info.Classification, Time: time.Now().UTC().Format(time.RFC3339),
 		Examiner: c.who, Tool: c.tool, SourceKeys: map[string]string{}, CustodyEntries: c.log.Len(), Findings: findings,

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -61,7 +62,11 @@ func Exhibits(dir string) ([]Exhibit, error) {
 // After an error the copy is gone, except after evidence.ErrUnfinished, when
 // the exhibit may be recorded.
 func (c *Case) AddExhibit(ctx context.Context, path string, reference bool, progress func(int64)) (*Exhibit, error) {
-	x, err := c.addExhibit(ctx, path, reference, progress)
+	err := c.Unsealed()
+	var x *Exhibit
+	if err == nil {
+		x, err = c.addExhibit(ctx, path, reference, progress)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("adding exhibit %s: %w", path, err)
 	}
@@ -218,4 +223,20 @@ func (x *Exhibit) check(f *os.File) error {
 		return fmt.Errorf("%w: %s has source key %s; %s was taken under custody", evidence.ErrDigest, f.Name(), key, x.SourceKey)
 	}
 	return nil
+}
+
+// Transfer records that an exhibit changed hands: e says who released and
+// received it, why, where and on whose authority. Only who last received it can
+// release it. It returns the number of the entry.
+func (c *Case) Transfer(ctx context.Context, id string, e evidence.Entry) (int64, error) {
+	i := slices.IndexFunc(c.Exhibits, func(x Exhibit) bool { return x.ID == id })
+	if i < 0 {
+		return 0, fmt.Errorf("recording a transfer: the case has no exhibit %q", id)
+	}
+	e.Act, e.Exhibit, e.SHA256, e.SourceKey = ActTransfer, id, c.Exhibits[i].SHA256, c.Exhibits[i].SourceKey
+	seq := c.log.Len()
+	if err := c.Record(ctx, e); err != nil {
+		return 0, fmt.Errorf("recording a transfer: %w", err)
+	}
+	return seq, nil
 }

@@ -46,48 +46,90 @@ type Verification struct {
 	Entries    int64     `json:"custody_entries"`
 	Bytes      int64     `json:"bytes"` // hashed
 	KeyGiven   bool      `json:"key_given"`
+	// Fresh is how many entries of the custody log are known to be all there were
+	// once, from what the caller kept or a witness cosigned; 0 when nothing shows
+	// that later entries were not rolled back.
+	Fresh int64 `json:"fresh_entries"`
+	Seal  *Seal `json:"seal,omitempty"`
 	// Unfinished is the size of a last custody entry that was interrupted.
 	Unfinished int `json:"unfinished_bytes"`
 }
 
 type verifier struct {
-	ctx      context.Context
-	dir      string
-	key      *evidence.Public
-	out      Verification
-	digests  map[string]string // what was hashed, by path
-	known    map[string]bool   // files that something recorded or signed
-	outside  map[string]bool   // exhibits that the custody log says stand outside the case
-	progress func(int64)
+	ctx         context.Context
+	dir         string
+	trust       *evidence.Trust
+	key         *evidence.Public // of the custody log, when it is trusted
+	sealVouched bool             // the seal's key is trusted by the custody log's
+	revoked     []revocation
+	out         Verification
+	digests     map[string]string // what was hashed, by path
+	known       map[string]bool   // files that something recorded or signed
+	outside     map[string]bool   // exhibits that the custody log says stand outside the case
+	payload     map[string]bool   // what the manifest of a sealed case lists
+	progress    func(int64)
 }
 
-// Verify checks everything in a case against the custody log, the statements
-// and a public key that the caller got from outside the case, and names every
-// problem, not only the first. With a nil key integrity alone is checked, and
-// that is a problem of kind trust: whoever could change the case could sign it
-// anew. Nothing is written. The error is for a folder that can't be read.
-func Verify(ctx context.Context, dir string, key *evidence.Public, progress func(int64)) (*Verification, error) {
+// Kept is a document that somebody kept outside the case: a receipt or an
+// earlier checkpoint.
+type Kept struct {
+	Name  string
+	Bytes []byte
+}
+
+// VerifyOptions of Verify.
+type VerifyOptions struct {
+	// Trust is what the caller got from outside the case.
+	Trust *evidence.Trust
+	// Receipts and Checkpoints show whether the custody log was set back.
+	Receipts, Checkpoints []Kept
+	Progress              func(int64)
+}
+
+// Verify checks everything in a case against the custody log, the statements,
+// its seal if it has one, and keys that the caller got from outside the case,
+// and names every problem, not only the first. Without Trust integrity alone is
+// checked, and that is a problem of kind trust: whoever could change the case
+// could sign it anew. A key vouches for the other one of the case: a trusted seal
+// names the key of the custody log, a trusted custody log the key of the seal.
+// Nothing is written. The error is for a folder that can't be read.
+func Verify(ctx context.Context, dir string, o VerifyOptions) (*Verification, error) {
 	info, err := ReadInfo(dir)
 	if errors.Is(err, ErrNoCase) {
 		return nil, err
 	}
-	v := &verifier{ctx: ctx, dir: dir, key: key, digests: map[string]string{}, known: map[string]bool{infoFile: true}, outside: map[string]bool{}, progress: progress}
-	v.out.Case, v.out.KeyGiven, v.out.Problems = info.ID, key != nil, []Problem{}
+	v := &verifier{
+		ctx: ctx, dir: dir, trust: o.Trust, key: o.Trust.Key(info.Key), digests: map[string]string{}, known: map[string]bool{infoFile: true},
+		outside: map[string]bool{}, progress: o.Progress,
+	}
+	v.out.Case, v.out.KeyGiven, v.out.Problems = info.ID, o.Trust != nil, []Problem{}
 	if err != nil {
 		v.add(infoFile, KindForm, "a case of format 1", err.Error())
 	}
+	seal := v.openSeal(info)
 	switch {
-	case key == nil:
-		v.add("", KindTrust, "a public key from outside the case (--key)", "none: only integrity was checked")
-	case info.Key != key.Hint():
-		v.add(infoFile, KindTrust, "key "+key.Hint(), "key "+info.Key)
+	case o.Trust == nil:
+		v.add("", KindTrust, "a public key from outside the case (--key or --trust)", "none: only integrity was checked")
+	case v.key == nil:
+		v.add(infoFile, KindTrust, "a key that was given from outside the case, or that a trusted seal names", "key "+info.Key)
+		v.key = o.Trust.Keys[0] // so that each signature says that it is not this key's
 	}
-	entries, err := v.custody(info)
+	log, err := v.custody(info)
 	if err != nil {
 		return nil, err
 	}
-	signed := v.statements(entries)
-	v.recorded(entries, signed)
+	signed := v.statements(log.Entries)
+	v.recorded(log.Entries, signed)
+	if seal == nil && sealOf(log.Entries) != nil {
+		seal = &sealer{verifier: v, tags: map[string]string{}}
+		v.add(sealBundleFile, KindMissing, "the seal's statement", "nothing")
+	}
+	if seal != nil {
+		seal.verify(log.Entries, log)
+	}
+	v.kept(o, info, log)
+	v.witnesses(info, log)
+	v.revocations(info, log.Entries)
 	v.extras(signed)
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -99,7 +141,7 @@ func (v *verifier) add(item, kind, expected, found string) {
 	v.out.Problems = append(v.out.Problems, Problem{item, kind, expected, found})
 }
 
-func (v *verifier) custody(info Info) ([]evidence.Entry, error) {
+func (v *verifier) custody(info Info) (*evidence.LogState, error) {
 	item := CustodyDir + "/entries.ndjson"
 	st, problems, err := evidence.VerifyLog(filepath.Join(v.dir, CustodyDir), evidence.Origin(info.ID), v.key)
 	if err != nil {
@@ -117,7 +159,7 @@ func (v *verifier) custody(info Info) ([]evidence.Entry, error) {
 			v.outside[e.Where] = true
 		}
 	}
-	return st.Entries, nil
+	return st, nil
 }
 
 // open opens a file of the case, or an exhibit that stands outside. A link or a
@@ -330,7 +372,23 @@ func (v *verifier) extras(statements map[string]bool) {
 		v.add(path, KindExtra, "a statement the custody log records", "one it does not")
 		v.known[path] = true
 	}
+	v.walk()
+	v.custodyFolder()
+}
+
+// walk names files, and folders of a sealed case, that nothing speaks of.
+func (v *verifier) walk() {
 	skip := map[string]bool{IndexDir: true, SpoolDir: true, CustodyDir: true}
+	folders := map[string]bool{".": true}
+	for _, d := range []string{dataDir, ExhibitsDir, FindingsDir, ReportsDir, StatementsDir} {
+		folders[d] = true
+	}
+	for p := range v.known {
+		for d := filepath.ToSlash(filepath.Dir(p)); !folders[d] && d != "/"; d = filepath.ToSlash(filepath.Dir(d)) {
+			folders[d] = true
+		}
+	}
+	folded := map[string]string{}
 	err := filepath.WalkDir(v.dir, func(p string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -341,32 +399,53 @@ func (v *verifier) extras(statements map[string]bool) {
 		}
 		rel = filepath.ToSlash(rel)
 		if e.IsDir() {
-			if skip[rel] {
+			switch {
+			case skip[rel]:
 				return filepath.SkipDir
+			case v.payload != nil && !folders[rel]:
+				v.add(rel, KindExtra, "nothing: neither the seal nor the custody log names anything in it", "a folder")
 			}
 			return nil
 		}
-		if !v.known[rel] {
+		switch fold := strings.ToLower(rel); {
+		case !v.known[rel]:
 			v.add(rel, KindExtra, "nothing: no statement and no custody entry names it", "a file")
+		case v.payload != nil && strings.HasPrefix(rel, dataDir+"/") && !v.payload[rel]:
+			v.add(rel, KindExtra, "a line in "+manifestFile, "none")
+		case folded[fold] != "":
+			v.add(rel, KindForm, "names that differ by more than the case of letters", "it and "+folded[fold])
+		default:
+			folded[fold] = rel
 		}
 		return nil
 	})
 	if err != nil {
 		v.add("", KindForm, "a folder that can be read", err.Error())
 	}
+}
+
+// custodyFolder names what does not belong to a custody log.
+func (v *verifier) custodyFolder() {
 	// The last is there while a checkpoint is written.
 	allowed := map[string]bool{"entries.ndjson": true, "checkpoint": true, "lock": true, "checkpoint.tmp": true}
-	list, err := os.ReadDir(filepath.Join(v.dir, CustodyDir))
+	err := filepath.WalkDir(filepath.Join(v.dir, CustodyDir), func(p string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(v.dir, p)
+		if err != nil {
+			return err
+		}
+		rel = filepath.ToSlash(rel)
+		switch {
+		case !allowed[strings.TrimPrefix(rel, CustodyDir+"/")] && !v.known[rel]:
+			v.add(rel, KindExtra, "the files of a custody log only", "another")
+		case !e.Type().IsRegular():
+			v.add(rel, KindForm, "a regular file", e.Type().String())
+		}
+		return nil
+	})
 	if err != nil {
 		v.add(CustodyDir, KindCustody, "the folder of the custody log", err.Error())
-	}
-	for _, e := range list {
-		path := CustodyDir + "/" + e.Name()
-		switch {
-		case !allowed[e.Name()] && !v.known[path]:
-			v.add(path, KindExtra, "the files of a custody log only", "another")
-		case !e.Type().IsRegular():
-			v.add(path, KindForm, "a regular file", e.Type().String())
-		}
 	}
 }

@@ -16,7 +16,7 @@ import (
 
 func problems(t *testing.T, dir string, pub *evidence.Public) []Problem {
 	t.Helper()
-	v, err := Verify(t.Context(), dir, pub, nil)
+	v, err := Verify(t.Context(), dir, VerifyOptions{Trust: evidence.TrustKey(pub)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -328,8 +328,8 @@ func TestSignedNonsenseLog(t *testing.T) {
 		"no object":               {`null`, "not an object"},
 		"not JSON":                {`hello`, "can't be read"},
 		"an empty line":           {``, "can't be read"},
-		"a line over the limit":   {line(Entry{Seq: 1, Time: at(9), Act: "note", Who: "a", Why: strings.Repeat("x", maxEntry)}), "more than 1048576 bytes"},
-		"a line far over it":      {strings.Repeat("x", 5*maxEntry), "more than 1048576 bytes"},
+		"a line over the limit":   {line(Entry{Seq: 1, Time: at(9), Act: "note", Who: "a", Why: strings.Repeat("x", maxEntry)}), "more than 65535 bytes"},
+		"a line far over it":      {strings.Repeat("x", 5*maxEntry), "more than 65535 bytes"},
 		"nested beyond all sense": {strings.Repeat("[", maxEntry), "can't be read"},
 	} {
 		dir := forge(t, s, first, c.line)

@@ -34,6 +34,7 @@ type LogState struct {
 	Entries    []Entry
 	Unfinished []byte // an entry, whole or torn, after the last under the checkpoint
 	hashes     storedHashes
+	checkpoint []byte
 	signed     int64 // offset after the last entry under the checkpoint
 	problems   []string
 	full       bool // more problems than are listed
@@ -106,7 +107,7 @@ func verifyEntries(path string, cp []byte, origin string, key *Public) (*LogStat
 
 // verifyLog checks entries against a checkpoint; a nil one is missing.
 func verifyLog(checkpoint []byte, entries *io.SectionReader, origin string, key *Public) (*LogState, error) {
-	st := &LogState{}
+	st := &LogState{checkpoint: checkpoint}
 	// One line must fit: what is longer is refused without being kept.
 	r := bufio.NewReaderSize(entries, int(min(entries.Size(), maxEntry))+2)
 	if checkpoint == nil {

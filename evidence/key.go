@@ -109,17 +109,26 @@ func LoadPublic(path string) (*Public, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: reading the public key: %w", ErrTrust, err)
 	}
+	p, err := ParsePublic(b)
+	if err != nil {
+		return nil, fmt.Errorf("reading the public key %s: %w", path, err)
+	}
+	return p, nil
+}
+
+// ParsePublic reads a public key in PEM. Errors are ErrTrust.
+func ParsePublic(b []byte) (*Public, error) {
 	k, err := cryptoutils.UnmarshalPEMToPublicKey(b)
 	if err != nil {
-		return nil, fmt.Errorf("%w: reading the public key %s: %w", ErrTrust, path, err)
+		return nil, fmt.Errorf("%w: %w", ErrTrust, err)
 	}
 	key, ok := k.(*ecdsa.PublicKey)
 	if !ok || key.Curve != elliptic.P256() {
-		return nil, fmt.Errorf("%w: the public key %s is a %T; expected ECDSA P-256", ErrTrust, path, k)
+		return nil, fmt.Errorf("%w: it is a %T; expected ECDSA P-256", ErrTrust, k)
 	}
 	der, err := cryptoutils.MarshalPublicKeyToDER(key)
 	if err != nil {
-		return nil, fmt.Errorf("the public key %s: %w", path, err)
+		return nil, fmt.Errorf("%w: %w", ErrTrust, err)
 	}
 	return &Public{key: key, der: der}, nil
 }

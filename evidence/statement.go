@@ -24,6 +24,7 @@ const (
 	// Predicate types of ours; docs/schema holds their JSON Schemas.
 	PredicateExamination = "https://saksi.example/predicate/examination/v1"
 	PredicateFile        = "https://saksi.example/predicate/file/v1"
+	PredicateSeal        = "https://saksi.example/predicate/seal/v1"
 )
 
 // MaxSubjects is the largest number of subjects of one statement; more are
@@ -151,4 +152,19 @@ func Open(b []byte, key *Public) (*Statement, error) {
 		return nil, fmt.Errorf("%w: the payload is no in-toto statement: %w", ErrSignature, err)
 	}
 	return &s, nil
+}
+
+// Parts are what a bundle's signature is over (DSSE's pre-authentication
+// encoding) and the signature (ASN.1 DER), as openssl takes them, and the hint
+// of the key that it names. The bundle is not verified.
+func Parts(b []byte) (encoding, sig []byte, hint string, err error) {
+	var pb bundle.Bundle
+	if err := protojson.Unmarshal(b, &pb); err != nil {
+		return nil, nil, "", fmt.Errorf("%w: not a sigstore bundle", ErrSignature)
+	}
+	env := pb.GetDsseEnvelope()
+	if env == nil || len(env.Signatures) == 0 {
+		return nil, nil, "", fmt.Errorf("%w: the bundle holds no signature", ErrSignature)
+	}
+	return pae(env.PayloadType, env.Payload), env.Signatures[0].Sig, pb.GetVerificationMaterial().GetPublicKey().GetHint(), nil
 }

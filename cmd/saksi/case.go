@@ -124,6 +124,9 @@ func caseSign(a *app) *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, cs.Close()) }()
+			if err := cs.Unsealed(); err != nil {
+				return caseError(err)
+			}
 			name := filepath.Join(casefile.FindingsDir, "findings-"+time.Now().UTC().Format("20060102T150405Z")+".ndjson")
 			n, err := exportFindings(cmd.Context(), ix, filepath.Join(args[0], name))
 			if err != nil {

@@ -212,7 +212,11 @@ func assessCase(ctx context.Context, ix framework.Index, name, dir string, pub *
 	if err != nil {
 		return nil, err
 	}
-	v, err := casefile.Verify(ctx, dir, pub, nil)
+	o := casefile.VerifyOptions{}
+	if pub != nil {
+		o.Trust = evidence.TrustKey(pub)
+	}
+	v, err := casefile.Verify(ctx, dir, o)
 	if err != nil {
 		return nil, err
 	}

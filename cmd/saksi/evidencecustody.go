@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"rsc.io/qr"
+
+	"saksi/casefile"
+	"saksi/evidence"
+)
+
+func evidenceLog(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "log DIR",
+		Short: "Show the custody log of a case",
+		Long: "Shows the entries of the custody log. A log that contradicts itself is shown as far as it can be read (exit code 11). Who signed it\n" +
+			"is not checked here: 'saksi evidence verify' does that, with a key.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			entries, broken := casefile.ReadLog(args[0])
+			if broken != nil && len(entries) == 0 {
+				return caseError(broken)
+			}
+			r, err := a.rows("seq", "time", "act", "who", "exhibit", "sha256", "where", "why", "tool")
+			if err != nil {
+				return err
+			}
+			for _, e := range entries {
+				if err := r.add(e.Seq, e.Time, e.Act, e.Who, e.Exhibit, e.SHA256, e.Where, e.Why, e.Tool); err != nil {
+					return err
+				}
+			}
+			return errors.Join(caseError(broken), r.close())
+		},
+	}
+}
+
+func evidenceTransfer(a *app) *cobra.Command {
+	var key string
+	e := evidence.Entry{Act: casefile.ActTransfer}
+	var approved string
+	c := &cobra.Command{
+		Use:   "transfer DIR EXHIBIT... --released-by NAME --received-by NAME",
+		Short: "Record that exhibits changed hands",
+		Long: "Records who released and who received each exhibit, why, where and on whose authority. Who releases must be who last received it;\n" +
+			"nobody receives from, or approves for, himself. Give the receiver a receipt: 'saksi evidence receipt'.",
+		Example: "  saksi evidence transfer kes-17 E1 --released-by 'Aminah' --received-by 'Lab 2, Ravi' --why 'second examination' --approved-by 'Insp. Tan'",
+		Args:    cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			switch {
+			case e.From == "" || e.To == "":
+				return usage("--released-by and --received-by are needed")
+			case sameName(e.From, e.To):
+				return usage("--released-by and --received-by name the same person")
+			case approved != "" && (sameName(approved, e.From) || sameName(approved, e.To)):
+				return usage("--approved-by: nobody approves a transfer of their own")
+			}
+			if approved != "" {
+				e.Detail = map[string]string{"approved_by": approved}
+			}
+			cs, err := a.openCase(cmd, args[0], key)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, cs.Close()) }()
+			r, err := a.rows("entry", "exhibit", "released_by", "received_by")
+			if err != nil {
+				return err
+			}
+			for _, id := range args[1:] {
+				seq, err := cs.Transfer(cmd.Context(), id, e)
+				if err != nil {
+					return caseError(errors.Join(err, r.close()))
+				}
+				if err := r.add(seq, id, e.From, e.To); err != nil {
+					return err
+				}
+			}
+			return r.close()
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&e.From, "released-by", "", "`name` of who gives the exhibits away")
+	f.StringVar(&e.To, "received-by", "", "`name` of who takes them")
+	f.StringVar(&approved, "approved-by", "", "`name` of who approved it, another person")
+	f.StringVar(&e.Why, "why", "", "`reason`")
+	f.StringVar(&e.Where, "place", "", "`place` where they changed hands")
+	f.StringVar(&e.Authority, "authority", "", "warrant, consent or instruction it rests on, as `text`")
+	f.StringVar(&key, "key", "", "signing key `file` of the case (default: this station's own)")
+	return c
+}
+
+// sameName compares names as people write them.
+func sameName(a, b string) bool {
+	return strings.EqualFold(strings.Join(strings.Fields(a), " "), strings.Join(strings.Fields(b), " "))
+}
+
+func evidenceReceipt(a *app) *cobra.Command {
+	var entry int64
+	var key, code string
+	c := &cobra.Command{
+		Use:   "receipt DIR",
+		Short: "Write a receipt for an entry of the custody log",
+		Long: "A receipt proves that an entry stands in the custody log under its signed checkpoint, in C2SP's form of a proof. Whoever keeps it,\n" +
+			"on paper if need be, can later show that the log was set back or rewritten: 'saksi evidence verify DIR --key KEY.pub --receipt FILE'.",
+		Example: "  saksi evidence receipt kes-17 --to receipt.txt\n  saksi evidence receipt kes-17 --entry 4 --qr receipt.png --to receipt.txt",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			var pub *evidence.Public
+			if key != "" {
+				var err error
+				if pub, err = evidence.LoadPublic(key); err != nil {
+					return evidenceError(err)
+				}
+			}
+			rc, err := casefile.Receipt(args[0], entry, pub)
+			if err != nil {
+				return caseError(err)
+			}
+			text := rc.Marshal()
+			if code != "" {
+				q, err := qr.Encode(string(text), qr.L)
+				if err != nil {
+					return fmt.Errorf("the receipt of %d bytes fits no QR code: %w", len(text), err)
+				}
+				q.Scale = 4
+				if err := evidence.WriteNew(code, q.PNG(), 0o600); err != nil {
+					return err
+				}
+			}
+			w, done, err := a.open()
+			if err != nil {
+				return err
+			}
+			if _, err := w.Write(text); err != nil {
+				return err
+			}
+			return done()
+		},
+	}
+	f := c.Flags()
+	f.Int64Var(&entry, "entry", -1, "`number` of the entry; negative ones count from the end")
+	f.StringVar(&key, "key", "", "public key `file` that the log's checkpoint must be signed by")
+	f.StringVar(&code, "qr", "", "PNG `file` for the receipt as QR code")
+	return c
+}
+
+func evidenceWitness(a *app) *cobra.Command {
+	var key, caseKey string
+	c := &cobra.Command{
+		Use:   "witness DIR --key WITNESS.key --case-key CASE.pub",
+		Short: "Cosign a custody log as witness",
+		Long: "A witness, another machine or agency, cosigns the checkpoint of a custody log if it goes on from what it cosigned before, which it keeps in\n" +
+			"its own folder of settings. Verifying with the witness's public key then shows whether the log was set back.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if key == "" || caseKey == "" {
+				return usage("--key and --case-key are needed")
+			}
+			pub, err := evidence.LoadPublic(caseKey)
+			if err != nil {
+				return evidenceError(err)
+			}
+			s, err := a.signer(key)
+			if err != nil {
+				return err
+			}
+			info, err := casefile.ReadInfo(args[0])
+			if err != nil {
+				return caseError(err)
+			}
+			kept, err := witnessState(s, info.ID)
+			if err != nil {
+				return err
+			}
+			size, err := witness(cmd.Context(), args[0], kept, s, pub)
+			if err != nil {
+				return caseError(err)
+			}
+			r, err := a.rows("case", "entries", "witness_key_hint", "kept")
+			if err != nil {
+				return err
+			}
+			return errors.Join(r.add(info.ID, size, s.Public().Hint(), kept), r.close())
+		},
+	}
+	c.Flags().StringVar(&key, "key", "", "signing key `file` of the witness")
+	c.Flags().StringVar(&caseKey, "case-key", "", "public key `file` that signs the custody log (trust/case.pub of a sealed case, got from outside)")
+	return c
+}
+
+// witness cosigns and keeps what was cosigned.
+func witness(ctx context.Context, dir, kept string, s *evidence.Signer, pub *evidence.Public) (int64, error) {
+	last, err := os.ReadFile(kept)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, fmt.Errorf("reading what was cosigned before: %w", err)
+	}
+	now, err := casefile.Witness(ctx, dir, s, pub, last)
+	if err != nil {
+		return 0, err
+	}
+	if err := os.Remove(kept + ".tmp"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, err
+	}
+	if err := evidence.WriteNew(kept+".tmp", now, 0o600); err != nil {
+		return 0, err
+	}
+	if err := os.Rename(kept+".tmp", kept); err != nil {
+		return 0, err
+	}
+	cp, err := evidence.ParseCheckpoint(now)
+	if err != nil {
+		return 0, err
+	}
+	return cp.Size, evidence.SyncDir(filepath.Dir(kept))
+}
+
+// witnessState is the file in which a witness keeps the last checkpoint of a
+// case's log that it cosigned.
+func witnessState(s *evidence.Signer, id string) (string, error) {
+	station, err := stationKey()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(filepath.Dir(station), "witness", s.Public().Fingerprint()[:16])
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("keeping what was cosigned: %w", err)
+	}
+	return filepath.Join(dir, evidence.SHA256([]byte(evidence.Origin(id)))[:32]), nil
+}
