@@ -17,7 +17,7 @@ import (
 func key(t *testing.T) (*evidence.Signer, *evidence.Public) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "station.key")
-	pub, err := evidence.GenerateKey(path, nil)
+	pub, err := evidence.GenerateKey(path, evidence.KeyECDSA, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -156,6 +156,9 @@ func OpenLog(ctx context.Context, dir, caseID string, s *Signer) (*Log, error) {
 }
 
 func openLog(ctx context.Context, dir, caseID string, s *Signer, now func() time.Time) (*Log, error) {
+	if k := s.Public().Kind(); k != KeyECDSA {
+		return nil, fmt.Errorf("%w: opening the custody log: a key of kind %s; checkpoints are signed with %s", ErrTrust, k, KeyECDSA)
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("opening the custody log: %w", err)
 	}

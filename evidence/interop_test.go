@@ -18,7 +18,7 @@ func TestInterop(t *testing.T) {
 	}
 	dir := t.TempDir()
 	key := filepath.Join(dir, "a.key")
-	if _, err := GenerateKey(key, nil); err != nil {
+	if _, err := GenerateKey(key, KeyECDSA, nil); err != nil {
 		t.Fatal(err)
 	}
 	s, err := LoadSigner(key, nil)

@@ -1,10 +1,14 @@
 package evidence
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -26,29 +30,26 @@ var ErrTrust = errors.New("key can't be trusted")
 // PassFunc asks for a pass phrase; confirm says that it will encrypt.
 type PassFunc func(confirm bool) ([]byte, error)
 
-// KeyBits names the curve of new keys: P-256, which stock cosign and openssl
-// verify without further options.
-var KeyBits elliptic.Curve = elliptic.P256()
+// Kinds of keys. A custody log is signed by KeyECDSA alone, the only kind that
+// verifiers of checkpoints share; seals and statements by any.
+const (
+	KeyECDSA   = "ecdsa"   // P-256, the default: stock cosign and openssl verify it without further options
+	KeyEd25519 = "ed25519" // RFC 8032
+	KeyRSA     = "rsa"     // 3072 bits, PKCS #1 v1.5
+)
+
+// minRSA is the length of the shortest RSA key that is taken, in bits.
+const minRSA = 3072
 
 // maxPEM bounds a key file, in bytes.
 const maxPEM = 64 << 10
 
-// GenerateKey writes a new ECDSA P-256 key pair: path holds the private key
-// (PEM; with a nil pass PKCS #8 in clear, else encrypted as cosign does it),
+// GenerateKey writes a new key pair of the kind named: path holds the private
+// key (PEM; with a nil pass PKCS #8 in clear, else encrypted as cosign does it),
 // path with .pub instead of .key the public one. Neither file may exist; after
 // an error neither does. An empty phrase is ErrTrust: it would protect nothing.
-func GenerateKey(path string, pass PassFunc) (pub string, err error) {
-	var pf cryptoutils.PassFunc
-	if pass != nil {
-		pf = func(confirm bool) ([]byte, error) {
-			p, err := pass(confirm)
-			if err == nil && len(p) == 0 {
-				err = fmt.Errorf("%w: the pass phrase is empty; give one", ErrTrust)
-			}
-			return p, err
-		}
-	}
-	priv, public, err := cryptoutils.GeneratePEMEncodedECDSAKeyPair(KeyBits, pf)
+func GenerateKey(path, kind string, pass PassFunc) (pub string, err error) {
+	priv, public, err := generate(kind, pass)
 	if err != nil {
 		return "", fmt.Errorf("making a key: %w", err)
 	}
@@ -65,10 +66,46 @@ func GenerateKey(path string, pass PassFunc) (pub string, err error) {
 	return pub, nil
 }
 
+// generate makes a key pair in PEM.
+func generate(kind string, pass PassFunc) (priv, public []byte, err error) {
+	var key crypto.Signer
+	switch kind {
+	case KeyECDSA:
+		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case KeyEd25519:
+		_, key, err = ed25519.GenerateKey(rand.Reader)
+	case KeyRSA:
+		key, err = rsa.GenerateKey(rand.Reader, minRSA)
+	default:
+		err = fmt.Errorf("%w: a key of kind %q; expected %s, %s or %s", ErrTrust, kind, KeyECDSA, KeyEd25519, KeyRSA)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if public, err = cryptoutils.MarshalPublicKeyToPEM(key.Public()); err != nil {
+		return nil, nil, err
+	}
+	if pass == nil {
+		priv, err = cryptoutils.MarshalPrivateKeyToPEM(key)
+		return priv, public, err
+	}
+	der, err := cryptoutils.MarshalPrivateKeyToEncryptedDER(key, func(confirm bool) ([]byte, error) {
+		p, err := pass(confirm)
+		if err == nil && len(p) == 0 {
+			err = fmt.Errorf("%w: the pass phrase is empty; give one", ErrTrust)
+		}
+		return p, err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return cryptoutils.PEMEncode(cryptoutils.EncryptedSigstorePrivateKeyPEMType, der), public, nil
+}
+
 // Signer signs with one private key.
 type Signer struct {
 	s   signature.Signer
-	pub *ecdsa.PublicKey
+	pub *Public
 	der []byte
 }
 
@@ -88,19 +125,19 @@ func LoadSigner(path string, pass PassFunc) (*Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: reading the signing key %s: %w", ErrTrust, path, err)
 	}
-	key, ok := priv.(*ecdsa.PrivateKey)
-	if !ok || key.Curve != elliptic.P256() {
-		return nil, fmt.Errorf("%w: the signing key %s is a %T; expected ECDSA P-256", ErrTrust, path, priv)
+	key, ok := priv.(crypto.Signer)
+	if !ok {
+		return nil, fmt.Errorf("%w: the signing key %s is a %T", ErrTrust, path, priv)
+	}
+	pub, err := newPublic(key.Public())
+	if err != nil {
+		return nil, fmt.Errorf("the signing key %s: %w", path, err)
 	}
 	s, err := signature.LoadSigner(key, crypto.SHA256)
 	if err != nil {
 		return nil, fmt.Errorf("%w: the signing key %s: %w", ErrTrust, path, err)
 	}
-	der, err := cryptoutils.MarshalPublicKeyToDER(key.Public())
-	if err != nil {
-		return nil, fmt.Errorf("the signing key %s: %w", path, err)
-	}
-	return &Signer{s: s, pub: &key.PublicKey, der: der}, nil
+	return &Signer{s: s, pub: pub, der: pub.der}, nil
 }
 
 // LoadPublic reads a public key in PEM.
@@ -122,15 +159,33 @@ func ParsePublic(b []byte) (*Public, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrTrust, err)
 	}
-	key, ok := k.(*ecdsa.PublicKey)
-	if !ok || key.Curve != elliptic.P256() {
-		return nil, fmt.Errorf("%w: it is a %T; expected ECDSA P-256", ErrTrust, k)
+	return newPublic(k)
+}
+
+// newPublic takes keys of the kinds that stock verifiers take.
+func newPublic(k crypto.PublicKey) (*Public, error) {
+	switch k := k.(type) {
+	case *ecdsa.PublicKey:
+		if k.Curve != elliptic.P256() {
+			return nil, fmt.Errorf("%w: an ECDSA key on curve %s; expected P-256", ErrTrust, k.Params().Name)
+		}
+	case ed25519.PublicKey:
+	case *rsa.PublicKey:
+		if k.N.BitLen() < minRSA {
+			return nil, fmt.Errorf("%w: an RSA key of %d bits; expected %d or more", ErrTrust, k.N.BitLen(), minRSA)
+		}
+	default:
+		return nil, fmt.Errorf("%w: a %T; expected an ECDSA P-256, Ed25519 or RSA key", ErrTrust, k)
 	}
-	der, err := cryptoutils.MarshalPublicKeyToDER(key)
+	v, err := signature.LoadVerifier(k, crypto.SHA256)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrTrust, err)
 	}
-	return &Public{key: key, der: der}, nil
+	der, err := cryptoutils.MarshalPublicKeyToDER(k)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrTrust, err)
+	}
+	return &Public{key: k, v: v, der: der}, nil
 }
 
 // readSmall reads a key file. It may be a pipe, as a shell makes one for <().
@@ -149,12 +204,24 @@ func readSmall(path string) ([]byte, error) {
 
 // Public verifies with one public key.
 type Public struct {
-	key *ecdsa.PublicKey
+	key crypto.PublicKey
+	v   signature.Verifier
 	der []byte
 }
 
 // Public is the signer's public half.
-func (s *Signer) Public() *Public { return &Public{key: s.pub, der: s.der} }
+func (s *Signer) Public() *Public { return s.pub }
+
+// Kind is the kind of the key: KeyECDSA, KeyEd25519 or KeyRSA.
+func (p *Public) Kind() string {
+	switch p.key.(type) {
+	case ed25519.PublicKey:
+		return KeyEd25519
+	case *rsa.PublicKey:
+		return KeyRSA
+	}
+	return KeyECDSA
+}
 
 // Hint names the key: the base64 of the SHA-256 of its DER, as sigstore's
 // bundles do.
@@ -172,13 +239,13 @@ func (p *Public) Fingerprint() string {
 // PEM is the key as a file holds it.
 func (p *Public) PEM() ([]byte, error) { return cryptoutils.MarshalPublicKeyToPEM(p.key) }
 
-// Verify reports whether sig (ASN.1 DER) is this key's over the SHA-256 of msg.
+// Verify reports whether sig is this key's over msg: for ECDSA (ASN.1 DER) and
+// RSA (PKCS #1 v1.5) over its SHA-256, for Ed25519 over msg itself.
 func (p *Public) Verify(msg, sig []byte) bool {
-	sum := sha256.Sum256(msg)
-	return ecdsa.VerifyASN1(p.key, sum[:], sig)
+	return p.v.VerifySignature(bytes.NewReader(sig), bytes.NewReader(msg)) == nil
 }
 
-// Sign gives the signature (ASN.1 DER) over the SHA-256 of msg.
+// Sign gives the signature over msg in the form that Public.Verify takes.
 func (s *Signer) Sign(_ context.Context, msg []byte) ([]byte, error) {
-	return s.s.SignMessage(strings.NewReader(string(msg)))
+	return s.s.SignMessage(bytes.NewReader(msg))
 }

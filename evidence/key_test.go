@@ -3,7 +3,6 @@ package evidence
 import (
 	"bytes"
 	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -22,7 +21,7 @@ const phrase = "kata-laluan-rahsia"
 func newKey(t testing.TB) (*Signer, *Public) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "a.key")
-	pub, err := GenerateKey(path, nil)
+	pub, err := GenerateKey(path, KeyECDSA, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +67,7 @@ func TestGenerateKey(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "keys", "a.key")
-			pub, err := GenerateKey(path, c.pass)
+			pub, err := GenerateKey(path, KeyECDSA, c.pass)
 			if err != nil || pub != strings.TrimSuffix(path, ".key")+".pub" {
 				t.Fatal(pub, err)
 			}
@@ -97,21 +96,21 @@ func TestGenerateKey(t *testing.T) {
 				t.Errorf("the halves do not belong together: %v", err)
 			}
 			before := read(t, path)
-			if _, err := GenerateKey(path, c.pass); !errors.Is(err, fs.ErrExist) || !bytes.Equal(before, read(t, path)) {
+			if _, err := GenerateKey(path, KeyECDSA, c.pass); !errors.Is(err, fs.ErrExist) || !bytes.Equal(before, read(t, path)) {
 				t.Errorf("a second key in the same place: %v", err)
 			}
 		})
 	}
 	path := filepath.Join(t.TempDir(), "b.key")
 	put(t, strings.TrimSuffix(path, ".key")+".pub", []byte("somebody's"))
-	if _, err := GenerateKey(path, nil); !errors.Is(err, fs.ErrExist) {
+	if _, err := GenerateKey(path, KeyECDSA, nil); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("the public half exists: %v", err)
 	}
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a private key without its public half is left: %v", err)
 	}
 	path = filepath.Join(t.TempDir(), "c.key")
-	if _, err := GenerateKey(path, ask("")); !errors.Is(err, ErrTrust) {
+	if _, err := GenerateKey(path, KeyECDSA, ask("")); !errors.Is(err, ErrTrust) {
 		t.Errorf("an empty pass phrase: %v", err)
 	}
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
@@ -123,7 +122,7 @@ func TestGenerateKey(t *testing.T) {
 // what stops the asking comes through, and that no error tells the phrase.
 func TestPassPhrase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.key")
-	if _, err := GenerateKey(path, ask(phrase)); err != nil {
+	if _, err := GenerateKey(path, KeyECDSA, ask(phrase)); err != nil {
 		t.Fatal(err)
 	}
 	stopped := errors.New("nobody at the terminal")
@@ -153,7 +152,7 @@ func TestPassPhrase(t *testing.T) {
 	}
 }
 
-// TestBadKeys proves that what is no ECDSA P-256 key is refused as ErrTrust,
+// TestBadKeys proves that what is no key of our kinds is refused as ErrTrust,
 // private and public, and that no error holds bytes of a private key.
 func TestBadKeys(t *testing.T) {
 	block := func(kind string, der []byte, err error) []byte {
@@ -171,10 +170,6 @@ func TestBadKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	edPub, ed, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,10 +202,8 @@ func TestBadKeys(t *testing.T) {
 		"encrypted, huge costs": block("ENCRYPTED SIGSTORE PRIVATE KEY", []byte(`{"kdf":{"name":"scrypt","params":{"N":1073741824,"r":1024,"p":1024},"salt":"AAAA"},"cipher":{"name":"nacl/secretbox","nonce":"AAAA"},"ciphertext":"AAAA"}`), nil),
 		"P-384":                 private(p384),
 		"P-384 public":          public(&p384.PublicKey),
-		"RSA":                   private(rsaKey),
-		"RSA public":            public(&rsaKey.PublicKey),
-		"Ed25519":               private(ed),
-		"Ed25519 public":        public(edPub),
+		"short RSA":             private(rsaKey),
+		"short RSA public":      public(&rsaKey.PublicKey),
 		"over the limit":        append(bytes.Repeat([]byte("\n"), maxPEM), good...),
 	} {
 		put(t, path, b)
@@ -249,4 +242,50 @@ func pemBytes(t *testing.T, b []byte) []byte {
 		t.Fatal("no PEM")
 	}
 	return block.Bytes
+}
+
+// TestKinds proves that keys of every kind sign what they verify and nothing
+// else, survive their file with and without a pass phrase, and that none but
+// ECDSA opens a custody log.
+func TestKinds(t *testing.T) {
+	for _, kind := range []string{KeyECDSA, KeyEd25519, KeyRSA} {
+		for _, pass := range []PassFunc{nil, ask(phrase)} {
+			path := filepath.Join(t.TempDir(), "k.key")
+			pub, err := GenerateKey(path, kind, pass)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := LoadSigner(path, pass)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := LoadPublic(pub)
+			if err != nil || p.Kind() != kind || p.Hint() != s.Public().Hint() {
+				t.Fatalf("%s: %+v, %v", kind, p, err)
+			}
+			sig, err := s.Sign(t.Context(), []byte("message"))
+			if err != nil || !p.Verify([]byte("message"), sig) || p.Verify([]byte("massage"), sig) || p.Verify([]byte("message"), sig[:len(sig)-1]) {
+				t.Errorf("%s: a signature of %d bytes, %v", kind, len(sig), err)
+			}
+			b, err := Sign(t.Context(), s, PredicateFile, map[string]string{}, oneSubject)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Open(b, p); err != nil {
+				t.Errorf("%s: %v", kind, err)
+			}
+			l, err := OpenLog(t.Context(), t.TempDir(), "A", s)
+			if (err == nil) != (kind == KeyECDSA) || err != nil && !errors.Is(err, ErrTrust) {
+				t.Errorf("%s: a custody log: %v", kind, err)
+			}
+			if err == nil {
+				if err := l.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	if _, err := GenerateKey(filepath.Join(t.TempDir(), "k.key"), "dsa", nil); !errors.Is(err, ErrTrust) {
+		t.Errorf("a key of kind dsa: %v", err)
+	}
 }

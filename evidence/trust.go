@@ -3,10 +3,7 @@ package evidence
 import (
 	"bytes"
 	"crypto/x509"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -99,9 +96,13 @@ func LoadTrust(dir string) (*Trust, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: reading the trust folder: %w", ErrTrust, err)
 	}
-	t := &Trust{}
-	if t.Records, err = readRegister(filepath.Join(dir, RegisterFile)); err != nil {
+	t := &Trust{Records: map[string]KeyRecord{}}
+	records, err := Register(dir)
+	if err != nil {
 		return nil, err
+	}
+	for _, r := range records {
+		t.Records[r.Hint] = r
 	}
 	for _, e := range list {
 		path := filepath.Join(dir, e.Name())
@@ -134,29 +135,4 @@ func LoadTrust(dir string) (*Trust, error) {
 		return nil, fmt.Errorf("%w: the trust folder %s holds no public key (.pub)", ErrTrust, dir)
 	}
 	return t, nil
-}
-
-// readRegister reads a register of keys by their hints; a missing one is empty.
-func readRegister(path string) (map[string]KeyRecord, error) {
-	b, err := readSmall(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return map[string]KeyRecord{}, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%w: reading the register of keys: %w", ErrTrust, err)
-	}
-	var list []KeyRecord
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&list); err != nil {
-		return nil, fmt.Errorf("%w: the register of keys %s: %w", ErrTrust, path, err)
-	}
-	out := map[string]KeyRecord{}
-	for _, r := range list {
-		if _, twice := out[r.Hint]; twice || r.Hint == "" {
-			return nil, fmt.Errorf("%w: the register of keys %s: key %q twice or without hint", ErrTrust, path, r.Hint)
-		}
-		out[r.Hint] = r
-	}
-	return out, nil
 }

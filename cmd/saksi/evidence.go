@@ -1,11 +1,9 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,40 +12,8 @@ import (
 
 func evidenceCommand(a *app) *cobra.Command {
 	return noun("evidence", "Sign, verify and trace evidence",
-		noun("key", "Signing keys", evidenceKeyNew(a)),
+		evidenceKey(a),
 		evidenceSign(a), evidenceVerify(a), evidenceLog(a), evidenceSeal(a), evidenceTimestamp(a), evidenceTransfer(a), evidenceReceipt(a), evidenceWitness(a))
-}
-
-func evidenceKeyNew(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:   "new FILE.key",
-		Short: "Make a signing key (ECDSA P-256), encrypted by a pass phrase",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			if !strings.HasSuffix(args[0], ".key") {
-				return usage("%s: a key file ends in .key; its public half gets .pub", args[0])
-			}
-			pub, err := evidence.GenerateKey(args[0], a.passphrase)
-			if errors.Is(err, errNoPassphrase) {
-				return fail(exitTrust, err)
-			}
-			if err != nil {
-				return err
-			}
-			p, err := evidence.LoadPublic(pub)
-			if err != nil {
-				return evidenceError(err)
-			}
-			r, err := a.rows("key", "public", "fingerprint", "hint")
-			if err != nil {
-				return err
-			}
-			if err := r.add(args[0], pub, p.Fingerprint(), p.Hint()); err != nil {
-				return err
-			}
-			return r.close()
-		},
-	}
 }
 
 // filePredicate is what a statement over a single file says.

@@ -31,7 +31,9 @@ type app struct {
 	config         string
 	worker         string // --worker: path of saksi-worker
 	quiet          bool
-	ran            bool // the command line was understood and a command began
+	ran            bool   // the command line was understood and a command began
+	passphraseFD   int    // --passphrase-fd: -1 for none
+	phrase         []byte // read from it
 }
 
 func newRoot(a *app) *cobra.Command {
@@ -62,6 +64,7 @@ func newRoot(a *app) *cobra.Command {
 	p.StringVar(&a.to, "to", "", "write the output to this `file` instead of standard output")
 	p.StringVar(&a.config, "config", "", "settings `file` (default: the user's, then the system's)")
 	p.StringVar(&a.worker, "worker", "", "`path` of saksi-worker (default: beside saksi, then in PATH)")
+	p.IntVar(&a.passphraseFD, "passphrase-fd", -1, "`number` of an open file descriptor that gives the pass phrase of a signing key in its first line")
 	p.BoolVarP(&a.quiet, "quiet", "q", false, "no progress on standard error")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return failHint(exitUsage, err, "see '%s --help'", cmd.CommandPath())

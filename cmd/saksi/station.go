@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/user"
@@ -33,7 +35,7 @@ func (a *app) signer(path string) (*evidence.Signer, error) {
 			return nil, err
 		}
 		if _, err := os.Stat(station); errors.Is(err, fs.ErrNotExist) {
-			pub, err := evidence.GenerateKey(station, nil)
+			pub, err := evidence.GenerateKey(station, evidence.KeyECDSA, nil)
 			if err != nil {
 				return nil, err
 			}
@@ -52,15 +54,21 @@ func (a *app) signer(path string) (*evidence.Signer, error) {
 // asked.
 var errNoPassphrase = errors.New("the key needs a pass phrase")
 
-// passphrase asks for a pass phrase: from SAKSI_PASSPHRASE, else on the
-// terminal; never from an argument.
+// maxPassphrase bounds a pass phrase, in bytes.
+const maxPassphrase = 4 << 10
+
+// passphrase asks for a pass phrase: from the file descriptor that was named,
+// from SAKSI_PASSPHRASE, else on the terminal; never from an argument.
 func (a *app) passphrase(confirm bool) ([]byte, error) {
+	if a.passphraseFD >= 0 {
+		return a.passphraseFrom(a.passphraseFD)
+	}
 	if p := envPassphrase.get(); p != "" {
 		return []byte(p), nil
 	}
 	in, ok := a.stdin.(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
-		return nil, fmt.Errorf("%w: set %s, or run it on a terminal", errNoPassphrase, envPassphrase.name)
+		return nil, fmt.Errorf("%w: set %s, name a file descriptor by --passphrase-fd, or run it on a terminal", errNoPassphrase, envPassphrase.name)
 	}
 	ask := func(prompt string) ([]byte, error) {
 		fmt.Fprint(a.stderr, prompt)
@@ -80,6 +88,27 @@ func (a *app) passphrase(confirm bool) ([]byte, error) {
 		return nil, errors.New("the two pass phrases differ")
 	}
 	return p, nil
+}
+
+// passphraseFrom reads the first line of a file descriptor once; a command may
+// need it for more than one key.
+func (a *app) passphraseFrom(fd int) ([]byte, error) {
+	if a.phrase == nil {
+		f := os.NewFile(uintptr(fd), fmt.Sprintf("file descriptor %d", fd))
+		if f == nil {
+			return nil, fmt.Errorf("%w: file descriptor %d is not open", errNoPassphrase, fd)
+		}
+		b, err := io.ReadAll(io.LimitReader(f, maxPassphrase+1))
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", errNoPassphrase, err)
+		}
+		line, _, _ := bytes.Cut(b, []byte("\n"))
+		if len(line) == 0 || len(b) > maxPassphrase {
+			return nil, fmt.Errorf("%w: file descriptor %d gives none, or more than %d bytes", errNoPassphrase, fd, maxPassphrase)
+		}
+		a.phrase = line
+	}
+	return bytes.Clone(a.phrase), nil
 }
 
 // who is the person at the keyboard, for the custody log.

@@ -36,7 +36,7 @@ var content = map[string]string{
 func newKey(t testing.TB) *evidence.Signer {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "k.key")
-	if _, err := evidence.GenerateKey(file, nil); err != nil {
+	if _, err := evidence.GenerateKey(file, evidence.KeyECDSA, nil); err != nil {
 		t.Fatal(err)
 	}
 	s, err := evidence.LoadSigner(file, nil)
