@@ -22,7 +22,13 @@ func Tagger(name string, next findings.Sink) (findings.Sink, error) {
 	}
 	return findings.SinkFunc(func(e *event.Event) error {
 		if kind, _ := e.GetStr(event.EventKind); kind == "alert" {
-			for _, id := range m.controls(e) {
+			e.Delete(event.SaksiControl)
+			var techniques []string
+			for v := range e.Values(event.ThreatTechniqueID) {
+				techniques = append(techniques, v.Str())
+			}
+			language, _ := e.GetStr(event.SaksiRuleLanguage)
+			for _, id := range m.controls(techniques, language) {
 				e.Str(event.SaksiControl, id)
 			}
 		}
@@ -30,19 +36,32 @@ func Tagger(name string, next findings.Sink) (findings.Sink, error) {
 	}), nil
 }
 
-func (m *mapping) controls(e *event.Event) []string {
+// Controls returns what tells the controls of a framework that a rule's
+// findings bear on, as Tagger does: from its ATT&CK techniques, or without one
+// from its language.
+func Controls(name string) (func(techniques []string, language string) []string, error) {
+	c, err := Load(name)
+	if err != nil {
+		return nil, err
+	}
+	m, err := loadMapping(name, c)
+	if err != nil {
+		return nil, err
+	}
+	return m.controls, nil
+}
+
+func (m *mapping) controls(techniques []string, language string) []string {
 	var list []string
-	e.Delete(event.SaksiControl)
-	for v := range e.Values(event.ThreatTechniqueID) {
-		line, ok := m.Techniques[v.Str()]
+	for _, t := range techniques {
+		line, ok := m.Techniques[t]
 		if !ok {
-			parent, _, _ := strings.Cut(v.Str(), ".")
+			parent, _, _ := strings.Cut(t, ".")
 			line = m.Techniques[parent]
 		}
 		list = append(list, line.Controls...)
 	}
 	if len(list) == 0 {
-		language, _ := e.GetStr(event.SaksiRuleLanguage)
 		list = append(list, m.Languages[language].Controls...)
 	}
 	slices.Sort(list)

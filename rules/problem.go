@@ -58,6 +58,22 @@ func (p *Problem) Error() string {
 	return b.String()
 }
 
+// Advice is the next thing to do: the hint, or what the level of the problem
+// says of any rule.
+func (p *Problem) Advice() string {
+	switch {
+	case p.Hint != "":
+		return p.Hint
+	case p.Level == Refused:
+		return "the rule is right, but can't be honored exactly; all others run without it"
+	case p.Level == Wrong && p.Expected != "":
+		return "write " + p.Expected + " at this place"
+	case p.Level == Wrong:
+		return "put the rule right, or take it out; all others run"
+	}
+	return "nothing has to be done"
+}
+
 // SortProblems orders problems by file, line and column.
 func SortProblems(list []Problem) {
 	slices.SortStableFunc(list, func(a, b Problem) int {

@@ -42,12 +42,11 @@ func forensicsArtifacts(a *app) *cobra.Command {
 }
 
 type parseOptions struct {
-	rules        []string
-	placeholders string
-	failOn       string
-	year         int
-	offset       int64
-	keep         keepFlags
+	ruleFlags
+	failOn string
+	year   int
+	offset int64
+	keep   keepFlags
 }
 
 func forensicsParse(a *app, flags *forensicsFlags) *cobra.Command {
@@ -63,8 +62,9 @@ func forensicsParse(a *app, flags *forensicsFlags) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, flags, args) },
 	}
 	f := c.Flags()
-	f.StringArrayVar(&o.rules, "rules", nil, "`file` or folder of Sigma rules (.yml); may be given several times")
+	o.add(c, "`file` or folder of Sigma rules (.yml)")
 	addPlaceholders(c, &o.placeholders)
+	o.strictness(c)
 	f.IntVar(&o.year, "year", 0, "`year` of the first record of logs whose times have none, such as syslog of old; they are taken as UTC")
 	f.Int64Var(&o.offset, "offset", -1, "give only the record at this `byte` of the file, as a finding names it")
 	f.StringVar(&o.failOn, "fail-on", "", "exit with code 4 when a finding is of this `severity` or above: low, medium, high or critical")
@@ -150,24 +150,19 @@ func (o *parseOptions) load(a *app) (*sigma.Set, error) {
 	if len(o.rules) == 0 {
 		return nil, nil
 	}
-	paths, err := findRules(o.rules)
+	paths, err := o.find(o.rules)
 	if err != nil {
 		return nil, err
 	}
 	if len(paths.sigma) == 0 {
 		return nil, usage("--rules: there are no rules of Sigma (.yml), which alone look at records")
 	}
-	values, err := readPlaceholders(o.placeholders)
-	if err != nil {
-		return nil, err
-	}
-	set, problems, err := sigma.Load(paths.sigma, sigma.Config{Placeholders: values})
+	set, problems, err := sigma.Load(paths.sigma, sigma.Config{Placeholders: paths.placeholders})
 	if err != nil {
 		return nil, fail(exitUsage, err)
 	}
 	rules.SortProblems(problems)
-	a.ruleProblems(problems)
-	return set, nil
+	return set, o.told(a, problems)
 }
 
 // files reads all files. It returns the number of problems; one file that

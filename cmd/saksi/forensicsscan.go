@@ -116,6 +116,9 @@ func (a *app) runScan(cmd *cobra.Command, cfg scan.Config, finish func() error) 
 		err = ferr
 	}
 	switch {
+	case errors.Is(err, scan.ErrStrict):
+		a.ruleProblems(sum.RuleProblems)
+		return sum, failHint(exitFailed, fmt.Errorf("--strict: %w", err), "'saksi rules check' lists them")
 	case errors.Is(err, scan.ErrNoRules), errors.Is(err, scan.ErrRules):
 		return sum, fail(exitUsage, err)
 	case err != nil && len(sum.Images) > 1:
@@ -229,7 +232,7 @@ func modeText(kind, mode string) string {
 }
 
 type scanOptions struct {
-	rules   []string
+	ruleFlags
 	entries bool
 	live    bool
 	md5     bool
@@ -251,7 +254,8 @@ func forensicsScan(a *app, flags *forensicsFlags) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, flags, args) },
 	}
 	f := c.Flags()
-	f.StringArrayVar(&o.rules, "rules", nil, "`file` of YARA rules, or a folder of them; may be given several times")
+	o.add(c, "`file` of YARA rules, or a folder of them")
+	o.strictness(c)
 	f.BoolVar(&o.entries, "entries", false, "give every file too, with its digest")
 	f.BoolVar(&o.live, "live", false, "leave deleted files out")
 	f.BoolVar(&o.md5, "md5", false, "take MD5 besides SHA-256")
@@ -302,7 +306,7 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 	finish := func() error { return errors.Join(kept.close(cmd.Context()), ev.close()) }
 	cfg := scan.Config{
 		Images: args, Rules: o.rules, Hash: scan.SHA256, Entries: o.entries || kept != nil, Live: o.live, Volume: o.volume, Workers: o.workers,
-		Worker: flags.worker(a), Sink: sink, Warn: a.warn,
+		Worker: flags.worker(a), Sink: sink, Warn: a.warn, Strict: o.strict,
 	}
 	if o.md5 {
 		cfg.Hash = scan.SHA256AndMD5

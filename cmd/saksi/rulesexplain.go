@@ -24,14 +24,13 @@ import (
 )
 
 type rulesExplainOptions struct {
-	rules        []string
-	placeholders string
-	as           string
-	year         int
-	packet       uint64
-	offset       int64
-	flow         string
-	most         int
+	ruleFlags
+	as     string
+	year   int
+	packet uint64
+	offset int64
+	flow   string
+	most   int
 }
 
 func rulesExplain(a *app) *cobra.Command {
@@ -50,8 +49,8 @@ func rulesExplain(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), a, args[0], args[1]) },
 	}
 	f := c.Flags()
-	f.StringArrayVar(&o.rules, "rules", nil, "`file` or folder of rules in which RULE is; may be given several times")
-	addPlaceholders(c, &o.placeholders)
+	o.add(c, "`file` or folder of rules in which RULE is")
+	o.settings(c)
 	f.StringVar(&o.as, "as", "", "what the input is, when its content is not to decide: capture, log, file or events")
 	f.IntVar(&o.year, "year", 0, "`year` of the first record of logs whose times have none")
 	f.Uint64Var(&o.packet, "packet", 0, "only what the packet with this `number` completed")
@@ -180,11 +179,8 @@ func (o *rulesExplainOptions) run(ctx context.Context, a *app, id, input string)
 	if o.as != "" && !slices.Contains(inputKinds, o.as) {
 		return usage("--as is %q; expected one of %s", o.as, strings.Join(inputKinds, ", "))
 	}
-	paths, err := findRules(o.rules)
+	paths, err := o.find(o.rules)
 	if err != nil {
-		return err
-	}
-	if paths.placeholders, err = readPlaceholders(o.placeholders); err != nil {
 		return err
 	}
 	x := &explained{o: o, id: id, byPacket: map[uint64]*rules.Trial{}, stopped: map[string]uint64{}, others: func() uint64 { return 0 }}

@@ -20,11 +20,10 @@ import (
 )
 
 type rulesProfileOptions struct {
-	rules        []string
-	placeholders string
-	as           string
-	year         int
-	most         int
+	ruleFlags
+	as   string
+	year int
+	most int
 }
 
 func rulesProfile(a *app) *cobra.Command {
@@ -40,8 +39,8 @@ func rulesProfile(a *app) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), a, args) },
 	}
 	f := c.Flags()
-	f.StringArrayVar(&o.rules, "rules", nil, "`file` or folder of rules; may be given several times")
-	addPlaceholders(c, &o.placeholders)
+	o.add(c, "`file` or folder of rules")
+	o.settings(c)
 	f.StringVar(&o.as, "as", "", "what the inputs are, when their content is not to decide: capture, log, file or events")
 	f.IntVar(&o.year, "year", 0, "`year` of the first record of logs whose times have none")
 	f.IntVar(&o.most, "most", 0, "only the `number` of rules that cost most; 0 is all that were tried")
@@ -81,11 +80,8 @@ func (o *rulesProfileOptions) run(ctx context.Context, a *app, inputs []string) 
 	if o.as != "" && !slices.Contains(inputKinds, o.as) {
 		return usage("--as is %q; expected capture, log, file or events", o.as)
 	}
-	paths, err := findRules(o.rules)
+	paths, err := o.find(o.rules)
 	if err != nil {
-		return err
-	}
-	if paths.placeholders, err = readPlaceholders(o.placeholders); err != nil {
 		return err
 	}
 	w := worker.Config{Path: a.worker, Version: version}

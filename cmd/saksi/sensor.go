@@ -15,7 +15,6 @@ import (
 
 	"saksi/event"
 	"saksi/findings"
-	"saksi/internal/worker"
 	"saksi/rules"
 	"saksi/sensor"
 	"saksi/sensor/proto"
@@ -27,14 +26,13 @@ func sensorCommand(a *app) *cobra.Command {
 }
 
 type sensorReadOptions struct {
-	placeholders string
-	rules        []string
-	workers      int
-	noChecksum   bool
-	files        string
-	bpf          string
-	dataset      string
-	keep         keepFlags
+	ruleFlags
+	workers    int
+	noChecksum bool
+	files      string
+	bpf        string
+	dataset    string
+	keep       keepFlags
 }
 
 func sensorRead(a *app) *cobra.Command {
@@ -52,8 +50,9 @@ func sensorRead(a *app) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, args) },
 	}
 	f := c.Flags()
-	f.StringArrayVar(&o.rules, "rules", nil, "`file` or folder of rules: Suricata's (.rules), Sigma's (.yml), YARA's for carved files (.yar); may be given several times")
-	addPlaceholders(c, &o.placeholders)
+	o.add(c, sensorRules)
+	o.settings(c)
+	o.strictness(c)
 	f.IntVar(&o.workers, "workers", 0, "`number` of workers (default: one a processor)")
 	f.BoolVar(&o.noChecksum, "no-checksum", false, "take packets with a wrong checksum as they are")
 	f.StringVar(&o.files, "files", "", "save carved files to this `folder`, named by their SHA-256")
@@ -62,6 +61,9 @@ func sensorRead(a *app) *cobra.Command {
 	o.keep.add(c)
 	return c
 }
+
+// sensorRules says which rules the sensor takes.
+const sensorRules = "`file` or folder of rules: Suricata's (.rules), Sigma's (.yml), YARA's for carved files (.yar)"
 
 // sensorEventFields are the columns of events as csv.
 var sensorEventFields = []event.Field{
@@ -79,19 +81,11 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 	if cfg.Filter, err = a.filter(cmd.Context(), o.bpf); err != nil {
 		return err
 	}
-	paths, err := findRules(o.rules)
-	if err != nil {
-		return err
-	}
-	if paths.placeholders, err = readPlaceholders(o.placeholders); err != nil {
-		return err
-	}
-	sets, err := paths.compile(cmd.Context(), worker.Config{Path: a.worker, Version: version})
+	sets, err := o.compile(cmd.Context(), a)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, sets.close()) }()
-	a.ruleProblems(sets.problems)
 	cfg.Rules = sets.forSensor()
 	if o.files != "" {
 		s, err := sensor.SaveFiles(o.files)

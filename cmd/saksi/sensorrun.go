@@ -26,7 +26,7 @@ import (
 
 type sensorRunOptions struct {
 	indexFlags
-	rules       []string
+	ruleFlags
 	workers     int
 	noChecksum  bool
 	files       string
@@ -60,7 +60,9 @@ func sensorRun(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), a, args) },
 	}
 	f := c.Flags()
-	f.StringArrayVar(&o.rules, "rules", nil, "`file` or folder of rules: Suricata's (.rules), Sigma's (.yml), YARA's for carved files (.yar); may be given several times")
+	o.ruleFlags.add(c, sensorRules)
+	o.settings(c)
+	o.strictness(c)
 	f.IntVar(&o.workers, "workers", 0, "`number` of workers (default: one a processor)")
 	f.BoolVar(&o.noChecksum, "no-checksum", false, "take packets with a wrong checksum as they are")
 	f.StringVar(&o.files, "files", "", "save carved files to this `folder`, named by their SHA-256")
@@ -127,7 +129,7 @@ func (o *sensorRunOptions) run(ctx context.Context, a *app, interfaces []string)
 		}
 		cfg.Rules.Files = append(cfg.Rules.Files, s)
 	}
-	if r.rules, err = newLiveRules(ctx, a, o.rules, cfg.Rules.Files); err != nil {
+	if r.rules, err = newLiveRules(ctx, a, &o.ruleFlags, cfg.Rules.Files); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.rules.close()) }()
@@ -286,7 +288,7 @@ func (r *liveRun) spoolFailed(err error) {
 // liveRules are the rules of a capture, which may change while it runs.
 type liveRules struct {
 	a       *app
-	args    []string
+	flags   *ruleFlags
 	files   []sensor.FileScanner // besides YARA
 	first   *sensor.RuleSet
 	waiting atomic.Pointer[sensor.RuleSet] // to be used from the next batch on
@@ -297,23 +299,18 @@ type liveRules struct {
 	err  error // of closing a set
 }
 
-func newLiveRules(ctx context.Context, a *app, args []string, files []sensor.FileScanner) (*liveRules, error) {
-	l := &liveRules{a: a, args: args, files: files, open: map[*sensor.RuleSet]*ruleSets{}}
+func newLiveRules(ctx context.Context, a *app, flags *ruleFlags, files []sensor.FileScanner) (*liveRules, error) {
+	l := &liveRules{a: a, flags: flags, files: files, open: map[*sensor.RuleSet]*ruleSets{}}
 	var err error
 	l.first, err = l.compile(ctx)
 	return l, err
 }
 
 func (l *liveRules) compile(ctx context.Context) (*sensor.RuleSet, error) {
-	paths, err := findRules(l.args)
+	sets, err := l.flags.compile(ctx, l.a)
 	if err != nil {
 		return nil, err
 	}
-	sets, err := paths.compile(ctx, worker.Config{Path: l.a.worker, Version: version})
-	if err != nil {
-		return nil, err
-	}
-	l.a.ruleProblems(sets.problems)
 	rs := sets.forSensor()
 	rs.Files = append(rs.Files, l.files...)
 	rs.Retired = func() { l.retire(&rs) }

@@ -52,9 +52,7 @@ func (im *Image) Rules(ctx context.Context, sources []yara.Source) (n int, probl
 		err := im.call(ctx, OpRules, w.B, nil, func(_ byte, r *wire.Reader) error {
 			n = int(r.Uint())
 			for r.Len() > 0 && r.Err() == nil {
-				problems = append(problems, rules.Problem{
-					File: r.String(), Line: int(r.Uint()), Level: rules.Level(r.Uint()), Rule: r.String(), Reason: r.String(), Message: r.String(),
-				})
+				problems = append(problems, yara.ReadProblem(r))
 			}
 			return r.Err()
 		})

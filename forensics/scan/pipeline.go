@@ -149,6 +149,9 @@ func (s *scanner) checkRules(ctx context.Context, im *disk.Image) error {
 	if s.ruleCount, s.problems, err = im.Rules(ctx, s.rules); err != nil {
 		return &fatalError{fmt.Errorf("compiling the rules: %w", err)}
 	}
+	if n := len(s.problems); s.cfg.Strict && n > 0 {
+		return &fatalError{fmt.Errorf("compiling the rules: %w: %d", ErrStrict, n)}
+	}
 	if s.ruleCount == 0 {
 		return &fatalError{fmt.Errorf("compiling the rules: %w", ErrNoRules)}
 	}

@@ -23,6 +23,8 @@ var (
 	ErrNoRules = errors.New("no YARA rules (*.yar, *.yara)")
 	// ErrRules is returned when rules can't be read.
 	ErrRules = errors.New("reading rules")
+	// ErrStrict is returned under Config.Strict when rules do not run.
+	ErrStrict = errors.New("rules do not run, so nothing was done")
 )
 
 // LoadRules reads YARA files, and those of folders, in the order of their

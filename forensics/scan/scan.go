@@ -27,6 +27,7 @@ import (
 type Config struct {
 	Images []string // first file of each image
 	Rules  []string // YARA files and folders; none: no scan
+	Strict bool     // do nothing when a rule does not run
 	Hash   Hash
 	// Entries emits an event for each entry; findings are always emitted.
 	Entries bool

@@ -124,6 +124,7 @@ var imports = regexp.MustCompile(`import[ \t]*"[^"\n]*"`)
 func weed(s yara.Source) ([]byte, []rules.Problem, error) {
 	text := slices.Clone(s.Text)
 	var problems []rules.Problem
+	lacking := map[string]bool{} // modules
 	spans := yara.Split(text)
 	for pass := 0; ; pass++ {
 		messages, err := complaints(s.Namespace, text)
@@ -135,18 +136,24 @@ func weed(s yara.Source) ([]byte, []rules.Problem, error) {
 		}
 		blanked := false
 		for _, m := range messages {
-			p := rules.Problem{File: s.Namespace, Line: m.Line, Level: rules.Wrong, Reason: "yara: " + reason(m.Text), Message: m.Text}
+			p := problemOf(&s, m)
 			i := slices.IndexFunc(spans, func(sp yara.Span) bool {
 				return m.Line >= sp.Line && m.Line <= sp.Line+bytes.Count(s.Text[sp.Start:sp.End], []byte{'\n'})
 			})
 			if i < 0 {
 				if blankImport(text, m) {
+					lacking[quoted(m.Text)] = true
 					p.Level, p.Hint = rules.Refused, "the rules that use the module do not run; a libyara built with it would run them"
 					problems, blanked = append(problems, p), true
 				}
 				continue
 			}
 			p.Rule = spans[i].Name
+			if lacking[quoted(m.Text)] && strings.HasPrefix(m.Text, "undefined identifier") {
+				p.Level, p.Reason = rules.Refused, "yara: module that libyara lacks"
+				p.Message = fmt.Sprintf("the rule uses the module %q, which this libyara lacks", quoted(m.Text))
+				p.Hint = "a libyara built with the module would run the rule"
+			}
 			problems, blanked = append(problems, p), true
 			yara.Blank(text, spans[i])
 			spans = slices.Delete(spans, i, i+1)
@@ -156,9 +163,12 @@ func weed(s yara.Source) ([]byte, []rules.Problem, error) {
 		}
 		// Outside every rule (an include, stray text): nothing of the file runs.
 		first := messages[0]
-		problems = append(problems, rules.Problem{File: s.Namespace, Line: first.Line, Level: rules.Wrong, Reason: "yara: " + reason(first.Text), Message: first.Text})
+		problems = append(problems, problemOf(&s, first))
 		for _, sp := range spans {
-			problems = append(problems, rules.Problem{File: s.Namespace, Line: sp.Line, Level: rules.Wrong, Rule: sp.Name, Reason: "yara: its file does not compile", Message: "not run: its file does not compile"})
+			problems = append(problems, rules.Problem{
+				File: s.Namespace, Line: sp.Line, Column: 1, Level: rules.Wrong, Rule: sp.Name, Reason: "yara: its file does not compile",
+				Message: "not run: its file does not compile", Hint: "put right what is wrong in the file outside of rules",
+			})
 		}
 		return nil, problems, nil
 	}

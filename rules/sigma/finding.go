@@ -37,6 +37,22 @@ func (r *Rule) Entry() rules.Entry {
 	}
 }
 
+// Entries lists every rule, those that run and those that do not.
+func (s *Set) Entries() []rules.Entry {
+	var out []rules.Entry
+	for _, r := range s.Rules {
+		out = append(out, r.Entry())
+	}
+	return append(out, s.refused...)
+}
+
+// refuse keeps what is known of a rule that does not run.
+func (s *Set) refuse(r *Rule, why error) {
+	e := r.Entry()
+	e.Refused = why.Error()
+	s.refused = append(s.refused, e)
+}
+
 // event puts into e what the rule says.
 func (r *Rule) event(e *event.Event) {
 	e.Str(event.EventKind, "alert")

@@ -69,6 +69,7 @@ type Set struct {
 	groups   map[Source]*group
 	datasets map[string]*dataset
 	pool     sync.Pool
+	refused  []rules.Entry
 	trace    *Trace // nil: nobody asks
 	costs    []cost // by rule; nil: nobody asks
 }
@@ -117,7 +118,7 @@ func Compile(files []File, cfg Config) (*Set, []rules.Problem) {
 	s := &Set{}
 	var problems []rules.Problem
 	for _, f := range files {
-		list, found := c.file(f)
+		list, found := c.file(f, s)
 		problems = append(problems, found...)
 		s.Rules = append(s.Rules, list...)
 	}
@@ -141,6 +142,7 @@ func Compile(files []File, cfg Config) (*Set, []rules.Problem) {
 	var unlinked []linkProblem
 	s.Rules, unlinked = c.link(s.Rules)
 	for _, u := range unlinked {
+		s.refuse(u.rule, u.err)
 		problems = append(problems, problemOf(u.rule.File, u.rule.ID, u.err))
 	}
 	byID := slices.Clone(s.Rules)
@@ -216,7 +218,7 @@ func refused(n *yaml.Node, reason, format string, args ...any) error {
 }
 
 // file compiles the rules of one file (YAML documents).
-func (c *compiler) file(f File) ([]*Rule, []rules.Problem) {
+func (c *compiler) file(f File, s *Set) ([]*Rule, []rules.Problem) {
 	var list []*Rule
 	var problems []rules.Problem
 	sum := sha256.Sum256(f.Text)
@@ -230,13 +232,14 @@ func (c *compiler) file(f File) ([]*Rule, []rules.Problem) {
 				if _, after, ok := strings.Cut(err.Error(), "line "); ok {
 					_, _ = fmt.Sscan(after, &line) // no line: the whole file's
 				}
-				problems = append(problems, rules.Problem{File: f.Name, Line: line, Level: rules.Wrong, Reason: "sigma: not YAML", Message: err.Error(), Expected: "a YAML document"})
+				problems = append(problems, rules.Problem{File: f.Name, Line: line, Column: min(line, 1), Level: rules.Wrong, Reason: "sigma: not YAML", Message: err.Error(), Expected: "a YAML document"})
 			}
 			return list, problems
 		}
 		r := &Rule{File: f.Name, Digest: hex.EncodeToString(sum[:])}
 		n := len(c.filters)
 		if err := c.rule(r, &doc); err != nil {
+			s.refuse(r, err)
 			problems = append(problems, problemOf(f.Name, r.ID, err))
 		} else if len(c.filters) > n {
 			c.filters[n].file = f.Name

@@ -131,15 +131,16 @@ func (c *Client) told(frame []byte) error {
 		if len(c.problems) >= maxProblems {
 			return fmt.Errorf("%w: more than %d problems of rules", worker.ErrProtocol, maxProblems)
 		}
-		c.problems = append(c.problems, readProblem(&r))
+		c.problems = append(c.problems, ReadProblem(&r))
 	}
 	return r.Err()
 }
 
-func readProblem(r *wire.Reader) rules.Problem {
+// ReadProblem decodes a problem; the reader's error says whether it is whole.
+func ReadProblem(r *wire.Reader) rules.Problem {
 	return rules.Problem{
-		File: r.String(), Line: int(r.Uint()), Level: rules.Level(min(r.Uint(), uint64(rules.Advice))), Rule: r.String(),
-		Reason: r.String(), Message: r.String(),
+		File: r.String(), Line: int(r.Uint()), Column: int(r.Uint()), Level: rules.Level(min(r.Uint(), uint64(rules.Advice))), Rule: r.String(),
+		Reason: r.String(), Message: r.String(), Hint: r.String(),
 	}
 }
 
@@ -147,10 +148,12 @@ func readProblem(r *wire.Reader) rules.Problem {
 func WriteProblem(w *wire.Writer, p *rules.Problem) {
 	w.String(p.File)
 	w.Uint(uint64(max(p.Line, 0)))
+	w.Uint(uint64(max(p.Column, 0)))
 	w.Uint(uint64(p.Level))
 	w.String(p.Rule)
 	w.String(p.Reason)
 	w.String(p.Message)
+	w.String(p.Hint)
 }
 
 // Problems are the rules that do not run, and why.

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"saksi/event"
@@ -61,10 +60,9 @@ func (m *Match) Event(e *event.Event) {
 	e.Str(event.RuleName, m.Rule)
 	e.Str(event.RuleRuleset, filepath.Base(m.Namespace))
 	e.Str(event.SaksiRuleLanguage, rules.YARA)
-	severity := rules.Severity(0)
-	var techniques []string
+	severity, techniques := rank(m.Metas, m.Tags)
 	for _, meta := range m.Metas {
-		switch key := strings.ToLower(meta.Name); key {
+		switch strings.ToLower(meta.Name) {
 		case "description":
 			e.Str(event.RuleDescription, meta.Value)
 		case "author":
@@ -73,28 +71,10 @@ func (m *Match) Event(e *event.Event) {
 			e.Str(event.RuleReference, meta.Value)
 		case "license":
 			e.Str(event.RuleLicense, meta.Value)
-		case "severity":
-			if v, ok := rules.SeverityByName(meta.Value); ok {
-				severity = v
-			}
-		case "score": // of 100
-			if n, err := strconv.Atoi(meta.Value); err == nil && severity == 0 {
-				severity = rules.Severity(1 + min(max(n, 0), 99)/25)
-			}
-		default:
-			if strings.Contains(key, "attack") || strings.Contains(key, "mitre") || strings.Contains(key, "technique") {
-				for _, word := range strings.FieldsFunc(meta.Value, func(r rune) bool { return r == ',' || r == ' ' || r == ';' }) {
-					techniques = rules.AddTechnique(techniques, word)
-				}
-			}
 		}
 	}
 	for _, tag := range m.Tags {
-		techniques = rules.AddTechnique(techniques, tag)
 		e.Str(event.Tags, tag)
-	}
-	if severity == 0 {
-		severity = rules.Medium
 	}
 	e.Int(event.EventSeverity, int64(severity))
 	if len(techniques) > 0 {
