@@ -193,3 +193,13 @@ func Witness(ctx context.Context, dir string, s *evidence.Signer, key *evidence.
 	}
 	return checkpoint, evidence.SyncDir(filepath.Dir(path))
 }
+
+// LogRoot is the base64 of what the entries of the case's custody log hash to;
+// who signed that is not checked.
+func LogRoot(dir string) (string, error) {
+	log, err := readState(dir, nil)
+	if err != nil {
+		return "", err
+	}
+	return log.Root, nil
+}

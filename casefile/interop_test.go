@@ -77,7 +77,26 @@ func TestInteropSealed(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}
+	// What comes from afar may be missing on a machine without a network.
+	missing := map[string]bool{}
+	for _, tool := range []string{"cosign", "bagit.py", "case_validate"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			missing[tool] = true
+			t.Run(tool, func(t *testing.T) { t.Skip(tool + " is not installed: scripts/need custody installs it") })
+		}
+	}
+	can := func(block string) bool {
+		for tool := range missing {
+			if strings.Contains(block, tool) {
+				return false
+			}
+		}
+		return true
+	}
 	for _, b := range blocks {
+		if !can(b) {
+			continue
+		}
 		if out, err := run(b); err != nil {
 			t.Errorf("%s: %s%v", b, out, err)
 		}
@@ -99,6 +118,9 @@ func TestInteropSealed(t *testing.T) {
 			i := slices.IndexFunc(blocks, func(b string) bool { return strings.Contains(b, part) })
 			if i < 0 {
 				t.Fatalf("no command with %q", part)
+			}
+			if !can(blocks[i]) {
+				continue
 			}
 			if out, err := run(blocks[i]); err == nil {
 				t.Errorf("%s changed, and this passes: %s%s", c.file, blocks[i], out)
