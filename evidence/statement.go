@@ -21,7 +21,7 @@ const (
 	PayloadType     = "application/vnd.in-toto+json"
 	BundleMediaType = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
-	// Predicate types of ours; docs/schema holds their JSON Schemas.
+	// Predicate types of ours; docs/schema holds the JSON Schema of each.
 	PredicateExamination = "https://saksi.example/predicate/examination/v1"
 	PredicateFile        = "https://saksi.example/predicate/file/v1"
 	PredicateSeal        = "https://saksi.example/predicate/seal/v1"
