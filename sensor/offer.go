@@ -15,7 +15,7 @@ func Offer() *suricata.Offer {
 		o.Apps = append(o.Apps, e.App)
 	}
 	for b := suricata.Buffer(0); b < suricata.NumBuffers; b++ {
-		if !b.IsFrame() || proto.Offers(b) {
+		if proto.Offers(b) {
 			o.Buffers = append(o.Buffers, b)
 		}
 	}

@@ -68,6 +68,7 @@ func init() {
 	for k := range sticky {
 		m[k] = keyword{kwSticky, -1}
 	}
+	m["ike.vendor"] = keyword{kwVendor, 0}
 	for k := range modifiers {
 		m[k] = keyword{kwModifier, -1}
 	}

@@ -246,6 +246,15 @@ var ikeAttributes = map[string]bool{
 	"sa_life_duration": true, "sa_key_length": true, "sa_field_size": true,
 }
 
+// kwVendor takes ike.vendor, a sticky buffer, and the older ike.vendor:ID.
+func kwVendor(b *builder, o *option) *fault {
+	if !o.hasVal || o.val.s == "" {
+		return kwSticky(b, o)
+	}
+	b.whole(BufIKEVendor, strings.ToLower(strings.Trim(o.val.s, `"`)), false, false, o)
+	return nil
+}
+
 // kwProtoVersion takes ssh.protoversion:VERSION or 2_compat.
 func kwProtoVersion(b *builder, o *option) *fault {
 	f, _, err := o.quoted()

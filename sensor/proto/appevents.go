@@ -1,12 +1,42 @@
 package proto
 
-import "saksi/rules/suricata"
+import (
+	"slices"
+
+	"saksi/rules/suricata"
+)
 
 // AppEvents are the events that parsers raise and rules name with
 // app-layer-event (Suricata user guide and the rules that come with it).
 var AppEvents = []string{
 	"dns.malformed_data", "dns.not_request", "dns.not_response", "dns.z_flag_set", "dns.invalid_opcode",
-	"http2.userinfo_in_uri", "http.request_chunk_extension", "http.response_chunk_extension", "smb.file_overlap",
+	"http2.userinfo_in_uri", "smb.file_overlap",
+	"http.gzip_decompression_failed", "http.request_field_missing_colon", "http.response_field_missing_colon",
+	"http.invalid_request_chunk_len", "http.invalid_response_chunk_len", "http.invalid_transfer_encoding_value_in_request",
+	"http.invalid_transfer_encoding_value_in_response", "http.invalid_content_length_field_in_request", "http.invalid_content_length_field_in_response",
+	"http.100_continue_already_seen", "http.unable_to_match_response_to_request", "http.invalid_server_port_in_request", "http.invalid_authority_port",
+	"http.request_header_invalid", "http.response_header_invalid", "http.missing_host_header", "http.host_header_ambiguous",
+	"http.invalid_request_field_folding", "http.invalid_response_field_folding", "http.request_field_too_long", "http.response_field_too_long",
+	"http.request_server_port_tcp_port_mismatch", "http.request_uri_host_invalid", "http.request_header_host_invalid", "http.uri_delim_non_compliant",
+	"http.method_delim_non_compliant", "http.request_line_leading_whitespace", "http.too_many_encoding_layers", "http.abnormal_ce_header",
+	"http.request_auth_unrecognized", "http.request_header_repetition", "http.response_header_repetition", "http.response_multipart_byteranges",
+	"http.response_abnormal_transfer_encoding", "http.response_chunked_old_proto", "http.response_invalid_protocol", "http.response_invalid_status",
+	"http.double_encoded_uri", "http.request_body_unexpected", "http.duplicate_content_length_field_in_request",
+	"http.duplicate_content_length_field_in_response", "http.range_invalid", "http.request_chunk_extension", "http.response_chunk_extension",
+	"http.request_line_missing_protocol", "http.request_too_many_headers", "http.response_too_many_headers",
+	"tls.invalid_sslv2_header", "tls.invalid_tls_header", "tls.invalid_record_version", "tls.invalid_record_type", "tls.invalid_handshake_message",
+	"tls.invalid_certificate", "tls.certificate_missing_element", "tls.certificate_unknown_element", "tls.certificate_invalid_length",
+	"tls.certificate_invalid_string", "tls.error_message_encountered", "tls.invalid_ssl_record", "tls.heartbeat_message",
+	"tls.overflow_heartbeat_message", "tls.invalid_heartbeat_message", "tls.dataleak_heartbeat_mismatch", "tls.multiple_sni_extensions",
+	"tls.invalid_sni_type", "tls.invalid_sni_length", "tls.handshake_invalid_length", "tls.too_many_records_in_packet",
+	"krb5.malformed_data", "krb5.weak_encryption", "ike.malformed_data", "ike.weak_crypto_enc", "ike.weak_crypto_prf", "ike.weak_crypto_auth",
+	"ike.weak_crypto_dh", "ike.weak_crypto_nodh", "ike.weak_crypto_noauth", "ike.no_encryption", "ike.invalid_proposal", "ike.multiple_server_proposal",
+	"modbus.unsolicited_response", "modbus.invalid_unit_identifier", "modbus.invalid_function_code", "modbus.invalid_value",
+	"modbus.invalid_exception_code", "modbus.flooded", "dnp3.bad_link_crc", "dnp3.bad_transport_crc", "enip.invalid_pdu", "ldap.request_not_found",
+	"smtp.invalid_reply", "smtp.unable_to_match_reply_with_request", "smtp.max_command_line_len_exceeded", "smtp.max_reply_line_len_exceeded",
+	"smtp.no_server_welcome_message", "smtp.tls_rejected", "smtp.data_command_rejected", "ftp.request_command_too_long",
+	"ftp.response_command_too_long", "ftp.too_many_transactions", "dhcp.malformed_options", "dhcp.truncated_options", "mdns.malformed_data",
+	"mdns.z_flag_set", "mdns.invalid_opcode",
 	"mqtt.missing_connect", "mqtt.missing_publish", "mqtt.missing_subscribe", "mqtt.missing_unsubscribe", "mqtt.double_connect",
 	"mqtt.unintroduced_message", "mqtt.invalid_qos_level", "mqtt.missing_msg_id", "mqtt.unassigned_msg_type",
 }
@@ -20,12 +50,13 @@ func frame(name string) suricata.Buffer {
 	return b
 }
 
-// Offers reports whether parsers fill a buffer that is a frame.
+// Offers reports whether parsers fill a buffer.
 func Offers(b suricata.Buffer) bool {
-	for _, f := range frames {
-		if f == b {
-			return true
-		}
+	if b.IsFrame() {
+		return slices.Contains(frames, b)
 	}
-	return false
+	return !slices.Contains(unfilled, b)
 }
+
+// unfilled are buffers that no parser fills.
+var unfilled = []suricata.Buffer{suricata.BufQUICCYUHash, suricata.BufQUICCYUString}

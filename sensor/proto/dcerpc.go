@@ -74,6 +74,7 @@ func (p *dceStream) size(_ Dir, b []byte) (n, hold int64) {
 }
 
 func (p *dceStream) take(c *Context, dir Dir, b []byte, _ int64) Result {
+	offerFrames(c, dir, suricata.AppDCERPC, framed{frameDCEPDU, b}, framed{frameDCEHeader, b[:dcerpc.HeaderSize]}, framed{frameDCEData, b[dcerpc.HeaderSize:]})
 	p.talk.message(c, dir, b)
 	return 0
 }

@@ -6,6 +6,12 @@ import (
 	"saksi/rules/suricata"
 )
 
+var (
+	frameDCEPDU    = frame("dcerpc.pdu")
+	frameDCEHeader = frame("dcerpc.hdr")
+	frameDCEData   = frame("dcerpc.data")
+)
+
 // maxDCEStub bounds the data of a call put together from fragments.
 const maxDCEStub = 64 << 10
 

@@ -24,7 +24,7 @@ func init() {
 			b := p.Data
 			return yes(len(b) >= 240 && b[2] <= 16 && binary.BigEndian.Uint32(b[236:]) == 0x63825363)
 		},
-		New:     func(Transport) Parser { return dhcp{} },
+		New:     func(Transport) Parser { return &dhcp{} },
 		Samples: []string{"dhcp.txt"}, Hostile: []string{"dhcp_hostile.txt"},
 	})
 }
@@ -35,10 +35,10 @@ var dhcpTypes = map[int]string{
 }
 
 // dhcp makes one event of each message.
-type dhcp struct{}
+type dhcp struct{ id uint64 }
 
 // Data implements Parser.
-func (dhcp) Data(c *Context, _ Dir, b []byte) Result {
+func (p *dhcp) Data(c *Context, dir Dir, b []byte) Result {
 	if len(b) < 240 {
 		return Result(len(b))
 	}
@@ -105,14 +105,49 @@ func (dhcp) Data(c *Context, _ Dir, b []byte) Result {
 	e.Str(event.SaksiDhcpHostName, host)
 	e.Str(event.RelatedHosts, host)
 	c.Emit(e)
+	p.offer(c, dir, b)
 	return Result(len(b))
 }
 
+// offer shows a message to the rules.
+func (p *dhcp) offer(c *Context, dir Dir, b []byte) {
+	if !c.Matching() {
+		return
+	}
+	p.id++
+	t := &bufTx{app: suricata.AppDHCP, id: p.id, packets: []uint64{c.Number}}
+	for w := (wire{b: b, at: 240}); w.left() > 0; {
+		code := w.u8()
+		if code == 0 {
+			continue
+		}
+		if code == 255 {
+			break
+		}
+		v := w.take(w.u8())
+		if w.short {
+			t.event("dhcp.truncated_options")
+			break
+		}
+		if buf := dhcpTimes[code]; buf != 0 {
+			if len(v) != 4 {
+				t.event("dhcp.malformed_options")
+				continue
+			}
+			t.number(buf, uint64(binary.BigEndian.Uint32(v)))
+		}
+	}
+	c.Offer(t, dir)
+}
+
+// dhcpTimes are the options that are times (RFC 2132 sections 9.2, 9.11, 9.12).
+var dhcpTimes = map[int]suricata.Buffer{51: suricata.BufDHCPLease, 58: suricata.BufDHCPRenewal, 59: suricata.BufDHCPRebinding}
+
 // Gap implements Parser; datagrams have none.
-func (dhcp) Gap(*Context, Dir, uint32) bool { return true }
+func (*dhcp) Gap(*Context, Dir, uint32) bool { return true }
 
 // Close implements Parser.
-func (dhcp) Close(*Context) {}
+func (*dhcp) Close(*Context) {}
 
 // dhcpAddr adds an address that is set.
 func dhcpAddr(e *event.Event, f event.Field, b []byte) {

@@ -14,12 +14,14 @@ package proto
 import (
 	"encoding/binary"
 	"strconv"
+
+	"saksi/rules/suricata"
 )
 
 func init() {
 	register(&Entry{
 		Name: "dnp3", Doc: "Distributed Network Protocol", Reference: "IEEE 1815-2012",
-		Transport: TCP | UDP, Ports: []uint16{20000},
+		Transport: TCP | UDP, Ports: []uint16{20000}, App: suricata.AppDNP3,
 		First:  []string{"\x05\x64"},
 		Detect: detectDNP3, New: func(Transport) Parser { return &dnp3{calls: icsCalls{dataset: "saksi.dnp3"}} },
 		Samples: []string{"dnp3_tcp.txt", "dnp3_udp.txt"}, Hostile: []string{"dnp3_hostile.txt"},
@@ -67,6 +69,7 @@ func detectDNP3(p *Probe) Verdict {
 type dnp3 struct {
 	calls   icsCalls
 	message [2][]byte // application message in work, by direction
+	rules   dnp3Rules
 }
 
 // Data implements Parser.
@@ -84,11 +87,29 @@ func (p *dnp3) Data(c *Context, dir Dir, b []byte) Result {
 			break
 		}
 		used += size
+		if c.Matching() {
+			p.sums(c, dir, m[:size], user)
+		}
 		if user > 0 {
 			p.segment(c, dir, m, user)
 		}
 	}
 	return Result(used)
+}
+
+// sums verifies the check sums of a frame for the rules.
+func (p *dnp3) sums(c *Context, dir Dir, m []byte, user int) {
+	if dnp3CRC(m[:8]) != binary.LittleEndian.Uint16(m[8:]) {
+		p.rules.event(c, dir, "bad_link_crc")
+	}
+	for at := 10; user > 0; at += 18 {
+		n := min(user, 16)
+		if dnp3CRC(m[at:at+n]) != binary.LittleEndian.Uint16(m[at+n:]) {
+			p.rules.event(c, dir, "bad_transport_crc")
+			return
+		}
+		user -= n
+	}
 }
 
 // segment adds a frame's bytes, without their CRCs, to the message.
@@ -112,6 +133,7 @@ func (p *dnp3) segment(c *Context, dir Dir, m []byte, user int) {
 	p.message[dir] = msg
 	if head&0x80 != 0 && len(msg) >= 2 { // last
 		to, from := binary.LittleEndian.Uint16(m[4:]), binary.LittleEndian.Uint16(m[6:])
+		p.rules.message(c, dir, msg)
 		p.application(c, to, from, msg)
 		p.message[dir] = msg[:0]
 	}

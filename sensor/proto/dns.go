@@ -227,6 +227,11 @@ func (d *dns) message(c *Context, dir Dir, b []byte) {
 	}
 	c.Emit(e)
 	if c.Matching() {
+		f := frameDNSPDU
+		if d.app == suricata.AppMDNS {
+			f = frameMDNSPDU
+		}
+		offerFrames(c, dir, d.app, framed{f, b})
 		c.Offer(&dnsTx{d: d, dir: dir, msg: b}, dir)
 	}
 }

@@ -6,6 +6,11 @@ import (
 	"saksi/rules/suricata"
 )
 
+var (
+	frameDNSPDU  = frame("dns.pdu")
+	frameMDNSPDU = frame("mdns.pdu")
+)
+
 // dnsTx is a message as rules see it. What few rules ask for is read from the
 // message when one does.
 type dnsTx struct {
@@ -30,10 +35,11 @@ func (t *dnsTx) NBuf(b suricata.Buffer) int {
 			return 0
 		}
 		return len(t.d.names)
-	case suricata.BufDNSQueryName:
+	case suricata.BufDNSQueryName, suricata.BufMDNSQueryName:
 		return len(t.d.names)
 	case suricata.BufDNSOpcode, suricata.BufDNSRcode, suricata.BufDNSRRType, suricata.BufDNSAnswerName, suricata.BufDNSAuthorityName,
-		suricata.BufDNSAdditionalName, suricata.BufDNSResponseName, suricata.BufAppEvent:
+		suricata.BufDNSAdditionalName, suricata.BufDNSResponseName, suricata.BufAppEvent, suricata.BufMDNSAnswerName, suricata.BufMDNSAuthorityName,
+		suricata.BufMDNSAdditionalName, suricata.BufMDNSResponseName:
 		t.read()
 		return t.more.NBuf(b)
 	}
@@ -42,7 +48,7 @@ func (t *dnsTx) NBuf(b suricata.Buffer) int {
 
 // BufAt implements suricata.Tx.
 func (t *dnsTx) BufAt(b suricata.Buffer, i int) []byte {
-	if b == suricata.BufDNSQuery || b == suricata.BufDNSQueryName {
+	if b == suricata.BufDNSQuery || b == suricata.BufDNSQueryName || b == suricata.BufMDNSQueryName {
 		return t.d.names[i]
 	}
 	t.read()
@@ -64,19 +70,39 @@ func (t *dnsTx) read() {
 		m.number(suricata.BufDNSRcode, uint64(flags&15))
 	}
 	switch {
+	case t.d.app != suricata.AppDNS:
 	case answer && t.dir == FromClient:
 		m.event("dns.not_request")
 	case !answer && t.dir == FromServer:
 		m.event("dns.not_response")
 	}
+	prefix := "dns."
+	if t.d.app == suricata.AppMDNS {
+		prefix = "mdns."
+	}
 	if flags&0x40 != 0 {
-		m.event("dns.z_flag_set")
+		m.event(prefix + "z_flag_set")
 	}
 	if flags>>11&15 >= 7 {
-		m.event("dns.invalid_opcode")
+		m.event(prefix + "invalid_opcode")
 	}
 	if !t.records(answer) {
-		m.event("dns.malformed_data")
+		m.event(prefix + "malformed_data")
+	}
+}
+
+// named adds the name that a record's data are: of CNAME, PTR, MX, NS and SOA
+// (RFC 1035 section 3.3).
+func (t *dnsTx) named(all suricata.Buffer, typ uint16, at int) {
+	switch typ {
+	case 2, 5, 6, 12:
+	case 15:
+		at += 2
+	default:
+		return
+	}
+	if name, _, ok := t.d.name(t.msg, at); ok {
+		t.more.add(all, name)
 	}
 }
 
@@ -85,6 +111,12 @@ const maxDNSRecords = 256
 
 func (t *dnsTx) records(answer bool) bool {
 	b, m, at := t.msg, &t.more, 12
+	sections := [3]suricata.Buffer{suricata.BufDNSAnswerName, suricata.BufDNSAuthorityName, suricata.BufDNSAdditionalName}
+	all := suricata.BufDNSResponseName
+	if t.d.app == suricata.AppMDNS {
+		sections = [3]suricata.Buffer{suricata.BufMDNSAnswerName, suricata.BufMDNSAuthorityName, suricata.BufMDNSAdditionalName}
+		all = suricata.BufMDNSResponseName
+	}
 	for range min(int(binary.BigEndian.Uint16(b[4:])), maxDNSRecords) {
 		name, next, ok := t.d.name(b, at)
 		if !ok || next+4 > len(b) {
@@ -92,11 +124,11 @@ func (t *dnsTx) records(answer bool) bool {
 		}
 		m.number(suricata.BufDNSRRType, uint64(binary.BigEndian.Uint16(b[next:])))
 		if answer {
-			m.add(suricata.BufDNSResponseName, name)
+			m.add(all, name)
 		}
 		at = next + 4
 	}
-	for i, section := range []suricata.Buffer{suricata.BufDNSAnswerName, suricata.BufDNSAuthorityName, suricata.BufDNSAdditionalName} {
+	for i, section := range sections {
 		for range min(int(binary.BigEndian.Uint16(b[6+2*i:])), maxDNSRecords) {
 			name, next, ok := t.d.name(b, at)
 			if !ok || next+10 > len(b) {
@@ -113,7 +145,8 @@ func (t *dnsTx) records(answer bool) bool {
 			}
 			m.number(suricata.BufDNSRRType, uint64(typ))
 			if answer {
-				m.add(suricata.BufDNSResponseName, name)
+				m.add(all, name)
+				t.named(all, typ, next+10)
 			}
 		}
 	}

@@ -10,12 +10,14 @@ package proto
 import (
 	"encoding/binary"
 	"strconv"
+
+	"saksi/rules/suricata"
 )
 
 func init() {
 	register(&Entry{
 		Name: "ethernetip", Doc: "EtherNet/IP with the Common Industrial Protocol", Reference: "ODVA CIP Networks Library volumes 1 and 2",
-		Transport: TCP | UDP, Ports: []uint16{44818},
+		Transport: TCP | UDP, Ports: []uint16{44818}, App: suricata.AppENIP,
 		Detect: detectENIP, New: func(t Transport) Parser { return &enip{calls: icsCalls{dataset: "saksi.ethernetip"}, stream: t == TCP} },
 		Samples: []string{"enip_tcp.txt", "enip_udp.txt"}, Hostile: []string{"enip_hostile.txt"},
 	})
@@ -69,6 +71,7 @@ type enip struct {
 	calls  icsCalls
 	stream bool
 	skip   [2]int // bytes of a message too long to keep
+	rules  enipRules
 }
 
 // Data implements Parser.
@@ -97,6 +100,7 @@ func (p *enip) Data(c *Context, dir Dir, b []byte) Result {
 		if len(m) < n {
 			break
 		}
+		p.rules.message(c, dir, m[:n])
 		p.message(c, dir, m[:n])
 		used += n
 	}

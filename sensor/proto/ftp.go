@@ -68,6 +68,9 @@ func (p *ftp) Data(c *Context, dir Dir, b []byte) Result {
 			break
 		}
 		used += n
+		if c.Matching() {
+			p.rules.line(c, dir, line)
+		}
 		if dir == FromClient {
 			p.flush(c, 0)
 			v, arg := verb(bytes.TrimLeft(line, "\xff\xf4\xf2")) // Telnet codes before ABOR

@@ -10,7 +10,37 @@ import (
 // ftpRules shows commands and replies to the rules: a command with what it
 // says of a data connection, then each line of the reply to it.
 type ftpRules struct {
-	id uint64
+	id   uint64
+	open int // commands without a reply
+}
+
+const (
+	// maxFTPLine is the longest line, maxFTPOpen the most commands without a
+	// reply, that are not odd.
+	maxFTPLine = 4096
+	maxFTPOpen = 1024
+)
+
+// line tells of lines that are too long, and of commands without end.
+func (r *ftpRules) line(c *Context, dir Dir, line []byte) {
+	name := ""
+	switch {
+	case dir == FromServer:
+		if r.open = 0; len(line) > maxFTPLine {
+			name = "ftp.response_command_too_long"
+		}
+	case len(line) > maxFTPLine:
+		name = "ftp.request_command_too_long"
+	default:
+		if r.open++; r.open == maxFTPOpen+1 {
+			name = "ftp.too_many_transactions"
+		}
+	}
+	if name != "" {
+		t := &bufTx{app: suricata.AppFTP, id: r.id, packets: []uint64{c.Number}}
+		t.event(name)
+		c.Offer(t, dir)
+	}
 }
 
 // request offers a command. Its password is shown to rules and written nowhere.

@@ -86,8 +86,11 @@ type httpMessage struct {
 	inspect []byte
 	file    FileWriter
 	gap     bool
-	over    bool  // more was coded than is kept
-	more    bufTx // further buffers, of HTTP/2
+	over    bool // more was coded than is kept
+	led     bool // blanks came before the first line
+	// undecoded is true when a coding of the body was broken.
+	undecoded bool
+	more      bufTx // further buffers, of HTTP/2
 }
 
 // httpTx is a transaction.
@@ -97,6 +100,8 @@ type httpTx struct {
 	req, rsp httpMessage
 	told     bool
 	h2       bool
+	// continued counts interim responses.
+	continued int
 }
 
 func (t *httpTx) app() suricata.AppProto {
@@ -158,6 +163,7 @@ func (p *httpParser) Data(c *Context, dir Dir, b []byte) Result {
 		t.packets.Add(c.Number)
 		if !m.seen {
 			for used < len(b) && bytes.IndexByte([]byte("\r\n \t"), b[used]) >= 0 { // empty lines before a start line
+				m.led = m.led || b[used] == ' ' || b[used] == '\t'
 				used++
 				p.scanned[dir] = 0
 			}
@@ -207,6 +213,7 @@ func (p *httpParser) begin(c *Context, t *httpTx, m *httpMessage, dir Dir) {
 		code := string(m.head.Status)
 		if strings.HasPrefix(code, "1") && code != "101" && m.head.Get("content-length") == nil { // the final one follows
 			t.rsp = httpMessage{}
+			t.continued++
 			return
 		}
 		upgrade := code == "101" && m.head.Get("upgrade") != nil
@@ -284,6 +291,7 @@ func (m *httpMessage) finish(c *Context, t *httpTx, dir Dir, whole bool, why str
 		out, all := http.Decode(m.codings, m.coded, maxHTTPDecoded)
 		if !all && whole {
 			why = "coding"
+			m.undecoded = !m.over && len(out) < maxHTTPDecoded
 			if m.over || len(out) == maxHTTPDecoded {
 				why = "limit"
 			}
@@ -293,7 +301,10 @@ func (m *httpMessage) finish(c *Context, t *httpTx, dir Dir, whole bool, why str
 		whole = whole && all
 	}
 	if c.Matching() {
-		c.Offer(&httpView{app: t.app(), t: t, m: m, dir: dir}, dir)
+		c.Offer(&httpView{app: t.app(), t: t, m: m, dir: dir, c: c}, dir)
+		if dir == FromServer {
+			t.tellRequest(c)
+		}
 	}
 	if m.file != nil {
 		m.file.Close(whole, why, t.aboutFile)

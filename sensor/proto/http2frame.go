@@ -53,7 +53,7 @@ func (p *http2Parser) frame(c *Context, dir Dir, s *http2Side) bool {
 		p.close(c, s.stream, "reset")
 	case http2Settings:
 		p.settings(dir, s, b)
-		p.global(c, dir, s, suricata.NumBuffers, 0)
+		p.offerSettings(c, dir, s, b)
 	case http2GoAway:
 		if len(b) >= 8 {
 			p.global(c, dir, s, suricata.BufHTTP2ErrorCode, uint64(binary.BigEndian.Uint32(b[4:])))
@@ -98,6 +98,38 @@ func (p *http2Parser) global(c *Context, dir Dir, s *http2Side, b suricata.Buffe
 	c.Offer(t, dir)
 }
 
+// offerSettings shows the settings of a frame (RFC 9113 section 6.5).
+func (p *http2Parser) offerSettings(c *Context, dir Dir, s *http2Side, b []byte) {
+	if !c.Matching() {
+		return
+	}
+	t := &bufTx{app: suricata.AppHTTP2, id: 1<<32 + p.frames, packets: []uint64{c.Number}}
+	t.number(suricata.BufHTTP2FrameType, uint64(s.typ))
+	for ; len(b) >= 6 && s.flags&1 == 0; b = b[6:] {
+		t.number(suricata.BufHTTP2Setting, uint64(binary.BigEndian.Uint16(b))<<32|uint64(binary.BigEndian.Uint32(b[2:])))
+	}
+	c.Offer(t, dir)
+}
+
+// sizeUpdates adds the changes of the table's size that a header block begins
+// with (RFC 7541 section 6.3).
+func (p *http2Parser) sizeUpdates(c *Context, dir Dir, s *http2Side, b []byte) {
+	if !c.Wants(suricata.BufHTTP2SizeUpdate) {
+		return
+	}
+	for len(b) > 0 && b[0]&0xe0 == 0x20 {
+		n, at := uint64(b[0]&0x1f), 1
+		for shift := uint(0); n >= 0x1f && at < len(b) && shift < 56; shift += 7 {
+			n += uint64(b[at]&0x7f) << shift
+			if at++; b[at-1] < 0x80 {
+				break
+			}
+		}
+		b = b[at:]
+		p.open(c, s.target).message(dir).number(suricata.BufHTTP2SizeUpdate, n)
+	}
+}
+
 // headers begins a header block.
 func (p *http2Parser) headers(c *Context, dir Dir, s *http2Side, b []byte) bool {
 	if s.flags&http2Padded != 0 {
@@ -138,6 +170,7 @@ func (p *http2Parser) headers(c *Context, dir Dir, s *http2Side, b []byte) bool 
 // endBlock decodes a header block (RFC 7541).
 func (p *http2Parser) endBlock(c *Context, dir Dir, s *http2Side) bool {
 	block := s.block
+	p.sizeUpdates(c, dir, s, block)
 	s.block, s.fields, s.size = nil, nil, 0
 	_, err := s.dec.Write(block)
 	if err == nil {

@@ -153,8 +153,28 @@ type httpView struct {
 	t    *httpTx
 	m    *httpMessage
 	dir  Dir
-	made [suricata.NumBuffers][]byte
-	is   [suricata.NumBuffers]uint8 // 0 not asked yet, 1 absent, 2 there
+	c    *Context
+	made [httpSlots][]byte
+	is   [httpSlots]uint8 // 0 not asked yet, 1 absent, 2 there
+
+	looked bool // for events
+	events [][]byte
+}
+
+// httpSlots is how many buffers a view makes: those of HTTP, and the name and
+// the size of a file.
+const httpSlots = int(suricata.BufHTTPLocation) + 3
+
+func httpSlot(b suricata.Buffer) (int, bool) {
+	switch {
+	case b <= suricata.BufHTTPLocation:
+		return int(b), true
+	case b == suricata.BufFileName:
+		return httpSlots - 2, true
+	case b == suricata.BufFileSize:
+		return httpSlots - 1, true
+	}
+	return 0, false
 }
 
 // App implements suricata.Tx.
@@ -168,7 +188,7 @@ func (v *httpView) Request() suricata.Tx {
 	if v.dir != FromServer || !v.t.req.seen {
 		return nil
 	}
-	return &httpView{app: v.app, t: v.t, m: &v.t.req, dir: FromClient}
+	return &httpView{app: v.app, t: v.t, m: &v.t.req, dir: FromClient, c: v.c}
 }
 
 // Packets implements Evidence.
@@ -182,13 +202,20 @@ func (v *httpView) NBuf(b suricata.Buffer) int {
 	if n := v.m.more.NBuf(b); n > 0 {
 		return n
 	}
-	if v.is[b] == 0 {
-		v.is[b] = 1
+	if b == suricata.BufAppEvent {
+		return len(v.oddities())
+	}
+	i, ok := httpSlot(b)
+	if !ok {
+		return 0
+	}
+	if v.is[i] == 0 {
+		v.is[i] = 1
 		if x, ok := v.build(b); ok {
-			v.made[b], v.is[b] = x, 2
+			v.made[i], v.is[i] = x, 2
 		}
 	}
-	return int(v.is[b]) - 1
+	return int(v.is[i]) - 1
 }
 
 // BufAt implements suricata.Tx.
@@ -200,8 +227,12 @@ func (v *httpView) BufAt(b suricata.Buffer, i int) []byte {
 	if v.m.more.NBuf(b) > 0 {
 		return v.m.more.BufAt(b, i)
 	}
+	if b == suricata.BufAppEvent {
+		return v.oddities()[i]
+	}
 	v.NBuf(b)
-	return v.made[b]
+	slot, _ := httpSlot(b)
+	return v.made[slot]
 }
 
 // headerBuffers are buffers that are one header field.
@@ -243,14 +274,6 @@ func (v *httpView) build(b suricata.Buffer) ([]byte, bool) {
 		}
 		x := h.Get(name)
 		return x, x != nil
-	case suricata.BufAppEvent:
-		if !v.m.body.Extension {
-			return nil, false
-		}
-		if v.dir == FromClient {
-			return []byte("http.request_chunk_extension"), true
-		}
-		return []byte("http.response_chunk_extension"), true
 	case suricata.BufFileData:
 		return v.m.inspect, len(v.m.inspect) > 0
 	case suricata.BufFileSize:

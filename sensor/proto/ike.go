@@ -14,12 +14,13 @@ import (
 	"strconv"
 
 	"saksi/event"
+	"saksi/rules/suricata"
 )
 
 func init() {
 	register(&Entry{
 		Name: "ike", Doc: "Internet Key Exchange of IPsec", Reference: "RFC 7296, RFC 2408, RFC 3947",
-		Transport: UDP, Ports: []uint16{500, 4500},
+		Transport: UDP, Ports: []uint16{500, 4500}, App: suricata.AppIKE,
 		Detect: detectIKE, New: func(Transport) Parser { return &ike{} },
 		Samples: []string{"ike_v1.txt", "ike_v2.txt"}, Hostile: []string{"ike_hostile.txt", "short.txt"},
 	})
@@ -112,10 +113,11 @@ type ike struct {
 	vendors    []string
 	transforms []string
 	messages   int
+	rules      ikeRules
 }
 
 // Data implements Parser.
-func (p *ike) Data(c *Context, _ Dir, b []byte) Result {
+func (p *ike) Data(c *Context, dir Dir, b []byte) Result {
 	if p.messages++; p.messages > maxIKEMessages {
 		return Done
 	}
@@ -124,6 +126,7 @@ func (p *ike) Data(c *Context, _ Dir, b []byte) Result {
 		return 0
 	}
 	p.packets.Add(c.Number)
+	p.rules.message(c, dir, b)
 	if p.version == 0 {
 		p.version, p.exchange = b[17]>>4, b[18]
 	}

@@ -9,11 +9,12 @@ import (
 	"bytes"
 
 	"saksi/event"
+	"saksi/rules/suricata"
 )
 
 func init() {
 	register(&Entry{
-		Name: "irc", Doc: "Internet Relay Chat", Reference: "RFC 1459, RFC 2812",
+		Name: "irc", App: suricata.AppIRC, Doc: "Internet Relay Chat", Reference: "RFC 1459, RFC 2812",
 		Transport: TCP, Ports: []uint16{6667, 6666, 6668, 6669, 6697}, Detect: detectIRC,
 		New:     func(Transport) Parser { return &irc{said: map[string]bool{}} },
 		Samples: []string{"irc.txt"}, Hostile: []string{"irc_hostile.txt"},

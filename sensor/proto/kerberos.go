@@ -8,13 +8,14 @@ import (
 	"encoding/binary"
 
 	"saksi/event"
+	"saksi/rules/suricata"
 	"saksi/sensor/proto/internal/krb"
 )
 
 func init() {
 	register(&Entry{
 		Name: "kerberos", Doc: "Kerberos network authentication", Reference: "RFC 4120",
-		Transport: TCP | UDP, Ports: []uint16{88},
+		Transport: TCP | UDP, Ports: []uint16{88}, App: suricata.AppKerberos,
 		Detect: detectKerberos, New: func(t Transport) Parser { return &kerberos{stream: t == TCP} },
 		Samples: []string{"kerberos_udp.txt", "kerberos_tcp.txt"}, Hostile: []string{"kerberos_hostile.txt"},
 	})
@@ -50,6 +51,7 @@ type kerberos struct {
 	waiting bool // request holds a request
 	request krb.Message
 	packets Packets
+	rules   kerberosRules
 }
 
 // Data implements Parser.
@@ -57,7 +59,7 @@ func (p *kerberos) Data(c *Context, dir Dir, b []byte) Result {
 	if p.stream {
 		return p.data(c, dir, b, p)
 	}
-	p.message(c, b)
+	p.message(c, dir, b)
 	return Result(len(b))
 }
 
@@ -72,16 +74,18 @@ func (p *kerberos) size(_ Dir, b []byte) (n, hold int64) {
 	return 4 + n, maxHeld
 }
 
-func (p *kerberos) take(c *Context, _ Dir, b []byte, _ int64) Result {
-	p.message(c, b[4:])
+func (p *kerberos) take(c *Context, dir Dir, b []byte, _ int64) Result {
+	p.message(c, dir, b[4:])
 	return 0
 }
 
-func (p *kerberos) message(c *Context, b []byte) {
+func (p *kerberos) message(c *Context, dir Dir, b []byte) {
 	m, ok := krb.Parse(b)
 	if !ok {
+		p.rules.malformed(c, dir)
 		return
 	}
+	p.rules.message(c, dir, &m)
 	switch m.Type {
 	case krb.ASReq, krb.TGSReq, krb.APReq:
 		p.Close(c)

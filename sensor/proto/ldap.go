@@ -15,6 +15,7 @@ import (
 	"bytes"
 
 	"saksi/event"
+	"saksi/rules/suricata"
 	"saksi/sensor/proto/internal/ldapfilter"
 	"saksi/sensor/proto/internal/ntlm"
 	"saksi/sensor/proto/internal/tlv"
@@ -23,7 +24,7 @@ import (
 func init() {
 	register(&Entry{
 		Name: "ldap", Doc: "Lightweight Directory Access Protocol", Reference: "RFC 4511, [MS-ADTS]",
-		Transport: TCP | UDP, Ports: []uint16{389, 3268},
+		Transport: TCP | UDP, Ports: []uint16{389, 3268}, App: suricata.AppLDAP,
 		First: []string{"\x30"}, Detect: detectLDAP,
 		New:     func(t Transport) Parser { return &ldap{stream: t == TCP} },
 		Samples: []string{"ldap_tcp.txt", "cldap_udp.txt"}, Hostile: []string{"ldap_hostile.txt"},
@@ -146,6 +147,7 @@ type ldap struct {
 	requests []*ldapRequest
 	server   ntlm.Message
 	sealed   bool
+	rules    ldapRules
 }
 
 // Data implements Parser.
@@ -181,14 +183,17 @@ func (p *ldap) take(c *Context, dir Dir, b []byte, _ int64) Result {
 		return Done
 	}
 	id, op, body, ok := ldapMessage(b)
+	offerFrames(c, dir, suricata.AppLDAP, framed{frameLDAPPDU, b})
 	switch {
 	case !ok && p.stream:
 		return Broken
 	case !ok:
 		return 0
 	case dir == FromClient:
+		p.rules.request(c, id, op, body)
 		p.request(c, id, op, body)
 	default:
+		p.rules.response(c, id, op, body)
 		return p.result(c, id, op, body)
 	}
 	return 0

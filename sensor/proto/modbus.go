@@ -16,12 +16,14 @@ package proto
 import (
 	"encoding/binary"
 	"strconv"
+
+	"saksi/rules/suricata"
 )
 
 func init() {
 	register(&Entry{
 		Name: "modbus", Doc: "Modbus/TCP, with UMAS", Reference: "MODBUS Application Protocol Specification V1.1b3; MODBUS Messaging on TCP/IP V1.0b",
-		Transport: TCP, Ports: []uint16{502},
+		Transport: TCP, Ports: []uint16{502}, App: suricata.AppModbus,
 		Detect: detectModbus, New: func(Transport) Parser { return &modbus{calls: icsCalls{dataset: "saksi.modbus"}} },
 		Samples: []string{"modbus.txt", "modbus_umas.txt"}, Hostile: []string{"modbus_hostile.txt"},
 	})
@@ -100,6 +102,7 @@ func detectModbus(p *Probe) Verdict {
 
 type modbus struct {
 	calls icsCalls
+	rules modbusRules
 }
 
 // Data implements Parser.
@@ -118,8 +121,10 @@ func (p *modbus) Data(c *Context, dir Dir, b []byte) Result {
 		}
 		id := uint64(binary.BigEndian.Uint16(m))<<8 | uint64(m[6])
 		if dir == FromClient {
+			p.rules.request(c, m[:6+n])
 			p.request(c, id, m[:6+n])
 		} else {
+			p.rules.reply(c, m[:6+n])
 			p.reply(c, id, m[:6+n])
 		}
 		used += 6 + n

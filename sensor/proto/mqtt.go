@@ -121,6 +121,7 @@ func (p *mqtt) size(_ Dir, b []byte) (n, hold int64) {
 
 func (p *mqtt) take(c *Context, dir Dir, b []byte, _ int64) Result {
 	_, head := mqttLength(b)
+	offerFrames(c, dir, suricata.AppMQTT, framed{frameMQTTPDU, b}, framed{frameMQTTHeader, b[:head]}, framed{frameMQTTData, b[head:]})
 	r := octet.Of(b[head:])
 	kind, quality := b[0]>>4, b[0]>>1&3
 	t := p.view(c, b[0])
@@ -168,6 +169,12 @@ func (p *mqtt) take(c *Context, dir Dir, b []byte, _ int64) Result {
 	return 0
 }
 
+var (
+	frameMQTTPDU    = frame("mqtt.pdu")
+	frameMQTTHeader = frame("mqtt.header")
+	frameMQTTData   = frame("mqtt.data")
+)
+
 // view begins what rules see of a message; nil when there are none.
 func (p *mqtt) view(c *Context, first byte) *bufTx {
 	if !c.Matching() {
@@ -179,6 +186,7 @@ func (p *mqtt) view(c *Context, first byte) *bufTx {
 	t.number(suricata.BufMQTTQOS, uint64(first>>1&3))
 	t.number(suricata.BufMQTTRetain, uint64(first&1))
 	t.number(suricata.BufMQTTDup, uint64(first>>3&1))
+	t.number(suricata.BufMQTTFlags, uint64(first&15))
 	return t
 }
 
@@ -206,6 +214,7 @@ func (p *mqtt) connect(c *Context, dir Dir, t *bufTx, r *octet.Reader) {
 	t.add(suricata.BufMQTTProtocolString, r.Next(int(r.BE16())))
 	p.level = r.U8()
 	flags := r.U8()
+	t.number(suricata.BufMQTTConnectFlags, uint64(flags))
 	r.Skip(2)
 	p.properties(r)
 	client := r.Next(int(r.BE16()))

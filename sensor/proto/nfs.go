@@ -195,7 +195,7 @@ func (p *rpc) offer(c *Context, dir Dir, k *rpcCall) {
 	p.id++
 	t := &bufTx{app: suricata.AppNFS, id: p.id, packets: []uint64{c.Number}}
 	t.number(suricata.BufNFSVersion, uint64(k.version))
-	t.number(suricata.BufNFSProcedure, uint64(k.procedure))
+	t.number(suricata.BufNFSProcedure, suricata.NFSProcedure(uint32(k.version), uint32(k.procedure)))
 	c.Offer(t, dir)
 }
 

@@ -76,7 +76,7 @@ func TestOffered(t *testing.T) {
 		{"rfb.txt", suricata.BufRFBSecResult, nil, []string{"0", "0"}},
 		{"rfb.txt", suricata.BufRFBName, nil, []string{"meja"}},
 		{"nfs_tcp.txt", suricata.BufNFSVersion, []string{"3", "3", "4", "4"}, nil},
-		{"nfs_tcp.txt", suricata.BufNFSProcedure, []string{"7", "7", "1", "1"}, nil},
+		{"nfs_tcp.txt", suricata.BufNFSProcedure, []string{"7", "7", "4294967297", "4294967297"}, nil},
 		{"nfs_udp.txt", suricata.BufNFSVersion, []string{"3", "2", "3"}, nil},
 		{"snmp_v3.txt", suricata.BufSNMPUser, nil, nil},
 		{"dcerpc_tcp.txt", suricata.BufDCERPCStub, []string{"satudua!"}, []string{"\x04\x00\x00\x00\x00\x00\x00\x00tiga"}},

@@ -16,6 +16,7 @@ import (
 	"encoding/binary"
 
 	"saksi/event"
+	"saksi/rules/suricata"
 	"saksi/sensor/proto/internal/octet"
 	"saksi/sensor/proto/internal/sqlmask"
 )
@@ -23,7 +24,7 @@ import (
 func init() {
 	register(&Entry{
 		Name: "postgresql", Doc: "PostgreSQL frontend/backend protocol", Reference: "https://www.postgresql.org/docs/current/protocol.html",
-		Transport: TCP, Ports: []uint16{5432},
+		Transport: TCP, Ports: []uint16{5432}, App: suricata.AppPgSQL,
 		First: []string{"\x00\x00"}, Detect: detectPostgres,
 		New:     func(Transport) Parser { return &postgres{} },
 		Samples: []string{"postgresql.txt", "postgresql_tls.txt"}, Hostile: []string{"postgresql_hostile.txt"},
@@ -74,11 +75,12 @@ type postgres struct {
 	segmenter
 	noRest
 	database
-	started  bool // the startup message was seen
-	asked    byte // TLS or GSSAPI was asked for
-	told     bool // the login
-	queries  []pgQuery
-	wrapping Parser
+	started    bool // the startup message was seen
+	asked      byte // TLS or GSSAPI was asked for
+	told       bool // the login
+	queries    []pgQuery
+	wrapping   Parser
+	statements uint64 // offered to rules
 }
 
 // pgQuery is a statement whose answer is to come.
@@ -198,12 +200,26 @@ func (p *postgres) request(c *Context, kind byte, b []byte) {
 		return
 	}
 	text, _, _ := bytes.Cut(r.Rest(), []byte{0})
+	if kind == 'Q' {
+		p.offer(c, text)
+	}
 	q.text = sqlmask.Append(nil, text, false)
 	q.packets.Add(c.Number)
 	if len(p.queries) >= maxPGQueries {
 		p.answered(c, nil, false)
 	}
 	p.queries = append(p.queries, q)
+}
+
+// offer shows a simple query to the rules.
+func (p *postgres) offer(c *Context, text []byte) {
+	if !c.Matching() {
+		return
+	}
+	p.statements++
+	t := &bufTx{app: suricata.AppPgSQL, id: p.statements, packets: []uint64{c.Number}}
+	t.add(suricata.BufPgSQLQuery, text)
+	c.Offer(t, FromClient)
 }
 
 // pgMechanisms are the requests of authentication (section 55.7, Authentication...).

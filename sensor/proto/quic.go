@@ -137,10 +137,25 @@ func (p *quicParser) google(c *Context, b []byte) bool {
 	return found
 }
 
+// offerHello shows a hello of Google's versions to the rules.
+func (p *quicParser) offerHello(c *Context) {
+	if !c.Matching() {
+		return
+	}
+	t := &bufTx{app: suricata.AppQUIC, packets: p.packets.List()}
+	if p.quicVersion != 0 {
+		t.add(suricata.BufQUICVersion, []byte(quic.VersionName(p.quicVersion)))
+	}
+	t.add(suricata.BufQUICSNI, p.chlo.SNI)
+	t.add(suricata.BufQUICUserAgent, p.chlo.UserAgent)
+	c.Offer(t, FromClient)
+}
+
 func (p *quicParser) hello(c *Context, b []byte) {
 	if h, ok := quic.ParseCHLO(b); ok {
 		p.packets.Add(c.Number)
 		p.chlo = quic.CHLO{SNI: bytes.Clone(h.SNI), UserAgent: bytes.Clone(h.UserAgent)}
+		p.offerHello(c)
 	}
 }
 
@@ -204,6 +219,7 @@ func (p *quicParser) frames(c *Context, server bool, b []byte) {
 	}
 	quic.Frames(b, quic.Google(p.quicVersion), p.crypto[k].Add)
 	m := p.crypto[k].Bytes()
+	p.quicName = []byte(quic.VersionName(p.quicVersion))
 	if p.quicVersion>>24 == 'Q' {
 		if !server && p.chlo.SNI == nil {
 			p.hello(c, m)

@@ -16,12 +16,13 @@ import (
 	"fmt"
 
 	"saksi/event"
+	"saksi/rules/suricata"
 	"saksi/sensor/proto/internal/octet"
 )
 
 func init() {
 	register(&Entry{
-		Name: "rdp", Doc: "Remote Desktop Protocol", Reference: "[MS-RDPBCGR], [MS-RDPEUDP]",
+		Name: "rdp", App: suricata.AppRDP, Doc: "Remote Desktop Protocol", Reference: "[MS-RDPBCGR], [MS-RDPEUDP]",
 		Transport: TCP | UDP, Ports: []uint16{3389},
 		First: []string{"\x03\x00", "\xff\xff\xff\xff"}, Detect: detectRDP,
 		New:     func(t Transport) Parser { return &rdp{datagram: t == UDP} },

@@ -148,6 +148,7 @@ func (p *sip) take(c *Context, dir Dir, b []byte, _ int64) Result {
 	if line = bytes.TrimSuffix(line, []byte("\r")); len(line) < 8 {
 		return 0
 	}
+	p.rules.frames(c, dir, b, end, line)
 	e := c.Begin("saksi.sip", []uint64{c.Number})
 	if bytes.HasPrefix(line, []byte("SIP/2.0 ")) {
 		e.Str(event.EventAction, "response")
@@ -186,7 +187,7 @@ func (p *sip) take(c *Context, dir Dir, b []byte, _ int64) Result {
 		sipMedia(e, body)
 	}
 	c.Emit(e)
-	p.rules.offer(c, dir, line, fields)
+	p.rules.offer(c, dir, line, fields, body)
 	return 0
 }
 

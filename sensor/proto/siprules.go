@@ -19,7 +19,7 @@ var sipHeaders = map[string]suricata.Buffer{
 // sipRules shows messages to the rules.
 type sipRules struct{ id uint64 }
 
-func (r *sipRules) offer(c *Context, dir Dir, line, fields []byte) {
+func (r *sipRules) offer(c *Context, dir Dir, line, fields, body []byte) {
 	if !c.Matching() {
 		return
 	}
@@ -51,5 +51,23 @@ func (r *sipRules) offer(c *Context, dir Dir, line, fields []byte) {
 			t.add(h, value)
 		}
 	}
+	sdp(t, body)
 	c.Offer(t, dir)
+}
+
+var (
+	frameSIPPDU  = frame("sip.pdu")
+	frameSIPLine = [2]suricata.Buffer{frame("sip.request.line"), frame("sip.response.line")}
+	frameSIPHead = [2]suricata.Buffer{frame("sip.request.headers"), frame("sip.response.headers")}
+	frameSIPBody = [2]suricata.Buffer{frame("sip.request.body"), frame("sip.response.body")}
+)
+
+// frames offers a message and its parts.
+func (r *sipRules) frames(c *Context, dir Dir, b []byte, end int, line []byte) {
+	k := 0
+	if bytes.HasPrefix(line, []byte("SIP/2.0 ")) {
+		k = 1
+	}
+	_, fields, _ := bytes.Cut(b[:end], []byte("\n"))
+	offerFrames(c, dir, suricata.AppSIP, framed{frameSIPPDU, b}, framed{frameSIPLine[k], b[:end-len(fields)]}, framed{frameSIPHead[k], fields}, framed{frameSIPBody[k], b[end:]})
 }

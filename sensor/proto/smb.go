@@ -123,6 +123,7 @@ func (p *smb) size(dir Dir, b []byte) (n, hold int64) {
 
 func (p *smb) take(c *Context, dir Dir, b []byte, _ int64) Result {
 	p.sink[dir] = smbSink{}
+	p.rules.frames(c, dir, b)
 	if b[0] != 0 || len(b) < 8 {
 		return 0
 	}

@@ -151,7 +151,7 @@ func (p *smb) request1(c *Context, h *smb1Head, b []byte) {
 	case smb1Negotiate: // bytes: 2 and a dialect, each
 		q.value = bytes.Clone(h.bytes)
 	case smb1SessionSetup:
-		q.user = p.setup1(h)
+		q.user = p.setup1(c, h)
 	case smb1TreeConnect: // 6 length of the password; bytes: password, path
 		w.Skip(6)
 		q.share, _ = h.text(int(w.LE16()))
@@ -229,7 +229,7 @@ func (p *smb) open1(c *Context, h *smb1Head) *smbOpen {
 
 // setup1 reads who logs in: a token, or with 13 words the names after two
 // passwords.
-func (p *smb) setup1(h *smb1Head) *userName {
+func (p *smb) setup1(c *Context, h *smb1Head) *userName {
 	u := &userName{}
 	w := &h.words
 	w.Skip(14)
@@ -237,6 +237,7 @@ func (p *smb) setup1(h *smb1Head) *userName {
 		if !u.token(octet.Head(h.bytes, 0, int(w.LE16())), &p.server) {
 			return nil
 		}
+		p.rules.login(c, u)
 		return u
 	}
 	if h.count != 13 {

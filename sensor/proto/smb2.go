@@ -131,6 +131,7 @@ func (p *smb) request2(c *Context, dir Dir, b []byte, last *smbOpen) *smbOpen {
 		u := &userName{}
 		if u.token(octet.Slice(b, at, n), &p.server) {
 			q.user = u
+			p.rules.login(c, u)
 		}
 	case smb2Logoff:
 		delete(p.sessions, session)

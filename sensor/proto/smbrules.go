@@ -60,3 +60,55 @@ func (r *smbRules) file(c *Context, o *smbOpen, dir Dir) {
 	}
 	c.Offer(t, dir)
 }
+
+var (
+	frameNBSSPDU    = frame("smb.nbss.pdu")
+	frameNBSSHeader = frame("smb.nbss.hdr")
+	frameNBSSData   = frame("smb.nbss.data")
+	frameSMB        = [3][3]suricata.Buffer{
+		{frame("smb.smb1.pdu"), frame("smb.smb1.hdr"), frame("smb.smb1.data")},
+		{frame("smb.smb2.pdu"), frame("smb.smb2.hdr"), frame("smb.smb2.data")},
+		{frame("smb.smb3.pdu"), frame("smb.smb3.hdr"), frame("smb.smb3.data")},
+	}
+)
+
+// frames offers a message, as far as it is held, and its version.
+func (r *smbRules) frames(c *Context, dir Dir, b []byte) {
+	if !c.Matching() || len(b) < 4 {
+		return
+	}
+	offerFrames(c, dir, suricata.AppSMB, framed{frameNBSSPDU, b}, framed{frameNBSSHeader, b[:4]}, framed{frameNBSSData, b[4:]})
+	m := b[4:]
+	if len(m) < 4 || b[0] != 0 {
+		return
+	}
+	kind, head := 0, 32
+	switch m[0] {
+	case 0xff:
+	case 0xfe:
+		kind, head = 1, 64
+	case 0xfd:
+		kind, head = 2, 52
+	default:
+		return
+	}
+	head = min(head, len(m))
+	f := frameSMB[kind]
+	offerFrames(c, dir, suricata.AppSMB, framed{f[0], m}, framed{f[1], m[:head]}, framed{f[2], m[head:]})
+	if kind < 2 && c.Wants(suricata.BufSMBVersion) {
+		t := r.tx([]uint64{c.Number})
+		t.number(suricata.BufSMBVersion, uint64(kind+1))
+		c.Offer(t, dir)
+	}
+}
+
+// login offers who logs in by NTLM (Suricata user guide, "smb.ntlmssp_user").
+func (r *smbRules) login(c *Context, u *userName) {
+	if !c.Matching() || u.version == 0 {
+		return
+	}
+	t := r.tx([]uint64{c.Number})
+	t.add(suricata.BufSMBUser, u.name)
+	t.add(suricata.BufSMBDomain, u.domain)
+	c.Offer(t, FromClient)
+}

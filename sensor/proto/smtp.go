@@ -102,6 +102,7 @@ type smtp struct {
 	told    bool
 	tx      uint64
 	packets Packets // of a connection without message
+	greeted bool    // the server spoke
 }
 
 // Data implements Parser.
@@ -124,12 +125,14 @@ func (p *smtp) Data(c *Context, dir Dir, b []byte) Result {
 			break
 		}
 		if dir == FromClient {
+			p.commandLine(c, line)
 			p.command(c, line)
 			used += n
 			continue
 		}
 		used += n
 		code, last, ok := replyCode(line)
+		p.replyLine(c, line, code, ok)
 		if !ok {
 			return Broken
 		}
@@ -289,6 +292,7 @@ func (p *smtp) endMessage(c *Context, whole bool) {
 	m := p.mail
 	m.sent, p.last = true, false
 	if c.Matching() {
+		offerFrames(c, FromClient, suricata.AppSMTP, framed{frameSMTPData, m.kept})
 		p.inspect(c, m)
 		m.kept = nil
 	}

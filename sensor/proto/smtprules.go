@@ -53,6 +53,7 @@ func (p *smtp) inspect(c *Context, m *mail) {
 		}
 	}
 	head, body := cutHead(m.kept)
+	m.inside(c, t, body)
 	parts := 0
 	attachments(t, head, body, 0, &parts)
 	if len(m.kept) == maxMailInspect { // the rest is not known, nor sizes

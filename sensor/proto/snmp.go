@@ -138,6 +138,7 @@ type snmp struct {
 
 // Data implements Parser.
 func (p *snmp) Data(c *Context, dir Dir, b []byte) Result {
+	offerFrames(c, dir, suricata.AppSNMP, framed{frameSNMPPDU, b})
 	w := wire{b: b}
 	_, v := w.ber()
 	w = wire{b: v}
@@ -172,6 +173,8 @@ func (p *snmp) Data(c *Context, dir Dir, b []byte) Result {
 	p.take(c, m, tag, failed)
 	return Result(len(b))
 }
+
+var frameSNMPPDU = frame("snmp.pdu")
 
 // offer shows a message to the rules; tag is its PDU's, or -1 if that is
 // encrypted.

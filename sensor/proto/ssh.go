@@ -212,6 +212,8 @@ func (v *sshView) BufAt(b suricata.Buffer, _ int) []byte {
 		if parts := bytes.SplitN(s.banner, []byte("-"), 3); len(parts) == 3 {
 			return parts[1]
 		}
+	case suricata.BufSSHVersion:
+		return v.BufAt(suricata.BufSSHProto, 0)
 	case suricata.BufSSHSoftware:
 		return software(s.banner)
 	case suricata.BufSSHHassh:

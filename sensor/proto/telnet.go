@@ -43,6 +43,33 @@ func init() {
 	})
 }
 
+var (
+	frameTelnetPDU  = frame("telnet.pdu")
+	frameTelnetCtl  = frame("telnet.ctl")
+	frameTelnetData = frame("telnet.data")
+)
+
+// frameChar gathers a line for rules on frames.
+func (p *telnet) frameChar(c *Context, dir Dir, x byte) {
+	if !c.Wants(frameTelnetData) && !c.Wants(frameTelnetPDU) {
+		return
+	}
+	if p.raw[dir] = append(p.raw[dir], x); x == '\n' || len(p.raw[dir]) >= maxTelnetFrame {
+		p.frameEnd(c, dir)
+	}
+}
+
+// frameEnd offers what was gathered: a line, or what came with one segment.
+func (p *telnet) frameEnd(c *Context, dir Dir) {
+	if len(p.raw[dir]) > 0 {
+		offerFrames(c, dir, suricata.AppTelnet, framed{frameTelnetPDU, p.raw[dir]}, framed{frameTelnetData, p.raw[dir]})
+		p.raw[dir] = p.raw[dir][:0]
+	}
+}
+
+// maxTelnetFrame bounds a line that rules see.
+const maxTelnetFrame = 16 << 10
+
 // telnetOptions are the options most seen (IANA, Telnet Options).
 var telnetOptions = map[byte]string{
 	0: "binary", 1: "echo", 3: "suppress-go-ahead", 5: "status", 6: "timing-mark", 24: "terminal-type", 25: "end-of-record", 31: "window-size",
@@ -67,6 +94,7 @@ type telnet struct {
 	tried    bool // a password was sent
 	logins   int
 	began    bool
+	raw      [2][]byte // the line in work, for rules on frames
 }
 
 // Data implements Parser.
@@ -76,6 +104,7 @@ func (p *telnet) Data(c *Context, dir Dir, b []byte) Result {
 	for used < len(b) {
 		rest := b[used:]
 		if rest[0] != 0xff {
+			p.frameChar(c, dir, rest[0])
 			p.char(c, dir, rest[0])
 			used++
 			continue
@@ -87,8 +116,10 @@ func (p *telnet) Data(c *Context, dir Dir, b []byte) Result {
 			}
 			break
 		}
+		offerFrames(c, dir, suricata.AppTelnet, framed{frameTelnetPDU, rest[:n]}, framed{frameTelnetCtl, rest[:n]})
 		used += n
 	}
+	p.frameEnd(c, dir)
 	if dir == FromServer {
 		p.prompt(c)
 	}

@@ -80,12 +80,15 @@ type tlsParser struct {
 	sides [2]tlsSide
 	// started is set once a record was read.
 	started bool
+	records uint64 // offered as frames
+	asked   int    // bytes of an encrypted heartbeat that waits for its answer
+	askedBy Dir
 }
 
 // Data implements Parser.
 func (p *tlsParser) Data(c *Context, dir Dir, b []byte) Result {
 	s := &p.sides[dir]
-	used := 0
+	used, frames := 0, false
 	for used < len(b) {
 		if s.skip > 0 {
 			n := min(s.skip, len(b)-used)
@@ -99,6 +102,7 @@ func (p *tlsParser) Data(c *Context, dir Dir, b []byte) Result {
 		h := b[used:]
 		n := int(binary.BigEndian.Uint16(h[3:]))
 		if h[0] < 0x14 || h[0] > 0x18 || h[1] != 3 || n > maxRecord {
+			p.oddRecord(c, dir, h)
 			if p.started {
 				return p.finish(c)
 			}
@@ -106,6 +110,12 @@ func (p *tlsParser) Data(c *Context, dir Dir, b []byte) Result {
 		}
 		if p.version == 0 {
 			p.version = binary.BigEndian.Uint16(h[1:])
+		}
+		if frames = frames || wantsFrames(c); frames {
+			if len(h) < 5+n {
+				break
+			}
+			p.record(c, dir, h[:5+n])
 		}
 		if h[0] == 0x16 && !s.encrypted {
 			if len(h) < 5+n {
@@ -127,17 +137,27 @@ func (p *tlsParser) Data(c *Context, dir Dir, b []byte) Result {
 			}
 		case 0x17:
 			s.data, s.encrypted = true, true
+		case 0x18:
+			if c.Matching() && len(h) >= 5+n {
+				p.heartbeat(c, dir, h[5:5+n])
+			}
 		case 0x15:
 			if !s.encrypted && len(h) >= 7 && h[5] == 2 { // fatal alert in the clear
 				p.packets.Add(c.Number)
-				return p.finish(c)
+				if !frames {
+					return p.finish(c)
+				}
+				p.tell(c)
 			}
 		}
 		p.started = true
 		used += 5
 		s.skip = n
 		if p.sides[0].encrypted && p.sides[1].encrypted && (p.sides[0].data || p.sides[1].data) || p.sides[0].data && p.sides[1].data {
-			return p.finish(c)
+			if !frames { // rules on frames look at what is encrypted, too
+				return p.finish(c)
+			}
+			p.tell(c)
 		}
 	}
 	return Result(used)
@@ -160,6 +180,9 @@ func (p *tlsParser) handshake(c *Context, dir Dir, b []byte) bool {
 			break
 		}
 		p.message(c, dir, b[0], b[4:4+n])
+		if !p.faults(c, dir, b[0], b[4:4+n]) {
+			return false
+		}
 		b = b[4+n:]
 	}
 	if len(b) > maxHandshake+4 {

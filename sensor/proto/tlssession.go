@@ -29,6 +29,9 @@ type tlsSession struct {
 	told        bool
 	resumed     bool
 	established bool
+	events      [][]byte // that rules name
+	quicName    []byte   // version of QUIC as rules have it
+	state       uint64   // of the handshake, see suricata.TLSClientHello
 }
 
 // offer shows the session to the rules: those for TLS, which mean TLS over TCP,
@@ -47,6 +50,7 @@ func (p *tlsSession) modern() bool {
 
 // message takes one handshake message.
 func (p *tlsSession) message(c *Context, dir Dir, typ byte, body []byte) {
+	p.reached(c, dir, typ)
 	switch {
 	case typ == 1 && dir == FromClient:
 		if p.hasC { // after a HelloRetryRequest the first stands

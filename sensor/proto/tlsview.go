@@ -2,6 +2,7 @@ package proto
 
 import (
 	"strings"
+	"time"
 
 	"saksi/rules/suricata"
 	tlsmsg "saksi/sensor/proto/internal/tls"
@@ -33,6 +34,8 @@ func (v *tlsView) Again() bool { return true }
 // NBuf implements suricata.Tx.
 func (v *tlsView) NBuf(b suricata.Buffer) int {
 	switch b {
+	case suricata.BufAppEvent:
+		return len(v.p.events)
 	case suricata.BufTLSCerts:
 		return len(v.p.certs[v.dir])
 	case suricata.BufTLSALPN:
@@ -52,6 +55,8 @@ func (v *tlsView) NBuf(b suricata.Buffer) int {
 // BufAt implements suricata.Tx.
 func (v *tlsView) BufAt(b suricata.Buffer, i int) []byte {
 	switch b {
+	case suricata.BufAppEvent:
+		return v.p.events[i]
 	case suricata.BufTLSCerts:
 		return v.p.certs[v.dir][i].DER
 	case suricata.BufTLSALPN:
@@ -96,6 +101,22 @@ func text(s string) []byte {
 
 func (v *tlsView) buf(b suricata.Buffer) []byte {
 	p := v.p
+	switch b {
+	case suricata.BufQUICVersion:
+		return p.quicName
+	case suricata.BufQUICSNI:
+		if p.kind == 'q' && v.dir == FromClient && p.hasC {
+			return p.client.ServerName
+		}
+		return nil
+	case suricata.BufTLSState:
+		return suricata.AppendNumber(nil, p.state)
+	case suricata.BufTLSRecordVersion:
+		if n := v.legacy(); n > 0 {
+			return suricata.AppendNumber(nil, uint64(n))
+		}
+		return nil
+	}
 	if b == suricata.BufTLSVersion {
 		version := p.version
 		if p.hasS {
@@ -151,8 +172,32 @@ func (v *tlsView) buf(b suricata.Buffer) []byte {
 		return text(colons(x.Serial))
 	case suricata.BufTLSCertFingerprint:
 		return text(colons(x.SHA1))
+	case suricata.BufTLSNotBefore:
+		return certTime(x, x.NotBefore)
+	case suricata.BufTLSNotAfter:
+		return certTime(x, x.NotAfter)
 	}
 	return nil
+}
+
+func certTime(x *tlsmsg.Cert, ns int64) []byte {
+	if !x.Parsed {
+		return nil
+	}
+	return suricata.AppendNumber(nil, suricata.CertTime(time.Unix(0, ns)))
+}
+
+// legacy is the version of a side's hello, before any that extensions name; of
+// the record when no hello was seen.
+func (v *tlsView) legacy() uint16 {
+	p := v.p
+	switch {
+	case v.dir == FromClient && p.hasC:
+		return p.client.Version
+	case v.dir == FromServer && p.hasS:
+		return p.server.Version
+	}
+	return p.version
 }
 
 // colons puts a colon between the bytes of a hex text.

@@ -10,12 +10,13 @@ import (
 	"unicode/utf8"
 
 	"saksi/event"
+	"saksi/rules/suricata"
 )
 
 func init() {
 	register(&Entry{
 		Name: "websocket", Doc: "WebSocket, after an Upgrade of HTTP", Reference: "RFC 6455, RFC 7692",
-		Transport: TCP, Detect: detectWebSocket, New: func(Transport) Parser { return &webSocket{} },
+		Transport: TCP, Detect: detectWebSocket, App: suricata.AppWebSocket, New: func(Transport) Parser { return &webSocket{} },
 		First:   []string{"\x81", "\x01"},
 		Samples: []string{"websocket.txt", "websocket_text.txt"}, Hostile: []string{"websocket_hostile.txt"},
 	})
@@ -74,6 +75,7 @@ type webSocket struct {
 	opcodes [16]uint64
 	code    int // of the close frame
 	ended   [2]bool
+	rules   [2]wsRules
 }
 
 // Data implements Parser.
@@ -85,7 +87,10 @@ func (p *webSocket) Data(c *Context, dir Dir, b []byte) Result {
 		if s.left > 0 {
 			n := min(s.left, int64(len(b)-used))
 			s.left -= n
-			used += int(n)
+			p.rules[dir].content(b[used : used+int(n)])
+			if used += int(n); s.left == 0 {
+				p.rules[dir].end(c, dir)
+			}
 			continue
 		}
 		f := b[used:]
@@ -131,9 +136,12 @@ func (p *webSocket) Data(c *Context, dir Dir, b []byte) Result {
 		s.bytes += uint64(n)
 		s.left = n
 		used += head
+		if p.rules[dir].begin(c, f[:head]); n == 0 {
+			p.rules[dir].end(c, dir)
+		}
 		p.ended[dir] = p.ended[dir] || op == 8
 	}
-	if p.ended[0] && p.ended[1] {
+	if p.ended[0] && p.ended[1] && s.left == 0 {
 		return Done
 	}
 	return Result(used)

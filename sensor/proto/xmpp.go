@@ -9,11 +9,12 @@ import (
 	"bytes"
 
 	"saksi/event"
+	"saksi/rules/suricata"
 )
 
 func init() {
 	register(&Entry{
-		Name: "xmpp", Doc: "Extensible Messaging and Presence Protocol", Reference: "RFC 6120",
+		Name: "xmpp", App: suricata.AppJabber, Doc: "Extensible Messaging and Presence Protocol", Reference: "RFC 6120",
 		Transport: TCP, Ports: []uint16{5222, 5269}, First: []string{"<"},
 		Detect: func(p *Probe) Verdict {
 			b := p.Data[:min(len(p.Data), 1024)]

@@ -31,6 +31,8 @@ type Body struct {
 	empty   int // empty lines where a chunk size was due
 	// Extension is true once a chunk had one (RFC 9112 section 7.1.1).
 	Extension bool
+	// BadChunk is true once a size was due and none came.
+	BadChunk bool
 }
 
 type chunkState uint8
@@ -100,13 +102,13 @@ func (y *Body) Next(b []byte) (content []byte, used int, end bool) {
 			return rest[:n], used + n, false
 		default:
 			if c := rest[0]; y.state == chunkSize && unhex(c) < 0 && bytes.IndexByte([]byte("\r\n \t\v\f;"), c) < 0 {
-				y.Framing = Close // not chunked at all: see below
+				y.Framing, y.BadChunk = Close, true // not chunked at all: see below
 				return rest, len(b), false
 			}
 			i := bytes.IndexByte(rest, '\n')
 			if i < 0 {
 				if len(rest) > maxChunkLine {
-					y.Framing = Close
+					y.Framing, y.BadChunk = Close, true
 					return rest, len(b), false
 				}
 				return nil, used, false
@@ -133,7 +135,7 @@ func (y *Body) Next(b []byte) (content []byte, used int, end bool) {
 				if perr != nil || n < 0 {
 					// Not chunked at all, or no longer: as browsers do, the rest
 					// is content until the connection closes.
-					y.Framing = Close
+					y.Framing, y.BadChunk = Close, true
 					return rest, len(b), false
 				}
 				y.left, y.state = n, chunkData

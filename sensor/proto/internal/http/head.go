@@ -184,6 +184,16 @@ func (h *Head) Get(name string) []byte {
 	return nil
 }
 
+// All lists the values of a field by its lower-case name.
+func (h *Head) All(name string) (out [][]byte) {
+	for i := range h.Fields {
+		if EqualFold(h.Fields[i].Name, name) {
+			out = append(out, h.Fields[i].Value)
+		}
+	}
+	return out
+}
+
 // Host is what the request says it is for: HTTP/2's :authority, or Host.
 func (h *Head) Host() []byte {
 	if v := h.Get(":authority"); v != nil {
