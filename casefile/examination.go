@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"time"
 
 	"saksi/evidence"
@@ -55,19 +53,7 @@ func (c *Case) SignExamination(ctx context.Context, findings int64) (string, err
 		}
 		subjects = append(subjects, evidence.Subject{Name: f, Digest: map[string]string{"sha256": sum}})
 	}
-	b, err := evidence.Sign(ctx, c.signer, evidence.PredicateExamination, p, subjects)
-	if err != nil {
-		return "", err
-	}
-	name := fmt.Sprintf("%s/%06d-examination%s", StatementsDir, c.log.Len(), statementSuffix)
-	if err := evidence.WriteNew(filepath.Join(c.Dir, filepath.FromSlash(name)), b, 0o600); err != nil {
-		return "", fmt.Errorf("keeping a statement: %w", err)
-	}
-	err = c.Record(ctx, evidence.Entry{Act: ActSign, SHA256: evidence.SHA256(b), Where: name, Detail: map[string]string{"subjects": strconv.Itoa(len(subjects))}})
-	if err != nil && !errors.Is(err, evidence.ErrUnfinished) {
-		err = errors.Join(err, os.Remove(filepath.Join(c.Dir, filepath.FromSlash(name))))
-	}
-	return name, err
+	return c.sign(ctx, "examination", evidence.PredicateExamination, p, subjects)
 }
 
 // hash gives the SHA-256 of a file of the case, which must be a regular one.

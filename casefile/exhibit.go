@@ -26,13 +26,14 @@ type Exhibit struct {
 	Size      int64
 	SHA256    string
 	SourceKey string
-	Seq       int64 // custody entry that added it
+	Seq       int64     // custody entry that added it
+	Segments  []Segment // its further files; Size and SHA256 are of the first, SourceKey of all
 }
 
 // exhibitsOf reads the exhibits out of the custody log.
 func exhibitsOf(entries []evidence.Entry) []Exhibit {
 	var list []Exhibit
-	for _, e := range entries {
+	for i, e := range entries {
 		if e.Act != ActAdd {
 			continue
 		}
@@ -42,7 +43,7 @@ func exhibitsOf(entries []evidence.Entry) []Exhibit {
 		}
 		list = append(list, Exhibit{
 			ID: e.Exhibit, Name: e.Detail["name"], Path: e.Where, Copied: e.Detail["copied"] == "true", Size: n,
-			SHA256: e.SHA256, SourceKey: e.SourceKey, Seq: e.Seq,
+			SHA256: e.SHA256, SourceKey: e.SourceKey, Seq: e.Seq, Segments: segmentsOf(entries, i),
 		})
 	}
 	return list
@@ -195,7 +196,7 @@ func (c *Case) OpenExhibit(ctx context.Context, id, act, why string) (*os.File, 
 		if err != nil {
 			return nil, nil, fmt.Errorf("opening exhibit %s: %w", id, err)
 		}
-		if err := x.check(f); err != nil {
+		if err := x.check(c.Dir, f); err != nil {
 			return nil, nil, errors.Join(fmt.Errorf("opening exhibit %s: %w; run 'saksi evidence verify'", id, err), f.Close())
 		}
 		if err := c.Record(ctx, evidence.Entry{Act: act, Exhibit: id, SHA256: x.SHA256, SourceKey: x.SourceKey, Why: why}); err != nil {
@@ -207,7 +208,7 @@ func (c *Case) OpenExhibit(ctx context.Context, id, act, why string) (*os.File, 
 }
 
 // check compares what a glance shows of the exhibit.
-func (x *Exhibit) check(f *os.File) error {
+func (x *Exhibit) check(dir string, f *os.File) error {
 	st, err := f.Stat()
 	if err != nil {
 		return err
@@ -215,7 +216,7 @@ func (x *Exhibit) check(f *os.File) error {
 	if st.Size() != x.Size {
 		return fmt.Errorf("%w: %s has %d bytes; %d were taken under custody", evidence.ErrDigest, f.Name(), st.Size(), x.Size)
 	}
-	key, err := evidence.SourceKey(f, st.Size())
+	key, err := x.keyOf(dir, f, st.Size())
 	if err != nil {
 		return err
 	}

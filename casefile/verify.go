@@ -155,7 +155,7 @@ func (v *verifier) custody(info Info) (*evidence.LogState, error) {
 	}
 	v.out.Entries, v.out.Unfinished = st.Size, len(st.Unfinished)
 	for _, e := range st.Entries {
-		if e.Act == ActAdd && e.Detail["copied"] == "false" {
+		if (e.Act == ActAdd || e.Act == ActSegment) && e.Detail["copied"] == "false" {
 			v.outside[e.Where] = true
 		}
 	}
@@ -214,8 +214,13 @@ func (v *verifier) digest(path string) (string, bool) {
 
 // sourceKey holds an exhibit to the key that its findings carry. Where the
 // digest is right and the key is not, the log contradicts itself.
-func (v *verifier) sourceKey(e *evidence.Entry) {
-	if v.digests[e.Where] != e.SHA256 {
+func (v *verifier) sourceKey(e *evidence.Entry, segments []Segment) {
+	x := Exhibit{Segments: segments}
+	wrong := v.digests[e.Where] != e.SHA256
+	for _, s := range segments {
+		wrong = wrong || v.digests[s.Path] != s.SHA256
+	}
+	if wrong {
 		return // said already
 	}
 	f, ok := v.open(e.Where)
@@ -226,7 +231,7 @@ func (v *verifier) sourceKey(e *evidence.Entry) {
 	key := ""
 	st, err := f.Stat()
 	if err == nil {
-		key, err = evidence.SourceKey(f, st.Size())
+		key, err = x.keyOf(v.dir, f, st.Size())
 	}
 	switch {
 	case err != nil:
@@ -310,8 +315,8 @@ func (v *verifier) read(path string) ([]byte, bool) {
 // examination checks a statement's predicate against the case; keys are the
 // source keys of the exhibits.
 func (v *verifier) examination(path string, st *evidence.Statement, keys map[string]string) {
-	if st.PredicateType != evidence.PredicateExamination {
-		v.add(path, KindSignature, "predicate type "+evidence.PredicateExamination, st.PredicateType)
+	if !knownStatement(st.PredicateType) {
+		v.add(path, KindSignature, expectedStatement(), st.PredicateType)
 	}
 	var p Examination
 	if err := json.Unmarshal(st.Predicate, &p); err != nil || p.Case != v.out.Case {
@@ -345,7 +350,9 @@ func (v *verifier) recorded(entries []evidence.Entry, statements map[string]bool
 				continue
 			}
 			v.expect(e.Where, e.SHA256)
-			v.sourceKey(&e)
+			v.sourceKey(&e, segmentsOf(entries, i))
+		case ActSegment:
+			v.expect(e.Where, e.SHA256)
 		case ActExport:
 			if !filepath.IsAbs(e.Where) { // kept in the case
 				v.expect(e.Where, e.SHA256)

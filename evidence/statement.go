@@ -23,6 +23,7 @@ const (
 
 	// Predicate types of ours; docs/schema holds the JSON Schema of each.
 	PredicateExamination = "https://saksi.example/predicate/examination/v1"
+	PredicateAcquisition = "https://saksi.example/predicate/acquisition/v1"
 	PredicateFile        = "https://saksi.example/predicate/file/v1"
 	PredicateSeal        = "https://saksi.example/predicate/seal/v1"
 )

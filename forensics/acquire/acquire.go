@@ -56,6 +56,9 @@ type Options struct {
 	// Authority, when there is one, must allow it; its id in a case is the
 	// exhibit.
 	Authority *evidence.Authority
+	// Begin, when not nil, is called before the first byte is read, with the
+	// offset from which the source is read; after an error nothing is.
+	Begin func(from int64) error
 	// Progress gets what is done, and how much of how much; 0 is not known.
 	Progress func(what string, done, total int64)
 
@@ -74,6 +77,9 @@ var (
 	// ErrDoubt is returned when the source changed while it was read, and the
 	// like; the image is complete.
 	ErrDoubt = errors.New("there is a doubt")
+	// ErrWriting is returned when the image could not be written, a full disk
+	// for one.
+	ErrWriting = errors.New("writing the image")
 	// ErrVerify is returned when the image does not hold what was read.
 	ErrVerify = errors.New("the image does not hold what was read")
 	// ErrUsage is returned for options that can't be meant.
@@ -179,6 +185,14 @@ func run(ctx context.Context, s *Source, o *Options) (rec *Record, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Begin != nil {
+		if err := o.Begin(r.written); err != nil {
+			if !o.Resume {
+				err = errors.Join(err, r.forget())
+			}
+			return nil, err
+		}
+	}
 	writes := s.writes()
 	stopped := r.pump(ctx)
 	if n := s.writes(); n >= 0 && writes >= 0 {
@@ -268,7 +282,6 @@ func (r *acquisition) forget() error {
 
 // end completes the image and the record.
 func (r *acquisition) end(ctx context.Context, stopped error) (*Record, error) {
-	complete := stopped == nil
 	media := r.sums
 	pad := 0
 	if odd := int(r.written % int64(r.s.Info.LogicalSector)); r.o.Form == E01 && odd != 0 {
@@ -285,31 +298,46 @@ func (r *acquisition) end(ctx context.Context, stopped error) (*Record, error) {
 		return nil, err
 	}
 	rec := r.record(stopped, media, pad)
-	files := r.sink.paths()
-	if complete {
-		if err := os.Remove(statePath(r.o.To)); err != nil {
-			return nil, err
+	verify, known := r.o.Verify && rec.Complete, ""
+	if rec.Complete {
+		known = media["sha256"]
+	}
+	var sha string
+	var err error
+	if sha, rec.Image.Files, err = check(ctx, r.sink.paths(), r.o, verify, known); err != nil {
+		if ctx.Err() == nil {
+			return rec, err
 		}
-		if err := evidence.SyncDir(filepath.Dir(r.o.To)); err != nil {
-			return nil, err
+		// Where it is complete, going on checks it again.
+		rec.Verified = "not verified: interrupted"
+		return rec, errors.Join(err, r.verdict(rec, stopped))
+	}
+	if rec.Complete {
+		if err := r.seal(); err != nil {
+			return rec, err
 		}
 	}
-	verify := r.o.Verify && complete
-	sha, seg, err := check(ctx, files, r.o, verify, rec.Digests["sha256"])
-	rec.Image.Files = seg
-	switch {
-	case err != nil && ctx.Err() != nil && complete:
-		rec.Verified = "not verified: interrupted"
-		return rec, ctx.Err()
-	case err != nil && !errors.Is(err, context.Canceled):
-		return rec, err
-	case verify && sha != media["sha256"]:
-		rec.Verified = "FAILED: the image has SHA-256 " + sha
-		return rec, fmt.Errorf("%w: its media has SHA-256 %s, what was read %s", ErrVerify, sha, media["sha256"])
-	case verify:
+	if verify {
 		rec.Verified = "read again from the disk: SHA-256 " + sha
+		if sha != media["sha256"] {
+			rec.Verified = "FAILED: the image has SHA-256 " + sha
+			return rec, fmt.Errorf("%w: its media has SHA-256 %s, what was read %s", ErrVerify, sha, media["sha256"])
+		}
 	}
 	return rec, r.verdict(rec, stopped)
+}
+
+// seal ends an acquisition that is complete: there is nothing to go on with.
+func (r *acquisition) seal() error {
+	for _, p := range r.sink.paths() {
+		if err := os.Chmod(p, 0o400); err != nil {
+			return err
+		}
+	}
+	if err := os.Remove(statePath(r.o.To)); err != nil {
+		return err
+	}
+	return evidence.SyncDir(filepath.Dir(r.o.To))
 }
 
 // verdict is the error of a run whose image is there.
@@ -319,7 +347,7 @@ func (r *acquisition) verdict(rec *Record, stopped error) error {
 		list = append(list, fmt.Errorf("%w: it holds the first %d bytes: %w", ErrPartial, r.written, stopped))
 	}
 	if len(r.bad) > 0 {
-		list = append(list, fmt.Errorf("%w: %d bytes in %d ranges, the first at offset %d; they are filled and listed", ErrUnreadable, rec.lost(), len(r.bad), r.bad[0].Offset))
+		list = append(list, fmt.Errorf("%w: %d bytes in %d ranges, the first at offset %d; they are filled and listed", ErrUnreadable, rec.Lost(), len(r.bad), r.bad[0].Offset))
 	}
 	if len(rec.Problems) > 0 {
 		list = append(list, fmt.Errorf("%w: %s", ErrDoubt, strings.Join(rec.Problems, "; ")))

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/adler32"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf16"
@@ -62,7 +63,10 @@ func (s *ewfSink) volume() []byte {
 	b[36] = s.flags
 	b[52] = map[string]byte{"fast": 1, "best": 2}[s.o.Compression]
 	binary.LittleEndian.PutUint32(b[56:], 1) // sectors lost together
-	copy(b[64:], s.set[:])
+	copy(b[64:], s.set[:])                   // as Windows writes them: the first three numbers little-endian
+	slices.Reverse(b[64:68])
+	slices.Reverse(b[68:70])
+	slices.Reverse(b[70:72])
 	return summed(b)
 }
 

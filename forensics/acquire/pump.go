@@ -253,7 +253,7 @@ func (r *acquisition) saved() error {
 // back takes the image back to the last point that leaves room for its end,
 // because the writing of what followed failed.
 func (r *acquisition) back(why error, points []snapshot) error {
-	why = fmt.Errorf("writing the image: %w", why)
+	why = fmt.Errorf("%w: %w", ErrWriting, why)
 	if err := r.saved(); err != nil && !errors.Is(err, unix.ENOSPC) {
 		return errors.Join(why, err)
 	}

@@ -44,13 +44,21 @@ type Image struct {
 	Files       []File `json:"files"`
 }
 
-// lost is how many bytes could not be read.
-func (r *Record) lost() int64 {
+// Lost is how many bytes could not be read.
+func (r *Record) Lost() int64 {
 	var n int64
 	for _, x := range r.Unreadable {
 		n += x.Bytes
 	}
 	return n
+}
+
+// Why says in words why the image is no exhibit as it is.
+func (r *Record) Why() string {
+	if r.Complete {
+		return r.Verified
+	}
+	return r.Stopped
 }
 
 func (r *acquisition) record(stopped error, media Digests, pad int) *Record {

@@ -1,0 +1,241 @@
+package casefile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"saksi/evidence"
+)
+
+// Acts of an acquisition in the custody log.
+const (
+	ActAcquire = "acquire"        // recorded before the first byte is read
+	ActStop    = "stop acquiring" // it ended before its source did
+	// ActSegment takes a further file of an exhibit under custody. Those of an
+	// exhibit stand before the entry that adds it.
+	ActSegment = "add segment"
+)
+
+// segmentsKey is the detail of an entry that adds an exhibit of several files:
+// how many of them stand before it.
+const segmentsKey = "segments"
+
+// Segment is a further file of an exhibit, as the log says.
+type Segment struct {
+	Path   string // as in Exhibit
+	Size   int64
+	SHA256 string
+}
+
+// Acquired is an image that was made for the case.
+type Acquired struct {
+	Files  []string // paths, the first first
+	SHA256 []string // of each
+	Detail map[string]string
+	Record any // what was done: signed with the statement
+}
+
+// Acquisition is the predicate of a statement over an image that was made.
+type Acquisition struct {
+	Examination
+	Acquisition any `json:"acquisition"`
+}
+
+// AddAcquired takes an image that was just made under custody where it is, as
+// one exhibit, and signs a statement over its files. It returns the statement's
+// path in the case.
+func (c *Case) AddAcquired(ctx context.Context, a Acquired) (x *Exhibit, statement string, err error) {
+	if len(a.Files) == 0 || len(a.Files) != len(a.SHA256) {
+		return nil, "", fmt.Errorf("adding an acquired image: %d files with %d digests", len(a.Files), len(a.SHA256))
+	}
+	x = &Exhibit{ID: fmt.Sprintf("E%d", len(c.Exhibits)+1), Name: filepath.Base(a.Files[0]), Path: c.Where(a.Files[0]), SHA256: a.SHA256[0]}
+	x.Copied = !filepath.IsAbs(x.Path)
+	set, err := openSet(a.Files)
+	if err != nil {
+		return nil, "", fmt.Errorf("adding an acquired image: %w", err)
+	}
+	defer set.close()
+	if x.SourceKey, err = set.key(); err != nil {
+		return nil, "", fmt.Errorf("adding an acquired image: %w", err)
+	}
+	x.Size = set.sizes[0]
+	subjects := []evidence.Subject{{Name: x.Path, Digest: map[string]string{"sha256": x.SHA256}}}
+	for i, path := range a.Files[1:] {
+		s := Segment{Path: c.Where(path), Size: set.sizes[i+1], SHA256: a.SHA256[i+1]}
+		if err := c.Record(ctx, evidence.Entry{
+			Act: ActSegment, Exhibit: x.ID, SHA256: s.SHA256, Where: s.Path, To: c.who,
+			Detail: map[string]string{"bytes": strconv.FormatInt(s.Size, 10), "copied": strconv.FormatBool(x.Copied)},
+		}); err != nil {
+			return nil, "", err
+		}
+		x.Segments = append(x.Segments, s)
+		if len(subjects) < evidence.MaxSubjects { // the record and the log name all
+			subjects = append(subjects, evidence.Subject{Name: s.Path, Digest: map[string]string{"sha256": s.SHA256}})
+		}
+	}
+	detail := maps.Clone(a.Detail)
+	if detail == nil {
+		detail = map[string]string{}
+	}
+	detail["name"], detail["bytes"], detail["copied"], detail[segmentsKey] = x.Name, strconv.FormatInt(x.Size, 10), strconv.FormatBool(x.Copied), strconv.Itoa(len(x.Segments))
+	x.Seq = c.log.Len()
+	if err := c.Record(ctx, evidence.Entry{Act: ActAdd, Exhibit: x.ID, SHA256: x.SHA256, SourceKey: x.SourceKey, Where: x.Path, To: c.who, Detail: detail}); err != nil {
+		return nil, "", err
+	}
+	c.Exhibits = append(c.Exhibits, *x)
+	p := Acquisition{Acquisition: a.Record, Examination: Examination{
+		Case: c.Info.ID, Agency: c.Info.Agency, Classification: c.Info.Classification, Time: time.Now().UTC().Format(time.RFC3339),
+		Examiner: c.who, Tool: c.tool, SourceKeys: map[string]string{x.ID: x.SourceKey}, CustodyEntries: c.log.Len(),
+	}}
+	statement, err = c.sign(ctx, "acquisition", evidence.PredicateAcquisition, p, subjects)
+	return x, statement, err
+}
+
+// segmentsOf are the further files of the exhibit that entry i adds.
+func segmentsOf(entries []evidence.Entry, i int) []Segment {
+	n, err := strconv.Atoi(entries[i].Detail[segmentsKey])
+	if err != nil {
+		return nil
+	}
+	var list []Segment
+	for j := i - 1; j >= 0 && len(list) < n; j-- {
+		e := &entries[j]
+		if e.Act != ActSegment || e.Exhibit != entries[i].Exhibit {
+			continue
+		}
+		size, err := strconv.ParseInt(e.Detail["bytes"], 10, 64)
+		if err != nil {
+			size = -1
+		}
+		list = append(list, Segment{Path: e.Where, Size: size, SHA256: e.SHA256})
+	}
+	slices.Reverse(list)
+	return list
+}
+
+// fileSet reads the files of an exhibit one after the other.
+type fileSet struct {
+	files []*os.File
+	sizes []int64
+}
+
+func openSet(paths []string) (*fileSet, error) {
+	s := &fileSet{}
+	for _, p := range paths {
+		f, err := evidence.OpenRegular(p)
+		if err != nil {
+			s.close()
+			return nil, err
+		}
+		s.files = append(s.files, f)
+		st, err := f.Stat()
+		if err != nil {
+			s.close()
+			return nil, err
+		}
+		s.sizes = append(s.sizes, st.Size())
+	}
+	return s, nil
+}
+
+func (s *fileSet) close() {
+	for _, f := range s.files {
+		_ = f.Close() // only read
+	}
+}
+
+// key is the source key over all files, as findings carry it.
+func (s *fileSet) key() (string, error) {
+	var n int64
+	for _, size := range s.sizes {
+		n += size
+	}
+	return evidence.SourceKey(s, n)
+}
+
+func (s *fileSet) ReadAt(p []byte, off int64) (int, error) {
+	n := 0
+	for i, f := range s.files {
+		if off >= s.sizes[i] {
+			off -= s.sizes[i]
+			continue
+		}
+		want := int(min(int64(len(p)-n), s.sizes[i]-off))
+		m, err := f.ReadAt(p[n:n+want], off)
+		n += m
+		if m < want {
+			return n, err
+		}
+		if n == len(p) {
+			return n, nil
+		}
+		off = 0
+	}
+	return n, io.EOF
+}
+
+// keyOf is the source key of an exhibit whose first file is open.
+func (x *Exhibit) keyOf(dir string, first *os.File, size int64) (string, error) {
+	if len(x.Segments) == 0 {
+		return evidence.SourceKey(first, size)
+	}
+	paths := []string{first.Name()}
+	for _, s := range x.Segments {
+		p := s.Path
+		if !filepath.IsAbs(p) {
+			if !filepath.IsLocal(filepath.FromSlash(p)) {
+				return "", fmt.Errorf("%w: segment %s leads out of the case", evidence.ErrFile, p)
+			}
+			p = filepath.Join(dir, filepath.FromSlash(p))
+		}
+		paths = append(paths, p)
+	}
+	set, err := openSet(paths)
+	if err != nil {
+		return "", err
+	}
+	defer set.close()
+	for i, s := range x.Segments {
+		if set.sizes[i+1] != s.Size {
+			return "", fmt.Errorf("%w: %s has %d bytes; %d were taken under custody", evidence.ErrDigest, s.Path, set.sizes[i+1], s.Size)
+		}
+	}
+	return set.key()
+}
+
+// sign signs a statement, keeps it, and records that. It returns the
+// statement's path in the case; after an error other than evidence.ErrUnfinished
+// there is none.
+func (c *Case) sign(ctx context.Context, kind, predicateType string, predicate any, subjects []evidence.Subject) (string, error) {
+	b, err := evidence.Sign(ctx, c.signer, predicateType, predicate, subjects)
+	if err != nil {
+		return "", err
+	}
+	name := fmt.Sprintf("%s/%06d-%s%s", StatementsDir, c.log.Len(), kind, statementSuffix)
+	path := filepath.Join(c.Dir, filepath.FromSlash(name))
+	if err := evidence.WriteNew(path, b, 0o600); err != nil {
+		return "", fmt.Errorf("keeping a statement: %w", err)
+	}
+	err = c.Record(ctx, evidence.Entry{Act: ActSign, SHA256: evidence.SHA256(b), Where: name, Detail: map[string]string{"subjects": strconv.Itoa(len(subjects))}})
+	if err != nil && !errors.Is(err, evidence.ErrUnfinished) {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return name, err
+}
+
+// statementTypes are the predicates that statements of a case have.
+var statementTypes = []string{evidence.PredicateExamination, evidence.PredicateAcquisition}
+
+func knownStatement(t string) bool { return slices.Contains(statementTypes, t) }
+
+// expectedStatement says which there are.
+func expectedStatement() string { return "predicate type " + strings.Join(statementTypes, " or ") }
