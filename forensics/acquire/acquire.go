@@ -124,7 +124,10 @@ func (o *Options) check(s *Source) error {
 		return unusable("sectors of %d bytes; expected 512, 1024, 2048 or 4096", s.Info.LogicalSector)
 	}
 	if o.blocks == 0 {
-		o.blocks = 24
+		o.blocks = 6 // few stay in the processor's cache
+		if o.Form == E01 {
+			o.blocks = 16
+		}
 	}
 	if o.every == 0 {
 		o.every = 30 * time.Second

@@ -110,7 +110,6 @@ func (r *acquisition) pump(ctx context.Context) (stopped error) {
 
 // alignedBlock is a buffer that O_DIRECT takes: at a multiple of a page.
 func alignedBlock() []byte {
-	const page = 4096
 	b := make([]byte, blockBytes+page)
 	skip := -uintptr(unsafe.Pointer(&b[0])) % page
 	return b[skip : skip+blockBytes : skip+blockBytes]

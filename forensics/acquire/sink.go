@@ -1,13 +1,11 @@
 package acquire
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -246,124 +244,4 @@ func (f *files) paths() []string {
 		list[i] = filepath.Join(f.dir, s.Name)
 	}
 	return list
-}
-
-// rawSink writes media as it is, into one file or into pieces. Blocks of zeros
-// become holes.
-type rawSink struct {
-	files
-	piece int64 // bytes of a piece, 0 when there is one file
-	pos   int64 // in the last piece
-	media int64
-}
-
-// maxPieces is how many pieces have names: .001 to .999.
-const maxPieces = 999
-
-func newRaw(to string, piece int64) *rawSink {
-	s := &rawSink{piece: piece}
-	s.dir = filepath.Dir(to)
-	base := filepath.Base(to)
-	s.name = func(i int) (string, error) {
-		switch {
-		case piece == 0 && i > 0:
-			return "", errors.New("a raw image is one file")
-		case piece == 0:
-			return base, nil
-		case i >= maxPieces:
-			return "", fmt.Errorf("more than %d pieces; take a larger --segment-size", maxPieces)
-		}
-		return fmt.Sprintf("%s.%03d", strings.TrimSuffix(base, ".001"), i+1), nil
-	}
-	return s
-}
-
-func (s *rawSink) pack(*block) {}
-func (s *rawSink) full() bool  { return false }
-
-var zeros = make([]byte, 64<<10)
-
-// isZero reports whether p is all zeros.
-func isZero(p []byte) bool {
-	for len(p) > len(zeros) {
-		if !bytes.Equal(p[:len(zeros)], zeros) {
-			return false
-		}
-		p = p[len(zeros):]
-	}
-	return bytes.Equal(p, zeros[:len(p)])
-}
-
-func (s *rawSink) put(b *block) error {
-	for p := b.buf[:b.n]; len(p) > 0; {
-		if s.cur == nil || s.piece > 0 && s.pos == s.piece {
-			if err := s.next(); err != nil {
-				return err
-			}
-		}
-		n := len(p)
-		if s.piece > 0 {
-			n = int(min(int64(n), s.piece-s.pos))
-		}
-		if !isZero(p[:n]) {
-			if _, err := s.cur.WriteAt(p[:n], s.pos); err != nil {
-				return err
-			}
-		}
-		s.pos += int64(n)
-		s.media += int64(n)
-		p = p[n:]
-		s.flush(s.pos)
-	}
-	return nil
-}
-
-func (s *rawSink) start() error { return s.next() }
-
-func (s *rawSink) next() error {
-	if err := s.end(); err != nil {
-		return err
-	}
-	s.pos = 0
-	return s.create()
-}
-
-// end gives the last piece its length, which holes leave open.
-func (s *rawSink) end() error {
-	if s.cur == nil {
-		return nil
-	}
-	s.seg[len(s.seg)-1].Bytes = s.pos
-	return s.cur.Truncate(s.pos)
-}
-
-func (s *rawSink) mark(Digests) error            { return s.end() }
-func (s *rawSink) finish(Digests, []Range) error { return s.end() }
-func (s *rawSink) position() position {
-	return position{Media: s.media, Segments: append([]segment(nil), s.seg...)}
-}
-
-func (s *rawSink) cut(off int64, _ Digests) error {
-	s.media = off
-	for s.piece > 0 && len(s.seg) > 1 && int64(len(s.seg)-1)*s.piece >= off {
-		if err := s.drop(); err != nil {
-			return err
-		}
-	}
-	s.pos = off
-	if s.piece > 0 {
-		s.pos = off - int64(max(0, len(s.seg)-1))*s.piece
-	}
-	return s.end()
-}
-
-func (s *rawSink) reopen(p position, _ Digests) error {
-	if err := s.files.reopen(p); err != nil {
-		return err
-	}
-	s.media = p.Media
-	if n := len(p.Segments); n > 0 {
-		s.pos = p.Segments[n-1].Bytes
-	}
-	return s.end()
 }
