@@ -253,24 +253,27 @@ func (r *acquisition) saved() error {
 // because the writing of what followed failed.
 func (r *acquisition) back(why error, points []snapshot) error {
 	why = fmt.Errorf("%w: %w", ErrWriting, why)
-	if err := r.saved(); err != nil && !errors.Is(err, unix.ENOSPC) {
-		return errors.Join(why, err)
+	err := r.saved()
+	if errors.Is(err, unix.ENOSPC) {
+		err = nil // the state before holds
 	}
 	for _, p := range slices.Backward(points) {
-		if err := r.digest(p); err != nil {
-			return errors.Join(why, err)
+		if err != nil {
+			break
 		}
-		err := r.sink.cut(p.off, r.sums)
-		if err == nil {
+		if err = r.digest(p); err != nil {
+			break
+		}
+		if err = r.sink.cut(p.off, r.sums); err == nil {
 			r.written, r.bad = p.off, r.bad[:p.bad]
 			return why
 		}
-		if !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EDQUOT) {
-			return errors.Join(why, err)
+		if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+			err = nil // an earlier point leaves more room
 		}
 	}
 	r.broken = true
-	return why
+	return errors.Join(why, err)
 }
 
 // sync brings all that was written to the disk.

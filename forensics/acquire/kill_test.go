@@ -1,0 +1,103 @@
+package acquire
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestMain lets this binary acquire slowly, for TestKilled.
+func TestMain(m *testing.M) {
+	if to := os.Getenv("SAKSI_TEST_ACQUIRE"); to != "" {
+		os.Exit(slowly(os.Getenv("SAKSI_TEST_SOURCE"), to))
+	}
+	os.Exit(m.Run())
+}
+
+func slowly(source, to string) int {
+	s, err := Open(source, nil)
+	if err != nil {
+		return 1
+	}
+	o := kinds()[filepath.Base(to)]
+	o.To, o.every, o.blocks = to, 1, 3
+	_, err = os.Stat(statePath(to))
+	o.Resume = err == nil
+	o.Progress = func(string, int64, int64) { time.Sleep(5 * time.Millisecond) }
+	rec, err := Run(context.Background(), s, o)
+	if err != nil || !rec.Complete {
+		return 1
+	}
+	return 0
+}
+
+// TestKilled kills an acquisition (SIGKILL) again and again; in the end image
+// and digests are those of one run.
+func TestKilled(t *testing.T) {
+	data := media(14<<20 + 512)
+	source := filepath.Join(t.TempDir(), "source")
+	if err := os.WriteFile(source, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"disk.raw", "disk.001", "many.e01"} {
+		dir := t.TempDir()
+		to := filepath.Join(dir, name)
+		kills := 0
+		for run := 0; ; run++ {
+			if run > 200 {
+				t.Fatalf("%s: no end after %d kills", name, kills)
+			}
+			c := exec.Command(os.Args[0])
+			c.Env = append(os.Environ(), "SAKSI_TEST_ACQUIRE="+to, "SAKSI_TEST_SOURCE="+source)
+			var out strings.Builder
+			c.Stderr = &out
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			after := time.AfterFunc(time.Duration(20+run*15)*time.Millisecond, func() { _ = c.Process.Kill() })
+			err := c.Wait()
+			after.Stop()
+			var exit *exec.ExitError
+			if err == nil {
+				break
+			}
+			if !errors.As(err, &exit) || exit.ExitCode() != -1 {
+				t.Fatalf("%s, run %d: %v %s", name, run, err, out.String())
+			}
+			kills++
+			// Killed before the state was kept, it left an empty image.
+			if _, err := os.Stat(statePath(to)); err != nil {
+				list, _ := filepath.Glob(filepath.Join(dir, "*"))
+				for _, p := range list {
+					if err := os.Remove(p); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		}
+		if kills < 2 {
+			t.Errorf("%s: it was killed %d times only", name, kills)
+		}
+		rec := &Record{Image: Image{Form: Raw, Folder: dir}, Digests: Digests{"sha256": digest(data)}}
+		list, err := filepath.Glob(filepath.Join(dir, strings.TrimSuffix(name, filepath.Ext(name))+".*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range list {
+			st, err := os.Stat(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rec.Image.Files = append(rec.Image.Files, File{Name: filepath.Base(p), Bytes: st.Size()})
+		}
+		if got := readBack(t, rec); !bytes.Equal(got, data) {
+			t.Errorf("%s: the image differs after %d kills", name, kills)
+		}
+	}
+}
