@@ -72,7 +72,7 @@ func (c *Case) AddAcquired(ctx context.Context, a Acquired) (x *Exhibit, stateme
 	for i, path := range a.Files[1:] {
 		s := Segment{Path: c.Where(path), Size: set.sizes[i+1], SHA256: a.SHA256[i+1]}
 		if err := c.Record(ctx, evidence.Entry{
-			Act: ActSegment, Exhibit: x.ID, SHA256: s.SHA256, Where: s.Path, To: c.who,
+			Act: ActSegment, Exhibit: x.ID, SHA256: s.SHA256, Where: s.Path,
 			Detail: map[string]string{"bytes": strconv.FormatInt(s.Size, 10), "copied": strconv.FormatBool(x.Copied)},
 		}); err != nil {
 			return nil, "", err

@@ -184,7 +184,7 @@ func (o *acquireFlags) run(cmd *cobra.Command, a *app, source string) (err error
 			Detail: map[string]string{"media_bytes": strconv.FormatInt(rec.Bytes, 10), "media_sha256": rec.Digests["sha256"]},
 		})))
 	}
-	if statement == "" && ctx.Err() == nil {
+	if c == nil && ctx.Err() == nil { // the case's log is signed
 		var serr error
 		statement, serr = signAcquired(ctx, signer, rec)
 		err = errors.Join(err, serr)

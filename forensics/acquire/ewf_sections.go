@@ -133,9 +133,18 @@ func (s *ewfSink) texts(d Digests) (wide, narrow []byte) {
 		unix, date = fmt.Sprint(t.Unix()), t.UTC().Format("2006 1 2 15 4 5")
 	}
 	fields := []struct{ key, wide, narrow string }{
-		{"a", ewfText(l.Description, 2900), ""}, {"c", ewfText(l.Case, 2900), ""}, {"n", ewfText(l.Exhibit, 2900), ""},
-		{"e", ewfText(l.Examiner, 2900), ""}, {"t", notes, ""}, {"md", ewfText(i.Model, 2900), "-"}, {"sn", ewfText(i.Serial, 2900), "-"},
-		{"av", ewfText(s.o.Tool, 11), ""}, {"ov", "Linux", ""}, {"m", unix, date}, {"u", unix, date}, {"p", "0", ""},
+		{"a", ewfText(l.Description, 2900), ""},
+		{"c", ewfText(l.Case, 2900), ""},
+		{"n", ewfText(l.Exhibit, 2900), ""},
+		{"e", ewfText(l.Examiner, 2900), ""},
+		{"t", notes, ""},
+		{"md", ewfText(i.Model, 2900), "-"},
+		{"sn", ewfText(i.Serial, 2900), "-"},
+		{"av", ewfText(s.o.Tool, 11), ""},
+		{"ov", "Linux", ""},
+		{"m", unix, date},
+		{"u", unix, date},
+		{"p", "0", ""},
 	}
 	var wk, wv, nk, nv []string
 	for _, f := range fields {
