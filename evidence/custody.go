@@ -42,7 +42,7 @@ const (
 // Bounds on what is written and read, in bytes.
 const (
 	maxEntry      = 1<<16 - 1 // one line of the log, as C2SP tlog-tiles bounds it
-	maxLog        = 256 << 20 // all lines
+	maxLog        = 1 << 30   // all lines, some three million
 	maxCheckpoint = 64 << 10
 )
 
