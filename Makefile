@@ -58,10 +58,11 @@ bench: build
 	scripts/need interop
 	scripts/bench
 
-# FUZZTIME is per target.
+# FUZZTIME is per target; MUTANTS is over all parsers of traffic, half an hour of CPU time.
 FUZZTIME ?= 60s
+MUTANTS ?= 10000000
 fuzz: $(BUILD)/.libs
-	scripts/fuzz $(FUZZTIME)
+	scripts/fuzz $(FUZZTIME) $(MUTANTS)
 
 # The long runs; an ordinary run of the tests tries a hundredth of their seeds. SAKSI_SEED=N tries one again.
 soak: build
