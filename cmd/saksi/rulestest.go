@@ -139,7 +139,7 @@ func (o *rulesTestOptions) pack(ctx context.Context, a *app, r *rows, p *pack.Pa
 		counts := map[string]int{}
 		err := sets.run(ctx, w, &ruleInput{path: t.Input, kind: t.As, year: t.Year}, findings.SinkFunc(func(e *event.Event) error {
 			id, _ := e.GetStr(event.RuleID)
-			counts[id]++
+			counts[strings.Clone(id)]++ // an event is valid only until here
 			return nil
 		}))
 		if ctx.Err() != nil {
