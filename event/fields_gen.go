@@ -77,6 +77,11 @@ const (
 	SaksiIcsUnit                                           // Saksi.ics.unit: address of the station asked: Modbus unit, DNP3 outstation, IEC 104 common address
 	SaksiIcsValue                                          // Saksi.ics.value: values written or commanded, in the order of the objects, at most 16
 	SaksiIncomplete                                        // Saksi.incomplete: what stopped an analysis early: steps, time, memory, crash
+	SaksiIndicatorMatched                                  // Saksi.indicator.matched: names of the fields that hold the indicator's value
+	SaksiIndicatorPlace                                    // Saksi.indicator.place: where the indicator stands: file and line
+	SaksiIndicatorValidFrom                                // Saksi.indicator.valid_from: first moment at which the indicator is valid
+	SaksiIndicatorValidUntil                               // Saksi.indicator.valid_until: first moment at which the indicator is not valid any more
+	SaksiIndicatorValidity                                 // Saksi.indicator.validity: how it stood at the time of the event: valid, unlimited, or not_judged where the event has no moment
 	SaksiIrcChannel                                        // Saksi.irc.channel: channels or persons addressed
 	SaksiIrcNick                                           // Saksi.irc.nick: nickname
 	SaksiKerberosCipher                                    // Saksi.kerberos.cipher: encryption type of the reply, made with the client's key
@@ -363,6 +368,7 @@ const (
 	ProcessCommandLine                                     // process.command_line: ECS
 	ProcessExecutable                                      // process.executable: ECS
 	ProcessHashMD5                                         // process.hash.md5: ECS
+	ProcessHashSHA1                                        // process.hash.sha1: ECS
 	ProcessHashSHA256                                      // process.hash.sha256: ECS
 	ProcessName                                            // process.name: ECS
 	ProcessParentCommandLine                               // process.parent.command_line: ECS
@@ -408,12 +414,27 @@ const (
 	SourcePort                                             // source.port: ECS
 	SourceUserName                                         // source.user.name: ECS
 	Tags                                                   // tags: ECS
+	ThreatFeedName                                         // threat.feed.name: ECS
 	ThreatFramework                                        // threat.framework: ECS
 	ThreatIndicatorConfidence                              // threat.indicator.confidence: ECS
+	ThreatIndicatorDescription                             // threat.indicator.description: ECS
+	ThreatIndicatorEmailAddress                            // threat.indicator.email.address: ECS
+	ThreatIndicatorFileHashMD5                             // threat.indicator.file.hash.md5: ECS
+	ThreatIndicatorFileHashSHA1                            // threat.indicator.file.hash.sha1: ECS
+	ThreatIndicatorFileHashSHA256                          // threat.indicator.file.hash.sha256: ECS
+	ThreatIndicatorFileName                                // threat.indicator.file.name: ECS
+	ThreatIndicatorID                                      // threat.indicator.id: ECS
 	ThreatIndicatorIP                                      // threat.indicator.ip: ECS
+	ThreatIndicatorMarkingTlp                              // threat.indicator.marking.tlp: ECS
+	ThreatIndicatorMarkingTlpVersion                       // threat.indicator.marking.tlp_version: ECS
+	ThreatIndicatorModifiedAt                              // threat.indicator.modified_at: ECS
 	ThreatIndicatorName                                    // threat.indicator.name: ECS
 	ThreatIndicatorProvider                                // threat.indicator.provider: ECS
+	ThreatIndicatorReference                               // threat.indicator.reference: ECS
 	ThreatIndicatorType                                    // threat.indicator.type: ECS
+	ThreatIndicatorURLDomain                               // threat.indicator.url.domain: ECS
+	ThreatIndicatorURLFull                                 // threat.indicator.url.full: ECS
+	ThreatIndicatorX509SerialNumber                        // threat.indicator.x509.serial_number: ECS
 	ThreatTacticID                                         // threat.tactic.id: ECS
 	ThreatTacticName                                       // threat.tactic.name: ECS
 	ThreatTechniqueID                                      // threat.technique.id: ECS
@@ -550,6 +571,11 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.ics.unit", typ: Long, array: false, doc: "address of the station asked: Modbus unit, DNP3 outstation, IEC 104 common address"},
 	{name: "Saksi.ics.value", typ: Keyword, array: true, doc: "values written or commanded, in the order of the objects, at most 16"},
 	{name: "Saksi.incomplete", typ: Keyword, array: true, doc: "what stopped an analysis early: steps, time, memory, crash"},
+	{name: "Saksi.indicator.matched", typ: Keyword, array: true, doc: "names of the fields that hold the indicator's value"},
+	{name: "Saksi.indicator.place", typ: Keyword, array: false, doc: "where the indicator stands: file and line"},
+	{name: "Saksi.indicator.valid_from", typ: Date, array: false, doc: "first moment at which the indicator is valid"},
+	{name: "Saksi.indicator.valid_until", typ: Date, array: false, doc: "first moment at which the indicator is not valid any more"},
+	{name: "Saksi.indicator.validity", typ: Keyword, array: false, doc: "how it stood at the time of the event: valid, unlimited, or not_judged where the event has no moment"},
 	{name: "Saksi.irc.channel", typ: Keyword, array: true, doc: "channels or persons addressed"},
 	{name: "Saksi.irc.nick", typ: Keyword, array: false, doc: "nickname"},
 	{name: "Saksi.kerberos.cipher", typ: Keyword, array: false, doc: "encryption type of the reply, made with the client's key"},
@@ -836,6 +862,7 @@ var fields = [...]fieldInfo{
 	{name: "process.command_line", typ: Keyword, array: false, doc: ""},
 	{name: "process.executable", typ: Keyword, array: false, doc: ""},
 	{name: "process.hash.md5", typ: Keyword, array: false, doc: ""},
+	{name: "process.hash.sha1", typ: Keyword, array: false, doc: ""},
 	{name: "process.hash.sha256", typ: Keyword, array: false, doc: ""},
 	{name: "process.name", typ: Keyword, array: false, doc: ""},
 	{name: "process.parent.command_line", typ: Keyword, array: false, doc: ""},
@@ -881,12 +908,27 @@ var fields = [...]fieldInfo{
 	{name: "source.port", typ: Long, array: false, doc: ""},
 	{name: "source.user.name", typ: Keyword, array: false, doc: ""},
 	{name: "tags", typ: Keyword, array: true, doc: ""},
+	{name: "threat.feed.name", typ: Keyword, array: false, doc: ""},
 	{name: "threat.framework", typ: Keyword, array: false, doc: ""},
 	{name: "threat.indicator.confidence", typ: Keyword, array: false, doc: ""},
+	{name: "threat.indicator.description", typ: Keyword, array: false, doc: ""},
+	{name: "threat.indicator.email.address", typ: Keyword, array: false, doc: ""},
+	{name: "threat.indicator.file.hash.md5", typ: Keyword, array: false, doc: ""},
+	{name: "threat.indicator.file.hash.sha1", typ: Keyword, array: false, doc: ""},
+	{name: "threat.indicator.file.hash.sha256", typ: Keyword, array: false, doc: ""},
+	{name: "threat.indicator.file.name", typ: Keyword, array: false, doc: ""},
+	{name: "threat.indicator.id", typ: Keyword, array: true, doc: ""},
 	{name: "threat.indicator.ip", typ: IP, array: false, doc: ""},
+	{name: "threat.indicator.marking.tlp", typ: Keyword, array: false, doc: ""},
+	{name: "threat.indicator.marking.tlp_version", typ: Keyword, array: false, doc: ""},
+	{name: "threat.indicator.modified_at", typ: Date, array: false, doc: ""},
 	{name: "threat.indicator.name", typ: Keyword, array: false, doc: ""},
 	{name: "threat.indicator.provider", typ: Keyword, array: false, doc: ""},
+	{name: "threat.indicator.reference", typ: Keyword, array: false, doc: ""},
 	{name: "threat.indicator.type", typ: Keyword, array: false, doc: ""},
+	{name: "threat.indicator.url.domain", typ: Keyword, array: false, doc: ""},
+	{name: "threat.indicator.url.full", typ: Keyword, array: false, doc: ""},
+	{name: "threat.indicator.x509.serial_number", typ: Keyword, array: false, doc: ""},
 	{name: "threat.tactic.id", typ: Keyword, array: true, doc: ""},
 	{name: "threat.tactic.name", typ: Keyword, array: true, doc: ""},
 	{name: "threat.technique.id", typ: Keyword, array: true, doc: ""},

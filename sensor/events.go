@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"saksi/event"
+	"saksi/rules/intel"
 	"saksi/rules/sigma"
 	"saksi/rules/suricata"
 	"saksi/sensor/decode"
@@ -138,16 +139,25 @@ func (w *worker) push(e *event.Event, kind itemKind, ref int) {
 	if w.rules.Sigma != nil && kind <= itemFile {
 		met = w.rules.Sigma.MatchEvent(e)
 	}
+	var indicators []intel.Hit
+	if w.rules.Intel != nil && kind <= itemFlow {
+		indicators = w.rules.Intel.Match(e)
+	}
 	if w.enc != nil && (kind == itemEvent || kind == itemFlow) {
 		it.from = len(r.encoded)
 		r.encoded = w.enc.AppendEvent(r.encoded, e)
 		it.to = len(r.encoded)
 	}
-	if w.enc == nil || kind != itemEvent || len(met) > 0 {
+	if w.enc == nil || kind != itemEvent || len(met)+len(indicators) > 0 {
 		r.events.Add(e)
 	}
 	r.items = append(r.items, it)
 	at := it.at
+	for i := range indicators {
+		f := r.next()
+		w.rules.Intel.Finding(f, r.events.At(at), &indicators[i])
+		w.push(f, itemAlert, 0)
+	}
 	for _, rule := range met {
 		if rule.Feeds() {
 			r.matches = append(r.matches, w.rules.Sigma.HitEvent(rule, r.events.At(at)))

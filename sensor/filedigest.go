@@ -8,15 +8,15 @@ import (
 	"saksi/rules/suricata"
 )
 
-// digests are what rules ask for of a file besides its SHA-256.
+// digests are what rules and indicators ask for of a file besides its SHA-256.
 type digests struct{ md5, sha1 hash.Hash }
 
-// newDigests makes those that a rule looks at.
+// newDigests makes those that a rule or an indicator looks at.
 func (w *worker) newDigests() (d digests) {
-	if w.Wants(suricata.BufFileMD5) {
+	if w.wantMD5 || w.Wants(suricata.BufFileMD5) {
 		d.md5 = md5.New()
 	}
-	if w.Wants(suricata.BufFileSHA1) {
+	if w.wantSHA1 || w.Wants(suricata.BufFileSHA1) {
 		d.sha1 = sha1.New()
 	}
 	return d

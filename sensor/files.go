@@ -112,6 +112,12 @@ func (c *carver) Close(whole bool, why string, about func(e *event.Event)) {
 	e.Int(event.FileSize, f.Size)
 	e.Str(event.FileMimeType, f.MIME)
 	e.Str(event.FileHashSHA256, f.SHA256)
+	if h := c.digests.md5; h != nil && w.wantMD5 {
+		e.Str(event.FileHashMD5, hex.EncodeToString(h.Sum(nil)))
+	}
+	if h := c.digests.sha1; h != nil && w.wantSHA1 {
+		e.Str(event.FileHashSHA1, hex.EncodeToString(h.Sum(nil)))
+	}
 	e.Str(event.RelatedHash, f.SHA256)
 	if i := strings.LastIndexByte(f.Name, '.'); i > 0 && len(f.Name)-i <= 12 {
 		e.Str(event.FileExtension, strings.ToLower(f.Name[i+1:]))

@@ -7,6 +7,7 @@ import "saksi/rules/suricata"
 func (w *worker) use(r *RuleSet) {
 	before := w.rules
 	w.rules, w.engine = r, nil
+	w.wants(r.Intel)
 	if r.Suricata != nil {
 		w.engine = suricata.NewEngine(r.Suricata)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"saksi/event"
 	"saksi/findings"
+	"saksi/rules/intel"
 	"saksi/rules/sigma"
 	"saksi/rules/suricata"
 	"saksi/sensor/capture"
@@ -39,6 +40,7 @@ type Source struct {
 type RuleSet struct {
 	Suricata *suricata.Set // packets, streams and transactions; nil for none
 	Sigma    *sigma.Set    // events; nil for none
+	Intel    *intel.Set    // indicators in events; nil for none
 	Files    []FileScanner // are given each carved file; none need be set
 	// Retired is called when other rules have taken its place and nothing uses
 	// it any more; nil for nothing to do.

@@ -3,6 +3,7 @@ package sensor
 import (
 	"sync"
 
+	"saksi/event"
 	"saksi/rules/suricata"
 	"saksi/sensor/decode"
 	"saksi/sensor/flow"
@@ -65,8 +66,11 @@ type worker struct {
 	view    suricata.Packet
 	hits    []suricata.Hit
 	stats   workerStats
-	emitted uint64    // events
-	told    published // in Health
+	emitted uint64      // events
+	told    published   // in Health
+	held    event.Event // of a flow that begins, for its indicators
+
+	wantMD5, wantSHA1, wantFlows bool // of indicators
 }
 
 // workerStats are counted by each worker and added up at the end.
@@ -165,12 +169,18 @@ func (w *worker) packet(p *decode.Packet) {
 		w.stats.badChecksum++
 	}
 	w.pkt, w.phase, w.now = p, p.Part, p.Number
-	i, dir, _ := sh.table.Update(p, good)
-	if !good {
+	i, dir, fresh := sh.table.Update(p, good)
+	if !good && !(fresh && w.wantFlows) {
 		return
 	}
 	r := sh.table.Get(i)
 	w.sh, w.rec, w.conn = sh, r, sh.conn(r)
+	if fresh && w.wantFlows {
+		w.matchFlow(p.Time)
+	}
+	if !good {
+		return
+	}
 	open := !r.Done() && p.Flags&decode.FlagFragment == 0
 	datagram := open && p.Proto == decode.ProtoUDP && p.HdrLen >= 8 && len(p.Payload()) > 0
 	if datagram {

@@ -32,6 +32,7 @@ type searchOptions struct {
 	indexFlags
 	sort string
 	size int
+	tlp  tlpFlag
 }
 
 func findingsSearch(a *app) *cobra.Command {
@@ -40,7 +41,9 @@ func findingsSearch(a *app) *cobra.Command {
 		Use:   "search [QUERY]",
 		Short: "Search events and findings",
 		Long: "QUERY is in Lucene's syntax: field:value, AND, OR, NOT, (groups), [1 TO 5], wild*, \"a phrase\", field:* (has a value).\n" +
-			"Words without a field are looked for in all text. It means the same on the embedded index and on Elasticsearch.",
+			"Words without a field are looked for in all text. It means the same on the embedded index and on Elasticsearch.\n" +
+			"What leaves the terminal (json, ndjson, csv, --to) holds no finding that rests on an indicator marked TLP:AMBER or stricter, unless --max-tlp\n" +
+			"allows it; how many are withheld is said.",
 		Example: "  saksi findings search 'event.kind:alert AND event.severity:>=3'\n  saksi findings search 'source.ip:192.0.2.0/24 AND NOT network.protocol:dns'",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -50,12 +53,16 @@ func findingsSearch(a *app) *cobra.Command {
 	o.add(c)
 	c.Flags().StringVar(&o.sort, "sort", "", "`field` to sort by, with - before it for the largest first (default: newest first)")
 	c.Flags().IntVar(&o.size, "size", 100, "most documents to print; 0 for all")
+	c.Flags().StringVar(&o.tlp.text, "max-tlp", "", tlpHelp)
 	return c
 }
 
 func (o *searchOptions) run(ctx context.Context, a *app, q string) error {
 	if o.size < 0 {
 		return usage("--size %d: expected 0 or more", o.size)
+	}
+	if err := o.tlp.parse(a); err != nil {
+		return err
 	}
 	ix, err := o.read(ctx)
 	if err != nil {
@@ -82,6 +89,7 @@ func (o *searchOptions) run(ctx context.Context, a *app, q string) error {
 			if sink, done, err = a.found(); err != nil {
 				return err
 			}
+			sink = o.tlp.sink(sink)
 		}
 		total = p.Total
 		for _, d := range p.Docs {
@@ -102,6 +110,7 @@ func (o *searchOptions) run(ctx context.Context, a *app, q string) error {
 	if err := done(); err != nil {
 		return err
 	}
+	o.tlp.tell(a)
 	if o.size > 0 && total > int64(o.size) {
 		a.warn(fmt.Sprintf("%d of %d shown; --size 0 shows all", o.size, total))
 	}

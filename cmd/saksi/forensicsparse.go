@@ -11,6 +11,7 @@ import (
 	"saksi/findings"
 	"saksi/forensics/artifact"
 	"saksi/rules"
+	"saksi/rules/intel"
 	"saksi/rules/sigma"
 )
 
@@ -53,7 +54,7 @@ func forensicsParse(a *app, flags *forensicsFlags) *cobra.Command {
 	o := &parseOptions{}
 	c := &cobra.Command{
 		Use:   "parse FILE...",
-		Short: "Read event logs and other artifacts, and match Sigma rules",
+		Short: "Read event logs and other artifacts, and match Sigma rules and indicators",
 		Long: "Read files in which a system keeps traces, by their content ('saksi forensics artifacts' lists which). json, ndjson and csv give\n" +
 			"every record in the order of the file, and each finding right behind its record; the table gives the findings when there are rules.\n" +
 			"A file that is damaged is read as far as it goes (exit code 3).",
@@ -62,7 +63,7 @@ func forensicsParse(a *app, flags *forensicsFlags) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, flags, args) },
 	}
 	f := c.Flags()
-	o.add(c, "`file` or folder of Sigma rules (.yml)")
+	o.add(c, "`file` or folder of Sigma rules (.yml) and indicators (.json, .csv, .txt)")
 	addPlaceholders(c, &o.placeholders)
 	o.strictness(c)
 	f.IntVar(&o.year, "year", 0, "`year` of the first record of logs whose times have none, such as syslog of old; they are taken as UTC")
@@ -75,7 +76,8 @@ func forensicsParse(a *app, flags *forensicsFlags) *cobra.Command {
 // parsing is a run of 'forensics parse'.
 type parsing struct {
 	a       *app
-	set     *sigma.Set // nil without rules
+	set     *sigma.Set // nil without rules of Sigma
+	intel   *intel.Set // nil without indicators
 	cor     *sigma.Correlator
 	sink    findings.Sink
 	limit   rules.Severity
@@ -100,7 +102,7 @@ func (o *parseOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, ar
 			return usage("--fail-on %s: expected low, medium, high or critical", o.failOn)
 		}
 	}
-	if p.set, err = o.load(a); err != nil {
+	if p.set, p.intel, err = o.load(a); err != nil {
 		return err
 	}
 	ev, err := a.events(recordFields...)
@@ -108,7 +110,7 @@ func (o *parseOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, ar
 		return err
 	}
 	p.sink = findings.SinkFunc(func(e *event.Event) error {
-		if kind, _ := e.GetStr(event.EventKind); a.format == "table" && p.set != nil && kind != "alert" {
+		if kind, _ := e.GetStr(event.EventKind); a.format == "table" && len(o.rules) > 0 && kind != "alert" {
 			return nil
 		}
 		return ev.Emit(e)
@@ -119,6 +121,9 @@ func (o *parseOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, ar
 	}
 	if kept != nil {
 		p.sink, args, p.stored = kept.sink, kept.paths, true
+	}
+	if p.intel != nil {
+		p.sink = indicatorFindings(p.intel, p.sink, p.count)
 	}
 	if p.set != nil {
 		p.cor = p.set.NewCorrelator(p.alert)
@@ -133,6 +138,7 @@ func (o *parseOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, ar
 			a.warn(fmt.Sprintf("correlations forgot %d groups, because there were too many at once", p.cor.Dropped))
 		}
 	}
+	a.indicatorsLeft(p.intel)
 	err = errors.Join(err, kept.close(cmd.Context()), ev.close())
 	switch {
 	case err != nil:
@@ -145,24 +151,28 @@ func (o *parseOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, ar
 	return nil
 }
 
-// load compiles the rules; nil when none are named.
-func (o *parseOptions) load(a *app) (*sigma.Set, error) {
+// load compiles the rules; what is not named is nil.
+func (o *parseOptions) load(a *app) (*sigma.Set, *intel.Set, error) {
 	if len(o.rules) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	paths, err := o.find(o.rules)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if len(paths.sigma) == 0 {
-		return nil, usage("--rules: there are no rules of Sigma (.yml), which alone look at records")
+	if len(paths.sigma)+len(paths.intel) == 0 {
+		return nil, nil, usage("--rules: there are no rules of Sigma (.yml) and no indicators, which alone look at records")
+	}
+	indicators, err := o.indicators(a, paths.intel)
+	if err != nil || len(paths.sigma) == 0 {
+		return nil, indicators, err
 	}
 	set, problems, err := sigma.Load(paths.sigma, sigma.Config{Placeholders: paths.placeholders})
 	if err != nil {
-		return nil, fail(exitUsage, err)
+		return nil, nil, fail(exitUsage, err)
 	}
 	rules.SortProblems(problems)
-	return set, o.told(a, problems)
+	return set, indicators, o.told(a, problems)
 }
 
 // files reads all files. It returns the number of problems; one file that
@@ -238,10 +248,15 @@ func (p *parsing) record(r *artifact.Record, e *event.Event) error {
 
 // alert emits the finding of a rule that e met.
 func (p *parsing) alert(r *sigma.Rule, e *event.Event) error {
+	r.Finding(&p.finding, e)
+	p.count(&p.finding)
+	return p.sink.Emit(&p.finding)
+}
+
+// count counts a finding.
+func (p *parsing) count(f *event.Event) {
 	p.found++
-	if p.limit > 0 && r.Severity >= p.limit {
+	if n, _ := f.GetInt(event.EventSeverity); p.limit > 0 && n >= int64(p.limit) {
 		p.reached++
 	}
-	r.Finding(&p.finding, e)
-	return p.sink.Emit(&p.finding)
 }

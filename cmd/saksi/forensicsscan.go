@@ -246,15 +246,15 @@ func forensicsScan(a *app, flags *forensicsFlags) *cobra.Command {
 	o := &scanOptions{}
 	c := &cobra.Command{
 		Use:   "scan IMAGE...",
-		Short: "Search images with YARA rules",
-		Long: "Run YARA rules over the content of every live and deleted file and stream of images. A finding names the rule, the file,\n" +
-			"where the strings matched in the file and in the image, and the command that shows it. The output is the same for any number of workers.",
+		Short: "Search images with YARA rules and indicators",
+		Long: "Run YARA rules over the content of every live and deleted file and stream of images, and look for indicators in their digests and names:\n" +
+			"STIX 2.1 bundles and MISP events (.json), .csv, plain lists (.txt). A finding names the rule, the file, where the strings matched in the file and in the image, and the command that shows it. The output is the same for any number of workers.",
 		Example: "  saksi forensics scan laptop.E01 --rules rules.yar\n  saksi forensics scan *.E01 --rules rules/ -o ndjson --fail-on high\n  saksi forensics scan E2 --case kes-17 --rules rules.yar",
 		Args:    cobra.MinimumNArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, flags, args) },
 	}
 	f := c.Flags()
-	o.add(c, "`file` of YARA rules, or a folder of them")
+	o.add(c, "`file` of YARA rules or of indicators (.json, .csv, .txt), or a folder of them")
 	o.strictness(c)
 	f.BoolVar(&o.entries, "entries", false, "give every file too, with its digest")
 	f.BoolVar(&o.live, "live", false, "leave deleted files out")
@@ -279,6 +279,14 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 		if limit, ok = rules.SeverityByName(o.failOn); !ok {
 			return usage("--fail-on %s: expected low, medium, high or critical", o.failOn)
 		}
+	}
+	yara, indicators, err := scanPaths(o.rules)
+	if err != nil {
+		return err
+	}
+	set, err := o.indicators(a, indicators)
+	if err != nil {
+		return err
 	}
 	ev, err := a.events(matchFields...)
 	if err != nil {
@@ -305,7 +313,7 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 	}
 	finish := func() error { return errors.Join(kept.close(cmd.Context()), ev.close()) }
 	cfg := scan.Config{
-		Images: args, Rules: o.rules, Hash: scan.SHA256, Entries: o.entries || kept != nil, Live: o.live, Volume: o.volume, Workers: o.workers,
+		Images: args, Rules: yara, Intel: set, Hash: scan.SHA256, Entries: o.entries || kept != nil, Live: o.live, Volume: o.volume, Workers: o.workers,
 		Worker: flags.worker(a), Sink: sink, Warn: a.warn, Strict: o.strict,
 	}
 	if o.md5 {
@@ -313,6 +321,7 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 	}
 	sum, err := a.runScan(cmd, cfg, finish)
 	a.ruleProblems(sum.RuleProblems)
+	a.indicatorsLeft(set)
 	for i := range sum.Images {
 		s := &sum.Images[i]
 		fmt.Fprintf(a.stderr, "saksi: %s: %d findings; %d entries (%d deleted, %d streams), content of %d read (%s), %d only in part\n",

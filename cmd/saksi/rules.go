@@ -14,6 +14,7 @@ import (
 	"saksi/forensics/scan"
 	"saksi/internal/worker"
 	"saksi/rules"
+	"saksi/rules/intel"
 	"saksi/rules/pack"
 	"saksi/rules/sigma"
 	"saksi/rules/suricata"
@@ -28,6 +29,7 @@ func rulesCommand(a *app) *cobra.Command {
 // rulePaths are files of rules by their language.
 type rulePaths struct {
 	suricata, sigma, yara []string
+	intel                 []string
 	placeholders          map[string][]string // of Sigma
 	vars                  map[string]string   // of Suricata
 	trace                 *sigma.Trace        // of a rule of Sigma; nil for none
@@ -35,19 +37,25 @@ type rulePaths struct {
 }
 
 // ruleLanguages tells a language by how its files end.
-var ruleLanguages = map[string]string{".rules": rules.Suricata, ".yml": rules.Sigma, ".yaml": rules.Sigma, ".yar": rules.YARA, ".yara": rules.YARA}
+var ruleLanguages = map[string]string{".rules": rules.Suricata, ".yml": rules.Sigma, ".yaml": rules.Sigma, ".yar": rules.YARA, ".yara": rules.YARA, ".json": rules.Intel, ".csv": rules.Intel, ".txt": rules.Intel}
 
 // findRules sorts files of rules, and those in folders, by their language. A
 // file that is named twice counts once.
 func findRules(paths []string) (rulePaths, error) {
 	var found rulePaths
 	seen := map[string]bool{}
-	add := func(path string) bool {
+	add := func(path string, inFolder bool) bool {
 		if path = filepath.Clean(path); seen[path] {
 			return true
 		}
 		seen[path] = true
-		switch ruleLanguages[strings.ToLower(filepath.Ext(path))] {
+		language := ruleLanguages[strings.ToLower(filepath.Ext(path))]
+		if language == rules.Intel && inFolder && !isIndicators(path) {
+			return false
+		}
+		switch language {
+		case rules.Intel:
+			found.intel = append(found.intel, path)
 		case rules.Suricata:
 			found.suricata = append(found.suricata, path)
 		case rules.Sigma:
@@ -59,7 +67,7 @@ func findRules(paths []string) (rulePaths, error) {
 		}
 		return true
 	}
-	const expected = "rules of Suricata end in .rules, of Sigma in .yml, of YARA in .yar"
+	const expected = "rules of Suricata end in .rules, of Sigma in .yml, of YARA in .yar, indicators in .json, .csv or .txt"
 	for _, p := range paths {
 		st, err := os.Stat(p)
 		if err != nil {
@@ -69,7 +77,7 @@ func findRules(paths []string) (rulePaths, error) {
 			return found, fail(exitUsage, fmt.Errorf("reading rules: %s is a pipe or a device; name a file or a folder", p))
 		}
 		if !st.IsDir() {
-			if !add(p) {
+			if !add(p, false) {
 				return found, failHint(exitUsage, fmt.Errorf("reading rules: the name %s tells no language", p), expected)
 			}
 			continue
@@ -89,11 +97,11 @@ func findRules(paths []string) (rulePaths, error) {
 					return err
 				}
 				for _, file := range in.all() {
-					add(file)
+					add(file, false)
 					n++
 				}
 				return fs.SkipDir
-			case d.Type().IsRegular() && add(path):
+			case d.Type().IsRegular() && add(path, true):
 				n++
 			}
 			return nil
@@ -109,13 +117,14 @@ func findRules(paths []string) (rulePaths, error) {
 }
 
 // all are the files of every language.
-func (p *rulePaths) all() []string { return slices.Concat(p.suricata, p.sigma, p.yara) }
+func (p *rulePaths) all() []string { return slices.Concat(p.suricata, p.sigma, p.yara, p.intel) }
 
 // ruleSets are compiled rules; what was not given is nil.
 type ruleSets struct {
 	paths    *rulePaths
 	suricata *suricata.Set
 	sigma    *sigma.Set
+	intel    *intel.Set
 	yara     *yara.Client
 	files    sensor.FileScanner // is given carved files instead of yara; nil for none
 	problems []rules.Problem
@@ -137,6 +146,13 @@ func (p *rulePaths) compile(ctx context.Context, w worker.Config) (*ruleSets, er
 			return nil, fail(exitUsage, err)
 		}
 		s.sigma, s.problems = set, append(s.problems, problems...)
+	}
+	if len(p.intel) > 0 {
+		set, problems, err := intel.Load(p.intel)
+		if err != nil {
+			return nil, fail(exitUsage, err)
+		}
+		s.intel, s.problems = set, append(s.problems, problems...)
 	}
 	if len(p.yara) > 0 {
 		sources, err := scan.LoadRules(p.yara)
@@ -173,7 +189,7 @@ func (s *ruleSets) close() error {
 
 // forSensor are the rules as the sensor takes them.
 func (s *ruleSets) forSensor() sensor.RuleSet {
-	r := sensor.RuleSet{Suricata: s.suricata, Sigma: s.sigma}
+	r := sensor.RuleSet{Suricata: s.suricata, Sigma: s.sigma, Intel: s.intel}
 	switch {
 	case s.files != nil:
 		r.Files = append(r.Files, s.files)
@@ -191,6 +207,9 @@ func (s *ruleSets) running() int {
 	}
 	if s.sigma != nil {
 		n += len(s.sigma.Rules)
+	}
+	if s.intel != nil {
+		n += s.intel.Len()
 	}
 	if s.yara != nil {
 		n += s.yara.Rules()
@@ -219,6 +238,12 @@ func (s *ruleSets) ids() (running map[string]bool, refused map[string]string, er
 				running[r.ID] = true
 			}
 		}
+	}
+	if _, err := intel.Each(s.paths.intel, func(_ string, x *intel.Indicator) error {
+		running[x.RuleID()] = true
+		return nil
+	}); err != nil {
+		return nil, nil, fail(exitUsage, err)
 	}
 	sources, err := scan.LoadRules(s.paths.yara)
 	if err != nil {

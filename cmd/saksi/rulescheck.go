@@ -15,8 +15,8 @@ func rulesCheck(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check PATH...",
 		Short: "Say which rules do not run, where and why",
-		Long: "Compiles rules of Suricata (.rules), Sigma (.yml) and YARA (.yar), given as files or folders, and lists each problem with\n" +
-			"its file, line and column. 'error' is a rule that is wrong in its language (exit code 1), 'refused' one that is right but cannot be\n" +
+		Long: "Compiles rules of Suricata (.rules), Sigma (.yml) and YARA (.yar), and indicators (STIX 2.1 and MISP in .json, .csv, plain lists\n" +
+			"in .txt), given as files or folders, and lists each problem with its file, line and column. 'error' is a rule that is wrong in its language (exit code 1), 'refused' one that is right but cannot be\n" +
 			"honored exactly here (exit code 3): neither runs, and all others do.",
 		Example: "  saksi rules check local.rules rules/",
 		Args:    cobra.MinimumNArgs(1),

@@ -3,10 +3,16 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"saksi/event"
@@ -89,7 +95,7 @@ func (s *ruleSets) run(ctx context.Context, w worker.Config, in *ruleInput, aler
 	}
 	looked := false
 	var incomplete error
-	if s.sigma != nil && in.kind != pack.Plain {
+	if (s.sigma != nil || s.intel != nil) && in.kind != pack.Plain {
 		err := s.log(ctx, w, in, alerts)
 		switch {
 		case err == nil, errors.Is(err, sensor.ErrIncomplete):
@@ -98,7 +104,7 @@ func (s *ruleSets) run(ctx context.Context, w worker.Config, in *ruleInput, aler
 			return err
 		}
 	}
-	if s.yara != nil && in.kind != pack.Log {
+	if (s.yara != nil || s.intel != nil) && in.kind != pack.Log {
 		if err := s.file(ctx, in, alerts); err != nil {
 			return err
 		}
@@ -187,16 +193,27 @@ func alertsOnly(next findings.Sink) findings.Sink {
 	})
 }
 
-// log matches the rules of Sigma on the records of a log.
+// log matches the rules of Sigma and indicators on the records of a log.
 func (s *ruleSets) log(ctx context.Context, w worker.Config, in *ruleInput, alerts findings.Sink) error {
 	var finding event.Event
 	emit := func(r *sigma.Rule, e *event.Event) error {
 		r.Finding(&finding, e)
 		return alerts.Emit(&finding)
 	}
-	cor := s.sigma.NewCorrelator(emit)
+	var cor *sigma.Correlator
+	if s.sigma != nil {
+		cor = s.sigma.NewCorrelator(emit)
+	}
 	sum, err := artifact.Read(ctx, in.path, artifact.Options{Worker: w, Year: in.year}, func(r *artifact.Record, e *event.Event) error {
 		if in.record != nil && !in.record(r, e) {
+			return nil
+		}
+		if s.intel != nil {
+			if err := indicatorFindings(s.intel, alertsOnly(alerts), func(*event.Event) {}).Emit(e); err != nil {
+				return err
+			}
+		}
+		if s.sigma == nil {
 			return nil
 		}
 		for _, rule := range s.sigma.Match(r) {
@@ -231,7 +248,8 @@ func (s *ruleSets) log(ctx context.Context, w worker.Config, in *ruleInput, aler
 	return err
 }
 
-// file scans a file as it is by YARA.
+// file scans a file as it is by YARA, and looks for indicators in its digests
+// and name.
 func (s *ruleSets) file(ctx context.Context, in *ruleInput, alerts findings.Sink) error {
 	st, err := os.Stat(in.path)
 	if err == nil && st.Size() > maxScanned {
@@ -246,6 +264,14 @@ func (s *ruleSets) file(ctx context.Context, in *ruleInput, alerts findings.Sink
 	}
 	if in.content != nil {
 		return in.content(ctx, data)
+	}
+	if s.intel != nil {
+		if err := indicatorFindings(s.intel, alertsOnly(alerts), func(*event.Event) {}).Emit(fileEvent(in.path, data)); err != nil {
+			return err
+		}
+	}
+	if s.yara == nil {
+		return nil
 	}
 	matches, err := s.yara.Scan(ctx, in.path, data)
 	if err != nil {
@@ -262,12 +288,29 @@ func (s *ruleSets) file(ctx context.Context, in *ruleInput, alerts findings.Sink
 	return nil
 }
 
-// image scans the files of a disk image by YARA.
+// fileEvent is the event of a file as it is.
+func fileEvent(path string, data []byte) *event.Event {
+	e := &event.Event{}
+	e.Str(event.EventKind, "event")
+	e.Str(event.EventDataset, "saksi.entry")
+	e.Str(event.FileName, filepath.Base(path))
+	e.Int(event.FileSize, int64(len(data)))
+	for _, x := range []struct {
+		field event.Field
+		hash  hash.Hash
+	}{{event.FileHashMD5, md5.New()}, {event.FileHashSHA1, sha1.New()}, {event.FileHashSHA256, sha256.New()}} {
+		x.hash.Write(data)
+		e.Str(x.field, hex.EncodeToString(x.hash.Sum(nil)))
+	}
+	return e
+}
+
+// image scans the files of a disk image by YARA and for indicators.
 func (s *ruleSets) image(ctx context.Context, w worker.Config, in *ruleInput, alerts findings.Sink) error {
-	if s.yara == nil {
+	if s.yara == nil && s.intel == nil {
 		return fmt.Errorf("%s: %w", in.path, errNoRules)
 	}
-	cfg := scan.Config{Images: []string{in.path}, Rules: s.paths.yara, Volume: -1, Worker: w, Sink: alertsOnly(alerts), Warn: func(string) {}}
+	cfg := scan.Config{Images: []string{in.path}, Rules: s.paths.yara, Intel: s.intel, Volume: -1, Worker: w, Sink: alertsOnly(alerts), Warn: func(string) {}}
 	sum, err := scan.Run(ctx, cfg)
 	if err == nil && sum.Incomplete() {
 		err = fmt.Errorf("%w: %s", sensor.ErrIncomplete, incompleteWords(&sum))

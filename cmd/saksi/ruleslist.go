@@ -33,7 +33,7 @@ func rulesList(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list PATH...",
 		Short: "List rules of every language in one catalog, or what they cover",
-		Long: "Lists rules of Suricata, Sigma and YARA, given as files or folders: id, name, severity, ATT&CK techniques, the framework's controls that\n" +
+		Long: "Lists rules of Suricata, Sigma and YARA, and indicators, given as files or folders: id, name, severity, ATT&CK techniques, the framework's controls that\n" +
 			"their findings bear on, place, and why a rule does not run (of YARA the worker knows that: 'saksi rules check'). --by counts the rules that\n" +
 			"run by technique, control, severity or language instead; controls without a rule are shown with 0.",
 		Example: "  saksi rules list rules/ --technique T1059 --severity high\n  saksi rules list rules/ --by control",
@@ -44,7 +44,7 @@ func rulesList(a *app) *cobra.Command {
 	f.StringVar(&o.technique, "technique", "", "only rules of this ATT&CK `technique`, or its sub-techniques")
 	f.StringVar(&o.control, "control", "", "only rules whose findings bear on this `control`")
 	f.StringVar(&o.severity, "severity", "", "only rules of this `severity` or above: low, medium, high or critical")
-	f.StringVar(&o.language, "language", "", "only rules of this `language`: suricata, sigma or yara")
+	f.StringVar(&o.language, "language", "", "only rules of this `language`: suricata, sigma, yara or intel")
 	f.BoolVar(&o.refused, "refused", false, "only rules that do not run")
 	f.StringVar(&o.by, "by", "", "count by `what`: technique, control, severity or language")
 	f.StringVar(&o.framework, "framework", "rakkssa", "`name` of the framework whose controls are told")
@@ -71,35 +71,25 @@ func (o *rulesListOptions) run(ctx context.Context, a *app, args []string) error
 	if err != nil {
 		return err
 	}
-	entries, err := paths.entries(ctx)
-	if err != nil {
-		return err
-	}
-	var list []listedRule
-	for _, e := range entries {
-		r := listedRule{e, controls(e.Techniques, e.Language)}
-		if keep(&r) {
-			list = append(list, r)
-		}
-	}
 	if o.by != "" {
-		return o.count(a, list)
+		return o.count(ctx, a, &paths, controls, keep)
 	}
 	r, err := a.rows("language", "id", "severity", "name", "techniques", "controls", "file", "line", "refused")
 	if err != nil {
 		return err
 	}
-	for i := range list {
-		e := &list[i]
+	err = paths.each(ctx, func(e *rules.Entry) error {
+		l := listedRule{*e, controls(e.Techniques, e.Language)}
+		if !keep(&l) {
+			return nil
+		}
 		severity := ""
 		if e.Severity > 0 {
 			severity = e.Severity.String()
 		}
-		if err := r.add(e.Language, e.ID, severity, e.Name, e.Techniques, e.controls, e.File, e.Line, e.Refused); err != nil {
-			return errors.Join(err, r.close())
-		}
-	}
-	return r.close()
+		return r.add(e.Language, e.ID, severity, e.Name, e.Techniques, l.controls, e.File, e.Line, e.Refused)
+	})
+	return errors.Join(err, r.close())
 }
 
 // filter gives what decides whether a rule is listed.
@@ -124,7 +114,7 @@ func (o *rulesListOptions) filter() (func(r *listedRule) bool, error) {
 		}
 	}
 	if o.language != "" && !slices.Contains([]string{rules.Suricata, rules.Sigma, rules.YARA, rules.Intel}, o.language) {
-		return nil, usage("--language is %q; expected suricata, sigma or yara", o.language)
+		return nil, usage("--language is %q; expected suricata, sigma, yara or intel", o.language)
 	}
 	if o.by != "" && !slices.Contains([]string{"technique", "control", "severity", "language"}, o.by) {
 		return nil, usage("--by is %q; expected technique, control, severity or language", o.by)
@@ -137,7 +127,7 @@ func (o *rulesListOptions) filter() (func(r *listedRule) bool, error) {
 }
 
 // count prints how many rules run by what --by names.
-func (o *rulesListOptions) count(a *app, list []listedRule) error {
+func (o *rulesListOptions) count(ctx context.Context, a *app, paths *rulePaths, controls func(techniques []string, language string) []string, keep func(r *listedRule) bool) error {
 	type counts struct {
 		by       map[string]int // language
 		all      int
@@ -161,10 +151,10 @@ func (o *rulesListOptions) count(a *app, list []listedRule) error {
 			names[k.ID] = k.Title.EN
 		}
 	}
-	for i := range list {
-		r := &list[i]
-		if r.Refused != "" {
-			continue
+	err := paths.each(ctx, func(e *rules.Entry) error {
+		r := &listedRule{*e, controls(e.Techniques, e.Language)}
+		if r.Refused != "" || !keep(r) {
+			return nil
 		}
 		var keys []string
 		switch o.by {
@@ -186,8 +176,12 @@ func (o *rulesListOptions) count(a *app, list []listedRule) error {
 			g.by[r.Language]++
 			g.severity = max(g.severity, r.Severity)
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	r, err := a.rows(o.by, "rules", rules.Suricata, rules.Sigma, rules.YARA, "highest", "title")
+	r, err := a.rows(o.by, "rules", rules.Suricata, rules.Sigma, rules.YARA, rules.Intel, "highest", "title")
 	if err != nil {
 		return err
 	}
@@ -197,18 +191,19 @@ func (o *rulesListOptions) count(a *app, list []listedRule) error {
 		if g.all > 0 {
 			highest = g.severity.String()
 		}
-		if err := r.add(key, g.all, g.by[rules.Suricata], g.by[rules.Sigma], g.by[rules.YARA], highest, names[key]); err != nil {
+		if err := r.add(key, g.all, g.by[rules.Suricata], g.by[rules.Sigma], g.by[rules.YARA], g.by[rules.Intel], highest, names[key]); err != nil {
 			return errors.Join(err, r.close())
 		}
 	}
 	return r.close()
 }
 
-// entries is the catalog of the rules, without compiling those of YARA.
-func (p *rulePaths) entries(ctx context.Context) ([]rules.Entry, error) {
+// each gives f the catalog of the rules, without compiling those of YARA, and of
+// the indicators.
+func (p *rulePaths) each(ctx context.Context, f func(e *rules.Entry) error) error {
 	s, err := (&rulePaths{suricata: p.suricata, sigma: p.sigma, placeholders: p.placeholders, vars: p.vars}).compile(ctx, worker.Config{})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var list []rules.Entry
 	if s.suricata != nil {
@@ -219,10 +214,15 @@ func (p *rulePaths) entries(ctx context.Context) ([]rules.Entry, error) {
 	}
 	sources, err := scan.LoadRules(p.yara)
 	if err != nil {
-		return nil, fail(exitUsage, err)
+		return fail(exitUsage, err)
 	}
 	for _, src := range sources {
 		list = append(list, yara.Entries(src)...)
 	}
-	return list, nil
+	for i := range list {
+		if err := f(&list[i]); err != nil {
+			return err
+		}
+	}
+	return eachIndicator(p.intel, f)
 }

@@ -63,7 +63,7 @@ func sensorRead(a *app) *cobra.Command {
 }
 
 // sensorRules says which rules the sensor takes.
-const sensorRules = "`file` or folder of rules: Suricata's (.rules), Sigma's (.yml), YARA's for carved files (.yar)"
+const sensorRules = "`file` or folder of rules: Suricata's (.rules), Sigma's (.yml), YARA's for carved files (.yar), indicators (.json, .csv, .txt)"
 
 // sensorEventFields are the columns of events as csv.
 var sensorEventFields = []event.Field{
@@ -122,6 +122,7 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 	}
 	sum, err = sensor.Read(cmd.Context(), cfg)
 	bar.finish()
+	a.indicatorsLeft(sets.intel)
 	if kerr := kept.close(cmd.Context()); kerr != nil && (err == nil || errors.Is(err, sensor.ErrIncomplete)) {
 		err = kerr
 	}

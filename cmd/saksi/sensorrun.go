@@ -349,6 +349,7 @@ func (l *liveRules) retire(rs *sensor.RuleSet) {
 	defer l.mu.Unlock()
 	if s := l.open[rs]; s != nil {
 		delete(l.open, rs)
+		l.a.indicatorsLeft(s.intel)
 		l.err = errors.Join(l.err, s.close())
 	}
 }
@@ -359,6 +360,7 @@ func (l *liveRules) close() error {
 	defer l.mu.Unlock()
 	err := l.err
 	for _, s := range l.open {
+		l.a.indicatorsLeft(s.intel)
 		err = errors.Join(err, s.close())
 	}
 	clear(l.open)

@@ -231,6 +231,10 @@ func hashesEVTX(s string, e *event.Event, category string) {
 		switch {
 		case name == "MD5" && process:
 			e.Str(event.ProcessHashMD5, sum)
+		case name == "SHA1" && process:
+			e.Str(event.ProcessHashSHA1, sum)
+		case name == "SHA1":
+			e.Str(event.FileHashSHA1, sum)
 		case name == "SHA256" && process:
 			e.Str(event.ProcessHashSHA256, sum)
 		case name == "MD5":

@@ -13,6 +13,7 @@ import (
 // UnitConfig says what is done with the streams of a unit.
 type UnitConfig struct {
 	MD5   bool
+	SHA1  bool
 	Scan  bool  // with the rules given before
 	Runs  int   // most runs told of a stream
 	Limit int64 // bytes of one stream that are read at most
@@ -30,6 +31,7 @@ type Result struct {
 	Item       int // number in the unit
 	SHA256     string
 	MD5        string
+	SHA1       string
 	Read       int64  // bytes
 	Incomplete string // why not all content was read: gap, limit, read_error; empty when all was
 	Error      string // of the content, in words
@@ -69,6 +71,7 @@ func (im *Image) Rules(ctx context.Context, sources []yara.Source) (n int, probl
 func (im *Image) Unit(ctx context.Context, cfg UnitConfig, items []Item, scratch *os.File, f func(*Result) error) error {
 	var w wire.Writer
 	w.Bool(cfg.MD5)
+	w.Bool(cfg.SHA1)
 	w.Bool(cfg.Scan)
 	w.Uint(uint64(cfg.Runs))
 	w.Int(cfg.Limit)
@@ -93,7 +96,7 @@ func (im *Image) Unit(ctx context.Context, cfg UnitConfig, items []Item, scratch
 
 // ReadUnit reads a unit's request, for the worker.
 func ReadUnit(r *wire.Reader) (cfg UnitConfig, items []Item) {
-	cfg = UnitConfig{MD5: r.Bool(), Scan: r.Bool(), Runs: int(r.Uint()), Limit: r.Int()}
+	cfg = UnitConfig{MD5: r.Bool(), SHA1: r.Bool(), Scan: r.Bool(), Runs: int(r.Uint()), Limit: r.Int()}
 	for n := r.Uint(); n > 0 && r.Err() == nil; n-- {
 		items = append(items, Item{Volume: int(r.Uint()), Ref: filesystem.ReadRef(r), Path: r.String()})
 	}
@@ -105,6 +108,7 @@ func AppendResult(w *wire.Writer, res *Result) {
 	w.Uint(uint64(res.Item))
 	w.String(res.SHA256)
 	w.String(res.MD5)
+	w.String(res.SHA1)
 	w.Int(res.Read)
 	w.String(res.Incomplete)
 	w.String(res.Error)
@@ -120,7 +124,7 @@ func AppendResult(w *wire.Writer, res *Result) {
 
 func readResult(r *wire.Reader) Result {
 	res := Result{
-		Item: int(r.Uint()), SHA256: r.String(), MD5: r.String(), Read: r.Int(), Incomplete: r.String(), Error: r.String(), ScanError: r.String(),
+		Item: int(r.Uint()), SHA256: r.String(), MD5: r.String(), SHA1: r.String(), Read: r.Int(), Incomplete: r.String(), Error: r.String(), ScanError: r.String(),
 		MoreRuns: r.Bool(), Record: r.Int(), Runs: filesystem.ReadRuns(r, nil),
 	}
 	for n := r.Uint(); n > 0 && r.Err() == nil; n-- {

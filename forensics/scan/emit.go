@@ -20,8 +20,9 @@ type LineSink interface {
 
 // emitter turns units into events, in the order of the walk.
 type emitter struct {
-	s *scanner
-	e event.Event
+	s       *scanner
+	e       event.Event
+	finding event.Event // of an indicator
 }
 
 // encode makes the lines of a unit ahead of its turn.
@@ -60,6 +61,7 @@ func (m *emitter) unit(u *unit) error {
 				return err
 			}
 		}
+		sum.Matches += int64(st.hits)
 	}
 	if len(u.lines) > 0 {
 		if err := s.cfg.Sink.(LineSink).EmitLines(u.lines); err != nil {
@@ -131,10 +133,10 @@ func (m *emitter) events(u *unit, st *step, put func(*event.Event) error) error 
 	if lost == interrupted {
 		return nil
 	}
-	if m.s.cfg.Entries {
+	if m.s.cfg.Entries || m.s.cfg.Intel != nil {
 		m.e.Reset()
 		m.common(u.volume, en, res, lost, "event", "saksi.entry")
-		if err := put(&m.e); err != nil {
+		if err := m.entry(u, st, put); err != nil {
 			return err
 		}
 	}
@@ -146,6 +148,29 @@ func (m *emitter) events(u *unit, st *step, put func(*event.Event) error) error 
 		m.common(u.volume, en, res, lost, "alert", "saksi.alert")
 		m.match(u.volume, en, res, &res.Matches[i])
 		if err := put(&m.e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entry gives put the event of an entry, when asked for, and the indicators it
+// holds.
+func (m *emitter) entry(u *unit, st *step, put func(*event.Event) error) error {
+	if m.s.cfg.Entries {
+		if err := put(&m.e); err != nil {
+			return err
+		}
+	}
+	if m.s.cfg.Intel == nil {
+		return nil
+	}
+	hits := m.s.cfg.Intel.Match(&m.e)
+	st.hits = len(hits)
+	for i := range hits {
+		m.s.cfg.Intel.Finding(&m.finding, &m.e, &hits[i])
+		m.finding.Str(event.SaksiEvidenceCommand, m.command(u.volume, &st.entry))
+		if err := put(&m.finding); err != nil {
 			return err
 		}
 	}
@@ -239,6 +264,7 @@ func (m *emitter) content(en *filesystem.Entry, res *disk.Result) {
 	e := &m.e
 	e.Str(event.FileHashSHA256, res.SHA256)
 	e.Str(event.FileHashMD5, res.MD5)
+	e.Str(event.FileHashSHA1, res.SHA1)
 	why := res.Incomplete
 	if why == "" && res.Error != "" {
 		why = "read_error: " + res.Error
@@ -291,7 +317,12 @@ func (m *emitter) match(vol int, en *filesystem.Entry, res *disk.Result, x *yara
 			e.Int(event.SaksiEvidenceOffset, at)
 		}
 	}
-	e.Str(event.SaksiEvidenceCommand, fmt.Sprintf("saksi forensics cat %s --volume %d --inode %s", quote(m.s.evidenceName()), vol, InodeAddress(en)))
+	e.Str(event.SaksiEvidenceCommand, m.command(vol, en))
+}
+
+// command is what shows the content again.
+func (m *emitter) command(vol int, en *filesystem.Entry) string {
+	return fmt.Sprintf("saksi forensics cat %s --volume %d --inode %s", quote(m.s.evidenceName()), vol, InodeAddress(en))
 }
 
 // quote writes a word for a POSIX shell.

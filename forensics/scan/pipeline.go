@@ -15,6 +15,7 @@ import (
 	"saksi/forensics/image"
 	"saksi/internal/worker"
 	"saksi/rules"
+	"saksi/rules/intel"
 	"saksi/rules/yara"
 )
 
@@ -64,6 +65,7 @@ var interrupted = loss{"interrupted", "interrupted"}
 type step struct {
 	entry   filesystem.Entry
 	problem *filesystem.Problem
+	hits    int // indicators it holds
 	item    int // its content in unit.items, or -1
 }
 
@@ -299,7 +301,7 @@ func (w *unitWorker) open(ctx context.Context) error {
 // do reads the items of u. A death costs the item under work; the rest goes
 // on in a new process.
 func (w *unitWorker) do(ctx context.Context, u *unit) {
-	cfg := disk.UnitConfig{MD5: w.s.cfg.Hash == SHA256AndMD5, Scan: len(w.s.rules) > 0, Runs: maxRuns, Limit: w.s.cfg.Limit}
+	cfg := disk.UnitConfig{MD5: w.s.cfg.Hash == SHA256AndMD5 || w.s.cfg.wants(intel.MD5), SHA1: w.s.cfg.wants(intel.SHA1), Scan: len(w.s.rules) > 0, Runs: maxRuns, Limit: w.s.cfg.Limit}
 	u.results = make([]*disk.Result, len(u.items))
 	u.lost = make([]loss, len(u.items))
 	for at := 0; at < len(u.items); {

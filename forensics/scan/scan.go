@@ -21,6 +21,7 @@ import (
 	"saksi/forensics/disk"
 	"saksi/internal/worker"
 	"saksi/rules"
+	"saksi/rules/intel"
 )
 
 // Config says what to do.
@@ -28,7 +29,10 @@ type Config struct {
 	Images []string // first file of each image
 	Rules  []string // YARA files and folders; none: no scan
 	Strict bool     // do nothing when a rule does not run
-	Hash   Hash
+	// Intel are indicators that are looked for in names and digests of entries;
+	// nil for none. The digests they ask for are taken, and a hit is a finding.
+	Intel *intel.Set
+	Hash  Hash
 	// Entries emits an event for each entry; findings are always emitted.
 	Entries bool
 	// Live leaves deleted and orphan files out.
@@ -138,7 +142,7 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	if cfg.Worker.Limits.Unit == 0 {
 		cfg.Worker.Limits.Unit = stalled
 	}
-	if len(cfg.Rules) > 0 && cfg.Hash == NoHash {
+	if (len(cfg.Rules) > 0 || cfg.Intel != nil) && cfg.Hash == NoHash {
 		cfg.Hash = SHA256
 	}
 	var sum Summary
@@ -169,6 +173,9 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	}
 	return sum, errors.Join(failed...)
 }
+
+// wants reports whether an indicator asks for a kind of value.
+func (c *Config) wants(k intel.Kind) bool { return c.Intel != nil && c.Intel.Wants(k) }
 
 // fatalError ends the run, not only the image.
 type fatalError struct{ err error }

@@ -169,9 +169,12 @@ func (s *session) item(cfg *disk.UnitConfig, it *disk.Item, res *disk.Result, sc
 	}
 	res.Runs, res.MoreRuns = cutRuns(res.Runs, cfg.Runs)
 	sum := sha256.New()
-	var sum5 hash.Hash
+	var sum5, sum1 hash.Hash
 	if cfg.MD5 {
 		sum5 = md5.New()
+	}
+	if cfg.SHA1 {
+		sum1 = sha1.New()
 	}
 	spill := cfg.Scan && size > inMemory
 	if spill && scratch == nil {
@@ -187,6 +190,9 @@ func (s *session) item(cfg *disk.UnitConfig, it *disk.Item, res *disk.Result, sc
 		sum.Write(p)
 		if sum5 != nil {
 			sum5.Write(p)
+		}
+		if sum1 != nil {
+			sum1.Write(p)
 		}
 		if data != nil {
 			data = append(data, p...)
@@ -207,6 +213,9 @@ func (s *session) item(cfg *disk.UnitConfig, it *disk.Item, res *disk.Result, sc
 	res.SHA256 = hex.EncodeToString(sum.Sum(nil))
 	if sum5 != nil {
 		res.MD5 = hex.EncodeToString(sum5.Sum(nil))
+	}
+	if sum1 != nil {
+		res.SHA1 = hex.EncodeToString(sum1.Sum(nil))
 	}
 	switch {
 	case !cfg.Scan || at == 0:

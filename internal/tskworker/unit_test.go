@@ -65,6 +65,7 @@ func TestScratch(t *testing.T) {
 	unit := func() [][]byte {
 		var w wire.Writer
 		w.Bool(false)
+		w.Bool(false)
 		w.Bool(true)
 		w.Uint(4)
 		w.Int(1 << 30)

@@ -7,25 +7,10 @@ import (
 	"saksi/rules"
 )
 
-// taken are the fields a finding takes over from the event it rests on.
-var taken = []event.Field{
-	event.Timestamp, event.SourceIP, event.SourcePort, event.DestinationIP, event.DestinationPort, event.NetworkTransport, event.NetworkProtocol,
-	event.NetworkCommunityID, event.SaksiFlowID, event.SaksiEvidenceKey, event.SaksiEvidenceName, event.SaksiEvidencePacket, event.SaksiEvidenceOffset,
-	event.SaksiEvidenceRuns, event.SaksiEvidenceCommand, event.URLOriginal, event.URLDomain, event.DNSQuestionName, event.UserAgentOriginal,
-	event.FilePath, event.FileInode, event.SaksiFileDeleted, event.SaksiCase, event.SaksiExhibit, event.OrganizationName,
-	event.EventCode, event.EventProvider, event.EventSequence, event.HostName, event.UserName, event.UserDomain, event.UserID, event.ProcessExecutable,
-	event.ProcessName, event.ProcessPID, event.ProcessCommandLine, event.ProcessParentExecutable, event.ProcessParentCommandLine, event.RegistryPath,
-	event.ServiceName, event.SaksiWindowsChannel,
-}
-
 // Finding makes f the finding that r matched e. Its texts are views of e's.
 func (r *Rule) Finding(f, e *event.Event) {
 	f.Reset()
-	for _, field := range taken {
-		for v := range e.Values(field) {
-			f.Append(v)
-		}
-	}
+	rules.TakeOver(f, e)
 	r.event(f)
 }
 
