@@ -192,6 +192,11 @@ func (c *Case) OpenExhibit(ctx context.Context, id, act, why string) (*os.File, 
 		if x.ID != id {
 			continue
 		}
+		for _, e := range c.log.Entries() {
+			if e.Act == ActDispose && e.Exhibit == id {
+				return nil, nil, fmt.Errorf("opening exhibit %s: custody of it ended in entry %d", id, e.Seq)
+			}
+		}
 		f, err := evidence.OpenRegular(c.PathOf(x))
 		if err != nil {
 			return nil, nil, fmt.Errorf("opening exhibit %s: %w", id, err)
@@ -230,14 +235,25 @@ func (x *Exhibit) check(dir string, f *os.File) error {
 // received it, why, where and on whose authority. Only who last received it can
 // release it. It returns the number of the entry.
 func (c *Case) Transfer(ctx context.Context, id string, e evidence.Entry) (int64, error) {
+	e.Act = ActTransfer
+	return c.pass(ctx, id, e)
+}
+
+// pass records an act by which an exhibit leaves its holder.
+func (c *Case) pass(ctx context.Context, id string, e evidence.Entry) (int64, error) {
 	i := slices.IndexFunc(c.Exhibits, func(x Exhibit) bool { return x.ID == id })
 	if i < 0 {
-		return 0, fmt.Errorf("recording a transfer: the case has no exhibit %q", id)
+		return 0, fmt.Errorf("recording a %s: the case has no exhibit %q", e.Act, id)
 	}
-	e.Act, e.Exhibit, e.SHA256, e.SourceKey = ActTransfer, id, c.Exhibits[i].SHA256, c.Exhibits[i].SourceKey
+	for _, old := range c.log.Entries() {
+		if old.Act == ActDispose && old.Exhibit == id {
+			return 0, fmt.Errorf("recording a %s: custody of %s ended in entry %d", e.Act, id, old.Seq)
+		}
+	}
+	e.Exhibit, e.SHA256, e.SourceKey = id, c.Exhibits[i].SHA256, c.Exhibits[i].SourceKey
 	seq := c.log.Len()
 	if err := c.Record(ctx, e); err != nil {
-		return 0, fmt.Errorf("recording a transfer: %w", err)
+		return 0, fmt.Errorf("recording a %s: %w", e.Act, err)
 	}
 	return seq, nil
 }

@@ -127,6 +127,7 @@ func Verify(ctx context.Context, dir string, o VerifyOptions) (*Verification, er
 	if seal != nil {
 		seal.verify(log.Entries, log)
 	}
+	v.duties(info, log.Entries)
 	v.kept(o, info, log)
 	v.witnesses(info, log)
 	v.revocations(info, log.Entries)

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"rsc.io/qr"
@@ -28,12 +27,12 @@ func evidenceLog(a *app) *cobra.Command {
 			if broken != nil && len(entries) == 0 {
 				return caseError(broken)
 			}
-			r, err := a.rows("seq", "time", "act", "who", "exhibit", "sha256", "where", "why", "tool")
+			r, err := a.rows("seq", "time", "act", "who", "exhibit", "sha256", "where", "why", "tool", "released_by", "received_by", "authority")
 			if err != nil {
 				return err
 			}
 			for _, e := range entries {
-				if err := r.add(e.Seq, e.Time, e.Act, e.Who, e.Exhibit, e.SHA256, e.Where, e.Why, e.Tool); err != nil {
+				if err := r.add(e.Seq, e.Time, e.Act, e.Who, e.Exhibit, e.SHA256, e.Where, e.Why, e.Tool, e.From, e.To, e.Authority); err != nil {
 					return err
 				}
 			}
@@ -42,64 +41,121 @@ func evidenceLog(a *app) *cobra.Command {
 	}
 }
 
+// passFlags are the flags of acts by which an exhibit leaves its holder.
+type passFlags struct {
+	key, approve, register string
+	e                      evidence.Entry
+}
+
+func (o *passFlags) add(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&o.e.From, "released-by", "", "`name` of who gives the exhibits away")
+	f.StringVar(&o.e.Why, "why", "", "`reason`")
+	f.StringVar(&o.e.Where, "place", "", "`place`")
+	f.StringVar(&o.e.Authority, "authority", "", "warrant, consent or instruction it rests on, as `text`")
+	f.StringVar(&o.approve, "approve-key", "", "signing key `file` of the custodian or supervisor who approves it, another person of the register of keys")
+	f.StringVar(&o.register, "register", "", "trust `folder` whose register binds keys to persons (default: this station's own)")
+	f.StringVar(&o.key, "key", "", "signing key `file` of the case (default: this station's own)")
+}
+
+// approval signs an entry for an exhibit by the key that was named.
+func (a *app) approval(cmd *cobra.Command, cs *casefile.Case, id string, o *passFlags, e *evidence.Entry) error {
+	if o.approve == "" {
+		return nil
+	}
+	dir, err := (&registerFlags{dir: o.register}).folder()
+	if err != nil {
+		return err
+	}
+	s, err := evidence.LoadSigner(o.approve, a.passphrase)
+	if err != nil {
+		return err
+	}
+	list, err := evidence.Register(dir)
+	if err != nil {
+		return err
+	}
+	for _, r := range list {
+		if r.Hint == s.Public().Hint() {
+			return cs.Approve(cmd.Context(), id, e, s, r)
+		}
+	}
+	return fmt.Errorf("%w: the register of keys in %s does not bind %s to a person", evidence.ErrTrust, dir, o.approve)
+}
+
+// pass records an act on each exhibit named.
+func (a *app) pass(cmd *cobra.Command, args []string, o *passFlags, act func(*casefile.Case, string, evidence.Entry) (int64, error)) (err error) {
+	cs, err := a.openCase(cmd, args[0], o.key)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, cs.Close()) }()
+	r, err := a.rows("entry", "exhibit", "released_by", "received_by", "approved_by")
+	if err != nil {
+		return err
+	}
+	for _, id := range args[1:] {
+		e := o.e
+		err := a.approval(cmd, cs, id, o, &e)
+		var seq int64
+		if err == nil {
+			seq, err = act(cs, id, e)
+		}
+		if err != nil {
+			return caseError(errors.Join(err, r.close()))
+		}
+		if err := r.add(seq, id, e.From, e.To, e.Detail["approved_by"]); err != nil {
+			return err
+		}
+	}
+	return r.close()
+}
+
 func evidenceTransfer(a *app) *cobra.Command {
-	var key string
-	e := evidence.Entry{Act: casefile.ActTransfer}
-	var approved string
+	o := &passFlags{e: evidence.Entry{Act: casefile.ActTransfer}}
 	c := &cobra.Command{
 		Use:   "transfer DIR EXHIBIT... --released-by NAME --received-by NAME",
 		Short: "Record that exhibits changed hands",
 		Long: "Records who released and who received each exhibit, why, where and on whose authority. Who releases must be who last received it;\n" +
 			"nobody receives from, or approves for, himself. Give the receiver a receipt: 'saksi evidence receipt'.",
-		Example: "  saksi evidence transfer kes-17 E1 --released-by 'Aminah' --received-by 'Lab 2, Ravi' --why 'second examination' --approved-by 'Insp. Tan'",
+		Example: "  saksi evidence transfer kes-17 E1 --released-by Aminah --received-by 'Lab 2, Ravi' --why 'second examination' --approve-key tan.key",
 		Args:    cobra.MinimumNArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
-			case e.From == "" || e.To == "":
+			case o.e.From == "" || o.e.To == "":
 				return usage("--released-by and --received-by are needed")
-			case sameName(e.From, e.To):
+			case casefile.SameName(o.e.From, o.e.To):
 				return usage("--released-by and --received-by name the same person")
-			case approved != "" && (sameName(approved, e.From) || sameName(approved, e.To)):
-				return usage("--approved-by: nobody approves a transfer of their own")
 			}
-			if approved != "" {
-				e.Detail = map[string]string{"approved_by": approved}
-			}
-			cs, err := a.openCase(cmd, args[0], key)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, cs.Close()) }()
-			r, err := a.rows("entry", "exhibit", "released_by", "received_by")
-			if err != nil {
-				return err
-			}
-			for _, id := range args[1:] {
-				seq, err := cs.Transfer(cmd.Context(), id, e)
-				if err != nil {
-					return caseError(errors.Join(err, r.close()))
-				}
-				if err := r.add(seq, id, e.From, e.To); err != nil {
-					return err
-				}
-			}
-			return r.close()
+			return a.pass(cmd, args, o, func(cs *casefile.Case, id string, e evidence.Entry) (int64, error) {
+				return cs.Transfer(cmd.Context(), id, e)
+			})
 		},
 	}
-	f := c.Flags()
-	f.StringVar(&e.From, "released-by", "", "`name` of who gives the exhibits away")
-	f.StringVar(&e.To, "received-by", "", "`name` of who takes them")
-	f.StringVar(&approved, "approved-by", "", "`name` of who approved it, another person")
-	f.StringVar(&e.Why, "why", "", "`reason`")
-	f.StringVar(&e.Where, "place", "", "`place` where they changed hands")
-	f.StringVar(&e.Authority, "authority", "", "warrant, consent or instruction it rests on, as `text`")
-	f.StringVar(&key, "key", "", "signing key `file` of the case (default: this station's own)")
+	o.add(c)
+	c.Flags().StringVar(&o.e.To, "received-by", "", "`name` of who takes them")
 	return c
 }
 
-// sameName compares names as people write them.
-func sameName(a, b string) bool {
-	return strings.EqualFold(strings.Join(strings.Fields(a), " "), strings.Join(strings.Fields(b), " "))
+func evidenceDispose(a *app) *cobra.Command {
+	o := &passFlags{e: evidence.Entry{Act: casefile.ActDispose}}
+	c := &cobra.Command{
+		Use:   "dispose DIR EXHIBIT... --released-by NAME --why TEXT --approve-key KEY",
+		Short: "Record that custody of exhibits ended: returned, destroyed or handed over for good",
+		Long: "A custodian or supervisor of the register of keys, who takes no other part in it, approves it. The bytes in the case stay, so that what was\n" +
+			"examined can be checked ever after; the exhibit is opened no more.",
+		Args: cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.e.From == "" || o.e.Why == "" || o.approve == "" {
+				return usage("--released-by, --why and --approve-key are needed")
+			}
+			return a.pass(cmd, args, o, func(cs *casefile.Case, id string, e evidence.Entry) (int64, error) {
+				return cs.Dispose(cmd.Context(), id, e)
+			})
+		},
+	}
+	o.add(c)
+	return c
 }
 
 func evidenceReceipt(a *app) *cobra.Command {
