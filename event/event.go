@@ -281,6 +281,9 @@ func (e *Event) Values(f Field) func(yield func(Value) bool) {
 	}
 }
 
+// At returns the value at i of the Len there are, in the order they were added.
+func (e *Event) At(i int) *Value { return &e.vals[i] }
+
 // All calls yield for every value in the order they were added.
 func (e *Event) All() func(yield func(Value) bool) {
 	return func(yield func(Value) bool) {

@@ -6,6 +6,21 @@ package event
 const (
 	Timestamp                             Field = iota + 1 // @timestamp: ECS
 	SaksiAgencyPath                                        // Saksi.agency_path: agencies above organization.id, root first
+	SaksiAssetCertificate                                  // Saksi.asset.certificate: SHA-256 of the certificates it showed
+	SaksiAssetDevice                                       // Saksi.asset.device: industrial devices and hardware, by their own words: vendor, product, model, serial number, version
+	SaksiAssetDomain                                       // Saksi.asset.domain: domain or work group
+	SaksiAssetFingerprint                                  // Saksi.asset.fingerprint: fingerprints of its software: ja4, ja3s, hassh, hassh_server
+	SaksiAssetFlows                                        // Saksi.asset.flows: flows it took part in
+	SaksiAssetID                                           // Saksi.asset.id: what a host is told by: its hardware address if it was seen, else its IP address
+	SaksiAssetName                                         // Saksi.asset.name: its names, whoever gave them
+	SaksiAssetRole                                         // Saksi.asset.role: what it does for others: router, dns server, controller ...
+	SaksiAssetService                                      // Saksi.asset.service: ports it answers at, as "tcp/22 ssh"
+	SaksiAssetSoftware                                     // Saksi.asset.software: programs with their versions, as "OpenSSH 9.2p1"
+	SaksiAssetSystemConfidence                             // Saksi.asset.system_confidence: how sure host.os is: high, medium, low
+	SaksiAssetSystemWhy                                    // Saksi.asset.system_why: what host.os rests on
+	SaksiAssetUnit                                         // Saksi.asset.unit: stations behind it, such as Modbus units
+	SaksiAssetVendor                                       // Saksi.asset.vendor: to whom IEEE gave its hardware addresses
+	SaksiAssetWhy                                          // Saksi.asset.why: each thing seen, how it was told, and the packet
 	SaksiAssumed                                           // Saksi.assumed: what was assumed of a source that does not say it, such as "year 2026" or "zone UTC"
 	SaksiBittorrentClient                                  // Saksi.bittorrent.client: programs by their peer ids, such as UT2210
 	SaksiBittorrentInfoHash                                // Saksi.bittorrent.info_hash: hashes of the torrents asked for
@@ -106,12 +121,22 @@ const (
 	SaksiMqttReasonCode                                    // Saksi.mqtt.reason_code: reason code of the broker's answer
 	SaksiMqttTopic                                         // Saksi.mqtt.topic: topics published or subscribed to
 	SaksiMqttVersion                                       // Saksi.mqtt.version: version of MQTT: 3.1, 3.1.1, 5
+	SaksiNetbiosComment                                    // Saksi.netbios.comment: what a host says of itself in its announcement
+	SaksiNetbiosDomain                                     // Saksi.netbios.domain: domain or work group
+	SaksiNetbiosHost                                       // Saksi.netbios.host: host that announces itself
+	SaksiNetbiosKind                                       // Saksi.netbios.kind: what the name stands for: workstation, file server, domain, domain controllers ...
+	SaksiNetbiosName                                       // Saksi.netbios.name: NetBIOS name asked for, registered or sent from
+	SaksiNetbiosNames                                      // Saksi.netbios.names: names a host holds, each with what it stands for
+	SaksiNetbiosRole                                       // Saksi.netbios.role: what a host announces to be: domain controller, print server, master browser ...
+	SaksiNetbiosSystem                                     // Saksi.netbios.system: version of Windows a host announces, such as 6.1
 	SaksiNfsBytes                                          // Saksi.nfs.bytes: bytes read or written
 	SaksiNfsHandle                                         // Saksi.nfs.handle: file handle, hex
 	SaksiNfsNewName                                        // Saksi.nfs.new_name: name after a rename or link
+	SaksiNtlmClientVersion                                 // Saksi.ntlm.client_version: version of Windows the client names in NTLM, such as 10.0.19041
 	SaksiNtlmHost                                          // Saksi.ntlm.host: name the client gives its machine in NTLM
 	SaksiNtlmServer                                        // Saksi.ntlm.server: name the server gives itself in NTLM
 	SaksiNtlmServerDomain                                  // Saksi.ntlm.server_domain: domain the server names in NTLM
+	SaksiNtlmServerVersion                                 // Saksi.ntlm.server_version: version of Windows the server names in NTLM; Samba names 6.1.0
 	SaksiNtlmVersion                                       // Saksi.ntlm.version: version of the NTLM response, 1 or 2
 	SaksiNtpReference                                      // Saksi.ntp.reference: reference clock, or address of the server the sender follows
 	SaksiNtpRequestCode                                    // Saksi.ntp.request_code: request of a private (mode 7) or operation of a control (mode 6) message
@@ -162,6 +187,8 @@ const (
 	SaksiSipUri                                            // Saksi.sip.uri: who or what is called
 	SaksiSmbBytesRead                                      // Saksi.smb.bytes_read: bytes read from the file
 	SaksiSmbBytesWritten                                   // Saksi.smb.bytes_written: bytes written to the file
+	SaksiSmbClientSystem                                   // Saksi.smb.client_system: operating system the client names in SMB1
+	SaksiSmbServerSystem                                   // Saksi.smb.server_system: operating system the server names in SMB1
 	SaksiSmbShare                                          // Saksi.smb.share: share connected to, as the client names it
 	SaksiSmbStatus                                         // Saksi.smb.status: NTSTATUS of the reply, by name where it is common, else in hex
 	SaksiSmbVersion                                        // Saksi.smb.version: dialect of SMB, such as 3.1.1, or SMB1's name of it
@@ -176,6 +203,8 @@ const (
 	SaksiSnmpTrap                                          // Saksi.snmp.trap: what a trap tells: enterprise and numbers, or its object identifier
 	SaksiSnmpValue                                         // Saksi.snmp.value: values of the variables in their order
 	SaksiSnmpVersion                                       // Saksi.snmp.version: 1, 2c or 3
+	SaksiSsdpTarget                                        // Saksi.ssdp.target: device or service looked for or offered
+	SaksiSsdpUsn                                           // Saksi.ssdp.usn: unique name of the device or service
 	SaksiSSHClient                                         // Saksi.ssh.client: software named in the client's banner
 	SaksiSSHHassh                                          // Saksi.ssh.hassh: HASSH of the client's key exchange
 	SaksiSSHHasshServer                                    // Saksi.ssh.hassh_server: HASSH of the server's key exchange
@@ -309,9 +338,14 @@ const (
 	FileType                                               // file.type: ECS
 	FileUID                                                // file.uid: ECS
 	HostHostname                                           // host.hostname: ECS
+	HostID                                                 // host.id: ECS
 	HostIP                                                 // host.ip: ECS
 	HostMAC                                                // host.mac: ECS
 	HostName                                               // host.name: ECS
+	HostNetworkEgressBytes                                 // host.network.egress.bytes: ECS
+	HostNetworkEgressPackets                               // host.network.egress.packets: ECS
+	HostNetworkIngressBytes                                // host.network.ingress.bytes: ECS
+	HostNetworkIngressPackets                              // host.network.ingress.packets: ECS
 	HostOSFull                                             // host.os.full: ECS
 	HostOSName                                             // host.os.name: ECS
 	HostOSType                                             // host.os.type: ECS
@@ -399,6 +433,7 @@ const (
 	RuleVersion                                            // rule.version: ECS
 	ServerAddress                                          // server.address: ECS
 	ServerIP                                               // server.ip: ECS
+	ServerMAC                                              // server.mac: ECS
 	ServerPort                                             // server.port: ECS
 	ServiceName                                            // service.name: ECS
 	ServiceType                                            // service.type: ECS
@@ -500,6 +535,21 @@ var fields = [...]fieldInfo{
 	{},
 	{name: "@timestamp", typ: Date, array: false, doc: ""},
 	{name: "Saksi.agency_path", typ: Keyword, array: true, doc: "agencies above organization.id, root first"},
+	{name: "Saksi.asset.certificate", typ: Keyword, array: true, doc: "SHA-256 of the certificates it showed"},
+	{name: "Saksi.asset.device", typ: Keyword, array: true, doc: "industrial devices and hardware, by their own words: vendor, product, model, serial number, version"},
+	{name: "Saksi.asset.domain", typ: Keyword, array: false, doc: "domain or work group"},
+	{name: "Saksi.asset.fingerprint", typ: Keyword, array: true, doc: "fingerprints of its software: ja4, ja3s, hassh, hassh_server"},
+	{name: "Saksi.asset.flows", typ: Long, array: false, doc: "flows it took part in"},
+	{name: "Saksi.asset.id", typ: Keyword, array: false, doc: "what a host is told by: its hardware address if it was seen, else its IP address"},
+	{name: "Saksi.asset.name", typ: Keyword, array: true, doc: "its names, whoever gave them"},
+	{name: "Saksi.asset.role", typ: Keyword, array: true, doc: "what it does for others: router, dns server, controller ..."},
+	{name: "Saksi.asset.service", typ: Keyword, array: true, doc: "ports it answers at, as \"tcp/22 ssh\""},
+	{name: "Saksi.asset.software", typ: Keyword, array: true, doc: "programs with their versions, as \"OpenSSH 9.2p1\""},
+	{name: "Saksi.asset.system_confidence", typ: Keyword, array: false, doc: "how sure host.os is: high, medium, low"},
+	{name: "Saksi.asset.system_why", typ: Keyword, array: true, doc: "what host.os rests on"},
+	{name: "Saksi.asset.unit", typ: Keyword, array: true, doc: "stations behind it, such as Modbus units"},
+	{name: "Saksi.asset.vendor", typ: Keyword, array: true, doc: "to whom IEEE gave its hardware addresses"},
+	{name: "Saksi.asset.why", typ: Keyword, array: true, doc: "each thing seen, how it was told, and the packet"},
 	{name: "Saksi.assumed", typ: Keyword, array: true, doc: "what was assumed of a source that does not say it, such as \"year 2026\" or \"zone UTC\""},
 	{name: "Saksi.bittorrent.client", typ: Keyword, array: true, doc: "programs by their peer ids, such as UT2210"},
 	{name: "Saksi.bittorrent.info_hash", typ: Keyword, array: true, doc: "hashes of the torrents asked for"},
@@ -600,12 +650,22 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.mqtt.reason_code", typ: Long, array: false, doc: "reason code of the broker's answer"},
 	{name: "Saksi.mqtt.topic", typ: Keyword, array: true, doc: "topics published or subscribed to"},
 	{name: "Saksi.mqtt.version", typ: Keyword, array: false, doc: "version of MQTT: 3.1, 3.1.1, 5"},
+	{name: "Saksi.netbios.comment", typ: Keyword, array: false, doc: "what a host says of itself in its announcement"},
+	{name: "Saksi.netbios.domain", typ: Keyword, array: false, doc: "domain or work group"},
+	{name: "Saksi.netbios.host", typ: Keyword, array: false, doc: "host that announces itself"},
+	{name: "Saksi.netbios.kind", typ: Keyword, array: false, doc: "what the name stands for: workstation, file server, domain, domain controllers ..."},
+	{name: "Saksi.netbios.name", typ: Keyword, array: false, doc: "NetBIOS name asked for, registered or sent from"},
+	{name: "Saksi.netbios.names", typ: Keyword, array: true, doc: "names a host holds, each with what it stands for"},
+	{name: "Saksi.netbios.role", typ: Keyword, array: true, doc: "what a host announces to be: domain controller, print server, master browser ..."},
+	{name: "Saksi.netbios.system", typ: Keyword, array: false, doc: "version of Windows a host announces, such as 6.1"},
 	{name: "Saksi.nfs.bytes", typ: Long, array: false, doc: "bytes read or written"},
 	{name: "Saksi.nfs.handle", typ: Keyword, array: false, doc: "file handle, hex"},
 	{name: "Saksi.nfs.new_name", typ: Keyword, array: false, doc: "name after a rename or link"},
+	{name: "Saksi.ntlm.client_version", typ: Keyword, array: false, doc: "version of Windows the client names in NTLM, such as 10.0.19041"},
 	{name: "Saksi.ntlm.host", typ: Keyword, array: false, doc: "name the client gives its machine in NTLM"},
 	{name: "Saksi.ntlm.server", typ: Keyword, array: false, doc: "name the server gives itself in NTLM"},
 	{name: "Saksi.ntlm.server_domain", typ: Keyword, array: false, doc: "domain the server names in NTLM"},
+	{name: "Saksi.ntlm.server_version", typ: Keyword, array: false, doc: "version of Windows the server names in NTLM; Samba names 6.1.0"},
 	{name: "Saksi.ntlm.version", typ: Long, array: false, doc: "version of the NTLM response, 1 or 2"},
 	{name: "Saksi.ntp.reference", typ: Keyword, array: false, doc: "reference clock, or address of the server the sender follows"},
 	{name: "Saksi.ntp.request_code", typ: Long, array: false, doc: "request of a private (mode 7) or operation of a control (mode 6) message"},
@@ -656,6 +716,8 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.sip.uri", typ: Keyword, array: false, doc: "who or what is called"},
 	{name: "Saksi.smb.bytes_read", typ: Long, array: false, doc: "bytes read from the file"},
 	{name: "Saksi.smb.bytes_written", typ: Long, array: false, doc: "bytes written to the file"},
+	{name: "Saksi.smb.client_system", typ: Keyword, array: false, doc: "operating system the client names in SMB1"},
+	{name: "Saksi.smb.server_system", typ: Keyword, array: false, doc: "operating system the server names in SMB1"},
 	{name: "Saksi.smb.share", typ: Keyword, array: false, doc: "share connected to, as the client names it"},
 	{name: "Saksi.smb.status", typ: Keyword, array: false, doc: "NTSTATUS of the reply, by name where it is common, else in hex"},
 	{name: "Saksi.smb.version", typ: Keyword, array: false, doc: "dialect of SMB, such as 3.1.1, or SMB1's name of it"},
@@ -670,6 +732,8 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.snmp.trap", typ: Keyword, array: false, doc: "what a trap tells: enterprise and numbers, or its object identifier"},
 	{name: "Saksi.snmp.value", typ: Keyword, array: true, doc: "values of the variables in their order"},
 	{name: "Saksi.snmp.version", typ: Keyword, array: false, doc: "1, 2c or 3"},
+	{name: "Saksi.ssdp.target", typ: Keyword, array: false, doc: "device or service looked for or offered"},
+	{name: "Saksi.ssdp.usn", typ: Keyword, array: false, doc: "unique name of the device or service"},
 	{name: "Saksi.ssh.client", typ: Keyword, array: false, doc: "software named in the client's banner"},
 	{name: "Saksi.ssh.hassh", typ: Keyword, array: false, doc: "HASSH of the client's key exchange"},
 	{name: "Saksi.ssh.hassh_server", typ: Keyword, array: false, doc: "HASSH of the server's key exchange"},
@@ -803,9 +867,14 @@ var fields = [...]fieldInfo{
 	{name: "file.type", typ: Keyword, array: false, doc: ""},
 	{name: "file.uid", typ: Keyword, array: false, doc: ""},
 	{name: "host.hostname", typ: Keyword, array: false, doc: ""},
+	{name: "host.id", typ: Keyword, array: false, doc: ""},
 	{name: "host.ip", typ: IP, array: true, doc: ""},
 	{name: "host.mac", typ: Keyword, array: true, doc: ""},
 	{name: "host.name", typ: Keyword, array: false, doc: ""},
+	{name: "host.network.egress.bytes", typ: Long, array: false, doc: ""},
+	{name: "host.network.egress.packets", typ: Long, array: false, doc: ""},
+	{name: "host.network.ingress.bytes", typ: Long, array: false, doc: ""},
+	{name: "host.network.ingress.packets", typ: Long, array: false, doc: ""},
 	{name: "host.os.full", typ: Keyword, array: false, doc: ""},
 	{name: "host.os.name", typ: Keyword, array: false, doc: ""},
 	{name: "host.os.type", typ: Keyword, array: false, doc: ""},
@@ -893,6 +962,7 @@ var fields = [...]fieldInfo{
 	{name: "rule.version", typ: Keyword, array: false, doc: ""},
 	{name: "server.address", typ: Keyword, array: false, doc: ""},
 	{name: "server.ip", typ: IP, array: false, doc: ""},
+	{name: "server.mac", typ: Keyword, array: false, doc: ""},
 	{name: "server.port", typ: Long, array: false, doc: ""},
 	{name: "service.name", typ: Keyword, array: false, doc: ""},
 	{name: "service.type", typ: Keyword, array: false, doc: ""},

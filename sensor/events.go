@@ -112,6 +112,7 @@ func (w *worker) Begin(dataset string, packets []uint64) *event.Event {
 // Emit implements proto.Host.
 func (w *worker) Emit(e *event.Event) {
 	w.classify(e)
+	w.assetsOf(e)
 	w.push(e, itemEvent, 0)
 }
 
@@ -227,8 +228,11 @@ func (w *worker) emitFlow(r *flow.Record, why flow.EndReason) {
 	kind := itemEvent
 	if !w.aboutService(e, r, guessed) {
 		kind = itemFlow
+	} else if app, ok := e.GetStr(event.NetworkApplication); ok {
+		addFlows(w.stats.apps, app, 1, sb+db)
 	}
 	w.push(e, kind, 0)
+	w.seen(r, state, sb, db)
 	w.stats.flow(r, state, sb, db)
 	w.sh.talkers.flow(r, sb, db)
 }

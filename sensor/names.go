@@ -97,6 +97,10 @@ func (o *order) label(e *event.Event) bool {
 // flow emits the event of a flow that no content named the application of.
 func (o *order) flow(r *result, it *item, e *event.Event) error {
 	found := o.label(e)
+	if app, ok := e.GetStr(event.NetworkApplication); ok && found {
+		n, _ := e.GetInt(event.NetworkBytes)
+		addFlows(o.sum.apps, app, 1, uint64(n))
+	}
 	var err error
 	switch {
 	case o.enc == nil:
@@ -107,8 +111,16 @@ func (o *order) flow(r *result, it *item, e *event.Event) error {
 	default:
 		err = o.write(r.encoded[it.from:it.to])
 	}
-	if err != nil || o.rules.Sigma == nil {
+	if err != nil {
 		return err
+	}
+	return o.match(e)
+}
+
+// match gives an event of this stage to the rules of Sigma.
+func (o *order) match(e *event.Event) error {
+	if o.rules.Sigma == nil {
+		return nil
 	}
 	for _, rule := range o.rules.Sigma.MatchEvent(e) {
 		if rule.Feeds() {

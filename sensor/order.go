@@ -7,6 +7,7 @@ import (
 	"saksi/event"
 	"saksi/rules/sigma"
 	"saksi/rules/suricata"
+	"saksi/sensor/asset"
 	"saksi/sensor/decode"
 )
 
@@ -35,6 +36,8 @@ const (
 	itemHit            // an event that counts only if the orderer keeps its hit
 	itemAlert          // an event that is a finding
 	itemName           // an answer of DNS
+	itemFact           // something told of a host
+	itemSeen           // a flow that has ended, for the hosts
 	itemMatch          // a match of Sigma that correlations count, of an event emitted before
 )
 
@@ -54,6 +57,9 @@ type result struct {
 	files   []*File
 	hits    []hit
 	names   []seenName
+	facts   []asset.Fact
+	text    []byte // behind their values
+	seen    []asset.Flow
 	matches []sigma.Hit
 }
 
@@ -64,6 +70,8 @@ func (r *result) reset() {
 	clear(r.hits)
 	r.hits = r.hits[:0]
 	r.names = r.names[:0]
+	clear(r.facts)
+	r.facts, r.text, r.seen = r.facts[:0], r.text[:0], r.seen[:0]
 	clear(r.matches)
 	r.matches = r.matches[:0]
 	r.events.Reset()
@@ -91,10 +99,12 @@ type order struct {
 	err     error
 
 	correlator *sigma.Correlator // nil for none
+	hosts      *hosts
 }
 
-func newOrder(ctx context.Context, cfg *Config, sum *Summary) *order {
+func newOrder(ctx context.Context, cfg *Config, sum *Summary, src *source) *order {
 	o := &order{ctx: ctx, cfg: cfg, sum: sum, heads: make([]int, decode.NumShards), names: newNameCache()}
+	o.hosts = newHosts(o, src)
 	o.enc, _ = cfg.Sink.(Encoder)
 	o.use(&cfg.Rules)
 	return o
@@ -160,6 +170,9 @@ func (o *order) merge(b *batch) {
 			o.err = err
 		}
 	}
+	if o.err == nil {
+		o.err = o.hosts.advance(b.clock)
+	}
 	o.cfg.Health.merged(b.clock)
 	for i, r := range b.results {
 		b.results[i] = nil
@@ -171,9 +184,16 @@ func (o *order) merge(b *batch) {
 }
 
 func (o *order) emit(r *result, it *item) error {
-	if it.kind == itemName {
+	switch it.kind {
+	case itemName:
 		o.names.add(&r.names[it.at])
 		return nil
+	case itemFact:
+		o.hosts.table.Add(&r.facts[it.at])
+		return o.err // of a host that had to make room
+	case itemSeen:
+		o.hosts.table.Flow(&r.seen[it.at])
+		return o.err
 	}
 	if o.enc != nil && it.kind == itemEvent {
 		return o.write(r.encoded[it.from:it.to])

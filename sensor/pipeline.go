@@ -48,7 +48,7 @@ func readSource(ctx context.Context, cfg *Config, in Source, sum *Summary) error
 		ctx = context.WithoutCancel(ctx)
 	}
 	s.verify, s.filter = !cfg.NoChecksum, cfg.Filter
-	s.dec.WithEvents = cfg.Rules.decodeEvents()
+	s.dec.WithEvents, s.dec.WithFrames = cfg.Rules.decodeEvents(), true
 	var seed [8]byte
 	rand.Read(seed[:])
 	p := &pipeline{cfg: cfg, src: s, sum: sum, seed: binary.LittleEndian.Uint64(seed[:]), rules: &cfg.Rules}
@@ -58,7 +58,7 @@ func readSource(ctx context.Context, cfg *Config, in Source, sum *Summary) error
 		ctx = context.WithoutCancel(ctx)
 		whole = ctx // being stopped is its end
 	}
-	p.order = newOrder(ctx, cfg, sum)
+	p.order = newOrder(ctx, cfg, sum, s)
 	defer p.records.Release()
 	n := cfg.Workers
 	if n > 1 {
@@ -75,6 +75,9 @@ func readSource(ctx context.Context, cfg *Config, in Source, sum *Summary) error
 	}
 	for _, w := range p.workers {
 		w.summarize(sum, s.sum)
+	}
+	if p.order.err == nil {
+		p.order.err = p.order.hosts.close()
 	}
 	if whole.Err() == nil {
 		p.order.err = p.order.close()

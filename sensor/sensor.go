@@ -16,6 +16,7 @@ import (
 	"saksi/rules/intel"
 	"saksi/rules/sigma"
 	"saksi/rules/suricata"
+	"saksi/sensor/asset"
 	"saksi/sensor/capture"
 	"saksi/sensor/decode"
 	"saksi/sensor/flow"
@@ -103,6 +104,7 @@ type Config struct {
 	// Limits bound memory; zero values take the defaults of the packages.
 	Flow   flow.Config
 	Stream stream.Limits
+	Assets asset.Limits
 	// MaxFile is how many bytes of a carved file are kept for rules and
 	// scanners; 0 is 8 MiB. Size and digest always cover the whole content.
 	MaxFile int

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"saksi/event"
+	"saksi/sensor/asset"
 	"saksi/sensor/capture"
 	"saksi/sensor/decode"
 	"saksi/sensor/flow"
@@ -61,19 +62,27 @@ type FileCount struct {
 // Summary counts everything that was seen, and everything that was not
 // understood, by reason.
 type Summary struct {
-	Sources    []SourceSummary
-	Flows      uint64
-	Events     []Count // by dataset
-	Protocols  []ProtoCount
-	States     []Count // TCP flows by Zeek's connection state
-	Alerts     []AlertCount
-	Severities [5]uint64
-	Files      []FileCount
-	Oddities   []Count // what is strange or was given up, by reason
-	Suppressed uint64  // hits that thresholds kept back
+	Sources   []SourceSummary
+	Flows     uint64
+	Events    []Count // by dataset
+	Protocols []ProtoCount
+	// Applications are flows by the application that content, names and
+	// addresses tell.
+	Applications []ProtoCount
+	States       []Count // TCP flows by Zeek's connection state
+	Alerts       []AlertCount
+	Severities   [5]uint64
+	Files        []FileCount
+	Oddities     []Count // what is strange or was given up, by reason
+	Suppressed   uint64  // hits that thresholds kept back
+	// Assets are the hosts of which something is known, the one seen first
+	// first, at most maxCounted.
+	Assets []*asset.Asset
 
 	events     map[string]uint64
 	protos     map[string]*ProtoCount
+	apps       map[string]*ProtoCount
+	assets     map[string]int // index into Assets, by id
 	states     map[string]uint64
 	talkers    []talkers // by shard
 	alerts     map[string]*AlertCount
@@ -87,7 +96,7 @@ type Summary struct {
 
 func newSummary() *Summary {
 	return &Summary{
-		events: map[string]uint64{}, protos: map[string]*ProtoCount{}, states: map[string]uint64{},
+		events: map[string]uint64{}, protos: map[string]*ProtoCount{}, apps: map[string]*ProtoCount{}, assets: map[string]int{}, states: map[string]uint64{},
 		talkers: make([]talkers, decode.NumShards), alerts: map[string]*AlertCount{}, files: map[string]*FileCount{}, odd: map[string]uint64{},
 	}
 }
@@ -122,6 +131,9 @@ func (w *worker) summarize(s *Summary, src *SourceSummary) {
 		}
 		s.proto(name, w.stats.ipFlows[i], w.stats.ipBytes[i])
 	}
+	for name, p := range w.stats.apps {
+		addFlows(s.apps, name, p.Flows, p.Bytes)
+	}
 	for k, n := range w.stats.states {
 		s.states[k] += n
 	}
@@ -153,16 +165,34 @@ func (s *Summary) count(what string, n uint64) {
 }
 
 func (s *Summary) proto(name string, flows, bytes uint64) {
-	if flows == 0 {
-		return
+	if flows > 0 {
+		addFlows(s.protos, name, flows, bytes)
 	}
-	p := s.protos[name]
+}
+
+func addFlows(m map[string]*ProtoCount, name string, flows, bytes uint64) {
+	p := m[name]
 	if p == nil {
-		p = &ProtoCount{Name: name}
-		s.protos[name] = p
+		p = &ProtoCount{Name: strings.Clone(name)}
+		m[p.Name] = p
 	}
 	p.Flows += flows
 	p.Bytes += bytes
+}
+
+// asset keeps a host. One that several sources saw stands there once, with what
+// all of them told.
+func (s *Summary) asset(a *asset.Asset) {
+	if i, ok := s.assets[a.ID]; ok {
+		s.Assets[i].Merge(a)
+		return
+	}
+	if len(s.Assets) >= maxCounted {
+		s.odd["hosts beyond those listed"]++
+		return
+	}
+	s.assets[a.ID] = len(s.Assets)
+	s.Assets = append(s.Assets, a)
 }
 
 // alert counts an alert that stands.
@@ -294,19 +324,22 @@ func counts(m map[string]uint64) []Count {
 	return out
 }
 
+// byFlows orders counts of flows, most first.
+func byFlows(m map[string]*ProtoCount) (list []ProtoCount) {
+	for _, p := range m {
+		list = append(list, *p)
+	}
+	slices.SortFunc(list, func(a, b ProtoCount) int { return cmp.Or(cmp.Compare(b.Flows, a.Flows), cmp.Compare(a.Name, b.Name)) })
+	return list
+}
+
 // finish orders what was counted.
 func (s *Summary) finish() {
 	for i := range s.talkers {
 		s.count("hosts of flows beyond those counted", s.talkers[i].other)
 	}
 	s.Events, s.States, s.Oddities, s.Suppressed = counts(s.events), counts(s.states), counts(s.odd), s.suppressed
-	s.Protocols = s.Protocols[:0]
-	for _, p := range s.protos {
-		s.Protocols = append(s.Protocols, *p)
-	}
-	slices.SortFunc(s.Protocols, func(a, b ProtoCount) int {
-		return cmp.Or(cmp.Compare(b.Flows, a.Flows), cmp.Compare(a.Name, b.Name))
-	})
+	s.Protocols, s.Applications = byFlows(s.protos), byFlows(s.apps)
 	for _, a := range s.alerts {
 		s.Alerts = append(s.Alerts, *a)
 	}

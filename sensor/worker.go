@@ -21,6 +21,7 @@ type shard struct {
 	spare   []*conn // to be used again, at most maxSpare
 	files   int     // bytes of carved files held
 	talkers talkers
+	told    [seenFacts]uint64 // facts of hosts, by a hash of each
 
 	expected map[expectKey]expected // connections that parsers announced
 }
@@ -62,13 +63,16 @@ type worker struct {
 	pc      proto.Context
 	loneIDs flowIDs // of a flow without parser state
 	history []byte
-	why     []byte
-	view    suricata.Packet
-	hits    []suricata.Hit
-	stats   workerStats
-	emitted uint64      // events
-	told    published   // in Health
-	held    event.Event // of a flow that begins, for its indicators
+	// Of hosts: what events of a protocol tell, by its index.
+	assetsBy  [256]taker
+	signature []byte
+	why       []byte
+	view      suricata.Packet
+	hits      []suricata.Hit
+	stats     workerStats
+	emitted   uint64      // events
+	told      published   // in Health
+	held      event.Event // of a flow that begins, for its indicators
 
 	wantMD5, wantSHA1, wantFlows bool // of indicators
 }
@@ -85,6 +89,7 @@ type workerStats struct {
 	ipFlows     [256]uint64
 	events      map[string]uint64
 	states      map[string]uint64
+	apps        map[string]*ProtoCount
 }
 
 func newWorker(p *pipeline, id, n int) *worker {
@@ -96,6 +101,10 @@ func newWorker(p *pipeline, id, n int) *worker {
 	w.stats.broken, w.stats.protoBytes, w.stats.protoFlows = make([]uint64, k), make([]uint64, k), make([]uint64, k)
 	w.stats.events = map[string]uint64{}
 	w.stats.states = map[string]uint64{}
+	w.stats.apps = map[string]*ProtoCount{}
+	for _, e := range w.protos.Entries() {
+		w.assetsBy[e.Index()] = takers[e.Name]
+	}
 	w.pc.Host = w
 	w.use(p.rules)
 	fc := p.cfg.Flow
@@ -158,7 +167,10 @@ func (w *worker) process(b *batch) *result {
 func (w *worker) packet(p *decode.Packet) {
 	sh := w.shards[p.Shard]
 	if p.Flags&decode.FlagEvent != 0 {
-		if w.engine != nil {
+		if p.Ether != 0 {
+			w.pkt, w.phase, w.now, w.sh, w.rec, w.conn = p, p.Part, p.Number, sh, nil, nil
+			w.neighbor(p)
+		} else if w.engine != nil {
 			w.pkt, w.phase, w.now = p, p.Part, p.Number
 			w.matchEvents(p)
 		}
@@ -180,6 +192,12 @@ func (w *worker) packet(p *decode.Packet) {
 	}
 	if !good {
 		return
+	}
+	if r.Pkts[dir] == 1 {
+		w.sight(p, dir)
+	}
+	if p.Proto == decode.ProtoICMPv6 && p.ICMPType >= 133 && p.ICMPType <= 136 {
+		w.neighbor(p)
 	}
 	open := !r.Done() && p.Flags&decode.FlagFragment == 0
 	datagram := open && p.Proto == decode.ProtoUDP && p.HdrLen >= 8 && len(p.Payload()) > 0

@@ -145,7 +145,7 @@ func (a *app) found() (findings.Sink, func() error, error) {
 
 // what says in a few words what a document is about.
 func what(e *event.Event) string {
-	for _, f := range []event.Field{event.RuleName, event.DNSQuestionName, event.URLOriginal, event.TLSClientServerName, event.FileName, event.FilePath, event.NetworkProtocol, event.NetworkTransport} {
+	for _, f := range []event.Field{event.RuleName, event.DNSQuestionName, event.URLOriginal, event.TLSClientServerName, event.FileName, event.FilePath, event.NetworkProtocol, event.NetworkTransport, event.HostName, event.SaksiAssetID} {
 		if s, ok := e.GetStr(f); ok {
 			return s
 		}
@@ -160,7 +160,7 @@ func place(e *event.Event) string {
 	}
 	src, ok := e.GetAddr(event.SourceIP)
 	if !ok {
-		return ""
+		return values(e, event.HostIP)
 	}
 	dst, _ := e.GetAddr(event.DestinationIP)
 	return src.String() + " > " + dst.String()

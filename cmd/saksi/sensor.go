@@ -22,7 +22,7 @@ import (
 )
 
 func sensorCommand(a *app) *cobra.Command {
-	return noun("sensor", "See what happens on networks", sensorRun(a), sensorRead(a), sensorExtract(a), sensorProtocols(a), sensorInterfaces(a))
+	return noun("sensor", "See what happens on networks", sensorRun(a), sensorRead(a), sensorAssets(a), sensorExtract(a), sensorProtocols(a), sensorInterfaces(a))
 }
 
 type sensorReadOptions struct {
@@ -133,7 +133,7 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 		}
 		finish = func() error {
 			if len(sum.Sources) > 0 {
-				printSummary(w, &sum)
+				a.printSummary(w, &sum)
 			}
 			return done()
 		}

@@ -144,7 +144,7 @@ func (r *liveRun) printer(sum *sensor.Summary) (print func(*event.Event) error, 
 			if err != nil {
 				return err
 			}
-			printSummary(w, sum)
+			a.printSummary(w, sum)
 			return done()
 		}, nil
 	}

@@ -1,29 +1,40 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
+
+	"golang.org/x/term"
 
 	"saksi/sensor"
+	"saksi/sensor/asset"
 	"saksi/sensor/decode"
 )
 
 // Rows of each part of the summary; the rest is counted.
 const (
+	topHosts     = 12
 	topTalkers   = 10
-	topProtocols = 20
+	topProtocols = 15
 	topAlerts    = 20
-	topFiles     = 15
+	topFiles     = 12
 	topKinds     = 12
 )
 
 var severityNames = [...]string{"none", "low", "medium", "high", "critical"}
 
-// printSummary prints what an analyst wants first.
-func printSummary(w io.Writer, s *sensor.Summary) {
+// printSummary prints what an analyst wants first: what was read and how much of
+// it, alerts, hosts, who talked what, files, what is strange. On a terminal lines
+// fit its width; elsewhere nothing is cut.
+func (a *app) printSummary(w io.Writer, s *sensor.Summary) {
+	width := a.width()
 	for i := range s.Sources {
 		printSource(w, &s.Sources[i])
 	}
@@ -38,33 +49,98 @@ func printSummary(w io.Writer, s *sensor.Summary) {
 		alerts = strings.Join(sev, ", ")
 	}
 	fmt.Fprintf(w, "\n%d flows; alerts: %s\n", s.Flows, alerts)
-	section(w, "Alerts", []string{"severity", "rule", "count", "name"}, len(s.Alerts), topAlerts, func(i int) []any {
-		x := &s.Alerts[i]
-		return []any{severityNames[min(max(x.Severity, 0), 4)], x.Rule, x.N, x.Name}
+	if s.Suppressed > 0 {
+		fmt.Fprintf(w, "alerts kept back by thresholds: %d\n", s.Suppressed)
+	}
+	for _, p := range summaryParts(s) {
+		p.print(w, width)
+	}
+	printCounts(w, "Events", s.Events, width)
+}
+
+// summaryParts are the tables of a summary.
+func summaryParts(s *sensor.Summary) []part {
+	hosts, talkers := byInterest(s.Assets), s.Talkers()
+	var all uint64
+	for i := range s.Protocols {
+		all += s.Protocols[i].Bytes
+	}
+	return []part{
+		{"Alerts", []string{"severity", "rule", "count", "name"}, len(s.Alerts), topAlerts, "", []int{3}, func(i int) []any {
+			x := &s.Alerts[i]
+			return []any{severityNames[min(max(x.Severity, 0), 4)], x.Rule, x.N, x.Name}
+		}},
+		{"Hosts", []string{"host", "name", "system", "roles", "services"}, len(hosts), topHosts, "'saksi sensor assets' shows all", []int{4, 3, 2, 1}, func(i int) []any {
+			x := hosts[i]
+			return []any{firstAddr(x), x.Name, x.System.String(), strings.Join(x.Roles, ", "), strings.Join(x.Services, ", ")}
+		}},
+		{"Talkers", []string{"host", "flows", "sent", "received"}, len(talkers), topTalkers, "", nil, func(i int) []any {
+			x := &talkers[i]
+			return []any{x.Addr.String(), x.Flows, amount(x.Sent), amount(x.Received)}
+		}},
+		{"Protocols", []string{"protocol", "flows", "bytes", "share"}, len(s.Protocols), topProtocols, "", nil, func(i int) []any {
+			x := &s.Protocols[i]
+			return []any{x.Name, x.Flows, amount(x.Bytes), share(x.Bytes, all)}
+		}},
+		{"Applications", []string{"application", "flows", "bytes"}, len(s.Applications), topProtocols, "", nil, func(i int) []any {
+			x := &s.Applications[i]
+			return []any{x.Name, x.Flows, amount(x.Bytes)}
+		}},
+		{"Files", []string{"size", "count", "type", "name", "sha256"}, len(s.Files), topFiles, "", []int{4, 3, 2}, func(i int) []any {
+			x := &s.Files[i]
+			name := x.Name
+			if !x.Whole {
+				name += " (partial)"
+			}
+			return []any{amount(x.Size), x.N, x.MIME, strings.TrimSpace(name), x.SHA256}
+		}},
+		{"Oddities", []string{"count", "what"}, len(s.Oddities), len(s.Oddities), "", []int{1}, func(i int) []any {
+			return []any{s.Oddities[i].N, s.Oddities[i].Name}
+		}},
+	}
+}
+
+// byInterest puts the hosts of the network that was captured first, then those
+// that sent the most.
+func byInterest(list []*asset.Asset) []*asset.Asset {
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, func(a, b *asset.Asset) int {
+		return cmp.Or(cmp.Compare(min(len(b.MACs), 1), min(len(a.MACs), 1)), cmp.Compare(b.Sent, a.Sent))
 	})
-	section(w, "Protocols", []string{"protocol", "flows", "bytes"}, len(s.Protocols), topProtocols, func(i int) []any {
-		x := &s.Protocols[i]
-		return []any{x.Name, x.Flows, x.Bytes}
-	})
-	talkers := s.Talkers()
-	section(w, "Talkers", []string{"host", "flows", "sent", "received"}, len(talkers), topTalkers, func(i int) []any {
-		x := &talkers[i]
-		return []any{x.Addr.String(), x.Flows, x.Sent, x.Received}
-	})
-	section(w, "Files", []string{"sha256", "bytes", "type", "count", "name"}, len(s.Files), topFiles, func(i int) []any {
-		x := &s.Files[i]
-		name := x.Name
-		if !x.Whole {
-			name += " (partial)"
-		}
-		return []any{x.SHA256, x.Size, x.MIME, x.N, strings.TrimSpace(name)}
-	})
-	section(w, "Events", []string{"dataset", "count"}, len(s.Events), len(s.Events), func(i int) []any {
-		return []any{s.Events[i].Name, s.Events[i].N}
-	})
-	section(w, "Oddities", []string{"what", "count"}, len(s.Oddities), len(s.Oddities), func(i int) []any {
-		return []any{s.Oddities[i].Name, s.Oddities[i].N}
-	})
+	return list
+}
+
+func firstAddr(a *asset.Asset) string {
+	if len(a.Addrs) == 0 {
+		return a.ID
+	}
+	return a.Addrs[0].String()
+}
+
+// amount is a number of bytes for people, in a column of numbers.
+type amount uint64
+
+func (n amount) String() string { return size(int64(n), "B") }
+
+// share is a part of all in percent, in a column of numbers.
+func share(n, all uint64) fmt.Stringer { return percent(float64(n) * 100 / float64(max(all, 1))) }
+
+type percent float64
+
+func (p percent) String() string { return strconv.FormatFloat(float64(p), 'f', 1, 64) + "%" }
+
+// width is how many columns the terminal has that the output goes to, 0 for no
+// terminal.
+func (a *app) width() int {
+	f, ok := a.stdout.(*os.File)
+	if a.to != "" || !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0
+	}
+	n, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 func printSource(w io.Writer, s *sensor.SourceSummary) {
@@ -131,33 +207,97 @@ func kinds(reason string, list []sensor.Count) string {
 	return ": " + strings.Join(parts, ", ")
 }
 
-// section prints the first rows of a part, and how many more there are.
-func section(w io.Writer, title string, columns []string, n, most int, row func(i int) []any) {
-	if n == 0 {
+// part is one table of the summary.
+type part struct {
+	title   string
+	columns []string
+	n, most int    // rows there are, and that are shown
+	more    string // where the rest can be seen
+	flex    []int  // columns that are cut where lines are too long, the first first
+	row     func(i int) []any
+}
+
+// minCut is what is left at least of a column that is cut.
+const minCut = 12
+
+// print prints the first rows, and how many more there are.
+func (p *part) print(w io.Writer, width int) {
+	if p.n == 0 {
 		return
 	}
-	fmt.Fprintf(w, "\n%s\n", title)
-	right := make([]bool, len(columns))
+	fmt.Fprintf(w, "\n%s\n", p.title)
+	right := make([]bool, len(p.columns))
 	var table [][]string
-	for i := range min(n, most) {
-		values := row(i)
+	for i := range min(p.n, p.most) {
+		values := p.row(i)
 		cells := make([]string, len(values))
 		for k, v := range values {
 			switch x := v.(type) {
 			case uint64:
 				cells[k], right[k] = strconv.FormatUint(x, 10), true
-			case int64:
-				cells[k], right[k] = strconv.FormatInt(x, 10), true
+			case fmt.Stringer:
+				cells[k], right[k] = x.String(), true
 			case string:
-				cells[k] = x
+				cells[k] = oneLine(x)
 			}
 		}
 		table = append(table, cells)
 	}
+	columns := slices.Clone(p.columns)
+	p.fit(columns, table, width)
 	if err := printTable(w, columns, table, right); err != nil {
 		return // the writer keeps its error and gives it when it is closed
 	}
-	if n > most {
-		fmt.Fprintf(w, "and %d more\n", n-most)
+	if p.n > p.most {
+		fmt.Fprintf(w, "and %d more", p.n-p.most)
+		if p.more != "" {
+			fmt.Fprintf(w, "; %s", p.more)
+		}
+		fmt.Fprintln(w)
+	}
+}
+
+// fit cuts cells so that lines have at most width columns; 0 cuts nothing.
+func (p *part) fit(columns []string, table [][]string, width int) {
+	if width == 0 {
+		return
+	}
+	widths := make([]int, len(columns))
+	over := 2*(len(columns)-1) - width
+	for i := range columns {
+		for _, cells := range append([][]string{columns}, table...) {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cells[i]))
+		}
+		over += widths[i]
+	}
+	for _, i := range p.flex {
+		if over <= 0 {
+			return
+		}
+		to := max(widths[i]-over, min(widths[i], minCut))
+		over -= widths[i] - to
+		for _, cells := range table {
+			if r := []rune(cells[i]); len(r) > to {
+				cells[i] = string(r[:to-2]) + ".."
+			}
+		}
+	}
+}
+
+// printCounts prints counts in lines of text.
+func printCounts(w io.Writer, title string, list []sensor.Count, width int) {
+	if len(list) == 0 {
+		return
+	}
+	if width == 0 {
+		width = 100
+	}
+	var parts []string
+	for _, c := range list {
+		parts = append(parts, fmt.Sprintf("%s\x1f%d", strings.TrimPrefix(c.Name, "saksi."), c.N)) // one word
+	}
+	fmt.Fprintf(w, "\n%s\n", title)
+	for _, line := range wrap(strings.Join(parts, ", "), width) {
+		fmt.Fprintln(w, strings.ReplaceAll(line, "\x1f", " "))
 	}
 }

@@ -128,7 +128,7 @@ func classOf(e *event.Event) Class {
 		return Alert
 	}
 	switch dataset, _ := e.GetStr(event.EventDataset); dataset {
-	case "saksi.flow":
+	case "saksi.flow", "saksi.asset":
 		return Flow
 	case "saksi.file":
 		return File

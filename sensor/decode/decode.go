@@ -46,7 +46,7 @@ const (
 	FlagBadTCP                  // transport header does not fit
 	FlagTunnel                  // carries an inner packet that follows as its own
 	FlagFragment                // a fragment that was not put together
-	FlagEvent                   // no packet at all: only its Events count
+	FlagEvent                   // no packet at all: only its Events count, or its Ether
 	FlagUnverified              // its checksum means nothing: the sender's hardware fills it in later
 )
 
@@ -104,7 +104,8 @@ type Packet struct {
 	ICMPCode uint8
 	Shard    uint8
 	Depth    uint8
-	OneWay   bool // ICMP message without a counterpart
+	OneWay   bool   // ICMP message without a counterpart
+	Ether    uint16 // with FlagEvent, of a frame that is no IP packet: Segment is what follows it
 	VLANs    uint8
 	Events   uint64 // a bit for each Event
 }
@@ -167,6 +168,9 @@ type Decoder struct {
 	// WithEvents has packets that come to nothing appended for their events,
 	// with FlagEvent.
 	WithEvents bool
+	// WithFrames has frames of no IP that tell of their sender appended, with
+	// FlagEvent and their Ether.
+	WithFrames bool
 	raised     bool
 	broken     Packet // the one an event was raised for last
 }

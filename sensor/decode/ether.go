@@ -21,6 +21,10 @@ const (
 	etherPBB    = 0x88e7
 	etherVNTag  = 0x8926
 	etherNSH    = 0x894f
+
+	etherPROFINET = 0x8892
+	etherLLDP     = 0x88cc
+	snapCDP       = 0x2000 // a protocol of Cisco's in SNAP
 )
 
 func (d *Decoder) ethernet(out []Packet, p *Packet, f *frame, b []byte) ([]Packet, Reason) {
@@ -101,10 +105,26 @@ func (d *Decoder) ether(out []Packet, p *Packet, f *frame, typ uint16, b []byte)
 				return d.llc(out, p, f, b)
 			}
 			d.Ether[typ]++
+			switch typ {
+			case etherARP, etherLLDP, etherPROFINET:
+				out = d.tell(out, p, f, typ, b)
+			}
 			return out, NotIP
 		}
 	}
 	return out, TooDeep
+}
+
+// tell appends a frame that carries no IP for what it tells of its sender.
+func (d *Decoder) tell(out []Packet, p *Packet, f *frame, typ uint16, b []byte) []Packet {
+	if !d.WithFrames {
+		return out
+	}
+	q := *p
+	q.Flags |= FlagEvent
+	q.Ether, q.Segment, q.SrcMAC, q.DstMAC, q.Depth = typ, b, f.srcMAC, f.dstMAC, f.depth
+	q.Shard = f.srcMAC[5] % NumShards
+	return append(out, q)
 }
 
 // macsec reads a security tag (IEEE 802.1AE section 9.3) and gives its length
@@ -168,7 +188,7 @@ func (d *Decoder) snap(out []Packet, p *Packet, f *frame, b []byte) ([]Packet, R
 		}
 	case 0x00000c: // Cisco
 		if pid == 0x2000 {
-			return d.other(out, OtherCDP)
+			return d.other(d.tell(out, p, f, snapCDP, b[5:]), OtherCDP)
 		}
 		if pid == 0x010b {
 			return d.other(out, OtherSTP)

@@ -61,7 +61,7 @@ func detectDNS(p *Probe) Verdict {
 		}
 		return Yes
 	}
-	if p.On(5353, 5355, 137) || !dnsShape(b, p.On(53)) || dnscryptQuestion(b, p.On(53)) {
+	if p.On(5353, 5355, 137) || len(b) > 46 && b[12] == 32 && !p.On(53) && nbName(b[12:]) != nil || !dnsShape(b, p.On(53)) || dnscryptQuestion(b, p.On(53)) {
 		return No
 	}
 	return Yes

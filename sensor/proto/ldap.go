@@ -324,7 +324,7 @@ func (p *ldap) emit(c *Context, i int, code int64) {
 	}
 	e.Bytes(event.SaksiLdapDn, q.dn)
 	e.Str(event.SaksiLdapMechanism, q.mechanism)
-	q.user.describe(e)
+	q.user.login(e)
 	e.Bytes(event.SaksiLdapBase, q.base)
 	e.Str(event.SaksiLdapScope, q.scope)
 	e.Bytes(event.SaksiLdapFilter, q.filter)

@@ -249,7 +249,7 @@ func (p *smb) answered(c *Context, id uint64) *smbRequest {
 func (p *smb) login(c *Context, r *smbRequest, status uint32, open bool) {
 	e := p.begin(c, "login", r.packets.List())
 	e.Str(event.EventCategory, "authentication")
-	r.user.describe(e)
+	r.user.login(e)
 	if !open {
 		p.status(e, status)
 	}

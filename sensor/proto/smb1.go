@@ -234,10 +234,12 @@ func (p *smb) setup1(c *Context, h *smb1Head) *userName {
 	w := &h.words
 	w.Skip(14)
 	if h.count == 12 { // 14 length of the token
-		if !u.token(octet.Head(h.bytes, 0, int(w.LE16())), &p.server) {
+		n := int(w.LE16())
+		if !u.token(octet.Head(h.bytes, 0, n), &p.server) {
 			return nil
 		}
 		p.rules.login(c, u)
+		u.system, _ = h.text(n)
 		return u
 	}
 	if h.count != 13 {
@@ -246,7 +248,8 @@ func (p *smb) setup1(c *Context, h *smb1Head) *userName {
 	lm, nt := int(w.LE16()), int(w.LE16())
 	var at int
 	u.name, at = h.text(lm + nt)
-	u.domain, _ = h.text(at)
+	u.domain, at = h.text(at)
+	u.system, _ = h.text(at)
 	switch {
 	case nt > 24:
 		u.version = 2
@@ -270,10 +273,15 @@ func (p *smb) reply1(c *Context, h *smb1Head, b []byte) {
 		e := p.begin(c, "negotiate", q.packets.List())
 		p.status(e, h.status)
 		c.Emit(e)
-	case smb1SessionSetup: // 6 length of the token, with 4 words
+	case smb1SessionSetup: // 6 length of the token, with 4 words; bytes: token, system
+		token := 0
 		if h.count == 4 {
 			w.Skip(6)
-			(&userName{}).token(octet.Head(h.bytes, 0, int(w.LE16())), &p.server)
+			token = int(w.LE16())
+			(&userName{}).token(octet.Head(h.bytes, 0, token), &p.server)
+		}
+		if q.user != nil {
+			q.user.serverSystem, _ = h.text(token)
 		}
 		if q.user == nil || h.status == smbMore {
 			return

@@ -236,7 +236,7 @@ func (p *tds) flush(c *Context, code []byte, known bool) {
 		return
 	}
 	e := p.begin(c, "saksi.tds", p.op)
-	p.login.describe(e)
+	p.login.login(e)
 	if len(p.text) > 0 {
 		statement(e, p.text)
 	}

@@ -13,6 +13,8 @@ type userName struct {
 	service, realm       []byte // of the Kerberos ticket shown
 	ticket               string // its encryption type
 	version              int    // of NTLM
+	build, serverBuild   string // versions of Windows, by NTLM
+	system, serverSystem []byte // operating systems, by SMB1
 }
 
 // ntlm takes the names of an authentication and of the challenge before it.
@@ -22,6 +24,7 @@ func (u *userName) ntlm(m, server ntlm.Message) {
 		u.name = []byte("anonymous")
 	}
 	u.server, u.serverDomain = server.Server, server.ServerDomain
+	u.build, u.serverBuild = m.System, server.System
 }
 
 // token reads a token of GSS-API; it returns true if it names anybody.
@@ -58,6 +61,16 @@ func (u *userName) describe(e *event.Event) {
 	if u.ticket != "" {
 		e.Str(event.SaksiKerberosTicketCipher, u.ticket)
 	}
+}
+
+// login describes who authenticates, and what the two machines say of their
+// systems.
+func (u *userName) login(e *event.Event) {
+	u.describe(e)
+	e.Str(event.SaksiNtlmClientVersion, u.build)
+	e.Str(event.SaksiNtlmServerVersion, u.serverBuild)
+	e.Bytes(event.SaksiSmbClientSystem, u.system)
+	e.Bytes(event.SaksiSmbServerSystem, u.serverSystem)
 }
 
 // outcome says how it ended.

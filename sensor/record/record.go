@@ -192,6 +192,9 @@ func (c *chunk) add(f *capture.Packet, decoded []decode.Packet) []decode.Packet 
 	c.minTime, c.maxTime = min(c.minTime, f.Time), max(c.maxTime, f.Time)
 	k := 0
 	for ; k < len(decoded) && decoded[k].Number == f.Number; k++ {
+		if decoded[k].Ether != 0 { // no packet, and so of no flow
+			continue
+		}
 		key := keyOf(&decoded[k])
 		for _, frag := range decoded[k].Frags {
 			c.entries = append(c.entries, entry{key, frag})

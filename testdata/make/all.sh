@@ -7,6 +7,7 @@ set -eu
 cd "$(dirname "$0")"
 ./demo.sh
 ./protocols.sh
+python3 assets.py
 python3 hostile_captures.py
 python3 truth_captures.py
 python3 evtx.py ../artifact/sysmon.evtx

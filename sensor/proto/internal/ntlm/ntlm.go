@@ -10,6 +10,7 @@ package ntlm
 
 import (
 	"bytes"
+	"fmt"
 
 	"saksi/sensor/proto/internal/octet"
 )
@@ -28,6 +29,7 @@ type Message struct {
 	Server, ServerDomain []byte // Challenge
 	Version              int    // Authenticate: 1 or 2, by the size of the response
 	Anonymous            bool
+	System               string // Challenge, Authenticate: version of Windows, such as "10.0.19041"; empty if it is not said
 }
 
 var signature = []byte("NTLMSSP\x00")
@@ -55,12 +57,14 @@ func Find(b []byte) (m Message, ok bool) {
 		r.Skip(8)
 		m.ServerDomain = text(name, r.LE32())
 		m.pairs(field(b, 40))
+		m.system(b, 20, 48)
 	case Authenticate:
 		r.Skip(48)
 		flags := r.LE32()
 		if r.Bad() {
 			flags = unicode
 		}
+		m.system(b, 60, 64)
 		nt := field(b, 20)
 		m.Domain, m.User, m.Host = text(field(b, 28), flags), text(field(b, 36), flags), text(field(b, 44), flags)
 		switch {
@@ -73,6 +77,17 @@ func Find(b []byte) (m Message, ok bool) {
 		}
 	}
 	return m, true
+}
+
+// system reads the version of Windows (section 2.2.2.10), if the flags say that
+// there is one.
+func (m *Message) system(b []byte, flags, at int) {
+	if len(b) < at+8 || b[flags+3]&2 == 0 { // NTLMSSP_NEGOTIATE_VERSION
+		return
+	}
+	r := octet.Of(b[at:])
+	major, minor := r.U8(), r.U8()
+	m.System = fmt.Sprintf("%d.%d.%d", major, minor, r.LE16())
 }
 
 // maxPairs bounds the attributes of a challenge that are read.
