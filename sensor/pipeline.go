@@ -11,7 +11,7 @@ import (
 
 	"saksi/sensor/capture"
 	"saksi/sensor/decode"
-	"saksi/sensor/flow"
+	"saksi/sensor/internal/pages"
 )
 
 // batch is a group of consecutive packets on its way through the pipeline. It
@@ -59,7 +59,7 @@ func readSource(ctx context.Context, cfg *Config, in Source, sum *Summary) error
 		whole = ctx // being stopped is its end
 	}
 	p.order = newOrder(ctx, cfg, sum, s)
-	defer p.records.Release()
+	defer p.pages.Release()
 	n := cfg.Workers
 	if n > 1 {
 		n = min(n*groupsPerWorker, decode.NumShards)
@@ -106,7 +106,7 @@ type pipeline struct {
 	order   *order
 	rules   *RuleSet // for the next batch
 	read    uint64   // bytes at the last progress
-	records flow.Memory
+	pages   pages.Memory
 }
 
 func (p *pipeline) newBatch() *batch {

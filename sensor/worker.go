@@ -108,12 +108,12 @@ func newWorker(p *pipeline, id, n int) *worker {
 	w.pc.Host = w
 	w.use(p.rules)
 	fc := p.cfg.Flow
-	fc.Seed, fc.Memory = p.seed, &p.records
+	fc.Seed, fc.Memory = p.seed, &p.pages
 	if fc.Servers == nil {
 		fc.Servers = serverPorts()
 	}
 	for i := id; i < decode.NumShards; i += n {
-		sh := &shard{index: i, table: flow.NewTable(fc), pool: stream.NewPool(p.cfg.Stream), talkers: p.sum.talkers[i]}
+		sh := &shard{index: i, table: flow.NewTable(fc), pool: stream.NewPool(p.cfg.Stream, &p.pages), talkers: p.sum.talkers[i]}
 		sh.table.End = func(_ uint32, r *flow.Record, why flow.EndReason) { w.end(sh, r, why) }
 		w.shards[i] = sh
 		w.mine = append(w.mine, sh)

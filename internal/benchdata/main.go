@@ -4,7 +4,7 @@
 //	benchdata capture -out FILE -packets N FOLDER...   one pcap: the captures below the
 //	    folders, repeated with the IP addresses of each round shifted (checksums follow) and one clock
 //	benchdata flows -out FILE -flows N   one pcap: N TCP connections that were opened within a minute
-//	    and none of which was closed
+//	    and none of which was closed; with -waiting BYTES of each wait behind a gap
 package main
 
 import (

@@ -3,8 +3,10 @@ package flow
 import (
 	"encoding/binary"
 	"math/bits"
+	"unsafe"
 
 	"saksi/sensor/decode"
+	"saksi/sensor/internal/pages"
 )
 
 // Timeouts are how long a flow may be silent, in nanoseconds of capture time.
@@ -24,10 +26,10 @@ var DefaultTimeouts = Timeouts{TCP: 300e9, Attempt: 300e9, Closed: 5e9, UDP: 60e
 // Config bounds a Table.
 type Config struct {
 	Timeouts Timeouts
-	MaxFlows int     // at once; 0: 32,768
-	Servers  *Ports  // ports that servers listen on; they decide direction when the beginning was not captured
-	Seed     uint64  // of the hash; a secret keeps senders from choosing collisions
-	Memory   *Memory // holds the records; nil: the heap does
+	MaxFlows int           // at once; 0: 32,768
+	Servers  *Ports        // ports that servers listen on; they decide direction when the beginning was not captured
+	Seed     uint64        // of the hash; a secret keeps senders from choosing collisions
+	Memory   *pages.Memory // holds the records; nil: the heap does
 }
 
 const (
@@ -156,6 +158,12 @@ func (t *Table) Update(p *decode.Packet, goodChecksum bool) (i uint32, dir int, 
 	return i, dir, fresh
 }
 
+// slab gives room for more records.
+func (t *Table) slab() *[slabSize]Record {
+	b := t.cfg.Memory.Take(int(unsafe.Sizeof([slabSize]Record{})))
+	return (*[slabSize]Record)(unsafe.Pointer(&b[0]))
+}
+
 func (t *Table) insert(p *decode.Packet, lo int, h uint64) uint32 {
 	if t.used >= len(t.buckets) {
 		t.grow()
@@ -167,7 +175,7 @@ func (t *Table) insert(p *decode.Packet, lo int, h uint64) uint32 {
 		i = t.next
 		t.next++
 		if int(i>>slabBits) >= len(t.slabs) {
-			t.slabs = append(t.slabs, t.cfg.Memory.slab())
+			t.slabs = append(t.slabs, t.slab())
 		}
 	}
 	b := h & uint64(len(t.buckets)-1)

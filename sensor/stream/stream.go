@@ -3,12 +3,16 @@
 // delivered once stands, gaps are told with their reason. Start with Half.
 package stream
 
-import "slices"
+import (
+	"slices"
+
+	"saksi/sensor/internal/pages"
+)
 
 // Limits bound what reassembly holds.
 type Limits struct {
-	PerHalf int // bytes waiting in one direction; 0: 64 KiB
-	Total   int // bytes waiting in all streams of a shard; 0: 4 MiB
+	PerHalf int // bytes of memory for what waits in one direction; 0: 56 KiB, so that with its segments it stays below 64
+	Total   int // bytes of memory for what waits in all streams of a shard; 0: 4 MiB
 	// Window is how far ahead of the expected byte a segment may lie; 0: 16 MiB.
 	Window uint32
 }
@@ -16,7 +20,7 @@ type Limits struct {
 // Pool is the memory the streams of one shard share, and what they count.
 type Pool struct {
 	Limits Limits
-	held   int
+	blocks
 
 	Retransmitted uint64 // segments that brought nothing new
 	Overlaps      uint64 // segments part of which was there already
@@ -25,10 +29,10 @@ type Pool struct {
 	GapBytes      [NumGaps]uint64
 }
 
-// NewPool makes a Pool.
-func NewPool(l Limits) *Pool {
+// NewPool makes a Pool that takes its memory from m; nil is the heap.
+func NewPool(l Limits, m *pages.Memory) *Pool {
 	if l.PerHalf == 0 {
-		l.PerHalf = 64 << 10
+		l.PerHalf = 56 << 10
 	}
 	if l.Total == 0 {
 		l.Total = 4 << 20
@@ -36,11 +40,11 @@ func NewPool(l Limits) *Pool {
 	if l.Window == 0 {
 		l.Window = 16 << 20
 	}
-	return &Pool{Limits: l}
+	return &Pool{Limits: l, blocks: blocks{memory: m}}
 }
 
-// Held is the number of bytes waiting.
-func (p *Pool) Held() int { return p.held }
+// Held is how much memory is in use for what waits, in bytes.
+func (p *Pool) Held() int { return p.used * blockSize }
 
 // Gap says why bytes of a stream are missing.
 type Gap uint8
@@ -58,11 +62,17 @@ var gapNames = [NumGaps]string{"not_captured", "limit", "unfilled_at_end", "cut_
 
 func (g Gap) String() string { return gapNames[g] }
 
+// segment is a part of a stream that waits.
 type segment struct {
-	seq  uint32
-	pkt  uint64
-	data []byte
+	pkt   uint64 // that brought it
+	seq   uint32
+	block uint32 // that holds it
+	from  uint16 // in the block
+	n     uint16
 }
+
+// maxSegments bounds the segments that wait in one direction.
+const maxSegments = 256
 
 // Half is one direction of a connection. The zero value is ready.
 type Half struct {
@@ -70,7 +80,10 @@ type Half struct {
 	started bool
 	finSeq  uint32
 	fin     bool
-	held    int
+	held    int       // blocks
+	filling block     // the one with room left
+	fill    uint16    // bytes of it that are in use
+	popped  block     // what Pop gave last is its last segment
 	segs    []segment // waiting, sorted, not overlapping
 }
 
@@ -146,7 +159,7 @@ func (h *Half) keep(p *Pool, seq uint32, data []byte, pkt uint64) {
 		}) // first segment that starts after seq
 		if i > 0 {
 			prev := h.segs[i-1]
-			if end := prev.seq + uint32(len(prev.data)); int32(end-seq) > 0 {
+			if end := prev.seq + uint32(prev.n); int32(end-seq) > 0 {
 				skip := end - seq
 				if skip >= uint32(len(data)) {
 					p.Overlaps++
@@ -163,35 +176,37 @@ func (h *Half) keep(p *Pool, seq uint32, data []byte, pkt uint64) {
 				part = part[:room]
 			}
 		}
-		h.segs = slices.Insert(h.segs, i, segment{seq: seq, pkt: pkt, data: slices.Clone(part)})
-		h.held += len(part)
-		p.held += len(part)
-		seq, data = seq+uint32(len(part)), data[len(part):]
+		s := h.store(p, part)
+		s.seq, s.pkt = seq, pkt
+		h.segs = slices.Insert(h.segs, i, s)
+		seq, data = seq+uint32(s.n), data[s.n:]
 	}
 }
 
 // Pop returns the next bytes that waited and are now in order, with the number
-// of the packet that brought them, or ok false.
+// of the packet that brought them, or ok false. They are valid until something
+// is added to any stream of the pool.
 func (h *Half) Pop(p *Pool) (data []byte, pkt uint64, ok bool) {
+	h.settle(p)
 	if len(h.segs) == 0 || h.segs[0].seq != h.next {
 		return nil, 0, false
 	}
 	s := h.segs[0]
-	h.segs[0] = segment{}
 	h.segs = h.segs[1:]
 	if len(h.segs) == 0 {
 		h.segs = nil
 	}
-	h.held -= len(s.data)
-	p.held -= len(s.data)
-	h.next += uint32(len(s.data))
-	return s.data, s.pkt, true
+	h.next += uint32(s.n)
+	if p.leave(s.block) {
+		h.popped = block(s.block) + 1
+	}
+	return p.data(s.block)[s.from : s.from+s.n], s.pkt, true
 }
 
 // Full reports whether the stream, or its shard, holds more than it may; the
 // caller then calls Skip.
 func (h *Half) Full(p *Pool) bool {
-	return len(h.segs) > 0 && (h.held > p.Limits.PerHalf || p.held > p.Limits.Total || len(h.segs) > 256)
+	return len(h.segs) > 0 && (h.held*blockSize > p.Limits.PerHalf || p.Held() > p.Limits.Total || len(h.segs) > maxSegments)
 }
 
 // Skip gives up the gap before the first waiting segment and returns its
@@ -235,6 +250,11 @@ func (h *Half) Advance(p *Pool, n uint32) {
 
 // Drop gives back the memory of what waits.
 func (h *Half) Drop(p *Pool) {
-	p.held -= h.held
-	h.held, h.segs = 0, nil
+	h.settle(p)
+	for _, s := range h.segs {
+		if p.leave(s.block) {
+			p.give(s.block)
+		}
+	}
+	h.held, h.segs, h.filling = 0, nil, 0
 }

@@ -43,7 +43,7 @@ func TestAnyOrder(t *testing.T) {
 			j := min(i+rng.IntN(8), len(segs)-1)
 			segs[i], segs[j] = segs[j], segs[i]
 		}
-		p := NewPool(Limits{PerHalf: 1 << 20})
+		p := NewPool(Limits{PerHalf: 1 << 20}, nil)
 		var h Half
 		h.Begin(start)
 		var got []byte
@@ -59,7 +59,7 @@ func TestAnyOrder(t *testing.T) {
 // TestGaps proves that what the receiver acknowledged without being captured
 // is told as a gap, and what waited behind it follows.
 func TestGaps(t *testing.T) {
-	p := NewPool(Limits{})
+	p := NewPool(Limits{}, nil)
 	var h Half
 	h.Begin(1000)
 	got := pull(&h, p, nil, h.Add(p, 1000, []byte("satu"), 1))
@@ -84,7 +84,7 @@ func TestGaps(t *testing.T) {
 // TestFirstStands proves that bytes that came first are not replaced, whether
 // they wait or were delivered.
 func TestFirstStands(t *testing.T) {
-	p := NewPool(Limits{})
+	p := NewPool(Limits{}, nil)
 	var h Half
 	h.Begin(0)
 	h.Add(p, 4, []byte("BBBB"), 1)
@@ -99,7 +99,7 @@ func TestFirstStands(t *testing.T) {
 // TestBounds proves that what waits stays within the limit and is let go of
 // with a gap, and that segments far off are not believed.
 func TestBounds(t *testing.T) {
-	p := NewPool(Limits{PerHalf: 10_000, Window: 1 << 20})
+	p := NewPool(Limits{PerHalf: 10_000, Window: 1 << 20}, nil)
 	var h Half
 	h.Begin(0)
 	total := 0
@@ -125,5 +125,77 @@ func TestBounds(t *testing.T) {
 	h.Add(p, 1<<30, []byte("jauh"), 1)
 	if p.OutOfWindow != 1 {
 		t.Error("a segment far ahead was believed")
+	}
+}
+
+// TestManyStreams proves that streams that share a pool do not mix what waits,
+// and that all memory comes back, whether they end or are dropped.
+func TestManyStreams(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	p := NewPool(Limits{}, nil)
+	type stream struct {
+		h        Half
+		id       byte
+		at, seen int // byte sent next, bytes delivered
+	}
+	check := func(s *stream, d []byte) {
+		for _, c := range d {
+			if want := s.id + byte(s.seen%251); c != want {
+				t.Fatalf("byte %d of stream %d is %d, expected %d", s.seen, s.id, c, want)
+			}
+			s.seen++
+		}
+	}
+	list := make([]stream, 20)
+	for i := range list {
+		list[i].id = byte(i)
+		list[i].h.Begin(0)
+	}
+	for range 20_000 {
+		s := &list[rng.IntN(len(list))]
+		if rng.IntN(200) == 0 {
+			s.h.Drop(p)
+			*s = stream{id: s.id}
+			s.h.Begin(0)
+		}
+		from := s.at
+		if rng.IntN(4) > 0 { // ahead of what comes next
+			from += 1 + rng.IntN(4000)
+		} else {
+			from = s.seen
+		}
+		b := make([]byte, 1+rng.IntN(3000))
+		for k := range b {
+			b[k] = s.id + byte((from+k)%251)
+		}
+		check(s, s.h.Add(p, uint32(from), b, 1))
+		for {
+			d, _, ok := s.h.Pop(p)
+			if !ok {
+				break
+			}
+			check(s, d)
+		}
+		s.at = s.seen
+		for s.h.Full(p) {
+			n := s.h.Skip(p, GapLimit)
+			s.seen += int(n)
+			for d, _, ok := s.h.Pop(p); ok; d, _, ok = s.h.Pop(p) {
+				check(s, d)
+			}
+			s.at = s.seen
+		}
+		if s.h.held*blockSize > p.Limits.PerHalf {
+			t.Fatalf("a stream holds %d blocks", s.h.held)
+		}
+	}
+	if p.Held() == 0 {
+		t.Error("nothing waits: nothing was tried")
+	}
+	for i := range list {
+		list[i].h.Drop(p)
+	}
+	if p.Held() != 0 {
+		t.Errorf("%d bytes held after all streams ended", p.Held())
 	}
 }
