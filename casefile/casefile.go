@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -85,6 +86,9 @@ type Case struct {
 	Dir      string
 	Info     Info
 	Exhibits []Exhibit
+	// Authority is on what the acts are done that are recorded from now on; nil
+	// for none.
+	Authority *evidence.Authority
 
 	log    *evidence.Log
 	signer *evidence.Signer
@@ -235,6 +239,12 @@ func (c *Case) Record(ctx context.Context, e evidence.Entry) error {
 	}
 	if e.Tool == "" {
 		e.Tool = c.tool
+	}
+	if c.Authority != nil && e.Authority == "" {
+		e.Authority = c.Authority.String()
+		detail := c.Authority.Detail()
+		maps.Copy(detail, e.Detail)
+		e.Detail = detail
 	}
 	return c.log.Append(ctx, e)
 }

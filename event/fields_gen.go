@@ -22,6 +22,13 @@ const (
 	SaksiAssetVendor                                       // Saksi.asset.vendor: to whom IEEE gave its hardware addresses
 	SaksiAssetWhy                                          // Saksi.asset.why: each thing seen, how it was told, and the packet
 	SaksiAssumed                                           // Saksi.assumed: what was assumed of a source that does not say it, such as "year 2026" or "zone UTC"
+	SaksiAuthorityActs                                     // Saksi.authority.acts: what the authority allows: capture, decrypt, extract, acquire
+	SaksiAuthorityBy                                       // Saksi.authority.by: who gave the authority
+	SaksiAuthorityKind                                     // Saksi.authority.kind: what the authority is: warrant, consent, instruction
+	SaksiAuthorityOutside                                  // Saksi.authority.outside: packets left out because the authority does not cover them
+	SaksiAuthorityPrivileged                               // Saksi.authority.privileged: packets left out because the authority marks them as privileged
+	SaksiAuthorityReference                                // Saksi.authority.reference: number or file mark of the authority under which it was captured or decrypted
+	SaksiAuthoritySHA256                                   // Saksi.authority.sha256: SHA-256 of the authority's file
 	SaksiBittorrentClient                                  // Saksi.bittorrent.client: programs by their peer ids, such as UT2210
 	SaksiBittorrentInfoHash                                // Saksi.bittorrent.info_hash: hashes of the torrents asked for
 	SaksiCase                                              // Saksi.case: id of the case the document belongs to
@@ -226,6 +233,7 @@ const (
 	SaksiTftpBlocks                                        // Saksi.tftp.blocks: data blocks seen
 	SaksiTftpMode                                          // Saksi.tftp.mode: octet, netascii or mail
 	SaksiTLSALPN                                           // Saksi.tls.alpn: protocols the client offered
+	SaksiTLSDecrypted                                      // Saksi.tls.decrypted: it was read within TLS, which a secret of the session opened
 	SaksiTLSJA3String                                      // Saksi.tls.ja3_string: text whose MD5 is the JA3
 	SaksiTLSJA4                                            // Saksi.tls.ja4: JA4 of the ClientHello
 	SaksiTruncated                                         // Saksi.truncated: fields cut at the length limit
@@ -551,6 +559,13 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.asset.vendor", typ: Keyword, array: true, doc: "to whom IEEE gave its hardware addresses"},
 	{name: "Saksi.asset.why", typ: Keyword, array: true, doc: "each thing seen, how it was told, and the packet"},
 	{name: "Saksi.assumed", typ: Keyword, array: true, doc: "what was assumed of a source that does not say it, such as \"year 2026\" or \"zone UTC\""},
+	{name: "Saksi.authority.acts", typ: Keyword, array: true, doc: "what the authority allows: capture, decrypt, extract, acquire"},
+	{name: "Saksi.authority.by", typ: Keyword, array: false, doc: "who gave the authority"},
+	{name: "Saksi.authority.kind", typ: Keyword, array: false, doc: "what the authority is: warrant, consent, instruction"},
+	{name: "Saksi.authority.outside", typ: Long, array: false, doc: "packets left out because the authority does not cover them"},
+	{name: "Saksi.authority.privileged", typ: Long, array: false, doc: "packets left out because the authority marks them as privileged"},
+	{name: "Saksi.authority.reference", typ: Keyword, array: false, doc: "number or file mark of the authority under which it was captured or decrypted"},
+	{name: "Saksi.authority.sha256", typ: Keyword, array: false, doc: "SHA-256 of the authority's file"},
 	{name: "Saksi.bittorrent.client", typ: Keyword, array: true, doc: "programs by their peer ids, such as UT2210"},
 	{name: "Saksi.bittorrent.info_hash", typ: Keyword, array: true, doc: "hashes of the torrents asked for"},
 	{name: "Saksi.case", typ: Keyword, array: false, doc: "id of the case the document belongs to"},
@@ -755,6 +770,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.tftp.blocks", typ: Long, array: false, doc: "data blocks seen"},
 	{name: "Saksi.tftp.mode", typ: Keyword, array: false, doc: "octet, netascii or mail"},
 	{name: "Saksi.tls.alpn", typ: Keyword, array: true, doc: "protocols the client offered"},
+	{name: "Saksi.tls.decrypted", typ: Boolean, array: false, doc: "it was read within TLS, which a secret of the session opened"},
 	{name: "Saksi.tls.ja3_string", typ: Keyword, array: false, doc: "text whose MD5 is the JA3"},
 	{name: "Saksi.tls.ja4", typ: Keyword, array: false, doc: "JA4 of the ClientHello"},
 	{name: "Saksi.truncated", typ: Keyword, array: true, doc: "fields cut at the length limit"},

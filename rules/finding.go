@@ -10,7 +10,7 @@ var taken = []event.Field{
 	event.FilePath, event.FileInode, event.SaksiFileDeleted, event.SaksiCase, event.SaksiExhibit, event.OrganizationName,
 	event.EventCode, event.EventProvider, event.EventSequence, event.HostName, event.UserName, event.UserDomain, event.UserID, event.ProcessExecutable,
 	event.ProcessName, event.ProcessPID, event.ProcessCommandLine, event.ProcessParentExecutable, event.ProcessParentCommandLine, event.RegistryPath,
-	event.ServiceName, event.SaksiWindowsChannel,
+	event.ServiceName, event.SaksiWindowsChannel, event.SaksiTLSDecrypted, event.SaksiAuthorityReference,
 }
 
 // TakeOver puts into f, the finding, what it takes over from e, the event it

@@ -19,7 +19,7 @@ func BenchmarkDecode(b *testing.B) {
 		b.Skip("SAKSI_BENCH_CAPTURE names no capture")
 	}
 	for b.Loop() {
-		src, err := openSource(context.Background(), Source{Path: path}, newSummary())
+		src, err := openSource(context.Background(), &Config{}, Source{Path: path}, newSummary())
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -212,7 +212,7 @@ func (w *worker) classify(e *event.Event) {
 	application, category, _ := l.application()
 	e.Str(event.NetworkApplication, application)
 	e.Str(event.SaksiFlowCategory, category)
-	if c := w.conn; c != nil && l.reason() > c.label.reason() {
+	if c := w.root(); c != nil && l.reason() > c.label.reason() {
 		c.label = l
 	}
 }

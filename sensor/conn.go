@@ -38,6 +38,8 @@ type conn struct {
 	ids    flowIDs
 	label  label // what names the application
 	via    uint8 // index of the protocol the flow began as, if it changed
+	outer  *conn // of a stream that was decrypted: the one that held it
+	plain  *conn // what was decrypted of this one
 }
 
 func (c *conn) reset() {
@@ -80,7 +82,7 @@ func (w *worker) datagram(c *conn, dir proto.Dir, b []byte) {
 	}
 	switch c.parser.Data(&w.pc, dir, b) {
 	case proto.Broken:
-		w.stats.broken[w.rec.App]++
+		w.broke(c)
 		c.parser.Close(&w.pc)
 		w.finishParsing(c)
 	case proto.Done:
@@ -89,10 +91,19 @@ func (w *worker) datagram(c *conn, dir proto.Dir, b []byte) {
 	}
 }
 
+// broke counts a parser that gave up.
+func (w *worker) broke(c *conn) {
+	if c.entry != nil {
+		w.stats.broken[c.entry.Index()]++
+	}
+}
+
 // found labels the flow and makes its parser.
 func (w *worker) found(c *conn, e *proto.Entry, t proto.Transport) {
 	c.entry = e
-	w.rec.App = e.Index()
+	if c.outer == nil {
+		w.rec.App = e.Index()
+	}
 	if e.New != nil {
 		c.parser = e.New(t)
 	}
@@ -103,6 +114,9 @@ func (w *worker) found(c *conn, e *proto.Entry, t proto.Transport) {
 func (w *worker) finishParsing(c *conn) {
 	c.parser, c.quiet = nil, true
 	c.tail[0], c.tail[1] = c.tail[0][:0], c.tail[1][:0]
+	if c.outer != nil {
+		return
+	}
 	if w.rec.Proto == decode.ProtoTCP && w.engine != nil && c.entry == nil {
 		return // rules read streams of unknown protocols up to streamDepth
 	}
@@ -221,6 +235,9 @@ func (w *worker) deliver(c *conn, dir int, data []byte) {
 		w.matchStream(c, dir, data, told)
 	}
 	if c.quiet {
+		if c.outer != nil {
+			return
+		}
 		if c.seen[0] > streamDepth && c.seen[1] > streamDepth || c.seen[dir] > 2*streamDepth {
 			w.rec.SetDone()
 		}
@@ -268,6 +285,9 @@ func (w *worker) detect(c *conn, dir int, data []byte) bool {
 	src, dst := w.rec.OrigPort(), w.rec.RespPort()
 	if dir == 1 {
 		src, dst = dst, src
+	}
+	if c.outer != nil {
+		src, dst = plainPort(src), plainPort(dst)
 	}
 	e, more := w.protos.Detect(&proto.Probe{
 		Data: c.tail[dir], Other: c.tail[1-dir], Dir: proto.Dir(dir), Transport: proto.TCP,
@@ -318,7 +338,7 @@ func (w *worker) parse(c *conn, dir int, data []byte) {
 		return
 	case n == proto.Broken || n == proto.Done:
 		if n == proto.Broken {
-			w.stats.broken[w.rec.App]++
+			w.broke(c)
 		}
 		c.parser.Close(&w.pc)
 		w.finishParsing(c)
@@ -326,7 +346,7 @@ func (w *worker) parse(c *conn, dir int, data []byte) {
 	}
 	rest := in[min(max(int(n), 0), len(in)):]
 	if len(rest) > proto.MaxUnread {
-		w.stats.broken[w.rec.App]++
+		w.broke(c)
 		c.parser.Close(&w.pc)
 		w.finishParsing(c)
 		return
@@ -346,9 +366,11 @@ func (w *worker) gap(c *conn, dir int, n uint32) {
 	if n == 0 {
 		return
 	}
-	c.missed += uint64(n)
-	w.stats.gaps++
-	w.rec.Mark('g', dir)
+	if c.outer == nil {
+		c.missed += uint64(n)
+		w.stats.gaps++
+		w.rec.Mark('g', dir)
+	}
 	c.window[dir] = c.window[dir][:0]
 	if c.quiet {
 		return
@@ -363,7 +385,7 @@ func (w *worker) gap(c *conn, dir int, n uint32) {
 		c.tail[dir] = c.tail[dir][:0]
 	}
 	if !c.parser.Gap(&w.pc, proto.Dir(dir), n) {
-		w.stats.broken[w.rec.App]++
+		w.broke(c)
 		c.parser.Close(&w.pc)
 		w.finishParsing(c)
 	}

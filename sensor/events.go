@@ -82,11 +82,14 @@ func (w *worker) begin(kind, dataset string, t int64) *event.Event {
 		} else {
 			e.Str(event.NetworkType, "ipv4")
 		}
-		if r.App != 0 {
-			e.Str(event.NetworkProtocol, w.protos.Entry(r.App).Name)
+		if app := w.app(); app != 0 {
+			e.Str(event.NetworkProtocol, w.protos.Entry(app).Name)
 		}
 		e.Bytes(event.NetworkCommunityID, ids.community[:])
 		e.Bytes(event.SaksiFlowID, ids.id[:])
+		if w.conn != nil && w.conn.outer != nil {
+			w.AboutOpened(e)
+		}
 	}
 	return e
 }

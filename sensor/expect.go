@@ -1,6 +1,7 @@
 package sensor
 
 import (
+	"bytes"
 	"net/netip"
 
 	"saksi/sensor/proto"
@@ -41,8 +42,8 @@ func (w *worker) Expect(to proto.Dir, port uint16, name string, p proto.Parser) 
 
 // awaited gives the flow in work the parser that was announced for it.
 func (w *worker) awaited(c *conn) bool {
-	if len(w.sh.expected) == 0 {
-		return false
+	if len(w.sh.expected) == 0 || c.outer == nil && !w.pc.Keys.Empty() && tlsBegins(c) {
+		return false // what was announced may lie within TLS
 	}
 	o, op := w.rec.Orig()
 	r, rp := w.rec.Resp()
@@ -50,9 +51,14 @@ func (w *worker) awaited(c *conn) bool {
 		if x, ok := w.sh.expected[k]; ok {
 			delete(w.sh.expected, k)
 			c.entry, c.parser = x.entry, x.parser
-			w.rec.App = x.entry.Index()
+			if c.outer == nil {
+				w.rec.App = x.entry.Index()
+			}
 			return true
 		}
 	}
 	return false
 }
+
+// tlsBegins reports a client that begins with a handshake record of TLS.
+func tlsBegins(c *conn) bool { return bytes.HasPrefix(c.tail[0], []byte{0x16, 3}) }

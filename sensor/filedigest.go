@@ -64,10 +64,10 @@ func (t *fileTx) BufAt(b suricata.Buffer, _ int) []byte { return t.bufs[b] }
 // offerDigests shows a whole file to the rules that ask for its digests.
 func (c *carver) offerDigests() {
 	w, f := c.w, c.file
-	if !f.Whole || w.rec == nil || w.rec.App == 0 || !w.Wants(suricata.BufFileMD5) && !w.Wants(suricata.BufFileSHA1) && !w.Wants(suricata.BufFileSHA256) {
+	if !f.Whole || w.rec == nil || w.app() == 0 || !w.Wants(suricata.BufFileMD5) && !w.Wants(suricata.BufFileSHA1) && !w.Wants(suricata.BufFileSHA256) {
 		return
 	}
-	t := &fileTx{app: w.protos.Entry(w.rec.App).App, packets: f.Packets, bufs: map[suricata.Buffer][]byte{
+	t := &fileTx{app: w.protos.Entry(w.app()).App, packets: f.Packets, bufs: map[suricata.Buffer][]byte{
 		suricata.BufFileSHA256: c.hash.Sum(nil), suricata.BufFileSize: suricata.AppendNumber(nil, uint64(f.Size)),
 	}}
 	if f.Name != "" {

@@ -18,6 +18,7 @@ type Health struct {
 	events                    atomic.Uint64
 	missing                   [stream.NumGaps]atomic.Uint64
 	fragments                 atomic.Uint64
+	outside, privileged       atomic.Uint64
 }
 
 // Reading is Health at one moment. Counts are since the start.
@@ -32,11 +33,13 @@ type Reading struct {
 	Open               int64  // flows at this moment
 	Evicted            uint64 // flows ended early for memory
 	// Missing are bytes of TCP streams that were not put together, by reason.
-	Missing    map[string]uint64
-	Fragments  uint64 // datagrams whose fragments were given up
-	Events     uint64
-	Alerts     uint64
-	Suppressed uint64 // hits that thresholds kept back
+	Missing   map[string]uint64
+	Fragments uint64 // datagrams whose fragments were given up
+	// Outside and Privileged are packets left out for the authority.
+	Outside, Privileged uint64
+	Events              uint64
+	Alerts              uint64
+	Suppressed          uint64 // hits that thresholds kept back
 }
 
 // Read gives the present state.
@@ -45,6 +48,7 @@ func (h *Health) Read() Reading {
 		Packets: h.packets.Load(), Bytes: h.bytes.Load(), Undecoded: h.undecoded.Load(), ReadTime: h.read.Load(), DoneTime: h.done.Load(),
 		Flows: h.flows.Load(), Open: h.open.Load(), Evicted: h.evicted.Load(), Fragments: h.fragments.Load(),
 		Events: h.events.Load(), Alerts: h.alerts.Load(), Suppressed: h.suppressed.Load(), Missing: map[string]uint64{},
+		Outside: h.outside.Load(), Privileged: h.privileged.Load(),
 	}
 	for g := range stream.NumGaps {
 		r.Missing[g.String()] = h.missing[g].Load()
@@ -57,6 +61,8 @@ func (h *Health) reader(s *source) {
 	h.packets.Store(s.last)
 	h.bytes.Store(s.sum.WireBytes)
 	h.read.Store(s.clock)
+	h.outside.Store(s.sum.Outside)
+	h.privileged.Store(s.sum.Privileged)
 	var n uint64
 	for r := decode.UnknownLink; r < decode.NumReasons; r++ {
 		if r != decode.Fragment {

@@ -88,6 +88,8 @@ type order struct {
 	ctx     context.Context
 	cfg     *Config
 	sum     *Summary
+	src     *source
+	begun   bool // a batch was merged
 	enc     Encoder
 	rules   *RuleSet        // of the batch in work
 	orderer *suricata.Order // nil: no rules of Suricata
@@ -103,7 +105,7 @@ type order struct {
 }
 
 func newOrder(ctx context.Context, cfg *Config, sum *Summary, src *source) *order {
-	o := &order{ctx: ctx, cfg: cfg, sum: sum, heads: make([]int, decode.NumShards), names: newNameCache()}
+	o := &order{ctx: ctx, cfg: cfg, sum: sum, src: src, heads: make([]int, decode.NumShards), names: newNameCache()}
 	o.hosts = newHosts(o, src)
 	o.enc, _ = cfg.Sink.(Encoder)
 	o.use(&cfg.Rules)
@@ -152,6 +154,16 @@ func (o *order) merge(b *batch) {
 	clear(o.heads)
 	if b.rules != o.rules {
 		o.use(b.rules)
+	}
+	if !o.begun {
+		o.begun = true
+		t := b.clock
+		if len(b.cap.Packets) > 0 {
+			t = b.cap.Packets[0].Time
+		}
+		if err := o.authority(o.src, t, false); err != nil && o.err == nil {
+			o.err = err
+		}
 	}
 	for o.err == nil {
 		var r *result

@@ -31,7 +31,7 @@ type batch struct {
 }
 
 func readSource(ctx context.Context, cfg *Config, in Source, sum *Summary) error {
-	s, err := openSource(ctx, in, sum)
+	s, err := openSource(ctx, cfg, in, sum)
 	if err != nil {
 		var ce *capture.Error
 		switch {
@@ -49,6 +49,7 @@ func readSource(ctx context.Context, cfg *Config, in Source, sum *Summary) error
 	}
 	s.verify, s.filter = !cfg.NoChecksum, cfg.Filter
 	s.dec.WithEvents, s.dec.WithFrames = cfg.Rules.decodeEvents(), true
+	s.authorize(cfg)
 	var seed [8]byte
 	rand.Read(seed[:])
 	p := &pipeline{cfg: cfg, src: s, sum: sum, seed: binary.LittleEndian.Uint64(seed[:]), rules: &cfg.Rules}
@@ -81,6 +82,9 @@ func readSource(ctx context.Context, cfg *Config, in Source, sum *Summary) error
 	}
 	if whole.Err() == nil {
 		p.order.err = p.order.close()
+	}
+	if p.order.err == nil {
+		p.order.err = p.order.authority(s, s.sum.Last, true)
 	}
 	s.sum.finish(s)
 	if p.order.err != nil {

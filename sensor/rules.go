@@ -16,15 +16,15 @@ const windowBytes = 4 << 10
 func (w *worker) fill(dir int) *suricata.Packet {
 	v, r := &w.view, w.rec
 	*v = suricata.Packet{Number: w.pc.Number, Time: w.pc.Time, Proto: r.Proto, ToServer: dir == flow.FromOrig, Established: r.Established()}
-	if r.App != 0 {
-		if v.App = w.protos.Entry(r.App).App; v.App == suricata.AppUnknown {
+	if app := w.app(); app != 0 {
+		if v.App = w.protos.Entry(app).App; v.App == suricata.AppUnknown {
 			v.App = suricata.AppOther
 		}
 	}
-	v.AppFailed = r.App == 0 && (r.Done() || w.conn != nil && w.conn.quiet)
+	v.AppFailed = w.app() == 0 && (r.Done() || w.conn != nil && w.conn.quiet)
 	v.ClientPackets, v.ServerPackets, v.Age = uint64(r.Pkts[0]), uint64(r.Pkts[1]), max(w.pc.Time-r.First, 0)
-	if w.conn != nil {
-		v.ClientFrames, v.ServerFrames = w.conn.frames[0], w.conn.frames[1]
+	if c := w.root(); c != nil {
+		v.ClientFrames, v.ServerFrames = c.frames[0], c.frames[1]
 	}
 	if r.Proto == decode.ProtoTCP {
 		for d, n := range [2]*uint32{&v.ClientBytes, &v.ServerBytes} {
@@ -63,8 +63,8 @@ func toward(v *suricata.Packet, dir int) {
 
 // state lends the engine the flow's state, kept only if it made one.
 func (w *worker) withState(run func(st **suricata.FlowState)) {
-	if w.conn != nil {
-		run(&w.conn.state)
+	if c := w.root(); c != nil {
+		run(&c.state)
 		return
 	}
 	var st *suricata.FlowState

@@ -12,6 +12,7 @@ import (
 	"runtime"
 
 	"saksi/event"
+	"saksi/evidence"
 	"saksi/findings"
 	"saksi/rules/intel"
 	"saksi/rules/sigma"
@@ -20,6 +21,7 @@ import (
 	"saksi/sensor/capture"
 	"saksi/sensor/decode"
 	"saksi/sensor/flow"
+	"saksi/sensor/keylog"
 	"saksi/sensor/stream"
 )
 
@@ -35,6 +37,8 @@ type Source struct {
 	Live *capture.Live
 	// Key overrides the source key of the capture, see evidence.SourceKey.
 	Key string
+	// Exhibit is its id, if it is an exhibit of a case.
+	Exhibit string
 }
 
 // RuleSet is what is matched by. It MUST NOT be changed once it was handed over.
@@ -93,6 +97,14 @@ type Config struct {
 	// from there on; nil means that nothing changes. Flows and what is known of
 	// them stay.
 	Reload func() *RuleSet
+	// Keys decrypt sessions of TLS, besides the secrets in a capture; nil for
+	// none.
+	Keys *keylog.Log
+	// Authority bounds what is captured and decrypted, and is told with what is
+	// found; nil for none. Of a live capture what it does not cover is left out and
+	// counted, of any what is privileged; sessions it does not cover are not
+	// decrypted.
+	Authority *evidence.Authority
 	// Recorder keeps packets; nil for none.
 	Recorder Recorder
 	// Health is kept up to date while reading; nil for none.

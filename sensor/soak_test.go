@@ -133,7 +133,7 @@ func emittedBy(cfg Config, data []byte, key string) ([][]byte, error) {
 	l := &lines{}
 	cfg.Workers, cfg.MaxFile, cfg.Sink, cfg.Health = 1, defaultMaxFile, l, &Health{}
 	sum := newSummary()
-	s, err := openSource(context.Background(), Source{Reader: bytes.NewReader(data), Name: "soak", Key: key}, sum)
+	s, err := openSource(context.Background(), &cfg, Source{Reader: bytes.NewReader(data), Name: "soak", Key: key}, sum)
 	if err != nil { // no whole header
 		return nil, nil
 	}

@@ -1,6 +1,7 @@
 package sensor
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 	"saksi/evidence"
 	"saksi/sensor/capture"
 	"saksi/sensor/decode"
+	"saksi/sensor/keylog"
+	"saksi/sensor/scope"
 )
 
 // source is the capture being read.
@@ -30,6 +33,11 @@ type source struct {
 	// offload says, by interface, that its checksums mean nothing. It is
 	// decided by the batch an interface first appears in.
 	offload map[uint32]bool
+	keys    *keylog.Log // nil for none
+	exhibit string
+	scope   *scope.Filter // of the authority; nil for none
+	noOpen  bool          // the authority does not let anything be decrypted
+	ifaces  []string      // of a live capture
 	// headOnly says that the read was interrupted while the first bytes were
 	// awaited: what came of them is all there is.
 	headOnly bool
@@ -82,13 +90,14 @@ func openFile(ctx context.Context, path string) (*os.File, error) {
 }
 
 // openSource opens a capture and makes its key.
-func openSource(ctx context.Context, src Source, sum *Summary) (*source, error) {
-	s := &source{name: src.Name, key: src.Key, offload: map[uint32]bool{}, dec: decode.New(decode.FragLimits{})}
+func openSource(ctx context.Context, cfg *Config, src Source, sum *Summary) (*source, error) {
+	s := &source{name: src.Name, key: src.Key, exhibit: src.Exhibit, keys: cfg.Keys, offload: map[uint32]bool{}, dec: decode.New(decode.FragLimits{})}
 	if src.Live != nil {
 		if s.name == "" {
 			s.name = src.Live.Name()
 		}
 		s.live, s.reader = true, src.Live
+		s.ifaces, _ = src.Live.Links()
 		s.summarizeIn(sum)
 		return s, nil
 	}
@@ -142,8 +151,21 @@ func openSource(ctx context.Context, src Source, sum *Summary) (*source, error) 
 		s.sum.Error = err.Error()
 		return nil, err
 	}
+	if s.keys != nil || r.Stats().Format == "pcapng" {
+		s.takeKeys(r)
+	}
 	s.reader = r
 	return s, nil
+}
+
+// takeKeys has the secrets in a capture used for its packets that follow.
+func (s *source) takeKeys(r *capture.Reader) {
+	s.keys = keylog.New(s.keys)
+	r.OnKeyLog(func(text []byte, from uint64) {
+		if s.keys.Add(bytes.NewReader(text), from) != nil {
+			return // memory does not fail
+		}
+	})
 }
 
 func (s *source) summarizeIn(sum *Summary) {
@@ -182,10 +204,21 @@ func (s *source) read(ctx context.Context, b *batch, workers int) error {
 		b.pkts = make([]decode.Packet, 0, n+n/8)
 	}
 	off, iface := s.offload[0], uint32(0)
+	kept := b.cap.Packets[:0]
 	for i := range b.cap.Packets {
 		p := &b.cap.Packets[i]
 		from := len(b.pkts)
 		b.pkts = s.dec.Decode(b.pkts, p.Number, p.Time, uint16(p.Link), p.Data)
+		if p.Time > s.clock || p.Time < s.clock-600e9 {
+			s.clock = p.Time
+		}
+		if s.scope != nil {
+			if s.leaveOut(b, from, p.Iface, p.Time) {
+				b.pkts = b.pkts[:from]
+				continue
+			}
+			kept = append(kept, *p)
+		}
 		if s.verify {
 			if p.Iface != iface {
 				off, iface = s.offload[p.Iface], p.Iface
@@ -197,10 +230,10 @@ func (s *source) read(ctx context.Context, b *batch, workers int) error {
 			}
 		}
 		s.sum.WireBytes += uint64(p.OrigLen)
-		if p.Time > s.clock || p.Time < s.clock-600e9 {
-			s.clock = p.Time
-		}
 		s.sum.see(p.Time)
+	}
+	if s.scope != nil {
+		b.cap.Packets = kept
 	}
 	s.clock = max(s.clock, b.cap.Clock)
 	b.clock, b.last = s.clock, s.last

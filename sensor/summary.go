@@ -13,6 +13,7 @@ import (
 	"saksi/sensor/capture"
 	"saksi/sensor/decode"
 	"saksi/sensor/flow"
+	"saksi/sensor/proto"
 	"saksi/sensor/stream"
 )
 
@@ -28,6 +29,8 @@ type SourceSummary struct {
 	Stats       capture.Stats
 	WireBytes   uint64 // sum of the original lengths
 	Filtered    uint64 // packets that Config.Filter left out
+	Outside     uint64 // packets left out because Config.Authority does not cover them
+	Privileged  uint64 // packets left out because it marks them as privileged
 	First, Last int64  // Unix nanoseconds; 0 without packets
 	Offload     bool   // checksums were wrong from the start and not looked at
 	Error       string // why reading stopped early, "" if it did not
@@ -75,6 +78,7 @@ type Summary struct {
 	Files        []FileCount
 	Oddities     []Count // what is strange or was given up, by reason
 	Suppressed   uint64  // hits that thresholds kept back
+	Decrypted    uint64  // sessions of TLS of which something was decrypted
 	// Assets are the hosts of which something is known, the one seen first
 	// first, at most maxCounted.
 	Assets []*asset.Asset
@@ -139,6 +143,14 @@ func (w *worker) summarize(s *Summary, src *SourceSummary) {
 	}
 	for k, n := range w.stats.events {
 		s.events[k] += n
+	}
+	s.Decrypted += w.stats.decrypted
+	for d, n := range w.stats.opened {
+		if proto.Decryption(d) == proto.Decrypted {
+			s.count("TLS sessions decrypted", n)
+		} else {
+			s.count("TLS sessions not decrypted, or not to their end: "+proto.Decryption(d).String(), n)
+		}
 	}
 	s.count("wrong checksum", w.stats.badChecksum)
 	s.count("TCP gaps", w.stats.gaps)

@@ -24,6 +24,7 @@ type shard struct {
 	told    [seenFacts]uint64 // facts of hosts, by a hash of each
 
 	expected map[expectKey]expected // connections that parsers announced
+	sessions proto.Sessions         // of TLS
 }
 
 // conn returns the parser state of a flow, nil if it has none.
@@ -90,6 +91,8 @@ type workerStats struct {
 	events      map[string]uint64
 	states      map[string]uint64
 	apps        map[string]*ProtoCount
+	opened      [proto.NumDecryptions]uint64 // sessions of TLS that keys might have opened
+	decrypted   uint64                       // of those, opened at least in part
 }
 
 func newWorker(p *pipeline, id, n int) *worker {
@@ -105,7 +108,7 @@ func newWorker(p *pipeline, id, n int) *worker {
 	for _, e := range w.protos.Entries() {
 		w.assetsBy[e.Index()] = takers[e.Name]
 	}
-	w.pc.Host = w
+	w.pc.Host, w.pc.Keys = w, p.src.keys
 	w.use(p.rules)
 	fc := p.cfg.Flow
 	fc.Seed, fc.Memory = p.seed, &p.pages
@@ -275,6 +278,9 @@ func (w *worker) release() {
 // whose bytes come next.
 func (w *worker) context(number uint64, time int64) {
 	w.pc.Number, w.pc.Time = number, time
+	if w.pc.Keys != nil {
+		w.pc.Sessions = &w.sh.sessions
+	}
 	w.pc.Client, w.pc.ClientPort = w.rec.Orig()
 	w.pc.Server, w.pc.ServerPort = w.rec.Resp()
 }

@@ -4,19 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"saksi/casefile"
 	"saksi/event"
+	"saksi/evidence"
 	"saksi/findings"
+	"saksi/sensor"
 )
 
 // keepFlags let a command that finds something store it in a case or an index.
 type keepFlags struct {
 	indexFlags
-	key string
+	key       string
+	authority *evidence.Authority // on which it is done; nil for none
 }
 
 func (o *keepFlags) add(c *cobra.Command) {
@@ -37,6 +41,7 @@ type keeper struct {
 	next  findings.Sink // what else gets the stored form
 	sink  findings.Sink
 	paths []string // of the inputs
+	ids   []string // of the exhibits that they are, in a case
 }
 
 // keep opens the store that the flags name, or returns nil when they name none.
@@ -54,6 +59,7 @@ func (o *keepFlags) keep(cmd *cobra.Command, a *app, why string, inputs []string
 		if k.c, err = a.openCase(cmd, o.caseID, o.key); err != nil {
 			return nil, err
 		}
+		k.c.Authority = o.authority
 		if k.paths, err = k.exhibits(ctx, why, inputs); err != nil {
 			return nil, errors.Join(err, k.c.Close())
 		}
@@ -95,9 +101,32 @@ func (k *keeper) exhibits(ctx context.Context, why string, inputs []string) ([]s
 		if err := f.Close(); err != nil {
 			return nil, err
 		}
-		paths = append(paths, k.c.PathOf(x))
+		paths, k.ids = append(paths, k.c.PathOf(x)), append(k.ids, x.ID)
 	}
 	return paths, nil
+}
+
+// exhibit is the id of the exhibit that an input is, "" if it is none.
+func (k *keeper) exhibit(i int) string {
+	if k == nil || i >= len(k.ids) {
+		return ""
+	}
+	return k.ids[i]
+}
+
+// decrypted records that TLS was decrypted in exhibits of the case.
+func (k *keeper) decrypted(ctx context.Context, sum *sensor.Summary, file bool) error {
+	if k == nil || k.c == nil || sum.Decrypted == 0 {
+		return nil
+	}
+	secrets := "in the capture"
+	if file {
+		secrets = "key log"
+	}
+	return caseError(k.c.Record(context.WithoutCancel(ctx), evidence.Entry{
+		Act: string(evidence.ActDecrypt), Exhibit: strings.Join(k.ids, " "), Why: "read what is inside TLS",
+		Detail: map[string]string{"sessions": strconv.FormatUint(sum.Decrypted, 10), "secrets": secrets},
+	}))
 }
 
 // close brings the index up to what was stored and joins what was seen on the

@@ -14,9 +14,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"saksi/event"
+	"saksi/evidence"
 	"saksi/findings"
 	"saksi/rules"
 	"saksi/sensor"
+	"saksi/sensor/keylog"
 	"saksi/sensor/proto"
 	"saksi/sensor/record"
 )
@@ -32,6 +34,8 @@ type sensorReadOptions struct {
 	files      string
 	bpf        string
 	dataset    string
+	tlsKeys    string
+	authority  authorityFlag
 	keep       keepFlags
 }
 
@@ -44,7 +48,9 @@ func sensorRead(a *app) *cobra.Command {
 		Long: "Read pcap and pcapng captures, plain or compressed with gzip or Zstandard, and those in a folder, by their names' order; '-' is standard input.\n" +
 			"The table is a summary; json, ndjson and csv give every event in the order of packets, the same for\n" +
 			"any number of workers. Besides there are eve (EVE JSON lines as Suricata writes them) and zeek (one of Zeek's logs,\n" +
-			"by --dataset: conn, dns, http, ssl, ssh, files, smtp or ftp). A capture that ends early or is damaged is read as far as it goes (exit code 3).",
+			"by --dataset: conn, dns, http, ssl, ssh, files, smtp or ftp). A capture that ends early or is damaged is read as far as it goes (exit code 3).\n\n" +
+			"With the secrets of TLS sessions, from --tls-keys or in a pcapng capture itself, what is inside TLS 1.0 to 1.3 is read like the rest.\n" +
+			"--authority says on what grounds: sessions it does not cover stay closed, and what it marks as privileged is left out.",
 		Example: "  saksi sensor read office.pcap\n  saksi sensor read office.pcap --rules local.rules -o ndjson\n  saksi sensor read E1 --case kes-17 --rules rules/\n  zcat old.pcap.gz | saksi sensor read -",
 		Args:    cobra.MinimumNArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, args) },
@@ -57,6 +63,8 @@ func sensorRead(a *app) *cobra.Command {
 	f.BoolVar(&o.noChecksum, "no-checksum", false, "take packets with a wrong checksum as they are")
 	f.StringVar(&o.files, "files", "", "save carved files to this `folder`, named by their SHA-256")
 	f.StringVar(&o.bpf, "bpf", "", "look only at packets that this `expression` of pcap-filter(7) matches")
+	f.StringVar(&o.tlsKeys, "tls-keys", "", "decrypt TLS with the secrets in this key log `file`, as programs write it under SSLKEYLOGFILE")
+	o.authority.add(c, "TLS is decrypted within it only")
 	f.StringVar(&o.dataset, "dataset", "conn", "`name` of the log that -o zeek writes")
 	o.keep.add(c)
 	return c
@@ -80,6 +88,11 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 	cfg := sensor.Config{Workers: o.workers, NoChecksum: o.noChecksum}
 	if cfg.Filter, err = a.filter(cmd.Context(), o.bpf); err != nil {
 		return err
+	}
+	if o.tlsKeys != "" {
+		if cfg.Keys, err = keylog.Read(o.tlsKeys); err != nil {
+			return fail(exitUsage, err)
+		}
 	}
 	sets, err := o.compile(cmd.Context(), a)
 	if err != nil {
@@ -110,6 +123,10 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 	if args, err = a.captures(args); err != nil {
 		return err
 	}
+	if cfg.Authority, err = o.authority.read(nil, evidence.ActDecrypt); err != nil {
+		return err
+	}
+	o.keep.authority = cfg.Authority
 	kept, err := o.keep.keep(cmd, a, "read the traffic", args, next)
 	if err != nil {
 		return err
@@ -117,12 +134,13 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 	if kept != nil {
 		cfg.Sink, args = kept.sink, kept.paths
 	}
-	for _, p := range args {
-		cfg.Sources = append(cfg.Sources, sensor.Source{Path: p})
+	for i, p := range args {
+		cfg.Sources = append(cfg.Sources, sensor.Source{Path: p, Exhibit: kept.exhibit(i)})
 	}
 	sum, err = sensor.Read(cmd.Context(), cfg)
 	bar.finish()
 	a.indicatorsLeft(sets.intel)
+	err = errors.Join(err, kept.decrypted(cmd.Context(), &sum, cfg.Keys != nil))
 	if kerr := kept.close(cmd.Context()); kerr != nil && (err == nil || errors.Is(err, sensor.ErrIncomplete)) {
 		err = kerr
 	}

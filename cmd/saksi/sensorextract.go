@@ -34,6 +34,7 @@ type sensorExtractOptions struct {
 	finding     string
 	bpf         string
 	from, until string
+	authority   authorityFlag
 }
 
 func sensorExtract(a *app) *cobra.Command {
@@ -44,7 +45,8 @@ func sensorExtract(a *app) *cobra.Command {
 		Long: "Reads captures, folders of captures, and rings of 'saksi sensor run --ring', and writes to FILE exactly the packets that meet\n" +
 			"everything given: pcapng if its name ends so, else pcap, with times in nanoseconds. A ring is looked up by its indexes where a\n" +
 			"Community ID is known: from --community-id, or for --flow from the flow's event when --case or --index is given.\n" +
-			"With --case, inputs may be exhibits (E1), and the extraction is entered in the custody log with the file's SHA-256.",
+			"With --case, inputs may be exhibits (E1), and the extraction is entered in the custody log with the file's SHA-256.\n" +
+			"With --authority nothing is written if one of the packets is not covered; those that it marks as privileged are left out and counted.",
 		Example: "  saksi sensor extract /var/lib/saksi/ring --community-id 1:xUqZ0tSF2mIVFOjv6bFvAB3dHkE= --to flow.pcap\n" +
 			"  saksi sensor extract E1 --case kes-17 --finding 3fa9c1d2 --to finding.pcap\n" +
 			"  saksi sensor extract office.pcap --bpf 'udp port 53' --from 2026-11-24T08:46:00Z --until 2026-11-24T08:47:00Z --to dns.pcap",
@@ -60,6 +62,7 @@ func sensorExtract(a *app) *cobra.Command {
 	f.StringVar(&o.bpf, "bpf", "", "packets that this `expression` of pcap-filter(7) matches")
 	f.StringVar(&o.from, "from", "", "packets from this `time` on, such as 2026-11-24T08:46:29.5Z")
 	f.StringVar(&o.until, "until", "", "packets up to this `time`")
+	o.authority.add(c, "what it does not cover is refused")
 	return c
 }
 
@@ -151,6 +154,9 @@ func (o *sensorExtractOptions) run(cmd *cobra.Command, a *app, args []string) (e
 	if err != nil {
 		return err
 	}
+	if sel.Authority, err = o.authority.read(nil, evidence.ActExtract); err != nil {
+		return err
+	}
 	if err := o.lookUp(ctx, sel); err != nil {
 		return err
 	}
@@ -162,7 +168,8 @@ func (o *sensorExtractOptions) run(cmd *cobra.Command, a *app, args []string) (e
 			return err
 		}
 		defer func() { err = errors.Join(err, c.Close()) }()
-		if args, exhibits, err = openExhibits(ctx, c, why, args); err != nil {
+		c.Authority = sel.Authority
+		if args, exhibits, err = openExhibits(ctx, c, why, args, sel); err != nil {
 			return err
 		}
 	}
@@ -173,12 +180,18 @@ func (o *sensorExtractOptions) run(cmd *cobra.Command, a *app, args []string) (e
 	if c != nil {
 		if err := c.Record(ctx, evidence.Entry{
 			Act: casefile.ActExport, Exhibit: strings.Join(exhibits, " "), SHA256: x.sha256, SourceKey: strings.Join(x.report.Sources, " "), Where: c.Where(a.to), Why: why,
-			Detail: map[string]string{"packets": strconv.FormatUint(x.report.Packets, 10), "bytes": strconv.FormatInt(x.size, 10)},
+			Detail: map[string]string{
+				"packets": strconv.FormatUint(x.report.Packets, 10), "bytes": strconv.FormatInt(x.size, 10),
+				"privileged": strconv.FormatUint(x.report.Privileged, 10),
+			},
 		}); err != nil {
 			return caseError(err)
 		}
 	}
 	fmt.Fprintf(a.stderr, "saksi: %d packets in %s, sha256 %s; %d files read, %d of them by their index\n", x.report.Packets, a.to, x.sha256, x.report.Files, x.report.Indexed)
+	if x.report.Privileged > 0 {
+		a.warn(fmt.Sprintf("packets left out as privileged: %d", x.report.Privileged))
+	}
 	if len(x.report.Problems) > 0 {
 		return fail(exitIncomplete, fmt.Errorf("extracting: %w", errors.Join(x.report.Problems...)))
 	}
@@ -200,7 +213,8 @@ func (o *sensorExtractOptions) what() string {
 
 // openExhibits turns exhibits among inputs into their paths, and records that
 // each is examined. A ring is no exhibit, and stays as it is.
-func openExhibits(ctx context.Context, c *casefile.Case, why string, inputs []string) (paths, ids []string, err error) {
+func openExhibits(ctx context.Context, c *casefile.Case, why string, inputs []string, sel *record.Selection) (paths, ids []string, err error) {
+	sel.Exhibits = map[string]string{}
 	for _, in := range inputs {
 		x, err := findExhibit(c, in)
 		if err != nil {
@@ -218,6 +232,7 @@ func openExhibits(ctx context.Context, c *casefile.Case, why string, inputs []st
 			return nil, nil, err
 		}
 		paths, ids = append(paths, c.PathOf(x)), append(ids, x.ID)
+		sel.Exhibits[c.PathOf(x)] = x.ID
 	}
 	return paths, ids, nil
 }
@@ -269,11 +284,15 @@ func (a *app) extract(ctx context.Context, paths []string, sel *record.Selection
 		}
 		return w.Write(p)
 	})
+	err = authorityError(err)
 	if errors.Is(err, capture.ErrLinkTypes) || errors.Is(err, record.ErrInput) || errors.Is(err, fs.ErrNotExist) {
 		err = fail(exitUsage, err)
 	}
 	if err != nil {
 		return x, err
+	}
+	if f == nil && x.report.Privileged > 0 {
+		return x, fail(exitFailed, fmt.Errorf("all %d packets that are meant are privileged: nothing was written", x.report.Privileged))
 	}
 	if f == nil {
 		return x, failHint(exitFailed, errors.Join(append([]error{errors.New("no packet is meant: nothing was written")}, x.report.Problems...)...), "%s", nothing(sel))

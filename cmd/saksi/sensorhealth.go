@@ -71,9 +71,13 @@ func (r *liveRun) line() string {
 	if r.offset != nil {
 		offset = r.offset.String()
 	}
-	return fmt.Sprintf("saksi: %s: %d packets, %s; %d flows open; %d alerts; dropped: kernel %d packets, ring %d packets, reassembly %d bytes, spool %d documents; lag %s; memory %s; clock offset %s",
+	left := ""
+	if n := v.seen.Outside + v.seen.Privileged; n > 0 {
+		left = fmt.Sprintf("; left out for the authority: %d packets, %d of them privileged", n, v.seen.Privileged)
+	}
+	return fmt.Sprintf("saksi: %s: %d packets, %s; %d flows open; %d alerts; dropped: kernel %d packets, ring %d packets, reassembly %d bytes, spool %d documents; lag %s; memory %s; clock offset %s%s",
 		time.Now().UTC().Format(time.RFC3339), v.seen.Packets, size(int64(v.seen.Bytes), "B"), v.seen.Open, v.seen.Alerts,
-		v.kernel.Dropped, v.ring.Dropped, v.missing(), v.shed(), v.lag.Round(time.Millisecond), size(v.memory, "B"), offset)
+		v.kernel.Dropped, v.ring.Dropped, v.missing(), v.shed(), v.lag.Round(time.Millisecond), size(v.memory, "B"), offset, left)
 }
 
 // metrics writes the state as Prometheus reads it (text format 0.0.4).
@@ -95,6 +99,8 @@ func (r *liveRun) metrics(w io.Writer) {
 	more("drops_total", v.ring.Dropped, "cause", "ring", "unit", "packets")
 	more("drops_total", v.missing(), "cause", "reassembly", "unit", "bytes")
 	more("drops_total", v.shed(), "cause", "spool", "unit", "documents")
+	one("authority_left_out_total", "counter", "Packets left out for the authority, by reason.", v.seen.Outside, "reason", "outside")
+	more("authority_left_out_total", v.seen.Privileged, "reason", "privileged")
 	gaps := make([]string, 0, len(v.seen.Missing))
 	for g := range v.seen.Missing {
 		gaps = append(gaps, g)

@@ -16,12 +16,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"saksi/event"
+	"saksi/evidence"
 	"saksi/findings"
 	"saksi/findings/spool"
 	"saksi/internal/sandbox"
 	"saksi/internal/worker"
 	"saksi/sensor"
 	"saksi/sensor/capture"
+	"saksi/sensor/keylog"
 )
 
 type sensorRunOptions struct {
@@ -36,6 +38,8 @@ type sensorRunOptions struct {
 	fanout      uint16
 	metrics     string
 	clockOffset string
+	tlsKeys     string
+	authority   authorityFlag
 	ring        ringFlags
 }
 
@@ -51,6 +55,8 @@ func sensorRun(a *app) *cobra.Command {
 			"It goes on when the disk is full or the index is down. Then telemetry is shed, and counted, in this order: events of protocols,\n" +
 			"files, flows. Alerts are not shed: they have a reserve of the disk, and wait in memory beyond it.\n\n" +
 			"SIGHUP reads the rules again; no packet is lost and flows go on. When the new rules can't be used the old ones stay.\n" +
+			"With --authority only what it covers is captured, until it expires; the rest is left out of events, files and the ring, and counted.\n" +
+			"--tls-keys names a key log that programs write to meanwhile: TLS is decrypted with the secrets that it has when they are needed.\n\n" +
 			"SIGINT and SIGTERM end it in order (exit code 0). Each minute a line on standard error, and --metrics at any time, say what\n" +
 			"was seen and what was dropped where.",
 		Example: "  saksi sensor run eth1 --rules rules/\n" +
@@ -72,6 +78,8 @@ func sensorRun(a *app) *cobra.Command {
 	f.Uint16Var(&o.fanout, "fanout", 0, "share the interfaces by flow with other processes that name this `group`; 0 for none")
 	f.StringVar(&o.metrics, "metrics", "", "serve health metrics at this loopback `address`, such as 127.0.0.1:9477, as Prometheus reads them")
 	f.StringVar(&o.clockOffset, "clock-offset", "", "how far this clock is known to be ahead of UTC, as a `duration` such as 3ms; shown among the metrics")
+	f.StringVar(&o.tlsKeys, "tls-keys", "", "decrypt TLS with the secrets in this key log `file`, which may grow meanwhile")
+	o.authority.add(c, "what it does not cover is left out")
 	f.StringVar(&o.index, "index", "", "store what is found in this `folder`, or in the Elasticsearch node of this URL (default: the user's index)")
 	f.StringVar(&o.agency, "agency", "default", "`name` of the agency, for indexes that several share")
 	o.ring.add(c)
@@ -134,6 +142,17 @@ func (o *sensorRunOptions) run(ctx context.Context, a *app, interfaces []string)
 	}
 	defer func() { err = errors.Join(err, r.rules.close()) }()
 	cfg.Rules, cfg.Reload = *r.rules.first, r.rules.next
+	if cfg.Authority, err = o.authority.read(o.targets(live.Interfaces), o.acts()...); err != nil {
+		return err
+	}
+	if o.tlsKeys != "" {
+		keys, kerr := keylog.Follow(o.tlsKeys)
+		if kerr != nil {
+			return fail(exitUsage, kerr)
+		}
+		defer func() { err = errors.Join(err, keys.Close()) }()
+		cfg.Keys, cfg.Reload = keys.Log(), r.refreshing(keys)
+	}
 	stopMetrics, err := r.serve()
 	if err != nil {
 		return err
@@ -153,6 +172,33 @@ func (o *sensorRunOptions) run(ctx context.Context, a *app, interfaces []string)
 		return errors.Join(ctx.Err(), r.close())
 	}
 	return r.capture(ctx, cfg)
+}
+
+// acts are what is done, which the authority must allow.
+func (o *sensorRunOptions) acts() []evidence.Act {
+	if o.tlsKeys != "" {
+		return []evidence.Act{evidence.ActCapture, evidence.ActDecrypt}
+	}
+	return []evidence.Act{evidence.ActCapture}
+}
+
+func (o *sensorRunOptions) targets(interfaces []string) (list []evidence.Target) {
+	for _, name := range interfaces {
+		list = append(list, evidence.Target{Interface: name})
+	}
+	return list
+}
+
+// refreshing reads the key log before each batch, besides what else is new.
+func (r *liveRun) refreshing(keys *keylog.Follower) func() *sensor.RuleSet {
+	told := false
+	return func() *sensor.RuleSet {
+		if err := keys.Refresh(); err != nil && !told {
+			told = true
+			fmt.Fprintf(r.a.stderr, "saksi: %s; capture goes on with the secrets known\n", printable(err.Error()))
+		}
+		return r.rules.next()
+	}
 }
 
 // captureError says what to do about an interface that can't be opened.

@@ -85,7 +85,8 @@ type Batch struct {
 type Stats struct {
 	Packets       uint64
 	Bytes         int64  // of the capture, after decompression
-	Secrets       uint64 // pcapng decryption secrets blocks, counted and skipped
+	Secrets       uint64 // pcapng decryption secrets blocks
+	KeyLogs       uint64 // of those, TLS key logs that were handed on
 	NameBlocks    uint64 // pcapng name resolution blocks
 	CustomBlocks  uint64 // pcapng custom blocks, skipped
 	JournalBlocks uint64 // entries of the systemd journal, skipped

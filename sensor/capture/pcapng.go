@@ -29,6 +29,9 @@ const (
 	blockCustom   = 0xbad      // that may be copied
 	blockCustomNo = 0x40000bad // that must not
 
+	// secretsTLS is the type of secrets that are a TLS key log.
+	secretsTLS = 0x544c534b
+
 	optEnd      = 0
 	optTSResol  = 9
 	optTSOffset = 14
@@ -86,6 +89,12 @@ func parsePcapng(r *Reader, b *Batch, p []byte) (n, need int, err error) {
 	case blockSHB, blockIDB, blockOPB, blockSPB, blockISB, blockEPB:
 		if total > maxBlock {
 			return 0, 0, r.badBlock(typ, fmt.Sprintf("total length %d is more than %d", total, maxBlock))
+		}
+	case blockDSB:
+		if r.keyLog == nil || total > maxBlock {
+			r.count(typ)
+			r.skip = int64(total)
+			return 0, 0, nil
 		}
 	default: // passed over without being held
 		r.count(typ)
@@ -167,6 +176,15 @@ func (r *Reader) block(b *Batch, typ uint32, body []byte) error {
 				r.stats.Dropped += o.Uint64(v)
 			}
 		})
+	case blockDSB: // 0 type of secrets  4 length  8 secrets
+		r.count(typ)
+		if len(body) < 8 || o.Uint32(body[4:]) > uint32(len(body)-8) {
+			return errContent
+		}
+		if o.Uint32(body) == secretsTLS {
+			r.stats.KeyLogs++
+			r.keyLog(body[8:8+o.Uint32(body[4:])], r.number+1)
+		}
 	case blockEPB:
 		if len(body) < 20 {
 			return errContent

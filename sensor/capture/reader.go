@@ -28,6 +28,7 @@ type Reader struct {
 	err    error // sticky, returned once all packets before it are out
 	number uint64
 	order  binary.ByteOrder
+	keyLog func(text []byte, from uint64) // nil: secrets are passed over
 	parse  func(r *Reader, b *Batch, p []byte) (n int, need int, err error)
 	stats  Stats
 
@@ -90,6 +91,10 @@ func (r *Reader) open() error {
 	}
 	return r.openPcap()
 }
+
+// OnKeyLog has f called with each TLS key log that lies in a pcapng capture, and
+// the number of the packet that follows it. text is valid during the call.
+func (r *Reader) OnKeyLog(f func(text []byte, from uint64)) { r.keyLog = f }
 
 // Close frees what decompression holds; it does not close the source.
 func (r *Reader) Close() error {

@@ -172,6 +172,8 @@ type Decoder struct {
 	// FlagEvent and their Ether.
 	WithFrames bool
 	raised     bool
+	held       bool   // the frame in work is a fragment that was kept back
+	fragmentOf Packet // that one
 	broken     Packet // the one an event was raised for last
 }
 
@@ -198,6 +200,7 @@ func (d *Decoder) Decode(out []Packet, number uint64, time int64, link uint16, d
 	base := Packet{Number: number, Time: time, FrameLen: uint32(len(data))}
 	d.headers[0] = frame{}
 	from := len(out)
+	d.held = false
 	out, r := d.link(out, &base, &d.headers[0], link, data)
 	d.Reasons[r]++
 	if d.raised {
@@ -207,6 +210,15 @@ func (d *Decoder) Decode(out []Packet, number uint64, time int64, link uint16, d
 		out[i].Part = uint16(min(i-from, maxParts))
 	}
 	return out
+}
+
+// Held is the fragment that the last frame was, if it was kept back until its
+// datagram is whole; else nil. Its ports are not known.
+func (d *Decoder) Held() *Packet {
+	if !d.held {
+		return nil
+	}
+	return &d.fragmentOf
 }
 
 // ip decodes an IP packet of unknown version.

@@ -125,6 +125,7 @@ func (d *Decoder) fragment(out []Packet, p *Packet, f *frame, key fragKey, off i
 		d.dropOldest(&d.Frags.Evicted)
 	}
 	if it.total < 0 || len(it.pieces) != 1 || it.pieces[0].from != 0 || it.pieces[0].to < it.total || g.items[key] != it {
+		d.held, d.fragmentOf = true, *p
 		return out, Fragment
 	}
 	delete(g.items, key)

@@ -100,6 +100,7 @@ type httpTx struct {
 	req, rsp httpMessage
 	told     bool
 	h2       bool
+	inTLS    bool // the bytes were decrypted
 	// continued counts interim responses.
 	continued int
 }
@@ -286,7 +287,7 @@ func (p *httpParser) end(c *Context, t *httpTx, m *httpMessage, dir Dir, whole b
 
 // finish decodes the body, shows the message to the rules and ends its file.
 func (m *httpMessage) finish(c *Context, t *httpTx, dir Dir, whole bool, why string) {
-	m.done = true
+	m.done, t.inTLS = true, c.InTLS
 	if len(m.codings) > 0 && len(m.coded) > 0 {
 		out, all := http.Decode(m.codings, m.coded, maxHTTPDecoded)
 		if !all && whole {

@@ -17,7 +17,7 @@ func (t *httpTx) emit(c *Context) {
 	if t.told || !t.req.seen && !t.rsp.seen {
 		return
 	}
-	t.told = true
+	t.told, t.inTLS = true, c.InTLS
 	e := c.Begin("saksi.http", t.packets.List())
 	if q := &t.req; q.seen {
 		h := &q.head
@@ -75,7 +75,11 @@ func (t *httpTx) url(e *event.Event) {
 			e.Int(event.URLPort, int64(n))
 		}
 		if target != nil {
-			buf := append(append(append([]byte(nil), "http://"...), host...), target...)
+			scheme := "http://"
+			if t.inTLS {
+				scheme = "https://"
+			}
+			buf := append(append(append([]byte(nil), scheme...), host...), target...)
 			e.Bytes(event.URLFull, buf)
 		}
 		e.Bytes(event.DestinationDomain, name)

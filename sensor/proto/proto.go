@@ -9,6 +9,7 @@ import (
 
 	"saksi/event"
 	"saksi/rules/suricata"
+	"saksi/sensor/keylog"
 )
 
 // Transport is a set of transports.
@@ -159,6 +160,7 @@ type Host interface {
 	// of the server's (FromServer) or the client's: it is of the protocol name,
 	// whatever it carries, and p parses it.
 	Expect(to Dir, port uint16, name string, p Parser)
+	Opened
 }
 
 // Evidence is an ability of a transaction offered to the rules: the numbers of
@@ -192,6 +194,13 @@ type Context struct {
 	Next string
 	// Used is the number of bytes used by a parser that returns Done.
 	Used int
+	// Keys holds the secrets of TLS sessions; nil for none. Sessions is then what
+	// those seen before may be resumed with.
+	Keys     *keylog.Log
+	Sessions *Sessions
+	// InTLS says that the bytes were decrypted.
+	InTLS   bool
+	scratch [][]byte
 }
 
 // Packets collects the numbers of the packets something rests on, at most 64.

@@ -73,6 +73,10 @@ type host struct {
 	// touch makes host look at every buffer offered.
 	touch bool
 	seen  int
+	// Of what was decrypted.
+	plain     [2][]byte
+	plainGaps [2]uint32
+	opened    [NumDecryptions]int
 }
 
 func (h *host) Begin(dataset string, packets []uint64) *event.Event {
@@ -102,6 +106,21 @@ func (h *host) Matching() bool { return h.touch }
 func (h *host) Wants(suricata.Buffer) bool { return h.touch }
 
 func (h *host) Expect(Dir, uint16, string, Parser) {}
+
+func (h *host) MayOpen([]byte) Decryption { return Decrypted }
+
+func (h *host) Plain(dir Dir, b []byte) bool {
+	h.plain[dir] = append(h.plain[dir], b...)
+	return true
+}
+
+func (h *host) PlainGap(dir Dir, n uint32) { h.plainGaps[dir] += n }
+
+func (h *host) ClosePlain() {}
+
+func (h *host) CountOpened(d Decryption, _ bool) { h.opened[d]++ }
+
+func (h *host) AboutOpened(e *event.Event) { e.Bool(event.SaksiTLSDecrypted, true) }
 
 func (h *host) OpenFile(name string, _ Dir) FileWriter { return &hostFile{h: h, name: name} }
 

@@ -83,6 +83,8 @@ type tlsParser struct {
 	records uint64 // offered as frames
 	asked   int    // bytes of an encrypted heartbeat that waits for its answer
 	askedBy Dir
+	keyed   bool     // whether there are keys was asked
+	open    *tlsOpen // nil: nothing is decrypted
 }
 
 // Data implements Parser.
@@ -111,6 +113,10 @@ func (p *tlsParser) Data(c *Context, dir Dir, b []byte) Result {
 		if p.version == 0 {
 			p.version = binary.BigEndian.Uint16(h[1:])
 		}
+		if p.open != nil && len(h) < 5+n {
+			p.open.waits(dir, len(h), 5+n)
+			break
+		}
 		if frames = frames || wantsFrames(c); frames {
 			if len(h) < 5+n {
 				break
@@ -124,6 +130,11 @@ func (p *tlsParser) Data(c *Context, dir Dir, b []byte) Result {
 			p.packets.Add(c.Number)
 			if !p.handshake(c, dir, h[5:5+n]) {
 				return p.finish(c)
+			}
+			if p.hasC && !p.keyed {
+				if p.keyed = true; !c.Keys.Empty() {
+					p.open = &tlsOpen{}
+				}
 			}
 			p.started = true
 			used += 5 + n
@@ -151,9 +162,16 @@ func (p *tlsParser) Data(c *Context, dir Dir, b []byte) Result {
 			}
 		}
 		p.started = true
+		if p.open != nil && p.decrypt(c, dir, h[:5+n]) {
+			used += 5 + n
+			continue
+		}
+		if p.told && !frames { // it was decrypted up to here
+			return Done
+		}
 		used += 5
 		s.skip = n
-		if p.sides[0].encrypted && p.sides[1].encrypted && (p.sides[0].data || p.sides[1].data) || p.sides[0].data && p.sides[1].data {
+		if p.secured() {
 			if !frames { // rules on frames look at what is encrypted, too
 				return p.finish(c)
 			}
@@ -161,6 +179,12 @@ func (p *tlsParser) Data(c *Context, dir Dir, b []byte) Result {
 		}
 	}
 	return Result(used)
+}
+
+// secured reports that both sides encrypt: nothing more is said in the clear.
+func (p *tlsParser) secured() bool {
+	a, b := &p.sides[0], &p.sides[1]
+	return a.encrypted && b.encrypted && (a.data || b.data) || a.data && b.data
 }
 
 // handshake takes the fragment of one record. It returns false when nothing
@@ -180,6 +204,9 @@ func (p *tlsParser) handshake(c *Context, dir Dir, b []byte) bool {
 			break
 		}
 		p.message(c, dir, b[0], b[4:4+n])
+		if b[0] == tlsNewTicket && dir == FromServer {
+			p.newTicket(c, b[4:4+n])
+		}
 		if !p.faults(c, dir, b[0], b[4:4+n]) {
 			return false
 		}
@@ -193,8 +220,11 @@ func (p *tlsParser) handshake(c *Context, dir Dir, b []byte) bool {
 }
 
 // Gap implements Parser: what is encrypted may be missing.
-func (p *tlsParser) Gap(_ *Context, dir Dir, n uint32) bool {
+func (p *tlsParser) Gap(c *Context, dir Dir, n uint32) bool {
 	s := &p.sides[dir]
+	if p.open != nil {
+		return p.lost(c, dir, int(n))
+	}
 	if s.skip >= int(n) {
 		s.skip -= int(n)
 		return true
@@ -208,7 +238,10 @@ func (p *tlsParser) finish(c *Context) Result {
 }
 
 // Close implements Parser.
-func (p *tlsParser) Close(c *Context) { p.tell(c) }
+func (p *tlsParser) Close(c *Context) {
+	p.tell(c)
+	p.closeOpen(c)
+}
 
 // tell emits the session.
 func (p *tlsParser) tell(c *Context) {

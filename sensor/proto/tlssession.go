@@ -29,6 +29,7 @@ type tlsSession struct {
 	told        bool
 	resumed     bool
 	established bool
+	decrypted   bool     // some of it was
 	events      [][]byte // that rules name
 	quicName    []byte   // version of QUIC as rules have it
 	state       uint64   // of the handshake, see suricata.TLSClientHello
@@ -81,13 +82,18 @@ func (p *tlsSession) message(c *Context, dir Dir, typ byte, body []byte) {
 		if len(p.certs[dir]) > 0 {
 			return
 		}
-		for _, der := range tlsmsg.Certificates(body, maxCertificates) {
-			p.certs[dir] = append(p.certs[dir], tlsmsg.ParseCert(der))
-		}
-		if dir == FromServer {
-			p.resumed = false
-			p.offer(c, dir)
-		}
+		p.chain(c, dir, tlsmsg.Certificates(body, maxCertificates))
+	}
+}
+
+// chain takes the certificates of a side.
+func (p *tlsSession) chain(c *Context, dir Dir, list [][]byte) {
+	for _, der := range list {
+		p.certs[dir] = append(p.certs[dir], tlsmsg.ParseCert(der))
+	}
+	if dir == FromServer {
+		p.resumed = false
+		p.offer(c, dir)
 	}
 }
 
@@ -144,6 +150,9 @@ func (p *tlsSession) emit(c *Context, dataset string, about func(e *event.Event)
 	}
 	e.Bool(event.TLSEstablished, p.established)
 	e.Bool(event.TLSResumed, p.resumed)
+	if p.decrypted {
+		c.AboutOpened(e)
+	}
 	if len(p.certs[1]) > 0 {
 		serverCert(e, p.certs[1][0])
 	}

@@ -27,11 +27,17 @@ type Selection struct {
 	// no bound.
 	From, Until int64
 	Filter      *capture.Filter // nil: any
+	// Authority bounds what may be extracted; nil for nothing. A packet that it
+	// does not cover ends the extraction with an error that is
+	// evidence.ErrAuthority; what it marks as privileged is left out.
+	Authority *evidence.Authority
+	Exhibits  map[string]string // ids of the exhibits among the paths
 }
 
 // Report is what an extraction did.
 type Report struct {
 	Packets, Bytes uint64   // found; bytes as captured
+	Privileged     uint64   // left out
 	Files          int      // looked into
 	Indexed        int      // of those, by their index alone
 	Sources        []string // keys of the sources that packets came from
@@ -67,7 +73,7 @@ func Extract(ctx context.Context, paths []string, sel *Selection, emit func(p *c
 		if sel.Key != "" && g[0].key != sel.Key {
 			continue
 		}
-		x := &extraction{ctx: ctx, sel: sel, emit: emit, rep: &rep, files: g}
+		x := &extraction{ctx: ctx, sel: sel, emit: emit, rep: &rep, files: g, bounds: newBounds(sel, g[0].path)}
 		before := rep.Packets
 		if err := x.run(); err != nil {
 			return rep, err
@@ -209,6 +215,7 @@ type extraction struct {
 	files   []file
 	numbers []uint64 // that are meant, ascending; nil with all true
 	all     bool
+	bounds  *bounds // of the authority; nil for none
 }
 
 func (x *extraction) run() error {
@@ -334,6 +341,9 @@ func (x *extraction) take(p *capture.Packet) error {
 		if ok, err := s.Filter.Match(x.ctx, p); err != nil || !ok {
 			return err
 		}
+	}
+	if ok, err := x.bounds.within(p, x.rep); err != nil || !ok {
+		return err
 	}
 	x.rep.Packets++
 	x.rep.Bytes += uint64(len(p.Data))

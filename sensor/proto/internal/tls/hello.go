@@ -16,6 +16,12 @@ const (
 	extKeyShare     = 51
 	extPreSharedKey = 41
 	extTicket       = 35
+	extEarlyData    = 42
+
+	// ExtTruncatedMAC and ExtEncryptThenMAC change how records are protected
+	// (RFC 6066 section 7, RFC 7366).
+	ExtTruncatedMAC   = 4
+	ExtEncryptThenMAC = 22
 )
 
 // Client is a ClientHello. Slices are views.
@@ -32,6 +38,8 @@ type Client struct {
 	ALPN       [][]byte
 	ServerName []byte
 	HasSNI     bool
+	Ticket     []byte // of an earlier session (RFC 5077)
+	EarlyData  bool   // data may follow at once (RFC 8446 section 4.2.10)
 }
 
 // Server is a ServerHello.
@@ -41,6 +49,7 @@ type Server struct {
 	Random     []byte
 	Session    []byte
 	Cipher     uint16
+	Compressed bool // records are (RFC 3749)
 	Extensions []uint16
 	ALPN       []byte
 	Group      uint16
@@ -129,6 +138,10 @@ func ParseClient(c *Client, body []byte) bool {
 			c.SigAlgs = u16s(c.SigAlgs, e.take(e.u16()))
 		case extVersions:
 			c.Versions = u16s(c.Versions, e.take(e.u8()))
+		case extTicket:
+			c.Ticket = e.b
+		case extEarlyData:
+			c.EarlyData = true
 		case extALPN:
 			l := reader{b: e.take(e.u16())}
 			for len(l.b) > 0 && !l.bad {
@@ -153,7 +166,7 @@ func ParseServer(s *Server, body []byte) bool {
 		return false
 	}
 	s.Version = s.Legacy
-	r.take(1)
+	s.Compressed = r.u8() != 0
 	if r.bad || len(r.b) < 2 {
 		return true
 	}
@@ -202,6 +215,40 @@ func Certificates(body []byte, max int) [][]byte {
 		out = append(out, c)
 	}
 	return out
+}
+
+// Certificates13 splits the body of a Certificate message of TLS 1.3 (RFC 8446
+// section 4.4.2), at most max of them.
+func Certificates13(body []byte, max int) [][]byte {
+	r := &reader{b: body}
+	r.take(r.u8()) // context of the request
+	u24 := func() int { return r.u8()<<16 | r.u16() }
+	if n := u24(); n < len(r.b) {
+		r.b = r.b[:n]
+	}
+	var out [][]byte
+	for len(r.b) > 3 && len(out) < max {
+		c := r.take(u24())
+		if r.take(r.u16()); r.bad || len(c) == 0 { // what was said of it besides
+			break
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// ChosenALPN is the protocol that the body of EncryptedExtensions names (RFC 8446
+// section 4.3.1), nil if none.
+func ChosenALPN(body []byte) []byte {
+	r := &reader{b: body}
+	for list := (reader{b: r.take(r.u16())}); len(list.b) >= 4 && !list.bad; {
+		typ := list.u16()
+		if e := (reader{b: list.take(list.u16())}); typ == extALPN {
+			l := reader{b: e.take(e.u16())}
+			return l.take(l.u8())
+		}
+	}
+	return nil
 }
 
 // VersionName returns "1.2" for TLS and "ssl3" style names as ECS has them:
