@@ -9,45 +9,73 @@ import (
 
 // AppendEVE appends e as one line of EVE JSON, as Suricata 8 writes it
 // (Suricata user guide, "Eve JSON Format"), without the line end. It returns
-// dst unchanged for events that have no counterpart there. Differences:
-// bytes of flows are those of IP packets (Suricata counts frames), tx_id and
-// tcp_flags are not known, numbers that name a flow are ours.
+// dst unchanged for events that have no counterpart there. Numbers that name a
+// flow are ours. What no document holds is there if the sensor was asked for it
+// (sensor.Config.Detail).
 func (e *Event) AppendEVE(dst []byte) []byte {
 	dataset, _ := e.GetStr(EventDataset)
-	kind, write := "", (func(*eve, *Event))(nil)
-	switch dataset {
-	case "saksi.flow":
-		kind, write = "flow", (*eve).flow
-	case "saksi.file":
-		kind, write = "fileinfo", (*eve).file
-	case "saksi.alert":
+	if dataset == "saksi.alert" {
 		if language, _ := e.GetStr(SaksiRuleLanguage); language != "suricata" {
 			return dst // another engine's: it has no signature id
 		}
-		kind, write = "alert", (*eve).alert
-	case "saksi.dns":
-		kind, write = "dns", (*eve).dns
-	case "saksi.mdns":
-		kind, write = "mdns", (*eve).dns
-	case "saksi.http":
-		kind, write = "http", (*eve).http
-	case "saksi.tls":
-		kind, write = "tls", (*eve).tls
-	case "saksi.ssh":
-		kind, write = "ssh", (*eve).ssh
-	case "saksi.smtp":
-		kind, write = "smtp", (*eve).smtp
-	case "saksi.ftp":
-		kind, write = "ftp", (*eve).ftp
-	default:
+	}
+	k, ok := eveKinds[dataset]
+	if !ok || k.unless != nil && k.unless(e) {
 		return dst
 	}
 	w := &eve{b: dst}
 	w.open("")
-	w.header(e, kind)
-	write(w, e)
+	w.header(e, k.name)
+	k.write(w, e)
 	w.close()
 	return w.b
+}
+
+// eveKind is one kind of event.
+type eveKind struct {
+	name   string
+	write  func(w *eve, e *Event)
+	unless func(e *Event) bool // it is not written; nil for always
+}
+
+// eveKinds are the kinds of events by dataset.
+var eveKinds map[string]eveKind
+
+func init() {
+	overUDP := func(e *Event) bool {
+		t, _ := e.GetStr(NetworkTransport)
+		return t == "udp"
+	}
+	eveKinds = map[string]eveKind{
+		"saksi.flow":       {name: "flow", write: (*eve).flow},
+		"saksi.file":       {name: "fileinfo", write: (*eve).file},
+		"saksi.alert":      {name: "alert", write: (*eve).alert},
+		"saksi.dns":        {name: "dns", write: (*eve).dns},
+		"saksi.mdns":       {name: "mdns", write: (*eve).mdns},
+		"saksi.http":       {name: "http", write: (*eve).http},
+		"saksi.tls":        {name: "tls", write: (*eve).tls, unless: overUDP}, // of DTLS there is none
+		"saksi.quic":       {name: "quic", write: (*eve).quic},
+		"saksi.ssh":        {name: "ssh", write: (*eve).ssh},
+		"saksi.smtp":       {name: "smtp", write: (*eve).smtp},
+		"saksi.ftp":        {name: "ftp", write: (*eve).ftp},
+		"saksi.dhcp":       {name: "dhcp", write: (*eve).dhcp},
+		"saksi.tftp":       {name: "tftp", write: (*eve).tftp},
+		"saksi.kerberos":   {name: "krb5", write: (*eve).krb5},
+		"saksi.ldap":       {name: "ldap", write: (*eve).ldap},
+		"saksi.mqtt":       {name: "mqtt", write: (*eve).mqtt},
+		"saksi.nfs":        {name: "nfs", write: (*eve).nfs, unless: func(e *Event) bool { n, _ := e.GetInt(SaksiRpcProgram); return n != 100003 }},
+		"saksi.snmp":       {name: "snmp", write: (*eve).snmp},
+		"saksi.sip":        {name: "sip", write: (*eve).sip},
+		"saksi.rdp":        {name: "rdp", write: (*eve).rdp},
+		"saksi.vnc":        {name: "rfb", write: (*eve).rfb},
+		"saksi.ike":        {name: "ike", write: (*eve).ike},
+		"saksi.postgresql": {name: "pgsql", write: (*eve).pgsql},
+		"saksi.smb":        {name: "smb", write: (*eve).smb},
+		"saksi.dcerpc":     {name: "dcerpc", write: (*eve).dcerpc},
+		"saksi.modbus":     {name: "modbus", write: (*eve).modbus},
+		"saksi.dnp3":       {name: "dnp3", write: (*eve).dnp3},
+		"saksi.pop3":       {name: "pop3", write: (*eve).pop3},
+	}
 }
 
 // eve writes one object after the other's member.
@@ -127,7 +155,11 @@ func (w *eve) list(k string, values []string) {
 // all gives the texts of an array field.
 func (e *Event) all(f Field) []string {
 	var list []string
+	later := false
 	for v := range e.Values(f) {
+		if v.hold && !later {
+			later, list = true, nil
+		}
 		list = append(list, string(v.AppendText(nil)))
 	}
 	return list
@@ -147,10 +179,16 @@ var eveProto = map[string]string{
 	"tcp": "TCP", "udp": "UDP", "icmp": "ICMP", "ipv6-icmp": "IPv6-ICMP", "sctp": "SCTP", "gre": "GRE", "esp": "ESP", "ah": "AH", "igmp": "IGMP",
 }
 
+func eveTransport(name string) string {
+	if s, known := eveProto[name]; known {
+		return s
+	}
+	return name
+}
+
 // eveApp are the protocols that Suricata calls otherwise.
 var eveApp = map[string]string{
-	"kerberos": "krb5", "vnc": "rfb", "postgresql": "pgsql", "ethernetip": "enip", "bittorrent_dht": "bittorrent-dht",
-	"llmnr": "llmnr", "http2": "http2", "dtls": "tls",
+	"kerberos": "krb5", "vnc": "rfb", "postgresql": "pgsql", "ethernetip": "enip", "bittorrent_dht": "bittorrent-dht", "ftp_data": "ftp-data",
 }
 
 func eveAppProto(name string) string {
@@ -161,28 +199,35 @@ func eveAppProto(name string) string {
 }
 
 func (w *eve) header(e *Event, kind string) {
-	w.time("timestamp", e, Timestamp)
+	if e.Has(SaksiEveTime) {
+		w.time("timestamp", e, SaksiEveTime)
+	} else {
+		w.time("timestamp", e, Timestamp)
+	}
 	if id, ok := e.GetStr(SaksiFlowID); ok && len(id) >= 13 {
 		if n, err := strconv.ParseInt(id[:13], 16, 64); err == nil { // 52 bits: exact in every reader of JSON
 			w.num("flow_id", n)
 		}
 	}
-	var last int64
-	for v := range e.Values(SaksiEvidencePacket) {
-		last = v.Int()
-	}
-	if last > 0 && kind != "flow" {
-		w.num("pcap_cnt", last)
-	}
-	w.str("event_type", kind)
-	if id, ok := e.GetStr(NetworkVLANID); ok {
-		if n, err := strconv.Atoi(id); err == nil {
-			w.key("vlan")
-			w.b = append(strconv.AppendInt(append(w.b, '['), int64(n), 10), ']')
+	w.field("in_iface", e, ObserverIngressInterfaceName)
+	if kind != "flow" {
+		n, ok := e.GetInt(SaksiEvePacket)
+		if !ok {
+			v, _ := e.Last(SaksiEvidencePacket)
+			n = v.Int()
+		}
+		if n > 0 {
+			w.num("pcap_cnt", n)
 		}
 	}
+	w.str("event_type", kind)
+	if bare, _ := e.GetBool(SaksiEveBare); bare {
+		return
+	}
+	w.vlan(e)
 	from, fromPort, to, toPort := SourceIP, SourcePort, DestinationIP, DestinationPort
-	if d, _ := e.GetStr(SaksiFlowDirection); d == "to_client" {
+	way, _ := e.GetStr(SaksiFlowDirection)
+	if way == "to_client" {
 		from, fromPort, to, toPort = to, toPort, from, fromPort
 	}
 	w.str("src_ip", eveAddr(e, from))
@@ -190,10 +235,7 @@ func (w *eve) header(e *Event, kind string) {
 	w.str("dest_ip", eveAddr(e, to))
 	w.number("dest_port", e, toPort)
 	if p, ok := e.GetStr(NetworkTransport); ok {
-		if s, known := eveProto[p]; known {
-			p = s
-		}
-		w.str("proto", p)
+		w.str("proto", eveTransport(p))
 	}
 	switch v, _ := e.GetStr(NetworkType); v {
 	case "ipv4":
@@ -201,13 +243,57 @@ func (w *eve) header(e *Event, kind string) {
 	case "ipv6":
 		w.num("ip_v", 6)
 	}
-	if kind == "alert" || kind == "http" || kind == "dns" || kind == "tls" {
+	w.number("icmp_type", e, SaksiEveIcmpType)
+	w.number("icmp_code", e, SaksiEveIcmpCode)
+	if kind == "flow" {
+		w.number("response_icmp_type", e, SaksiEveResponseIcmpType)
+		w.number("response_icmp_code", e, SaksiEveResponseIcmpCode)
+	} else if source, ok := e.GetStr(SaksiEvePktSrc); ok {
+		w.str("pkt_src", source)
+	} else {
 		w.str("pkt_src", "wire/pcap")
 	}
 	w.field("community_id", e, NetworkCommunityID)
-	if p, ok := e.GetStr(NetworkProtocol); ok && (kind == "flow" || kind == "alert" || kind == "fileinfo") {
-		w.str("app_proto", eveAppProto(p))
+	if kind != "flow" && kind != "fileinfo" {
+		w.number("tx_id", e, SaksiEveTxID)
 	}
+	if kind == "flow" || kind == "alert" || kind == "fileinfo" {
+		w.appProto(e)
+	}
+	if kind == "alert" && way != "" {
+		w.str("direction", way)
+	}
+}
+
+// appProto writes the protocol of the flow, and the one it began as.
+func (w *eve) appProto(e *Event) {
+	p, ok := e.GetStr(NetworkProtocol)
+	if !ok {
+		t, _ := e.GetStr(NetworkTransport)
+		if n, _ := e.GetInt(SaksiFlowSourcePayload); n > 0 && (t == "tcp" || t == "udp") {
+			w.str("app_proto", "failed")
+		}
+		return
+	}
+	w.str("app_proto", eveAppProto(p))
+	if via, ok := e.GetStr(SaksiFlowVia); ok && via != p {
+		w.str("app_proto_orig", eveAppProto(via))
+	}
+}
+
+func (w *eve) vlan(e *Event) {
+	tags := e.all(SaksiEveVLAN)
+	if len(tags) == 0 {
+		id, ok := e.GetStr(NetworkVLANID)
+		if _, err := strconv.Atoi(id); !ok || err != nil {
+			return
+		}
+		tags = []string{id}
+	}
+	w.key("vlan")
+	w.b = append(w.b, '[')
+	w.b = append(w.b, strings.Join(tags, ",")...)
+	w.b = append(w.b, ']')
 }
 
 // eveAddr writes an address as Suricata does: IPv6 in full.
@@ -220,175 +306,4 @@ func eveAddr(e *Event, f Field) string {
 		return a.String()
 	}
 	return a.StringExpanded()
-}
-
-func (w *eve) flow(e *Event) {
-	w.open("flow")
-	w.number("pkts_toserver", e, SourcePackets)
-	w.number("pkts_toclient", e, DestinationPackets)
-	w.number("bytes_toserver", e, SourceBytes)
-	w.number("bytes_toclient", e, DestinationBytes)
-	w.time("start", e, EventStart)
-	w.time("end", e, EventEnd)
-	start, _ := e.GetTime(EventStart)
-	end, _ := e.GetTime(EventEnd)
-	w.num("age", end/int64(time.Second)-start/int64(time.Second))
-	back, _ := e.GetInt(DestinationPackets)
-	state, _ := e.GetStr(SaksiFlowState)
-	transport, _ := e.GetStr(NetworkTransport)
-	w.str("state", eveState(transport, state, back))
-	reason, _ := e.GetStr(SaksiFlowEndReason)
-	switch reason {
-	case "timeout":
-	case "end_of_capture":
-		reason = "shutdown"
-	default:
-		reason = "forced"
-	}
-	w.str("reason", reason)
-	w.close()
-}
-
-// eveState is Suricata's state of a flow by Zeek's.
-func eveState(transport, zeek string, back int64) string {
-	if transport != "tcp" {
-		if back > 0 {
-			return "established"
-		}
-		return "new"
-	}
-	switch zeek {
-	case "SF", "REJ", "RSTO", "RSTR", "RSTOS0", "RSTRH":
-		return "closed"
-	case "S0", "SH", "SHR":
-		return "new"
-	}
-	return "established"
-}
-
-func (w *eve) file(e *Event) {
-	if e.Has(HTTPRequestMethod) {
-		w.http(e)
-	}
-	w.open("fileinfo")
-	name, _ := e.GetStr(FileName)
-	if path, ok := e.GetStr(URLPath); ok {
-		name = path
-	}
-	w.str("filename", name)
-	why, partial := e.GetStr(SaksiFileIncomplete)
-	w.field("magic", e, FileMimeType)
-	w.boolean("gaps", why == "gap")
-	state := "CLOSED"
-	if partial {
-		state = "TRUNCATED"
-	}
-	w.str("state", state)
-	w.field("md5", e, FileHashMD5)
-	w.field("sha1", e, FileHashSHA1)
-	w.field("sha256", e, FileHashSHA256)
-	w.boolean("stored", false)
-	w.number("size", e, FileSize)
-	w.close()
-}
-
-func (w *eve) alert(e *Event) {
-	w.open("alert")
-	text, _ := e.GetStr(SaksiRuleText)
-	w.str("action", "allowed") // we watch and never block
-	w.num("gid", 1)
-	if id, ok := e.GetStr(RuleID); ok {
-		if n, err := strconv.ParseInt(id, 10, 64); err == nil {
-			w.num("signature_id", n)
-		}
-	}
-	rev, _ := e.GetStr(RuleVersion)
-	n, err := strconv.ParseInt(rev, 10, 64)
-	if err != nil {
-		n = 0
-	}
-	w.num("rev", n)
-	w.field("signature", e, RuleName)
-	class, _ := e.GetStr(RuleCategory)
-	w.key("category")
-	w.text(eveClasses[class])
-	if n, ok := e.GetInt(SaksiRulePriority); ok {
-		w.num("severity", n)
-	} else {
-		w.num("severity", 3)
-	}
-	w.metadata(text)
-	w.context(e)
-	w.close()
-}
-
-// context writes what data sets hold of the values that matched.
-func (w *eve) context(e *Event) {
-	opened := false
-	for v := range e.Values(SaksiRuleContext) {
-		name, raw, ok := strings.Cut(v.Str(), " ")
-		if !ok {
-			continue
-		}
-		if !opened {
-			w.open("context")
-			opened = true
-		}
-		w.key(name)
-		if json.Valid([]byte(raw)) {
-			w.b = append(w.b, raw...)
-		} else { // masked, or cut short
-			w.text(raw)
-		}
-	}
-	if opened {
-		w.close()
-	}
-}
-
-// metadata writes the metadata of a rule's text, values by key in the order of
-// their keys' first use.
-func (w *eve) metadata(text string) {
-	rest, _, ok := strings.Cut(afterMetadata(text), ";")
-	if !ok {
-		return
-	}
-	var keys []string
-	values := map[string][]string{}
-	for _, pair := range strings.Split(rest, ",") {
-		k, v, _ := strings.Cut(strings.TrimSpace(pair), " ")
-		if k == "" {
-			continue
-		}
-		if values[k] == nil {
-			keys = append(keys, k)
-		}
-		values[k] = append(values[k], strings.TrimSpace(v))
-	}
-	if len(keys) == 0 {
-		return
-	}
-	w.open("metadata")
-	for _, k := range keys {
-		w.list(k, values[k])
-	}
-	w.close()
-}
-
-// afterMetadata is what follows the option's name in a rule's text, wherever
-// else the word stands in quotes; empty without one.
-func afterMetadata(text string) string {
-	const name = "metadata:"
-	quoted := false
-	for i := 0; i < len(text); i++ {
-		switch {
-		case text[i] == '\\':
-			i++
-		case text[i] == '"':
-			quoted = !quoted
-		case !quoted && strings.HasPrefix(text[i:], name) && i > 0 && strings.IndexByte("(; ", text[i-1]) >= 0:
-			return text[i+len(name):]
-		}
-	}
-	return ""
 }

@@ -42,15 +42,86 @@ var eveRcodes = map[string]int64{
 var eveDNSFlags = []struct {
 	name, key string
 	bit       int64
-}{{"AA", "aa", 0x400}, {"TC", "tc", 0x200}, {"RD", "rd", 0x100}, {"RA", "ra", 0x80}, {"AD", "", 0x20}, {"CD", "", 0x10}}
+}{{"AA", "aa", 0x400}, {"TC", "tc", 0x200}, {"RD", "rd", 0x100}, {"RA", "ra", 0x80}, {"Z", "z", 0x40}, {"AD", "", 0x20}, {"CD", "", 0x10}}
+
+// dnsHeader gives the flags of a message, and whether it answers.
+func dnsHeader(e *Event) (flags int64, answer bool) {
+	t, _ := e.GetStr(DNSType)
+	answer = t == "answer"
+	if flags, ok := e.GetInt(SaksiEveDNSFlags); ok {
+		return flags, answer
+	}
+	op, _ := e.GetStr(DNSOpCode)
+	code, _ := e.GetStr(DNSResponseCode)
+	flags = eveOps[op]<<11 | eveRcodes[code]
+	if answer {
+		flags |= 0x8000
+	}
+	for v := range e.Values(DNSHeaderFlags) {
+		for _, f := range eveDNSFlags {
+			if f.name == v.Str() {
+				flags |= f.bit
+			}
+		}
+	}
+	return flags, answer
+}
 
 // dns writes version 3 of Suricata's DNS log.
 func (w *eve) dns(e *Event) {
 	w.open("dns")
 	w.num("version", 3)
-	answer := false
-	if t, _ := e.GetStr(DNSType); t == "answer" {
-		answer = true
+	flags, answer := dnsHeader(e)
+	if answer {
+		w.str("type", "response")
+	} else {
+		w.str("type", "request")
+		w.number("tx_id", e, SaksiEveTxID)
+	}
+	if id, ok := e.GetStr(DNSID); ok {
+		if n, err := strconv.ParseInt(id, 10, 64); err == nil {
+			w.num("id", n)
+		}
+	}
+	w.str("flags", strconv.FormatInt(flags, 16))
+	if answer {
+		w.boolean("qr", true)
+	}
+	for _, f := range eveDNSFlags {
+		if f.key != "" && flags&f.bit != 0 {
+			w.boolean(f.key, true)
+		}
+	}
+	w.num("opcode", flags>>11&15)
+	code, _ := e.GetStr(DNSResponseCode)
+	if code == "" {
+		code = "NOERROR"
+	}
+	w.str("rcode", code)
+	w.dnsQueries(e)
+	w.dnsAnswers(e)
+	w.close()
+}
+
+func (w *eve) dnsQueries(e *Event) {
+	name, ok := e.GetStr(DNSQuestionName)
+	if !ok {
+		return
+	}
+	w.key("queries")
+	w.b = append(w.b, '[')
+	w.open("")
+	w.str("rrname", name)
+	w.field("rrtype", e, DNSQuestionType)
+	w.close()
+	w.b = append(w.b, ']')
+}
+
+// mdns writes Suricata's log of multicast DNS.
+func (w *eve) mdns(e *Event) {
+	w.open("mdns")
+	flags, answer := dnsHeader(e)
+	if answer {
 		w.str("type", "response")
 	} else {
 		w.str("type", "request")
@@ -60,45 +131,36 @@ func (w *eve) dns(e *Event) {
 			w.num("id", n)
 		}
 	}
-	op, _ := e.GetStr(DNSOpCode)
-	code, _ := e.GetStr(DNSResponseCode)
-	flags := eveOps[op]<<11 | eveRcodes[code]
-	set := map[string]bool{}
-	for v := range e.Values(DNSHeaderFlags) {
-		set[v.Str()] = true
-	}
-	if answer {
-		flags |= 0x8000
-	}
+	var list []string
 	for _, f := range eveDNSFlags {
-		if set[f.name] {
-			flags |= f.bit
+		if flags&f.bit != 0 {
+			list = append(list, strings.ToLower(f.name))
 		}
 	}
-	w.str("flags", strconv.FormatInt(flags, 16))
-	if answer {
-		w.boolean("qr", true)
-	}
-	for _, f := range eveDNSFlags {
-		if f.key != "" && set[f.name] {
-			w.boolean(f.key, true)
-		}
-	}
-	w.num("opcode", eveOps[op])
-	if code == "" {
-		code = "NOERROR"
-	}
-	w.str("rcode", code)
-	if name, ok := e.GetStr(DNSQuestionName); ok {
-		w.key("queries")
+	w.list("flags", list)
+	w.num("opcode", flags>>11&15)
+	w.num("rcode", flags&15)
+	w.dnsQueries(e)
+	names, types, data := e.all(DNSAnswersName), e.all(DNSAnswersType), e.all(DNSAnswersData)
+	if len(names) > 0 && len(types) == len(names) {
+		w.key("answers")
 		w.b = append(w.b, '[')
-		w.open("")
-		w.str("rrname", name)
-		w.field("rrtype", e, DNSQuestionType)
-		w.close()
+		for i := range names {
+			w.key("")
+			w.open("")
+			w.str("rrname", names[i])
+			if len(data) == len(names) {
+				switch types[i] {
+				case "PTR":
+					w.str("ptr", data[i])
+				case "TXT":
+					w.list("txt", []string{data[i]})
+				}
+			}
+			w.close()
+		}
 		w.b = append(w.b, ']')
 	}
-	w.dnsAnswers(e)
 	w.close()
 }
 
@@ -109,8 +171,13 @@ func (w *eve) dnsAnswers(e *Event) {
 	if len(names) == 0 || len(types) != len(names) || len(ttls) != len(names) {
 		return
 	}
+	if len(data) != len(names) {
+		data = make([]string, len(names))
+	}
 	w.key("answers")
 	w.b = append(w.b, '[')
+	var order []string
+	groups := map[string][]int{}
 	for i := range names {
 		w.key("")
 		w.open("")
@@ -118,28 +185,82 @@ func (w *eve) dnsAnswers(e *Event) {
 		w.str("rrtype", types[i])
 		w.key("ttl")
 		w.b = append(w.b, ttls[i]...)
-		if len(data) == len(names) {
-			w.str("rdata", data[i])
+		if kind := eveRecords[types[i]]; kind != "" && data[i] != "" {
+			w.record(kind, kind, mailHost(types[i], data[i]))
+			if groups[types[i]] == nil {
+				order = append(order, types[i])
+			}
+			groups[types[i]] = append(groups[types[i]], i)
 		}
 		w.close()
 	}
 	w.b = append(w.b, ']')
-	if len(data) != len(names) {
+	if len(order) == 0 {
 		return
-	}
-	var order []string
-	groups := map[string][]string{}
-	for i, t := range types {
-		if groups[t] == nil {
-			order = append(order, t)
-		}
-		groups[t] = append(groups[t], data[i])
 	}
 	w.open("grouped")
 	for _, t := range order {
-		w.list(t, groups[t])
+		w.key(t)
+		w.b = append(w.b, '[')
+		for _, i := range groups[t] {
+			w.record("", eveRecords[t], mailHost(t, data[i]))
+		}
+		w.b = append(w.b, ']')
 	}
 	w.close()
+}
+
+// eveRecords are the keys under which the data of a record stands, by its type.
+// Of other types Suricata writes none.
+var eveRecords = map[string]string{
+	"A": "rdata", "AAAA": "rdata", "CNAME": "rdata", "NS": "rdata", "PTR": "rdata", "TXT": "rdata", "MX": "rdata", "NULL": "rdata",
+	"SOA": "soa", "SRV": "srv", "SSHFP": "sshfp",
+}
+
+// mailHost cuts the preference off the data of an MX record.
+func mailHost(typ, data string) string {
+	if _, name, ok := strings.Cut(data, " "); ok && typ == "MX" {
+		return name
+	}
+	return data
+}
+
+// record writes the data of a record of a kind under a key, or as an element.
+func (w *eve) record(key, kind, data string) {
+	f := strings.Split(data, " ")
+	number := func(k, s string) {
+		if n, err := strconv.ParseUint(s, 10, 32); err == nil {
+			w.num(k, int64(n))
+		}
+	}
+	w.key(key)
+	switch {
+	case kind == "soa":
+		w.b = append(w.b, '{')
+		w.str("mname", f[0])
+		if len(f) > 1 {
+			w.str("rname", f[1])
+		}
+		w.close()
+	case kind == "srv" && len(f) == 4:
+		w.b = append(w.b, '{')
+		number("priority", f[0])
+		number("weight", f[1])
+		number("port", f[2])
+		w.str("name", f[3])
+		w.close()
+	case kind == "sshfp" && len(data) > 4:
+		w.b = append(w.b, '{')
+		for i, k := range [2]string{"algo", "type"} {
+			if n, err := strconv.ParseUint(data[2*i:2*i+2], 16, 8); err == nil {
+				w.num(k, int64(n))
+			}
+		}
+		w.str("fingerprint", colons(data[4:], false))
+		w.close()
+	default:
+		w.text(data)
+	}
 }
 
 func (w *eve) http(e *Event) {
@@ -152,10 +273,29 @@ func (w *eve) http(e *Event) {
 	w.field("http_refer", e, HTTPRequestReferrer)
 	w.field("http_method", e, HTTPRequestMethod)
 	if v, ok := e.GetStr(HTTPVersion); ok {
-		w.str("protocol", "HTTP/"+v)
+		if v == "2" || v == "3" {
+			w.str("version", v)
+		} else {
+			w.str("protocol", "HTTP/"+v)
+		}
 	}
 	w.number("status", e, HTTPResponseStatusCode)
-	w.number("length", e, HTTPResponseBodyBytes)
+	w.field("redirect", e, SaksiEveHTTPLocation)
+	if fault, ok := e.GetStr(SaksiEveHttp2Error); ok {
+		w.open("http2")
+		way := "request"
+		if d, _ := e.GetStr(SaksiFlowDirection); d == "to_client" {
+			way = "response"
+		}
+		w.open(way)
+		w.str("error_code", fault)
+		w.close()
+		w.close()
+	}
+	if e.Has(HTTPRequestMethod) || e.Has(HTTPResponseStatusCode) {
+		n, _ := e.GetInt(HTTPResponseBodyBytes)
+		w.num("length", n)
+	}
 	w.close()
 }
 
@@ -179,6 +319,9 @@ func colons(s string, upper bool) string {
 
 func (w *eve) tls(e *Event) {
 	w.open("tls")
+	if via, ok := e.GetStr(SaksiFlowVia); ok {
+		w.str("from_proto", eveAppProto(via))
+	}
 	w.field("subject", e, TLSServerSubject)
 	w.field("issuerdn", e, TLSServerIssuer)
 	if s, ok := e.GetStr(TLSServerX509SerialNumber); ok {
@@ -213,6 +356,17 @@ func (w *eve) tls(e *Event) {
 			w.str(t.k, time.Unix(0, ns).UTC().Format("2006-01-02T15:04:05"))
 		}
 	}
+	w.fingerprints(e)
+	w.list("client_alpns", e.all(SaksiTLSALPN))
+	if s, ok := e.GetStr(TLSNextProtocol); ok {
+		w.list("server_alpns", []string{s})
+	}
+	w.list("subjectaltname", e.all(TLSServerX509AlternativeNames))
+	w.close()
+}
+
+// fingerprints writes JA3, JA3S and JA4.
+func (w *eve) fingerprints(e *Event) {
 	if h, ok := e.GetStr(TLSClientJA3); ok {
 		w.open("ja3")
 		w.str("hash", h)
@@ -222,33 +376,37 @@ func (w *eve) tls(e *Event) {
 	if h, ok := e.GetStr(TLSServerJA3S); ok {
 		w.open("ja3s")
 		w.str("hash", h)
+		w.field("string", e, SaksiEveJA3SString)
 		w.close()
 	}
 	w.field("ja4", e, SaksiTLSJA4)
-	w.list("client_alpns", e.all(SaksiTLSALPN))
-	if s, ok := e.GetStr(TLSNextProtocol); ok {
-		w.list("server_alpns", []string{s})
-	}
-	w.list("subjectaltname", e.all(TLSServerX509AlternativeNames))
-	w.close()
 }
 
 func (w *eve) ssh(e *Event) {
 	w.open("ssh")
 	for _, side := range []struct {
-		k          string
-		soft, hash Field
-	}{{"client", SaksiSSHClient, SaksiSSHHassh}, {"server", SaksiSSHServer, SaksiSSHHasshServer}} {
+		k                       string
+		soft, proto, hash, list Field
+	}{
+		{"client", SaksiSSHClient, SaksiEveSSHClientProto, SaksiSSHHassh, SaksiEveSSHClientHassh},
+		{"server", SaksiSSHServer, SaksiEveSSHServerProto, SaksiSSHHasshServer, SaksiEveSSHServerHassh},
+	} {
 		s, ok := e.GetStr(side.soft)
 		if !ok {
 			continue
 		}
 		w.open(side.k)
-		w.str("proto_version", "2.0")
+		if v, ok := e.GetStr(side.proto); ok {
+			w.str("proto_version", v)
+		} else {
+			w.str("proto_version", "2.0")
+		}
+		s, _, _ = strings.Cut(s, " ") // a comment follows (RFC 4253 section 4.2)
 		w.str("software_version", s)
 		if h, ok := e.GetStr(side.hash); ok {
 			w.open("hassh")
 			w.str("hash", h)
+			w.field("string", e, side.list)
 			w.close()
 		}
 		w.close()
@@ -256,13 +414,31 @@ func (w *eve) ssh(e *Event) {
 	w.close()
 }
 
+// smtp writes the envelope, and of the message what is known.
 func (w *eve) smtp(e *Event) {
+	from, to := e.all(EmailFromAddress), e.all(EmailToAddress)
 	w.open("smtp")
 	w.field("helo", e, SaksiSmtpHelo)
-	if from := e.all(EmailFromAddress); len(from) > 0 {
-		w.str("mail_from", from[0])
+	if len(from) > 0 {
+		w.str("mail_from", "<"+from[0]+">")
 	}
-	w.list("rcpt_to", e.all(EmailToAddress))
+	var list []string
+	for _, a := range to {
+		list = append(list, "<"+a+">")
+	}
+	w.list("rcpt_to", list)
+	w.close()
+	if !e.Has(EmailMessageID) && !e.Has(EmailSubject) {
+		return
+	}
+	w.open("email")
+	w.str("status", "PARSE_DONE")
+	if len(from) > 0 {
+		w.str("from", "<"+from[0]+">")
+	}
+	w.list("to", list)
+	w.field("subject", e, EmailSubject)
+	w.field("message_id", e, EmailMessageID)
 	w.close()
 }
 
@@ -270,9 +446,20 @@ func (w *eve) ftp(e *Event) {
 	w.open("ftp")
 	w.field("command", e, SaksiFtpCommand)
 	w.field("command_data", e, SaksiFtpArgument)
-	if n, ok := e.GetInt(SaksiFtpReplyCode); ok {
-		w.list("completion_code", []string{strconv.FormatInt(n, 10)})
-		w.str("reply_received", "yes")
+	w.boolean("command_truncated", false)
+	w.number("dynamic_port", e, SaksiEveFtpPort)
+	w.field("mode", e, SaksiEveFtpMode)
+	codes := e.all(SaksiEveFtpCode)
+	if n, ok := e.GetInt(SaksiFtpReplyCode); ok && len(codes) == 0 {
+		codes = []string{strconv.FormatInt(n, 10)}
 	}
+	w.list("completion_code", codes)
+	w.list("reply", e.all(SaksiEveFtpReply))
+	if len(codes) > 0 {
+		w.str("reply_received", "yes")
+	} else {
+		w.str("reply_received", "no")
+	}
+	w.boolean("reply_truncated", false)
 	w.close()
 }

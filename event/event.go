@@ -62,10 +62,22 @@ func (f Field) IsArray() bool { return fields[f].array }
 // Doc says what an own field means; it is empty for ECS fields.
 func (f Field) Doc() string { return fields[f].doc }
 
+// Fields below Saksi.eve are held for AppendEVE alone: no document, index,
+// query or rule knows them. They are neighbors, as fields are sorted.
+const (
+	firstHeld = SaksiEveAlerted
+	lastHeld  = SaksiEveVLAN
+)
+
+// held reports a field that is in no document.
+func (f Field) held() bool { return f >= firstHeld && f <= lastHeld }
+
 var byName = func() map[string]Field {
 	m := make(map[string]Field, NumFields)
 	for i := 1; i < NumFields; i++ {
-		m[fields[i].name] = Field(i)
+		if f := Field(i); !f.held() {
+			m[fields[i].name] = f
+		}
 	}
 	return m
 }()
@@ -76,11 +88,13 @@ func Lookup(name string) (Field, bool) {
 	return f, ok
 }
 
-// AllFields returns every field in the order of their paths.
+// AllFields returns every field of documents in the order of their paths.
 func AllFields() []Field {
 	out := make([]Field, 0, NumFields-1)
 	for i := 1; i < NumFields; i++ {
-		out = append(out, Field(i))
+		if f := Field(i); !f.held() {
+			out = append(out, f)
+		}
 	}
 	return out
 }
@@ -91,6 +105,7 @@ type Value struct {
 	Field Field
 	typ   Type
 	is4   bool
+	hold  bool   // for AppendEVE alone
 	num   uint64 // Long, Date, Boolean, Float bits; IP: upper half
 	lo    uint64 // IP: lower half
 	str   string // Keyword, Text
@@ -105,12 +120,17 @@ const MaxValue = 8192
 type Event struct {
 	vals  []Value
 	order []uint64 // scratch of the encoder: field and position of each value
+	hold  bool
 }
+
+// Hold has values that are added from now on be held for AppendEVE alone, where
+// they stand in the place of those before them.
+func (e *Event) Hold(on bool) { e.hold = on }
 
 // Reset empties e and keeps its memory.
 func (e *Event) Reset() {
 	clear(e.vals)
-	e.vals = e.vals[:0]
+	e.vals, e.hold = e.vals[:0], false
 }
 
 // Len is the number of values.
@@ -132,7 +152,7 @@ func (e *Event) Clone() *Event {
 
 func (e *Event) add(f Field, v Value) {
 	v.Field = f
-	v.typ = fields[f].typ
+	v.typ, v.hold = fields[f].typ, e.hold
 	e.vals = append(e.vals, v)
 }
 

@@ -59,6 +59,43 @@ const (
 	SaksiDhcpServerIP                                      // Saksi.dhcp.server_ip: server identifier
 	SaksiDhcpTransaction                                   // Saksi.dhcp.transaction: transaction id, hex
 	SaksiDhcpVendorClass                                   // Saksi.dhcp.vendor_class: vendor class of the client
+	SaksiEveAlerted                                        // Saksi.eve.alerted: held for EVE only: a rule of Suricata matched in the flow
+	SaksiEveBare                                           // Saksi.eve.bare: held for EVE only: the packet of the alert was not decoded
+	SaksiEveDNSFlags                                       // Saksi.eve.dns_flags: held for EVE only: flags of a DNS message as sent
+	SaksiEveFlowStart                                      // Saksi.eve.flow_start: held for EVE only: time of the flow's first packet
+	SaksiEveFtpCode                                        // Saksi.eve.ftp_code: held for EVE only: codes of the reply to an FTP command
+	SaksiEveFtpMode                                        // Saksi.eve.ftp_mode: held for EVE only: active or passive
+	SaksiEveFtpPort                                        // Saksi.eve.ftp_port: held for EVE only: port of an FTP data connection
+	SaksiEveFtpReply                                       // Saksi.eve.ftp_reply: held for EVE only: lines of the reply to an FTP command
+	SaksiEveHttp2Error                                     // Saksi.eve.http2_error: held for EVE only: error that a frame of HTTP/2 tells
+	SaksiEveHTTPLocation                                   // Saksi.eve.http_location: held for EVE only: where a response redirects to
+	SaksiEveIcmpCode                                       // Saksi.eve.icmp_code: held for EVE only: ICMP code
+	SaksiEveIcmpType                                       // Saksi.eve.icmp_type: held for EVE only: ICMP type
+	SaksiEveJA3SString                                     // Saksi.eve.ja3s_string: held for EVE only: text whose MD5 is the JA3S
+	SaksiEvePacket                                         // Saksi.eve.packet: held for EVE only: packet the event was made at
+	SaksiEvePktSrc                                         // Saksi.eve.pkt_src: held for EVE only: where the packet came from
+	SaksiEveResponseIcmpCode                               // Saksi.eve.response_icmp_code: held for EVE only: code of the answer
+	SaksiEveResponseIcmpType                               // Saksi.eve.response_icmp_type: held for EVE only: type of the answer
+	SaksiEveSSHClientHassh                                 // Saksi.eve.ssh_client_hassh: held for EVE only: text whose MD5 is the client's HASSH
+	SaksiEveSSHClientProto                                 // Saksi.eve.ssh_client_proto: held for EVE only: version of SSH the client names
+	SaksiEveSSHServerHassh                                 // Saksi.eve.ssh_server_hassh: held for EVE only: text whose MD5 is the server's HASSH
+	SaksiEveSSHServerProto                                 // Saksi.eve.ssh_server_proto: held for EVE only: version of SSH the server names
+	SaksiEveTcpFlagsTc                                     // Saksi.eve.tcp_flags_tc: held for EVE only: TCP flags the server sent
+	SaksiEveTcpFlagsTs                                     // Saksi.eve.tcp_flags_ts: held for EVE only: TCP flags the client sent
+	SaksiEveTime                                           // Saksi.eve.time: held for EVE only: time at which Suricata tells of the alert
+	SaksiEveToclientBytes                                  // Saksi.eve.toclient_bytes: held for EVE only: frame bytes the server sent
+	SaksiEveToclientPackets                                // Saksi.eve.toclient_packets: held for EVE only: packets the server sent
+	SaksiEveToserverBytes                                  // Saksi.eve.toserver_bytes: held for EVE only: frame bytes the client sent
+	SaksiEveToserverPackets                                // Saksi.eve.toserver_packets: held for EVE only: packets the client sent
+	SaksiEveTunnelDepth                                    // Saksi.eve.tunnel_depth: held for EVE only: depth of the packet in tunnels
+	SaksiEveTunnelDestinationIP                            // Saksi.eve.tunnel_destination_ip: held for EVE only: destination of the outer packet
+	SaksiEveTunnelDestinationPort                          // Saksi.eve.tunnel_destination_port: held for EVE only: its port
+	SaksiEveTunnelSourceIP                                 // Saksi.eve.tunnel_source_ip: held for EVE only: source of the outer packet
+	SaksiEveTunnelSourcePort                               // Saksi.eve.tunnel_source_port: held for EVE only: its port
+	SaksiEveTunnelTransport                                // Saksi.eve.tunnel_transport: held for EVE only: transport of the outer packet
+	SaksiEveTxCount                                        // Saksi.eve.tx_count: held for EVE only: transactions of the flow
+	SaksiEveTxID                                           // Saksi.eve.tx_id: held for EVE only: number of the transaction in its flow, from 0
+	SaksiEveVLAN                                           // Saksi.eve.vlan: held for EVE only: VLAN tags, outermost first
 	SaksiEvidenceCommand                                   // Saksi.evidence.command: command that shows the evidence again
 	SaksiEvidenceKey                                       // Saksi.evidence.key: source key: SHA-256 over the source's size and 64 evenly spaced blocks
 	SaksiEvidenceMatch                                     // Saksi.evidence.match: matched pieces as "name@offset+length:hex", at most 64 bytes each
@@ -596,6 +633,43 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.dhcp.server_ip", typ: IP, array: false, doc: "server identifier"},
 	{name: "Saksi.dhcp.transaction", typ: Keyword, array: false, doc: "transaction id, hex"},
 	{name: "Saksi.dhcp.vendor_class", typ: Keyword, array: false, doc: "vendor class of the client"},
+	{name: "Saksi.eve.alerted", typ: Boolean, array: false, doc: "held for EVE only: a rule of Suricata matched in the flow"},
+	{name: "Saksi.eve.bare", typ: Boolean, array: false, doc: "held for EVE only: the packet of the alert was not decoded"},
+	{name: "Saksi.eve.dns_flags", typ: Long, array: false, doc: "held for EVE only: flags of a DNS message as sent"},
+	{name: "Saksi.eve.flow_start", typ: Date, array: false, doc: "held for EVE only: time of the flow's first packet"},
+	{name: "Saksi.eve.ftp_code", typ: Keyword, array: true, doc: "held for EVE only: codes of the reply to an FTP command"},
+	{name: "Saksi.eve.ftp_mode", typ: Keyword, array: false, doc: "held for EVE only: active or passive"},
+	{name: "Saksi.eve.ftp_port", typ: Long, array: false, doc: "held for EVE only: port of an FTP data connection"},
+	{name: "Saksi.eve.ftp_reply", typ: Keyword, array: true, doc: "held for EVE only: lines of the reply to an FTP command"},
+	{name: "Saksi.eve.http2_error", typ: Keyword, array: false, doc: "held for EVE only: error that a frame of HTTP/2 tells"},
+	{name: "Saksi.eve.http_location", typ: Keyword, array: false, doc: "held for EVE only: where a response redirects to"},
+	{name: "Saksi.eve.icmp_code", typ: Long, array: false, doc: "held for EVE only: ICMP code"},
+	{name: "Saksi.eve.icmp_type", typ: Long, array: false, doc: "held for EVE only: ICMP type"},
+	{name: "Saksi.eve.ja3s_string", typ: Keyword, array: false, doc: "held for EVE only: text whose MD5 is the JA3S"},
+	{name: "Saksi.eve.packet", typ: Long, array: false, doc: "held for EVE only: packet the event was made at"},
+	{name: "Saksi.eve.pkt_src", typ: Keyword, array: false, doc: "held for EVE only: where the packet came from"},
+	{name: "Saksi.eve.response_icmp_code", typ: Long, array: false, doc: "held for EVE only: code of the answer"},
+	{name: "Saksi.eve.response_icmp_type", typ: Long, array: false, doc: "held for EVE only: type of the answer"},
+	{name: "Saksi.eve.ssh_client_hassh", typ: Keyword, array: false, doc: "held for EVE only: text whose MD5 is the client's HASSH"},
+	{name: "Saksi.eve.ssh_client_proto", typ: Keyword, array: false, doc: "held for EVE only: version of SSH the client names"},
+	{name: "Saksi.eve.ssh_server_hassh", typ: Keyword, array: false, doc: "held for EVE only: text whose MD5 is the server's HASSH"},
+	{name: "Saksi.eve.ssh_server_proto", typ: Keyword, array: false, doc: "held for EVE only: version of SSH the server names"},
+	{name: "Saksi.eve.tcp_flags_tc", typ: Long, array: false, doc: "held for EVE only: TCP flags the server sent"},
+	{name: "Saksi.eve.tcp_flags_ts", typ: Long, array: false, doc: "held for EVE only: TCP flags the client sent"},
+	{name: "Saksi.eve.time", typ: Date, array: false, doc: "held for EVE only: time at which Suricata tells of the alert"},
+	{name: "Saksi.eve.toclient_bytes", typ: Long, array: false, doc: "held for EVE only: frame bytes the server sent"},
+	{name: "Saksi.eve.toclient_packets", typ: Long, array: false, doc: "held for EVE only: packets the server sent"},
+	{name: "Saksi.eve.toserver_bytes", typ: Long, array: false, doc: "held for EVE only: frame bytes the client sent"},
+	{name: "Saksi.eve.toserver_packets", typ: Long, array: false, doc: "held for EVE only: packets the client sent"},
+	{name: "Saksi.eve.tunnel_depth", typ: Long, array: false, doc: "held for EVE only: depth of the packet in tunnels"},
+	{name: "Saksi.eve.tunnel_destination_ip", typ: IP, array: false, doc: "held for EVE only: destination of the outer packet"},
+	{name: "Saksi.eve.tunnel_destination_port", typ: Long, array: false, doc: "held for EVE only: its port"},
+	{name: "Saksi.eve.tunnel_source_ip", typ: IP, array: false, doc: "held for EVE only: source of the outer packet"},
+	{name: "Saksi.eve.tunnel_source_port", typ: Long, array: false, doc: "held for EVE only: its port"},
+	{name: "Saksi.eve.tunnel_transport", typ: Keyword, array: false, doc: "held for EVE only: transport of the outer packet"},
+	{name: "Saksi.eve.tx_count", typ: Long, array: false, doc: "held for EVE only: transactions of the flow"},
+	{name: "Saksi.eve.tx_id", typ: Long, array: false, doc: "held for EVE only: number of the transaction in its flow, from 0"},
+	{name: "Saksi.eve.vlan", typ: Long, array: true, doc: "held for EVE only: VLAN tags, outermost first"},
 	{name: "Saksi.evidence.command", typ: Keyword, array: false, doc: "command that shows the evidence again"},
 	{name: "Saksi.evidence.key", typ: Keyword, array: false, doc: "source key: SHA-256 over the source's size and 64 evenly spaced blocks"},
 	{name: "Saksi.evidence.match", typ: Keyword, array: true, doc: "matched pieces as \"name@offset+length:hex\", at most 64 bytes each"},

@@ -112,6 +112,9 @@ func (e *Event) hasDerived() bool {
 func (e *Event) sort() {
 	e.order = e.order[:0]
 	for i := range e.vals {
+		if e.vals[i].hold || e.vals[i].Field.held() {
+			continue
+		}
 		k := uint64(e.vals[i].Field)<<32 | uint64(i)
 		j := len(e.order)
 		e.order = append(e.order, k)
@@ -121,6 +124,9 @@ func (e *Event) sort() {
 		e.order[j] = k
 		if i == maxInsertion {
 			for i++; i < len(e.vals); i++ {
+				if e.vals[i].hold || e.vals[i].Field.held() {
+					continue
+				}
 				e.order = append(e.order, uint64(e.vals[i].Field)<<32|uint64(i))
 			}
 			slices.Sort(e.order)

@@ -62,6 +62,18 @@ func (s *Store) Add(e *Event) {
 	s.used++
 }
 
+// Extend has add put more values into an event that is kept.
+func (s *Store) Extend(i int, add func(e *Event)) {
+	e := &s.events[i]
+	n := len(e.vals)
+	add(e)
+	for k := n; k < len(e.vals); k++ {
+		if str := e.vals[k].str; str != "" {
+			e.vals[k].str = s.own(str)
+		}
+	}
+}
+
 func (s *Store) own(str string) string {
 	if len(str) > cap(s.bytes)-len(s.bytes) {
 		s.bytes = make([]byte, 0, max(16<<10, 2*cap(s.bytes), len(str)))

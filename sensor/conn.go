@@ -36,10 +36,12 @@ type conn struct {
 	state  *suricata.FlowState
 	frames [2]uint64 // bytes of frames, while a rule asks for them
 	ids    flowIDs
-	label  label // what names the application
-	via    uint8 // index of the protocol the flow began as, if it changed
-	outer  *conn // of a stream that was decrypted: the one that held it
-	plain  *conn // what was decrypted of this one
+	held   []held    // alerts that wait for a packet
+	acked  [2]uint32 // of each direction, where alerts wait
+	label  label     // what names the application
+	via    uint8     // index of the protocol the flow began as, if it changed
+	outer  *conn     // of a stream that was decrypted: the one that held it
+	plain  *conn     // what was decrypted of this one
 }
 
 func (c *conn) reset() {
@@ -121,7 +123,7 @@ func (w *worker) finishParsing(c *conn) {
 		return // rules read streams of unknown protocols up to streamDepth
 	}
 	w.rec.SetDone()
-	if c.state == nil && c.missed == 0 {
+	if c.state == nil && c.missed == 0 && len(c.held) == 0 {
 		w.release()
 	}
 }

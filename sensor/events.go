@@ -91,6 +91,12 @@ func (w *worker) begin(kind, dataset string, t int64) *event.Event {
 			w.AboutOpened(e)
 		}
 	}
+	if w.src.live {
+		e.Str(event.ObserverIngressInterfaceName, w.src.name)
+	}
+	if w.cfg.Detail {
+		w.detail(e)
+	}
 	return e
 }
 
@@ -116,6 +122,10 @@ func (w *worker) Begin(dataset string, packets []uint64) *event.Event {
 func (w *worker) Emit(e *event.Event) {
 	w.classify(e)
 	w.assetsOf(e)
+	if w.cfg.Detail {
+		w.detailTx(e)
+	}
+	w.remember(e)
 	w.push(e, itemEvent, 0)
 }
 
@@ -227,6 +237,9 @@ func (w *worker) emitFlow(r *flow.Record, why flow.EndReason) {
 	}
 	if w.conn != nil && w.conn.missed > 0 {
 		e.Int(event.SaksiFlowMissedBytes, int64(w.conn.missed))
+	}
+	if w.cfg.Detail {
+		w.detailFlow(e, r)
 	}
 	kind := itemEvent
 	if !w.aboutService(e, r, guessed) {

@@ -83,7 +83,7 @@ func (w *worker) matchPacket(p *decode.Packet, dir int) {
 	v := w.fill(dir)
 	v.NoStream = p.Proto == decode.ProtoTCP && len(v.Payload) > 0 && (w.rec.Done() || p.TCPFlags&decode.RST != 0)
 	w.withState(func(st **suricata.FlowState) { w.hits = w.engine.Packet(w.hits[:0], st, v) })
-	w.alerts(v, nil)
+	w.alerts(v, nil, nil)
 }
 
 // matchEvents shows to the rules a packet that was not decoded, for what is
@@ -95,7 +95,7 @@ func (w *worker) matchEvents(p *decode.Packet) {
 	v.Src, v.Dst = p.Addrs()
 	var st *suricata.FlowState
 	w.hits = w.engine.Packet(w.hits[:0], &st, v)
-	w.alerts(v, nil)
+	w.alerts(v, nil, nil)
 }
 
 // matchStream shows a new chunk of a stream, behind what came before it. told
@@ -112,7 +112,7 @@ func (w *worker) matchStream(c *conn, dir int, data []byte, told bool) {
 	toward(v, dir)
 	v.StreamTail, v.AppTold = tail, told
 	w.withState(func(st **suricata.FlowState) { w.hits = w.engine.Stream(w.hits[:0], st, v, win) })
-	w.alerts(v, nil)
+	w.alerts(v, nil, nil)
 }
 
 // pktDir is the direction of the packet in work.
@@ -173,21 +173,21 @@ func (w *worker) matchTx(tx suricata.Tx, dir int) {
 		tx = &streamTx{tx, w.conn.window[dir]}
 	}
 	w.withState(func(st **suricata.FlowState) { w.hits = w.engine.Tx(w.hits[:0], st, v, tx) })
-	w.alerts(v, packets)
+	w.alerts(v, packets, tx)
 }
 
 // Wants implements proto.Host.
 func (w *worker) Wants(b suricata.Buffer) bool { return w.engine != nil && w.rules.Suricata.Wants(b) }
 
 // alerts makes an alert of each hit. earlier are the packets that what matched
-// rests on besides the one that completed it.
-func (w *worker) alerts(v *suricata.Packet, earlier []uint64) {
+// rests on besides the one that completed it, tx the transaction, if it is one.
+func (w *worker) alerts(v *suricata.Packet, earlier []uint64, tx suricata.Tx) {
 	for i := range w.hits {
-		w.alert(v, &w.hits[i], earlier)
+		w.alert(v, &w.hits[i], earlier, tx)
 	}
 }
 
-func (w *worker) alert(v *suricata.Packet, h *suricata.Hit, earlier []uint64) {
+func (w *worker) alert(v *suricata.Packet, h *suricata.Hit, earlier []uint64, tx suricata.Tx) {
 	e := w.begin("alert", "saksi.alert", v.Time)
 	e.Str(event.EventCategory, "intrusion_detection")
 	e.Str(event.SaksiFlowDirection, wayOf(v.ToServer))
@@ -204,8 +204,21 @@ func (w *worker) alert(v *suricata.Packet, h *suricata.Hit, earlier []uint64) {
 		}
 	}
 	h.AppendTo(e)
+	if w.cfg.Detail {
+		w.detailAlert(e, h)
+	}
 	kept := hit{packet: *v, hit: *h}
 	kept.packet.Payload, kept.packet.IPHeader, kept.packet.Header = nil, nil, nil
+	dir := flow.FromOrig
+	if !v.ToServer {
+		dir = flow.FromResp
+	}
+	if w.hold(e, kept, dir, tx) {
+		return
+	}
+	if tx == nil || !w.describe(e, tx) {
+		w.plain = append(w.plain, w.res.events.Len())
+	}
 	w.res.hits = append(w.res.hits, kept)
 	w.push(e, itemHit, len(w.res.hits)-1)
 }

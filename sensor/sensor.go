@@ -109,6 +109,9 @@ type Config struct {
 	Recorder Recorder
 	// Health is kept up to date while reading; nil for none.
 	Health *Health
+	// Detail has events carry what only EVE JSON tells (event.Event.AppendEVE);
+	// no document shows it.
+	Detail bool
 	// Sink takes the events in packet order.
 	Sink findings.Sink
 	// Progress is called about every MiB of capture; nil for none.

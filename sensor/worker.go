@@ -55,6 +55,9 @@ type worker struct {
 	spare  chan *result
 
 	// The packet and flow in work.
+	pkts    []decode.Packet // of the batch
+	at      int             // place of pkt in it
+	flow    uint32          // index of rec in its table
 	pkt     *decode.Packet
 	phase   uint16
 	now     uint64 // number of the packet that orders what is emitted
@@ -70,12 +73,21 @@ type worker struct {
 	why       []byte
 	view      suricata.Packet
 	hits      []suricata.Hit
+	plain     []int // alerts of the packet in work that tell no transaction yet, by their events
+	latest    latest
 	stats     workerStats
 	emitted   uint64      // events
 	told      published   // in Health
 	held      event.Event // of a flow that begins, for its indicators
 
 	wantMD5, wantSHA1, wantFlows bool // of indicators
+}
+
+// latest is the event of a protocol that was told last.
+type latest struct {
+	e      event.Event
+	rec    *flow.Record
+	number uint64
 }
 
 // workerStats are counted by each worker and added up at the end.
@@ -108,16 +120,16 @@ func newWorker(p *pipeline, id, n int) *worker {
 	for _, e := range w.protos.Entries() {
 		w.assetsBy[e.Index()] = takers[e.Name]
 	}
-	w.pc.Host, w.pc.Keys = w, p.src.keys
+	w.pc.Host, w.pc.Keys, w.pc.Detail = w, p.src.keys, p.cfg.Detail
 	w.use(p.rules)
 	fc := p.cfg.Flow
-	fc.Seed, fc.Memory = p.seed, &p.pages
+	fc.Seed, fc.Memory, fc.Detail = p.seed, &p.pages, p.cfg.Detail
 	if fc.Servers == nil {
 		fc.Servers = serverPorts()
 	}
 	for i := id; i < decode.NumShards; i += n {
 		sh := &shard{index: i, table: flow.NewTable(fc), pool: stream.NewPool(p.cfg.Stream, &p.pages), talkers: p.sum.talkers[i]}
-		sh.table.End = func(_ uint32, r *flow.Record, why flow.EndReason) { w.end(sh, r, why) }
+		sh.table.End = func(i uint32, r *flow.Record, why flow.EndReason) { w.end(sh, i, r, why) }
 		w.shards[i] = sh
 		w.mine = append(w.mine, sh)
 	}
@@ -145,12 +157,15 @@ func (w *worker) process(b *batch) *result {
 	if b.rules != w.rules {
 		w.use(b.rules)
 	}
+	w.pkts = b.pkts
 	if w.n == 1 {
 		for i := range b.pkts {
+			w.at = i
 			w.packet(&b.pkts[i])
 		}
 	} else {
 		for _, i := range b.mine[w.id] {
+			w.at = int(i)
 			w.packet(&b.pkts[i])
 		}
 	}
@@ -176,6 +191,7 @@ func (w *worker) packet(p *decode.Packet) {
 		} else if w.engine != nil {
 			w.pkt, w.phase, w.now = p, p.Part, p.Number
 			w.matchEvents(p)
+			w.plain = w.plain[:0]
 		}
 		return
 	}
@@ -189,7 +205,7 @@ func (w *worker) packet(p *decode.Packet) {
 		return
 	}
 	r := sh.table.Get(i)
-	w.sh, w.rec, w.conn = sh, r, sh.conn(r)
+	w.sh, w.rec, w.conn, w.flow = sh, r, sh.conn(r), i
 	if fresh && w.wantFlows {
 		w.matchFlow(p.Time)
 	}
@@ -201,6 +217,9 @@ func (w *worker) packet(p *decode.Packet) {
 	}
 	if p.Proto == decode.ProtoICMPv6 && p.ICMPType >= 133 && p.ICMPType <= 136 {
 		w.neighbor(p)
+	}
+	if w.conn != nil && len(w.conn.held) > 0 && p.Proto == decode.ProtoTCP {
+		w.tellHeld(p, dir)
 	}
 	open := !r.Done() && p.Flags&decode.FlagFragment == 0
 	datagram := open && p.Proto == decode.ProtoUDP && p.HdrLen >= 8 && len(p.Payload()) > 0
@@ -216,6 +235,9 @@ func (w *worker) packet(p *decode.Packet) {
 		w.datagram(w.conn, proto.Dir(dir), p.Payload())
 	case open && p.Proto == decode.ProtoTCP:
 		w.tcp(p, dir)
+	}
+	if len(w.plain) > 0 {
+		w.describeLater()
 	}
 }
 
@@ -286,14 +308,18 @@ func (w *worker) context(number uint64, time int64) {
 }
 
 // end tells of a flow that is over.
-func (w *worker) end(sh *shard, r *flow.Record, why flow.EndReason) {
-	pkt, rec, c := w.pkt, w.rec, w.conn
-	w.sh, w.rec, w.conn = sh, r, sh.conn(r)
+func (w *worker) end(sh *shard, i uint32, r *flow.Record, why flow.EndReason) {
+	pkt, rec, c, at := w.pkt, w.rec, w.conn, w.flow
+	w.sh, w.rec, w.conn, w.flow = sh, r, sh.conn(r), i
 	if w.conn != nil {
 		w.context(r.LastPacket(), r.Last)
 		w.closeConn()
 	}
+	w.endHeld(r)
 	w.emitFlow(r, why)
 	w.release()
-	w.pkt, w.rec, w.conn = pkt, rec, c
+	if len(w.plain) > 0 {
+		w.plain = w.plain[:0]
+	}
+	w.pkt, w.rec, w.conn, w.flow = pkt, rec, c, at
 }

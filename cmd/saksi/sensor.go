@@ -211,6 +211,7 @@ func (a *app) sensorSink(cfg *sensor.Config, sum *sensor.Summary, dataset string
 	}
 	switch a.format {
 	case "eve":
+		cfg.Detail = true
 		cfg.Sink = &ndjson{w: w, encode: appendEVE}
 		return w, func() error { return errors.Join(writeStats(w, sum), done()) }, nil
 	case "zeek":

@@ -81,9 +81,9 @@ type Packet struct {
 	SrcMAC   [6]byte  // zero where the link layer has none
 	DstMAC   [6]byte
 	IPLen    uint32 // length of the IP packet by its header
-	FrameLen uint32 // bytes captured of the frame that completed it
 	SegLen   uint32 // length of transport header and payload by the IP header
 	Seq, Ack uint32 // TCP
+	FrameLen uint32 // captured bytes of the frame, of an inner packet those inside its tunnel; of a reassembled one IPLen
 	Context  uint32 // VLAN tags, tunnel id and depth; 0 for a plain packet
 	VLAN     [3]uint16
 	SrcPort  uint16 // ICMP: type; else 0 where the protocol has no ports
@@ -107,6 +107,7 @@ type Packet struct {
 	OneWay   bool   // ICMP message without a counterpart
 	Ether    uint16 // with FlagEvent, of a frame that is no IP packet: Segment is what follows it
 	VLANs    uint8
+	Tunnel   uint8  // 1 + place in TunnelNames of the tunnel it was in, 0 for none
 	Events   uint64 // a bit for each Event
 }
 
@@ -185,6 +186,8 @@ type frame struct {
 	id             uint32 // of the tunnel
 	depth          uint8
 	meta           uint8 // headers that named a link type
+	tunnel         uint8
+	size           int // captured bytes
 }
 
 // New makes a Decoder.
@@ -197,8 +200,8 @@ func New(l FragLimits) *Decoder {
 // Decode appends the packets of one frame to out. A frame none of whose bytes
 // could be decoded appends nothing; the counters of d say why.
 func (d *Decoder) Decode(out []Packet, number uint64, time int64, link uint16, data []byte) []Packet {
-	base := Packet{Number: number, Time: time, FrameLen: uint32(len(data))}
-	d.headers[0] = frame{}
+	base := Packet{Number: number, Time: time}
+	d.headers[0] = frame{size: len(data)}
 	from := len(out)
 	d.held = false
 	out, r := d.link(out, &base, &d.headers[0], link, data)
@@ -393,6 +396,10 @@ func (p *Packet) finish(f *frame) {
 	p.Context = f.context()
 	p.VLAN, p.SrcMAC, p.DstMAC, p.Depth = f.vlan, f.srcMAC, f.dstMAC, f.depth
 	p.VLANs = uint8(min(f.vlans, len(f.vlan)))
+	p.Tunnel, p.FrameLen = f.tunnel, uint32(f.size)
+	if p.Flags&FlagReassembled != 0 {
+		p.FrameLen = p.IPLen
+	}
 	p.Shard = shard(&p.Src, &p.Dst)
 }
 

@@ -24,14 +24,14 @@ var TunnelNames = [numTunnels]string{"ipip", "gre", "erspan", "vxlan", "geneve",
 var TunnelPorts = [...]uint16{2152, 3544, 4789, 4790, 6081, 8472, 37008}
 
 // inner begins the packet inside a tunnel.
-func (d *Decoder) inner(outer *Packet, f *frame, kind int, id uint32) (*frame, *Packet, bool) {
+func (d *Decoder) inner(outer *Packet, f *frame, kind int, id uint32, size int) (*frame, *Packet, bool) {
 	if f.depth >= maxDepth {
 		d.Reasons[TooDeep]++
 		return nil, nil, false
 	}
 	d.Tunnels[kind]++
 	g := &d.headers[f.depth+1]
-	*g = frame{id: id, depth: f.depth + 1, srcMAC: f.srcMAC, dstMAC: f.dstMAC}
+	*g = frame{id: id, depth: f.depth + 1, srcMAC: f.srcMAC, dstMAC: f.dstMAC, tunnel: uint8(kind) + 1, size: size}
 	p := &Packet{Number: outer.Number, Time: outer.Time}
 	if outer.Flags&FlagReassembled != 0 {
 		p.Frags = outer.Frags
@@ -39,12 +39,12 @@ func (d *Decoder) inner(outer *Packet, f *frame, kind int, id uint32) (*frame, *
 	return g, p, true
 }
 
-// tunneled appends outer and what ran inside it. If nothing inside could be
+// tunneled appends outer and what ran inside it, in size bytes. If nothing inside could be
 // decoded, outer stands as an ordinary packet.
-func (d *Decoder) tunneled(out []Packet, outer *Packet, f *frame, kind int, id uint32,
+func (d *Decoder) tunneled(out []Packet, outer *Packet, f *frame, kind int, id uint32, size int,
 	run func(out []Packet, p *Packet, g *frame) ([]Packet, Reason),
 ) ([]Packet, Reason) {
-	g, p, ok := d.inner(outer, f, kind, id)
+	g, p, ok := d.inner(outer, f, kind, id, size)
 	at := len(out)
 	out = append(out, *outer)
 	if !ok {
@@ -70,15 +70,15 @@ func (d *Decoder) ipTunnel(out []Packet, p *Packet, f *frame) ([]Packet, Reason)
 		if len(s) < 2 || s[0]>>4 != 3 {
 			return append(out, *p), OK
 		}
-		return d.tunneled(out, p, f, tunnelEtherIP, 0, func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
+		return d.tunneled(out, p, f, tunnelEtherIP, 0, len(s[2:]), func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
 			return d.ethernet(out, q, g, s[2:])
 		})
 	case ProtoMPLS:
-		return d.tunneled(out, p, f, tunnelMPLS, 0, func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
+		return d.tunneled(out, p, f, tunnelMPLS, 0, len(s), func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
 			return d.mpls(out, q, g, s)
 		})
 	case ProtoIPIP, ProtoIPv6:
-		return d.tunneled(out, p, f, tunnelIPIP, 0, func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
+		return d.tunneled(out, p, f, tunnelIPIP, 0, len(s), func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
 			return d.ip(out, q, g, s)
 		})
 	}
@@ -119,7 +119,7 @@ func (d *Decoder) ipTunnel(out []Packet, p *Packet, f *frame) ([]Packet, Reason)
 			}
 			b = b[8:]
 		}
-		return d.tunneled(out, p, f, tunnelERSPAN, id, func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
+		return d.tunneled(out, p, f, tunnelERSPAN, id, len(b), func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
 			return d.ethernet(out, q, g, b)
 		})
 	case etherERSP3: // 12 bytes, 8 more if the O bit is set
@@ -134,11 +134,11 @@ func (d *Decoder) ipTunnel(out []Packet, p *Packet, f *frame) ([]Packet, Reason)
 			return append(out, *p), OK
 		}
 		b = b[k:]
-		return d.tunneled(out, p, f, tunnelERSPAN, id, func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
+		return d.tunneled(out, p, f, tunnelERSPAN, id, len(b), func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
 			return d.ethernet(out, q, g, b)
 		})
 	}
-	return d.tunneled(out, p, f, tunnelGRE, id, func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
+	return d.tunneled(out, p, f, tunnelGRE, id, len(b), func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
 		return d.ether(out, q, g, typ, b)
 	})
 }
@@ -156,7 +156,7 @@ func (d *Decoder) udpTunnel(out []Packet, p *Packet, f *frame) ([]Packet, Reason
 		if s[0]&0x7f != 0x08 || s[0] == 0x08 && s[1]|s[2]|s[3] != 0 || len(s) < 22 {
 			break
 		}
-		return d.tunneled(out, p, f, tunnelVXLAN, binary.BigEndian.Uint32(s[4:])>>8, func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
+		return d.tunneled(out, p, f, tunnelVXLAN, binary.BigEndian.Uint32(s[4:])>>8, len(s[8:]), func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
 			return d.ethernet(out, q, g, s[8:])
 		})
 	case p.DstPort == 4790 || p.SrcPort == 4790: // VXLAN-GPE
@@ -165,12 +165,12 @@ func (d *Decoder) udpTunnel(out []Packet, p *Packet, f *frame) ([]Packet, Reason
 			break
 		}
 		next := gpeNext[s[3]]
-		return d.tunneled(out, p, f, tunnelVXLAN, binary.BigEndian.Uint32(s[4:])>>8, func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
+		return d.tunneled(out, p, f, tunnelVXLAN, binary.BigEndian.Uint32(s[4:])>>8, len(s[8:]), func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
 			return d.ether(out, q, g, next, s[8:])
 		})
 	case p.DstPort == 37008 && s[0] == 1 && s[1] <= 1:
 		if link, b := tzsp(s); b != nil {
-			return d.tunneled(out, p, f, tunnelTZSP, 0, func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
+			return d.tunneled(out, p, f, tunnelTZSP, 0, len(b), func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
 				return d.link(out, q, g, link, b)
 			})
 		}
@@ -180,7 +180,7 @@ func (d *Decoder) udpTunnel(out []Packet, p *Packet, f *frame) ([]Packet, Reason
 		if s[0]>>6 != 0 || s[1]&0x3f != 0 || len(s) < n {
 			break
 		}
-		return d.tunneled(out, p, f, tunnelGeneve, binary.BigEndian.Uint32(s[4:])>>8, func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
+		return d.tunneled(out, p, f, tunnelGeneve, binary.BigEndian.Uint32(s[4:])>>8, len(s[n:]), func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
 			return d.ether(out, q, g, binary.BigEndian.Uint16(s[2:]), s[n:])
 		})
 	case p.DstPort == 2152 || p.SrcPort == 2152:
@@ -207,7 +207,7 @@ func (d *Decoder) udpTunnel(out []Packet, p *Packet, f *frame) ([]Packet, Reason
 			}
 		}
 		// The two directions carry different tunnel ids, so none separates flows.
-		return d.tunneled(out, p, f, tunnelGTPU, 0, func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
+		return d.tunneled(out, p, f, tunnelGTPU, 0, len(b), func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
 			return d.ip(out, q, g, b)
 		})
 	case p.DstPort == 3544 || p.SrcPort == 3544:
@@ -225,12 +225,12 @@ func (d *Decoder) udpTunnel(out []Packet, p *Packet, f *frame) ([]Packet, Reason
 		if len(b) < 40 || b[0]>>4 != 6 {
 			break
 		}
-		return d.tunneled(out, p, f, tunnelTeredo, 0, func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
+		return d.tunneled(out, p, f, tunnelTeredo, 0, len(b), func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
 			return d.ipv6(out, q, g, b)
 		})
 	case s[0]>>4 == 6 && len(s) >= 40 && (teredo(s[8:]) || teredo(s[24:])) && int(binary.BigEndian.Uint16(s[4:])) == len(s)-40:
 		// between two clients, on ports of their own
-		return d.tunneled(out, p, f, tunnelTeredo, 0, func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
+		return d.tunneled(out, p, f, tunnelTeredo, 0, len(s), func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
 			return d.ipv6(out, q, g, s)
 		})
 	}

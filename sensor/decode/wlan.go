@@ -176,6 +176,7 @@ func (d *Decoder) amsdu(out []Packet, p *Packet, f *frame, b []byte) ([]Packet, 
 		g := *f
 		copy(g.dstMAC[:], b)
 		copy(g.srcMAC[:], b[6:])
+		g.size = n
 		*f, last = g, OK
 		out, last = d.llc(out, p, f, b[14:n])
 		*f = g

@@ -167,6 +167,9 @@ func (r *Record) SetDone() { r.flags |= flagDone }
 // Start returns the sequence number at which a side's data begins, if known.
 func (r *Record) Start(dir int) (uint32, bool) { return r.start[dir], r.flags&(flagStart0<<dir) != 0 }
 
+// Next returns the sequence number behind the last byte a side sent.
+func (r *Record) Next(dir int) uint32 { return r.next[dir] }
+
 // MidStream reports a TCP connection whose SYNs were not seen.
 func (r *Record) MidStream() bool { return r.flags&flagMid != 0 }
 

@@ -30,6 +30,7 @@ type Config struct {
 	Servers  *Ports        // ports that servers listen on; they decide direction when the beginning was not captured
 	Seed     uint64        // of the hash; a secret keeps senders from choosing collisions
 	Memory   *pages.Memory // holds the records; nil: the heap does
+	Detail   bool          // keep a Detail of each flow
 }
 
 const (
@@ -47,8 +48,9 @@ const (
 type Table struct {
 	cfg     Config
 	slabs   []*[slabSize]Record
-	free    uint32 // chain of free records
-	next    uint32 // first index never used
+	details []*[slabSize]Detail // beside slabs; nil unless asked for
+	free    uint32              // chain of free records
+	next    uint32              // first index never used
 	buckets []uint32
 	used    int
 	wheel   [wheelSize]uint32
@@ -91,14 +93,18 @@ func NewTable(cfg Config) *Table {
 			*v = def
 		}
 	}
-	t, d := &cfg.Timeouts, DefaultTimeouts
-	fill(&t.TCP, d.TCP)
-	fill(&t.Attempt, d.Attempt)
-	fill(&t.Closed, d.Closed)
-	fill(&t.UDP, d.UDP)
-	fill(&t.ICMP, d.ICMP)
-	fill(&t.Other, d.Other)
-	return &Table{cfg: cfg, next: 1, buckets: make([]uint32, 64)}
+	o, d := &cfg.Timeouts, DefaultTimeouts
+	fill(&o.TCP, d.TCP)
+	fill(&o.Attempt, d.Attempt)
+	fill(&o.Closed, d.Closed)
+	fill(&o.UDP, d.UDP)
+	fill(&o.ICMP, d.ICMP)
+	fill(&o.Other, d.Other)
+	t := &Table{cfg: cfg, next: 1, buckets: make([]uint32, 64)}
+	if cfg.Detail {
+		t.details = []*[slabSize]Detail{}
+	}
+	return t
 }
 
 // Get returns the record at an index Update gave, valid until its flow ends.
@@ -148,6 +154,9 @@ func (t *Table) Update(p *decode.Packet, goodChecksum bool) (i uint32, dir int, 
 		i = t.insert(p, lo, h)
 		t.arm(i, t.Get(i))
 		fresh = true
+	}
+	if t.cfg.Detail {
+		t.detail(i, p, lo, fresh)
 	}
 	r := t.Get(i)
 	dir = FromOrig

@@ -201,6 +201,9 @@ func (d *dns) message(c *Context, dir Dir, b []byte) {
 	} else {
 		e.Str(event.DNSType, "query")
 	}
+	if c.Detail {
+		e.Int(event.SaksiEveDNSFlags, int64(flags))
+	}
 	for _, f := range dnsFlags {
 		if flags&f.bit != 0 {
 			e.Str(event.DNSHeaderFlags, f.name)

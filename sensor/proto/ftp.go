@@ -54,6 +54,31 @@ type ftp struct {
 	rules   ftpRules
 	// transfer is the data connection announced last.
 	transfer *ftpTransfer
+	reply    ftpReply
+}
+
+// ftpReply is the reply to the command in work, as EVE tells it.
+type ftpReply struct {
+	lines [][]byte
+	codes [][]byte
+	port  uint16 // of the data connection
+	mode  string
+}
+
+// maxFTPReply bounds the lines of a reply that are kept.
+const maxFTPReply = 32
+
+// add keeps a line.
+func (r *ftpReply) add(line []byte, coded bool) {
+	if len(r.lines) == maxFTPReply {
+		return
+	}
+	line = bytes.Clone(line[:min(len(line), 1024)])
+	if coded {
+		r.codes = append(r.codes, line[:3])
+		line = bytes.TrimLeft(line[3:], " -")
+	}
+	r.lines = append(r.lines, line)
 }
 
 // Data implements Parser.
@@ -81,6 +106,10 @@ func (p *ftp) Data(c *Context, dir Dir, b []byte) Result {
 			p.packets.Add(c.Number)
 			p.command, p.open = v, true
 			p.arg = append(p.arg[:0], arg...)
+			p.reply = ftpReply{}
+			if port, ok := p.active(); ok {
+				p.reply.port, p.reply.mode = port, "active"
+			}
 			if c.Matching() {
 				p.rules.request(c, p)
 			}
@@ -102,6 +131,12 @@ func (p *ftp) Data(c *Context, dir Dir, b []byte) Result {
 		code, last, ok := replyCode(line)
 		if port, ok := p.passive(line); ok {
 			p.announce(c, FromServer, port)
+		}
+		if port, ok := p.passive(line); ok {
+			p.reply.port, p.reply.mode = port, "passive"
+		}
+		if c.Detail {
+			p.reply.add(line, ok)
 		}
 		if c.Matching() {
 			p.rules.reply(c, p, line, ok)
@@ -131,9 +166,7 @@ func (p *ftp) flush(c *Context, code int) {
 	}
 	p.open, p.tls = false, false
 	e := c.Begin("saksi.ftp", p.packets.List())
-	e.Str(event.SaksiFtpCommand, p.command)
-	e.Bytes(event.SaksiFtpArgument, p.arg)
-	e.Bytes(event.UserName, p.user)
+	p.Describe(e)
 	if code != 0 {
 		e.Int(event.SaksiFtpReplyCode, int64(code))
 		if code >= 400 {
@@ -143,6 +176,25 @@ func (p *ftp) flush(c *Context, code int) {
 		}
 	}
 	c.Emit(e)
+}
+
+// Describe implements Describer.
+func (p *ftp) Describe(e *event.Event) {
+	e.Str(event.SaksiFtpCommand, p.command)
+	if p.command != "PASS" && p.command != "ACCT" {
+		e.Bytes(event.SaksiFtpArgument, p.arg)
+	}
+	e.Bytes(event.UserName, p.user)
+	for _, line := range p.reply.lines {
+		e.Bytes(event.SaksiEveFtpReply, line)
+	}
+	for _, code := range p.reply.codes {
+		e.Bytes(event.SaksiEveFtpCode, code)
+	}
+	if p.reply.mode != "" {
+		e.Int(event.SaksiEveFtpPort, int64(p.reply.port))
+		e.Str(event.SaksiEveFtpMode, p.reply.mode)
+	}
 }
 
 // Gap implements Parser: lines are found again.

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"strings"
 
+	"saksi/event"
 	"saksi/rules/suricata"
 	"saksi/sensor/proto/internal/http"
 )
@@ -309,6 +310,13 @@ func (m *httpMessage) finish(c *Context, t *httpTx, dir Dir, whole bool, why str
 	}
 	if m.file != nil {
 		m.file.Close(whole, why, t.aboutFile)
+	}
+}
+
+// Describe implements Describer: of the transaction that began last.
+func (p *httpParser) Describe(e *event.Event) {
+	if n := len(p.txs); n > 0 {
+		p.txs[n-1].describe(e)
 	}
 }
 

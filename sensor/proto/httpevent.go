@@ -19,6 +19,12 @@ func (t *httpTx) emit(c *Context) {
 	}
 	t.told, t.inTLS = true, c.InTLS
 	e := c.Begin("saksi.http", t.packets.List())
+	t.describe(e)
+	c.Emit(e)
+}
+
+// describe adds what was seen of the transaction.
+func (t *httpTx) describe(e *event.Event) {
 	if q := &t.req; q.seen {
 		h := &q.head
 		e.Bytes(event.HTTPRequestMethod, h.Method)
@@ -49,8 +55,8 @@ func (t *httpTx) emit(c *Context) {
 		e.Bytes(event.HTTPResponseMimeType, mediaType(r.head.Get("content-type")))
 		e.Int(event.HTTPResponseBodyBytes, r.bytes)
 		e.Bytes(event.ServiceName, r.head.Get("server"))
+		e.Bytes(event.SaksiEveHTTPLocation, r.head.Get("location"))
 	}
-	c.Emit(e)
 }
 
 // url adds the parts of the request's target.
@@ -194,6 +200,12 @@ func (v *httpView) Request() suricata.Tx {
 	}
 	return &httpView{app: v.app, t: v.t, m: &v.t.req, dir: FromClient, c: v.c}
 }
+
+// Lasting implements Lasting.
+func (v *httpView) Lasting() {}
+
+// Describe implements Describer.
+func (v *httpView) Describe(e *event.Event) { v.t.describe(e) }
 
 // Packets implements Evidence.
 func (v *httpView) Packets() []uint64 { return v.t.packets.List() }

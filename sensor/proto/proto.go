@@ -167,6 +167,16 @@ type Host interface {
 // the packets that carried it.
 type Evidence interface{ Packets() []uint64 }
 
+// Describer is an ability of a transaction offered to the rules, and of a
+// parser: Describe adds to an alert what is known of the transaction in work,
+// in the fields of the protocol's own event. What it adds stays valid until the
+// packet in work is done.
+type Describer interface{ Describe(e *event.Event) }
+
+// Lasting is an ability of a Describer that may be asked later too, until its
+// flow has ended.
+type Lasting interface{ Lasting() }
+
 // FileWriter takes the content of a file that a flow carries.
 type FileWriter interface {
 	// Write adds content, seen in the packet being parsed.
@@ -186,6 +196,8 @@ type Context struct {
 	Time                   int64  // of it, Unix nanoseconds
 	Client, Server         netip.Addr
 	ClientPort, ServerPort uint16
+	// Detail asks for what only EVE JSON tells: the fields below Saksi.eve.
+	Detail bool
 	// Redetect is set by a parser that returns Done to hand the flow on, as
 	// STARTTLS and CONNECT do: the bytes not used go to detection again.
 	Redetect bool

@@ -174,11 +174,28 @@ func (p *ssh) emit(c *Context) {
 	}
 	p.told = true
 	e := c.Begin("saksi.ssh", p.packets.List())
+	p.Describe(e)
+	c.Emit(e)
+}
+
+// Describe implements Describer.
+func (p *ssh) Describe(e *event.Event) {
 	e.Bytes(event.SaksiSSHClient, software(p.sides[0].banner))
 	e.Bytes(event.SaksiSSHServer, software(p.sides[1].banner))
 	e.Bytes(event.SaksiSSHHassh, p.sides[0].hassh)
 	e.Bytes(event.SaksiSSHHasshServer, p.sides[1].hassh)
-	c.Emit(e)
+	e.Bytes(event.SaksiEveSSHClientHassh, p.sides[0].list)
+	e.Bytes(event.SaksiEveSSHServerHassh, p.sides[1].list)
+	e.Bytes(event.SaksiEveSSHClientProto, sshVersion(p.sides[0].banner))
+	e.Bytes(event.SaksiEveSSHServerProto, sshVersion(p.sides[1].banner))
+}
+
+// sshVersion is the version of the protocol in an identification line.
+func sshVersion(banner []byte) []byte {
+	if parts := bytes.SplitN(banner, []byte("-"), 3); len(parts) == 3 {
+		return parts[1]
+	}
+	return nil
 }
 
 // sshView is one side of a connection as rules see it.
@@ -192,6 +209,12 @@ func (v *sshView) App() suricata.AppProto { return suricata.AppSSH }
 
 // ID implements suricata.Tx: a connection is one transaction.
 func (v *sshView) ID() uint64 { return 0 }
+
+// Lasting implements Lasting.
+func (v *sshView) Lasting() {}
+
+// Describe implements Describer.
+func (v *sshView) Describe(e *event.Event) { v.p.Describe(e) }
 
 // Packets implements Evidence.
 func (v *sshView) Packets() []uint64 { return v.p.packets.List() }
@@ -209,9 +232,7 @@ func (v *sshView) BufAt(b suricata.Buffer, _ int) []byte {
 	s := &v.p.sides[v.dir]
 	switch b {
 	case suricata.BufSSHProto:
-		if parts := bytes.SplitN(s.banner, []byte("-"), 3); len(parts) == 3 {
-			return parts[1]
-		}
+		return sshVersion(s.banner)
 	case suricata.BufSSHVersion:
 		return v.BufAt(suricata.BufSSHProto, 0)
 	case suricata.BufSSHSoftware:

@@ -183,6 +183,12 @@ func (p *tftp) Close(c *Context) {
 	}
 	e := c.Begin("saksi.tftp", p.packets.List())
 	e.Str(event.EventAction, action)
+	p.Describe(e)
+	c.Emit(e)
+}
+
+// Describe implements Describer.
+func (p *tftp) Describe(e *event.Event) {
 	switch {
 	case p.code != "":
 		e.Str(event.EventOutcome, "failure")
@@ -197,5 +203,4 @@ func (p *tftp) Close(c *Context) {
 		e.Int(event.SaksiTftpBlocks, p.blocks)
 		e.Int(event.FileSize, p.bytes)
 	}
-	c.Emit(e)
 }

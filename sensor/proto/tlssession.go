@@ -127,6 +127,19 @@ func (p *tlsSession) emit(c *Context, dataset string, about func(e *event.Event)
 	}
 	p.told = true
 	e := c.Begin(dataset, p.packets.List())
+	p.Describe(e)
+	if p.decrypted {
+		c.AboutOpened(e)
+	}
+	if about != nil {
+		about(e)
+	}
+	c.Emit(e)
+	return true
+}
+
+// Describe implements Describer.
+func (p *tlsSession) Describe(e *event.Event) {
 	version := p.version
 	if p.hasS {
 		version = p.server.Version
@@ -134,6 +147,7 @@ func (p *tlsSession) emit(c *Context, dataset string, about func(e *event.Event)
 		e.Str(event.TLSCurve, tlsmsg.GroupName(p.server.Group))
 		e.Bytes(event.TLSNextProtocol, p.server.ALPN)
 		e.Bytes(event.TLSServerJA3S, tlsmsg.AppendMD5(nil, p.ja3s))
+		e.Bytes(event.SaksiEveJA3SString, p.ja3s)
 	} else if p.hasC {
 		version = p.client.Version
 	}
@@ -150,9 +164,6 @@ func (p *tlsSession) emit(c *Context, dataset string, about func(e *event.Event)
 	}
 	e.Bool(event.TLSEstablished, p.established)
 	e.Bool(event.TLSResumed, p.resumed)
-	if p.decrypted {
-		c.AboutOpened(e)
-	}
 	if len(p.certs[1]) > 0 {
 		serverCert(e, p.certs[1][0])
 	}
@@ -162,11 +173,6 @@ func (p *tlsSession) emit(c *Context, dataset string, about func(e *event.Event)
 		e.Str(event.TLSClientSubject, x.Subject)
 		e.Str(event.TLSClientIssuer, x.Issuer)
 	}
-	if about != nil {
-		about(e)
-	}
-	c.Emit(e)
-	return true
 }
 
 func aboutVersion(e *event.Event, version uint16) {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"saksi/event"
 	"saksi/rules/suricata"
 	tlsmsg "saksi/sensor/proto/internal/tls"
 )
@@ -27,6 +28,12 @@ func (v *tlsView) ID() uint64 { return 0 }
 
 // Packets implements Evidence.
 func (v *tlsView) Packets() []uint64 { return v.p.packets.List() }
+
+// Lasting implements Lasting.
+func (v *tlsView) Lasting() {}
+
+// Describe implements Describer.
+func (v *tlsView) Describe(e *event.Event) { v.p.Describe(e) }
 
 // Again implements suricata.Parts: a session is offered as it unfolds.
 func (v *tlsView) Again() bool { return true }

@@ -1,0 +1,503 @@
+package event
+
+import (
+	"strconv"
+	"strings"
+)
+
+// snake writes a name of ours as Suricata's: underscores.
+func snake(s string) string { return strings.ReplaceAll(s, "-", "_") }
+
+// shout writes a name of ours in upper case with underscores.
+func shout(s string) string { return strings.ToUpper(snake(s)) }
+
+// action is the event's action.
+func (e *Event) action() string {
+	s, _ := e.GetStr(EventAction)
+	return s
+}
+
+func (w *eve) quic(e *Event) {
+	w.open("quic")
+	w.field("version", e, SaksiQuicVersion)
+	w.field("sni", e, TLSClientServerName)
+	w.field("ua", e, UserAgentOriginal)
+	w.fingerprints(e)
+	w.close()
+}
+
+// eveDHCPReplies are the messages that servers send.
+var eveDHCPReplies = map[string]bool{"offer": true, "ack": true, "nak": true, "bootp-reply": true, "leaseunassigned": true, "leaseunknown": true, "leaseactive": true}
+
+// eveDHCPParams are the options asked for that Suricata names (RFC 2132).
+var eveDHCPParams = map[string]string{
+	"1": "subnet_mask", "3": "router", "6": "dns_server", "15": "domain", "35": "arp_timeout", "42": "ntp_server",
+	"66": "tftp_server_name", "150": "tftp_server_ip",
+}
+
+func (w *eve) dhcp(e *Event) {
+	w.open("dhcp")
+	action := e.action()
+	reply := eveDHCPReplies[action]
+	if reply {
+		w.str("type", "reply")
+	} else {
+		w.str("type", "request")
+	}
+	if id, ok := e.GetStr(SaksiDhcpTransaction); ok {
+		if n, err := strconv.ParseUint(id, 16, 32); err == nil {
+			w.num("id", int64(n))
+		}
+	}
+	if mac, ok := e.GetStr(ClientMAC); ok {
+		w.str("client_mac", strings.ToLower(strings.ReplaceAll(mac, "-", ":")))
+	}
+	assigned := e.all(SaksiDhcpAssignedIP)
+	if len(assigned) == 0 {
+		assigned = []string{"0.0.0.0"}
+	}
+	w.str("assigned_ip", assigned[0])
+	if relay := e.all(SaksiDhcpRelayIP); len(relay) > 0 {
+		w.str("relay_ip", relay[0])
+	}
+	if id, ok := e.GetStr(SaksiDhcpClientID); ok {
+		w.str("client_id", colons(id, false))
+	}
+	if !strings.HasPrefix(action, "bootp") {
+		w.str("dhcp_type", action)
+	}
+	if !reply {
+		if asked := e.all(SaksiDhcpRequestedIP); len(asked) > 0 {
+			w.str("requested_ip", asked[0])
+		}
+	}
+	w.number("lease_time", e, SaksiDhcpLeaseSeconds)
+	w.field("hostname", e, SaksiDhcpHostName)
+	if list, ok := e.GetStr(SaksiDhcpParameters); ok {
+		var names []string
+		for _, n := range strings.Split(list, ",") {
+			if name := eveDHCPParams[n]; name != "" {
+				names = append(names, name)
+			}
+		}
+		w.list("params", names)
+	}
+	w.field("vendor_class_identifier", e, SaksiDhcpVendorClass)
+	w.close()
+}
+
+func (w *eve) tftp(e *Event) {
+	w.open("tftp")
+	switch {
+	case e.Has(SaksiTftpMode) && e.action() != "write":
+		w.str("packet", "read")
+	case e.Has(SaksiTftpMode):
+		w.str("packet", "write")
+	case e.Has(ErrorCode):
+		w.str("packet", "error")
+	default:
+		w.str("packet", "data")
+	}
+	w.field("file", e, FileName)
+	w.field("mode", e, SaksiTftpMode)
+	w.close()
+}
+
+// or writes the text of a field, or what stands for none.
+func (w *eve) or(k string, e *Event, f Field, none string) {
+	if s, ok := e.GetStr(f); ok {
+		none = s
+	}
+	w.str(k, none)
+}
+
+// weakCipher reports an encryption type of Kerberos that is none of AES or
+// Camellia.
+func weakCipher(name string) bool {
+	return !strings.HasPrefix(name, "aes") && !strings.HasPrefix(name, "camellia")
+}
+
+func (w *eve) krb5(e *Event) {
+	w.open("krb5")
+	kind := "KRB_" + strings.ToUpper(e.action())
+	fault, failed := e.GetStr(SaksiKerberosError)
+	outcome, _ := e.GetStr(EventOutcome)
+	switch {
+	case failed:
+		w.str("msg_type", "KRB_ERROR")
+		w.str("failed_request", kind+"_REQ")
+		w.str("error_code", fault)
+	case outcome == "success":
+		w.str("msg_type", kind+"_REP")
+	default:
+		w.str("msg_type", kind+"_REQ")
+	}
+	w.or("cname", e, UserName, "<empty>")
+	w.or("realm", e, SaksiKerberosRealm, "<empty>")
+	w.or("sname", e, SaksiKerberosService, "<empty>")
+	cipher, ok := e.GetStr(SaksiKerberosCipher)
+	if ok {
+		w.str("encryption", shout(cipher))
+	} else {
+		w.str("encryption", "<none>")
+	}
+	w.boolean("weak_encryption", ok && weakCipher(cipher))
+	if ticket, ok := e.GetStr(SaksiKerberosTicketCipher); ok {
+		w.str("ticket_encryption", shout(ticket))
+		w.boolean("ticket_weak_encryption", weakCipher(ticket))
+	}
+	w.close()
+}
+
+// eveLDAPCodes are the names of results (RFC 4511 section 4.1.9).
+var eveLDAPCodes = map[int64]string{
+	0: "success", 1: "operations_error", 2: "protocol_error", 3: "time_limit_exceeded", 4: "size_limit_exceeded", 5: "compare_false", 6: "compare_true",
+	7: "auth_method_not_supported", 8: "stronger_auth_required", 10: "referral", 11: "admin_limit_exceeded", 12: "unavailable_critical_extension",
+	13: "confidentiality_required", 14: "sasl_bind_in_progress", 16: "no_such_attribute", 17: "undefined_attribute_type", 18: "inappropriate_matching",
+	19: "constraint_violation", 20: "attribute_or_value_exists", 21: "invalid_attribute_syntax", 32: "no_such_object", 33: "alias_problem",
+	34: "invalid_d_n_syntax", 36: "alias_dereferencing_problem", 48: "inappropriate_authentication", 49: "invalid_credentials",
+	50: "insufficient_access_rights", 51: "busy", 52: "unavailable", 53: "unwilling_to_perform", 54: "loop_detect", 64: "naming_violation",
+	65: "object_class_violation", 66: "not_allowed_on_non_leaf", 67: "not_allowed_on_rdn", 68: "entry_already_exists", 69: "object_class_mods_prohibited",
+	71: "affects_multiple_dsas", 80: "other",
+}
+
+// eveLDAP are requests and answers by our actions.
+var eveLDAP = map[string][2]string{
+	"bind": {"bind_request", "bind_response"}, "unbind": {"unbind_request", ""}, "search": {"search_request", "search_result_done"},
+	"modify": {"modify_request", "modify_response"}, "add": {"add_request", "add_response"}, "delete": {"del_request", "del_response"},
+	"modify-dn": {"mod_dn_request", "mod_dn_response"}, "rename": {"mod_dn_request", "mod_dn_response"}, "compare": {"compare_request", "compare_response"},
+	"abandon": {"abandon_request", ""}, "extended": {"extended_request", "extended_response"},
+}
+
+func (w *eve) ldap(e *Event) {
+	names := eveLDAP[e.action()]
+	w.open("ldap")
+	if names[0] != "" {
+		w.open("request")
+		w.str("operation", names[0])
+		switch names[0] {
+		case "bind_request":
+			w.open(names[0])
+			w.field("name", e, SaksiLdapDn)
+			if m, _ := e.GetStr(SaksiLdapMechanism); m != "" && m != "simple" {
+				w.open("sasl")
+				w.str("mechanism", m)
+				w.close()
+			}
+			w.close()
+		case "search_request":
+			w.open(names[0])
+			w.field("base_object", e, SaksiLdapBase)
+			switch s, _ := e.GetStr(SaksiLdapScope); s {
+			case "base":
+				w.num("scope", 0)
+			case "one":
+				w.num("scope", 1)
+			case "subtree":
+				w.num("scope", 2)
+			}
+			w.list("attributes", e.all(SaksiLdapAttributes))
+			w.close()
+		case "modify_request":
+			w.dn(names[0], "object", e)
+		case "add_request", "mod_dn_request", "compare_request":
+			w.dn(names[0], "entry", e)
+		case "del_request":
+			w.dn(names[0], "dn", e)
+		}
+		w.close()
+	}
+	if code, ok := e.GetInt(SaksiLdapResultCode); ok && names[1] != "" {
+		w.key("responses")
+		w.b = append(w.b, '[')
+		w.open("")
+		w.str("operation", names[1])
+		w.open(names[1])
+		text := eveLDAPCodes[code]
+		if text == "" {
+			text = strconv.FormatInt(code, 10)
+		}
+		w.str("result_code", text)
+		w.close()
+		w.close()
+		w.b = append(w.b, ']')
+	}
+	w.close()
+}
+
+// dn writes an object that holds only the name of an entry.
+func (w *eve) dn(object, key string, e *Event) {
+	w.open(object)
+	w.field(key, e, SaksiLdapDn)
+	w.close()
+}
+
+func (w *eve) mqtt(e *Event) {
+	w.open("mqtt")
+	switch topics := e.all(SaksiMqttTopic); e.action() {
+	case "connect":
+		w.open("connect")
+		switch v, _ := e.GetStr(SaksiMqttVersion); v {
+		case "3.1":
+			w.str("protocol_string", "MQIsdp")
+			w.num("protocol_version", 3)
+		case "3.1.1":
+			w.str("protocol_string", "MQTT")
+			w.num("protocol_version", 4)
+		case "5":
+			w.str("protocol_string", "MQTT")
+			w.num("protocol_version", 5)
+		}
+		w.field("client_id", e, SaksiMqttClientID)
+		w.field("username", e, UserName)
+		w.close()
+		if n, ok := e.GetInt(SaksiMqttReasonCode); ok {
+			w.open("connack")
+			w.num("return_code", n)
+			w.close()
+		}
+	case "publish":
+		w.open("publish")
+		if len(topics) > 0 {
+			w.str("topic", topics[0])
+		}
+		w.close()
+	case "subscribe":
+		w.open("subscribe")
+		w.key("topics")
+		w.b = append(w.b, '[')
+		for _, t := range topics {
+			w.key("")
+			w.open("")
+			w.str("topic", t)
+			w.close()
+		}
+		w.b = append(w.b, ']')
+		w.close()
+	case "unsubscribe":
+		w.open("unsubscribe")
+		w.list("topics", topics)
+		w.close()
+	}
+	w.close()
+}
+
+func (w *eve) nfs(e *Event) {
+	w.open("rpc")
+	w.str("status", "ACCEPTED")
+	if machine, ok := e.GetStr(SaksiRpcMachine); ok {
+		w.str("auth_type", "UNIX")
+		w.open("creds")
+		w.str("machine_name", machine)
+		if id, ok := e.GetStr(UserID); ok {
+			if n, err := strconv.ParseInt(id, 10, 64); err == nil {
+				w.num("uid", n)
+			}
+		}
+		w.close()
+	}
+	w.close()
+	w.open("nfs")
+	w.number("version", e, SaksiRpcVersion)
+	if a := e.action(); a != "" {
+		w.str("procedure", shout(a))
+	}
+	w.field("filename", e, FileName)
+	if to, ok := e.GetStr(SaksiNfsNewName); ok {
+		w.open("rename")
+		w.field("from", e, FileName)
+		w.str("to", to)
+		w.close()
+	}
+	w.str("type", "response")
+	if fault, ok := e.GetStr(ErrorCode); ok {
+		w.str("status", fault)
+	} else if s, _ := e.GetStr(EventOutcome); s == "success" {
+		w.str("status", "OK")
+	}
+	w.close()
+}
+
+func (w *eve) snmp(e *Event) {
+	w.open("snmp")
+	v, _ := e.GetStr(SaksiSnmpVersion)
+	if v != "" {
+		w.num("version", int64(v[0]-'0'))
+	}
+	if a := e.action(); a != "" {
+		w.str("pdu_type", snake(a))
+	}
+	w.list("vars", e.all(SaksiSnmpOid))
+	w.field("community", e, SaksiSnmpCommunity)
+	if v == "3" {
+		w.field("usm", e, UserName)
+	}
+	w.close()
+}
+
+func (w *eve) sip(e *Event) {
+	w.open("sip")
+	method, _ := e.GetStr(SaksiSipMethod)
+	if uri, ok := e.GetStr(SaksiSipUri); ok {
+		w.str("method", method)
+		w.str("uri", uri)
+		w.str("version", "SIP/2.0")
+		w.str("request_line", method+" "+uri+" SIP/2.0")
+	}
+	if n, ok := e.GetInt(SaksiSipStatus); ok {
+		w.str("version", "SIP/2.0")
+		w.str("code", strconv.FormatInt(n, 10))
+	}
+	w.close()
+}
+
+func (w *eve) rdp(e *Event) {
+	w.open("rdp")
+	w.number("tx_id", e, SaksiEveTxID)
+	if e.Has(SaksiRdpClientName) || e.Has(SaksiRdpClientBuild) {
+		w.str("event_type", "connect_request")
+		w.open("client")
+		if n, ok := e.GetInt(SaksiRdpClientBuild); ok {
+			w.str("build", strconv.FormatInt(n, 10))
+		}
+		w.field("client_name", e, SaksiRdpClientName)
+		if s, ok := e.GetStr(SaksiRdpDesktop); ok {
+			x, y, _ := strings.Cut(s, "x")
+			w.digits("desktop_width", x)
+			w.digits("desktop_height", y)
+		}
+		w.field("keyboard_layout", e, SaksiRdpKeyboard)
+		w.close()
+	} else {
+		w.str("event_type", "initial_request")
+	}
+	w.field("cookie", e, UserName)
+	w.close()
+}
+
+// digits writes a text of digits as a number.
+func (w *eve) digits(k, s string) {
+	if n, err := strconv.ParseUint(s, 10, 32); err == nil {
+		w.num(k, int64(n))
+	}
+}
+
+// eveRFBTypes are the numbers of security types (RFC 6143 section 7.1.2).
+var eveRFBTypes = map[string]int64{"none": 1, "vnc": 2, "tight": 16, "ultra": 17, "tls": 18, "vencrypt": 19, "sasl": 20, "ard": 30}
+
+func (w *eve) rfb(e *Event) {
+	w.open("rfb")
+	if v, ok := e.GetStr(SaksiVncVersion); ok {
+		major, minor, _ := strings.Cut(v, ".")
+		for _, k := range [2]string{"server_protocol_version", "client_protocol_version"} {
+			w.open(k)
+			w.str("major", major)
+			w.str("minor", minor)
+			w.close()
+		}
+	}
+	if chosen, ok := e.GetStr(SaksiVncChosen); ok {
+		w.open("authentication")
+		if n, known := eveRFBTypes[chosen]; known {
+			w.num("security_type", n)
+		}
+		switch s, _ := e.GetStr(EventOutcome); s {
+		case "success":
+			w.str("security_result", "OK")
+		case "failure":
+			w.str("security_result", "FAIL")
+		}
+		w.close()
+	}
+	if name, ok := e.GetStr(SaksiVncDesktop); ok {
+		w.open("framebuffer")
+		w.str("name", name)
+		w.close()
+	}
+	w.close()
+}
+
+// eveIKEExchanges are the numbers and names of exchanges (IANA "IKEv2 Exchange
+// Types", "ISAKMP").
+var eveIKEExchanges = map[string]struct {
+	n    int64
+	name string
+}{
+	"identity_protection": {2, "Identity Protection"}, "aggressive": {4, "Aggressive"}, "quick_mode": {32, "Quick Mode"},
+	"ike_sa_init": {34, "IKE_SA_INIT"}, "ike_auth": {35, "IKE_AUTH"}, "create_child_sa": {36, "CREATE_CHILD_SA"}, "informational": {37, "INFORMATIONAL"},
+}
+
+func (w *eve) ike(e *Event) {
+	w.open("ike")
+	w.num("_v", 2)
+	v, _ := e.GetStr(SaksiVpnVersion)
+	w.digits("version_major", v)
+	w.num("version_minor", 0)
+	if s, ok := e.GetStr(SaksiVpnExchange); ok {
+		if x, known := eveIKEExchanges[s]; known {
+			w.num("exchange_type", x.n)
+			if v == "1" {
+				w.str("exchange_type_verbose", x.name)
+			}
+		}
+	}
+	if vendors := e.all(SaksiVpnVendor); v == "1" && len(vendors) > 0 {
+		w.open("ikev1")
+		w.list("vendor_ids", vendors)
+		w.close()
+	}
+	w.close()
+}
+
+func (w *eve) pgsql(e *Event) {
+	w.open("pgsql")
+	w.number("tx_id", e, SaksiEveTxID)
+	w.open("request")
+	if e.action() == "login" {
+		w.open("startup_parameters")
+		w.field("user", e, UserName)
+		w.key("optional_parameters")
+		w.b = append(w.b, '[')
+		for _, o := range []struct {
+			k string
+			f Field
+		}{{"database", SaksiDbName}, {"application_name", SaksiDbApplication}} {
+			if s, ok := e.GetStr(o.f); ok {
+				w.key("")
+				w.open("")
+				w.str(o.k, s)
+				w.close()
+			}
+		}
+		w.b = append(w.b, ']')
+		w.close()
+	} else {
+		w.field("simple_query", e, SaksiDbStatement)
+	}
+	w.close()
+	if fault, ok := e.GetStr(SaksiDbError); ok {
+		w.open("response")
+		w.str("code", fault)
+		w.close()
+	}
+	w.close()
+}
+
+func (w *eve) pop3(e *Event) {
+	w.open("pop3")
+	if s, ok := e.GetStr(SaksiTextCommand); ok {
+		w.open("request")
+		w.str("command", s)
+		if a, ok := e.GetStr(SaksiTextArgument); ok {
+			w.list("args", []string{a})
+		}
+		w.close()
+	}
+	switch s, _ := e.GetStr(EventOutcome); s {
+	case "success", "failure":
+		w.open("response")
+		w.boolean("success", s == "success")
+		w.close()
+	}
+	w.close()
+}
