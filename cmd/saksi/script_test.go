@@ -42,6 +42,14 @@ func TestIntegrationScript(t *testing.T) {
 	scripts(t, "testdata/integration", map[string]string{"ES": node, "AGENCY": "uji_" + strconv.FormatInt(time.Now().UnixNano(), 36)})
 }
 
+// TestInteropStock holds output to that of the stock tools.
+func TestInteropStock(t *testing.T) {
+	if os.Getenv("SAKSI_INTEROP") == "" {
+		t.Skip("needs sleuthkit: run by make interop")
+	}
+	scripts(t, "testdata/stock", nil)
+}
+
 // TestInteropLive captures from an interface over which tcpreplay sends the
 // captures of testdata, in a network of each script's own. It is part of make
 // interop, which installs what it needs, and runs wherever that is there.

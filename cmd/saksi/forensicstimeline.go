@@ -1,0 +1,342 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"saksi/event"
+	"saksi/findings"
+	"saksi/forensics/artifact"
+	"saksi/forensics/disk"
+	"saksi/forensics/scan"
+	"saksi/forensics/timeline"
+)
+
+type timelineOptions struct {
+	hash, from, until, zone string
+	skew                    time.Duration
+	macb                    string
+	live                    bool
+	volume, workers         int
+	year                    int
+	artifacts               []string
+	index                   indexFlags
+	withIndex               bool
+}
+
+func forensicsTimeline(a *app, flags *forensicsFlags) *cobra.Command {
+	o := &timelineOptions{}
+	c := &cobra.Command{
+		Use:   "timeline [IMAGE...]",
+		Short: "Put the times of files, artifacts and network events into one order",
+		Long: `Each entry of an image, live or deleted, gives a line for each moment it has: modified, accessed, changed, born (MACB), those of one
+time in one line. Records of artifacts (--artifact), and the events of a case or an index (--case, --index), give a line each, in the same
+order. bodyfile is the form of The Sleuth Kit, which mactime sorts: a line an entry, in the order of the disk. timesketch is JSONL.
+
+Times are UTC. FAT keeps the time of the wall: it is taken as UTC unless --fat-zone names the zone; every line says what was assumed.
+--skew takes off how far the exhibit's clock was ahead.`,
+		Example:     "  saksi forensics timeline laptop.E01 --from 2026-11-01 --until 2026-11-08\n  saksi forensics timeline laptop.E01 -o bodyfile | mactime -d\n  saksi forensics timeline laptop.E01 --artifact Security.evtx --case kes-17 -o timesketch --to kes-17.jsonl",
+		Annotations: map[string]string{moreForms: "bodyfile timesketch"},
+		RunE:        func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, flags, args) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.from, "from", "", "leave out what is before this `time`, such as 2026-11-01 or 2026-11-01T08:00:00Z")
+	f.StringVar(&o.until, "until", "", "leave out what is at this `time` or after")
+	f.StringVar(&o.macb, "macb", "", "only files' moments with one of these `letters`: m, a, c, b")
+	f.StringVar(&o.hash, "hash", "none", "digests of the content: none, sha256 or md5 (both)")
+	f.BoolVar(&o.live, "live", false, "leave deleted files out")
+	f.StringVar(&o.zone, "fat-zone", "", "`zone` in which times without one were set, such as Asia/Kuala_Lumpur")
+	f.DurationVar(&o.skew, "skew", 0, "how far the exhibit's clock was ahead, such as 3m20s; negative when it was behind")
+	f.IntVar(&o.volume, "volume", -1, "only the volume with this `number`")
+	f.IntVar(&o.workers, "workers", 0, "`number` of workers that read content (default: one a processor)")
+	f.StringArrayVar(&o.artifacts, "artifact", nil, "`file` of an artifact, such as an event log, whose records go in; may be given several times")
+	f.IntVar(&o.year, "year", 0, "`year` of the first record of logs whose times have none")
+	f.StringVar(&o.index.caseID, "case", "", "`folder` of a case whose events go in")
+	f.StringVar(&o.index.index, "index", "", "`folder` of an index, or the URL of an Elasticsearch node, whose events go in")
+	f.StringVar(&o.index.agency, "agency", "default", "`name` of the agency, for indexes that several share")
+	return c
+}
+
+// span is a range of time in Unix nanoseconds.
+type span struct{ from, until int64 }
+
+func (o *timelineOptions) span() (s span, err error) {
+	s = span{-1 << 63, 1<<63 - 1}
+	for _, t := range []struct {
+		name, text string
+		to         *int64
+	}{{"from", o.from, &s.from}, {"until", o.until, &s.until}} {
+		if t.text == "" {
+			continue
+		}
+		at, err := time.Parse(time.RFC3339, t.text)
+		if err != nil {
+			at, err = time.Parse(time.DateOnly, t.text)
+		}
+		if err != nil {
+			return s, usage("--%s %q: expected a time such as 2026-11-01 or 2026-11-01T08:00:00Z", t.name, t.text)
+		}
+		*t.to = at.UnixNano()
+	}
+	return s, nil
+}
+
+// liner turns events into lines of the output.
+type liner struct {
+	o      *timelineOptions
+	zones  timeline.Zones
+	span   span
+	body   *bufio.Writer // for bodyfile, which is not sorted
+	prefix bool          // paths say their volume: there are several
+	sorter *timeline.Sorter
+	lines  []timeline.Line
+	buf    []byte
+}
+
+// Emit implements findings.Sink.
+func (l *liner) Emit(e *event.Event) error {
+	if l.body != nil {
+		prefix := ""
+		if l.prefix {
+			n, _ := e.GetInt(event.SaksiFileVolume)
+			prefix = fmt.Sprintf("/volume%d", n)
+		}
+		l.buf = l.zones.AppendBodyfile(l.buf[:0], e, prefix)
+		_, err := l.body.Write(l.buf)
+		return err
+	}
+	l.lines = l.zones.Lines(l.lines[:0], e)
+	for i := range l.lines {
+		line := &l.lines[i]
+		if line.Time < l.span.from || line.Time >= l.span.until {
+			continue
+		}
+		if l.o.macb != "" && line.MACB != "" && !containsAny(line.MACB, l.o.macb) {
+			continue
+		}
+		b, err := json.Marshal(line)
+		if err != nil {
+			return err
+		}
+		if err := l.sorter.Add(line.Time, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func containsAny(s, letters string) bool {
+	for i := range letters {
+		if slices.Contains([]byte(s), letters[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+func (o *timelineOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args []string) (err error) {
+	hash, ok := hashNames[o.hash]
+	switch {
+	case !ok:
+		return usage("--hash %s: expected none, sha256 or md5", o.hash)
+	case len(args)+len(o.artifacts) == 0 && o.index.caseID == "" && o.index.index == "":
+		return usage("name an image, or --artifact, --case or --index")
+	case a.format == "bodyfile" && (len(args) == 0 || len(o.artifacts) > 0 || o.index.caseID != "" || o.index.index != ""):
+		return usage("-o bodyfile is for the entries of images only")
+	}
+	for _, c := range o.macb {
+		if c != 'm' && c != 'a' && c != 'c' && c != 'b' {
+			return usage("--macb %q: expected letters of m, a, c, b", o.macb)
+		}
+	}
+	if err := checkWorkers(o.workers); err != nil {
+		return err
+	}
+	l := &liner{o: o, zones: timeline.Zones{Skew: o.skew}}
+	if l.span, err = o.span(); err != nil {
+		return err
+	}
+	if o.zone != "" {
+		if l.zones.Local, err = time.LoadLocation(o.zone); err != nil {
+			return usage("--fat-zone %q: no such zone", o.zone)
+		}
+	}
+	if a.format == "bodyfile" {
+		return o.images(cmd, a, flags, args, hash, l)
+	}
+	l.sorter = timeline.NewSorter("")
+	defer func() { err = errors.Join(err, l.sorter.Close()) }()
+	incomplete := o.images(cmd, a, flags, args, hash, l)
+	if incomplete != nil && codeOf(incomplete) != exitIncomplete {
+		return incomplete
+	}
+	l.zones = timeline.Zones{}
+	if perr := o.records(cmd.Context(), a, flags, l); perr != nil {
+		if codeOf(perr) != exitIncomplete {
+			return perr
+		}
+		incomplete = perr
+	}
+	if o.index.caseID != "" || o.index.index != "" {
+		if err := o.events(cmd.Context(), l); err != nil {
+			return err
+		}
+	}
+	return errors.Join(a.printTimeline(l.sorter), incomplete)
+}
+
+// images lists the images into l. An image that could be read in part only is
+// an error with exit code 3, and what was read is there.
+func (o *timelineOptions) images(cmd *cobra.Command, a *app, flags *forensicsFlags, args []string, hash scan.Hash, l *liner) error {
+	finish := func() error { return nil }
+	if a.format == "bodyfile" {
+		w, done, err := a.open()
+		if err != nil {
+			return err
+		}
+		l.body, finish = w, done
+	}
+	var failed error
+	for _, path := range args {
+		if err := o.zonesOf(cmd.Context(), a, flags, path, l); err != nil {
+			return errors.Join(err, finish())
+		}
+		cfg := scan.Config{
+			Images: []string{path}, Hash: hash, Entries: true, Live: o.live, Volume: o.volume, Workers: o.workers, Worker: flags.worker(a), Sink: l, Warn: a.warn,
+		}
+		if _, err := a.runScan(cmd, cfg, func() error { return nil }); err != nil {
+			if failed = err; codeOf(err) != exitIncomplete {
+				break
+			}
+		}
+	}
+	if err := finish(); err != nil {
+		return err
+	}
+	return failed
+}
+
+// zonesOf finds out which volumes of an image keep times without a zone.
+func (o *timelineOptions) zonesOf(ctx context.Context, a *app, flags *forensicsFlags, path string, l *liner) error {
+	im, err := disk.Open(ctx, path, flags.worker(a))
+	if err != nil {
+		return imageError(err)
+	}
+	defer im.Source.Close()
+	defer im.Close()
+	local, n := map[int64]bool{}, 0
+	for _, v := range im.Info.Table.Volumes {
+		if v.FileSystem.Type != "" {
+			n++
+		}
+		local[int64(v.Number)] = slices.Contains([]string{"fat12", "fat16", "fat32"}, v.FileSystem.Type)
+	}
+	l.prefix = n > 1
+	l.zones.HasZone = func(volume int64) bool { return !local[volume] }
+	return nil
+}
+
+// records reads the artifacts that were named on their own.
+func (o *timelineOptions) records(ctx context.Context, a *app, flags *forensicsFlags, l *liner) error {
+	broken := 0
+	for _, path := range o.artifacts {
+		sum, err := artifact.Read(ctx, path, artifact.Options{Worker: flags.worker(a), Year: o.year}, func(_ *artifact.Record, e *event.Event) error { return l.Emit(e) })
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil && sum.Records == 0:
+			return imageError(err)
+		case err != nil:
+			a.warn(err.Error())
+			broken++
+		}
+		if broken += sum.Broken; sum.Broken > 0 {
+			a.warn(fmt.Sprintf("%s: %d parts could not be read", path, sum.Broken))
+		}
+	}
+	if broken > 0 {
+		return fail(exitIncomplete, fmt.Errorf("not all of the input could be read: %d problems", broken))
+	}
+	return nil
+}
+
+// events takes every event of an index but the entries of images, which would
+// stand there twice.
+func (o *timelineOptions) events(ctx context.Context, l *liner) (err error) {
+	ix, err := o.index.read(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ix.Close()) }()
+	r := findings.Request{Query: "NOT event.dataset:saksi.entry", Size: 1000, Sort: []findings.Sort{{Field: event.Timestamp.Name()}}}
+	for {
+		p, err := ix.Search(ctx, r)
+		if err != nil {
+			return err
+		}
+		for _, doc := range p.Docs {
+			e, err := event.Parse(doc.Body)
+			if err != nil {
+				return fmt.Errorf("reading document %s: %w", doc.ID, err)
+			}
+			if err := l.Emit(e); err != nil {
+				return err
+			}
+		}
+		if r.After = p.Next; p.Next == "" {
+			return nil
+		}
+	}
+}
+
+// printTimeline writes the sorted lines in the form of --output.
+func (a *app) printTimeline(s *timeline.Sorter) error {
+	if a.format == "timesketch" {
+		w, done, err := a.open()
+		if err != nil {
+			return err
+		}
+		var buf []byte
+		err = s.Each(func(_ int64, b []byte) error {
+			var l timeline.Line
+			if err := json.Unmarshal(b, &l); err != nil {
+				return err
+			}
+			if buf, err = l.AppendTimesketch(buf[:0]); err != nil {
+				return err
+			}
+			_, err := w.Write(buf)
+			return err
+		})
+		return errors.Join(err, done())
+	}
+	r, err := a.rows("time", "macb", "kind", "bytes", "inode", "deleted", "message", "source", "zone", "what", "user", "host", "id")
+	if a.format == "table" {
+		r, err = a.rows("time", "macb", "kind", "bytes", "inode", "message")
+	}
+	if err != nil {
+		return err
+	}
+	err = s.Each(func(_ int64, b []byte) error {
+		var l timeline.Line
+		if err := json.Unmarshal(b, &l); err != nil {
+			return err
+		}
+		var bytes any
+		if l.HasSize {
+			bytes = l.Size
+		}
+		if a.format == "table" {
+			return r.add(time.Unix(0, l.Time).UTC().Format("2006-01-02 15:04:05.000"), l.MACB, l.Kind, bytes, l.Inode, l.Message)
+		}
+		return r.add(time.Unix(0, l.Time).UTC().Format(time.RFC3339Nano), l.MACB, l.Kind, bytes, l.Inode, l.Deleted, l.Message, l.Source, l.Zone, l.What, l.User, l.Host, l.ID)
+	})
+	return errors.Join(err, r.close())
+}
