@@ -40,6 +40,13 @@ func dataDir() (string, error) {
 	return filepath.Join(home, ".local", "share", "saksi"), nil
 }
 
+// cacheDir is where Saksi keeps what it can make again: $XDG_CACHE_HOME/saksi or
+// ~/.cache/saksi.
+func cacheDir() (string, error) {
+	dir, err := os.UserCacheDir()
+	return filepath.Join(dir, "saksi"), err
+}
+
 // configFiles lists the settings files that are read when none is named, the
 // strongest first. Never the current folder: it may be evidence.
 func configFiles() []string {

@@ -74,6 +74,17 @@ func (o *keepFlags) keep(cmd *cobra.Command, a *app, why string, inputs []string
 	return k, nil
 }
 
+// byPath are the ids of the inputs that are exhibits, by path.
+func (k *keeper) byPath() map[string]string {
+	m := map[string]string{}
+	if k != nil && len(k.ids) == len(k.paths) {
+		for i, p := range k.paths {
+			m[p] = k.ids[i]
+		}
+	}
+	return m
+}
+
 // Emit implements findings.Sink at the end of the chain.
 func (k *keeper) Emit(e *event.Event) error {
 	if err := k.st.Emit(e); err != nil {

@@ -34,6 +34,7 @@ type rulePaths struct {
 	vars                  map[string]string   // of Suricata
 	trace                 *sigma.Trace        // of a rule of Sigma; nil for none
 	public                bool                // no rule of YARA is private
+	cache                 yara.Cache          // of compiled rules of YARA; nil for none
 }
 
 // ruleLanguages tells a language by how its files end.
@@ -127,12 +128,13 @@ type ruleSets struct {
 	intel    *intel.Set
 	yara     *yara.Client
 	files    sensor.FileScanner // is given carved files instead of yara; nil for none
+	exhibits map[string]string  // ids by source key, for rules of YARA that ask
 	problems []rules.Problem
 }
 
 // compile compiles rules of every language. The caller MUST call close.
 func (p *rulePaths) compile(ctx context.Context, w worker.Config) (*ruleSets, error) {
-	s := &ruleSets{paths: p}
+	s := &ruleSets{paths: p, exhibits: map[string]string{}}
 	if len(p.suricata) > 0 {
 		set, problems, err := suricata.LoadFiles(p.suricata, suricata.Config{Vars: p.vars, Offer: sensor.Offer()})
 		if err != nil {
@@ -162,7 +164,7 @@ func (p *rulePaths) compile(ctx context.Context, w worker.Config) (*ruleSets, er
 		if p.public {
 			sources = yara.Public(sources)
 		}
-		client, err := yara.NewClient(ctx, w, sources)
+		client, err := yara.NewClient(ctx, w, sources, p.cache)
 		if err != nil {
 			return nil, err
 		}
@@ -194,7 +196,7 @@ func (s *ruleSets) forSensor() sensor.RuleSet {
 	case s.files != nil:
 		r.Files = append(r.Files, s.files)
 	case s.yara != nil:
-		r.Files = append(r.Files, &yaraFiles{scanner: s.yara})
+		r.Files = append(r.Files, &yaraFiles{scanner: s.yara, exhibits: s.exhibits})
 	}
 	return r
 }

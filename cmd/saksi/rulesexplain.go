@@ -165,7 +165,7 @@ type explainFiles struct {
 
 // ScanFile implements sensor.FileScanner.
 func (y *explainFiles) ScanFile(ctx context.Context, f *sensor.File, _ findings.Sink) error {
-	list, err := y.client.Explain(ctx, y.x.id, f.Name, f.Content)
+	list, err := y.client.Explain(ctx, y.x.id, contentOf(f, nil))
 	for i := range list {
 		y.x.add(&list[i])
 	}
@@ -184,7 +184,7 @@ func (o *rulesExplainOptions) run(ctx context.Context, a *app, id, input string)
 		return err
 	}
 	x := &explained{o: o, id: id, byPacket: map[uint64]*rules.Trial{}, stopped: map[string]uint64{}, others: func() uint64 { return 0 }}
-	paths.public = true
+	paths.public, paths.cache = true, a.yaraCache()
 	paths.trace = &sigma.Trace{ID: id, Emit: x.event}
 	w := worker.Config{Path: a.worker, Version: version}
 	sets, err := paths.compile(ctx, w)
@@ -245,7 +245,7 @@ func (x *explained) only(sets *ruleSets, in *ruleInput) error {
 	client := sets.yara
 	sets.files = &explainFiles{x: x, client: client}
 	in.content = func(ctx context.Context, data []byte) error {
-		list, err := client.Explain(ctx, x.id, in.path, data)
+		list, err := client.Explain(ctx, x.id, &yara.Content{Path: in.path, Data: data})
 		for i := range list {
 			x.add(&list[i])
 		}

@@ -71,6 +71,7 @@ func (o *ruleFlags) compile(ctx context.Context, a *app) (*ruleSets, error) {
 	if err != nil {
 		return nil, err
 	}
+	paths.cache = a.yaraCache()
 	sets, err := paths.compile(ctx, worker.Config{Path: a.worker, Version: version})
 	if err != nil {
 		return nil, err

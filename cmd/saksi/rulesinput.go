@@ -22,6 +22,7 @@ import (
 	"saksi/internal/worker"
 	"saksi/rules/pack"
 	"saksi/rules/sigma"
+	"saksi/rules/yara"
 	"saksi/sensor"
 )
 
@@ -273,7 +274,7 @@ func (s *ruleSets) file(ctx context.Context, in *ruleInput, alerts findings.Sink
 	if s.yara == nil {
 		return nil
 	}
-	matches, err := s.yara.Scan(ctx, in.path, data)
+	matches, err := s.yara.Scan(ctx, &yara.Content{Path: in.path, Data: data})
 	if err != nil {
 		return err
 	}
@@ -310,7 +311,7 @@ func (s *ruleSets) image(ctx context.Context, w worker.Config, in *ruleInput, al
 	if s.yara == nil && s.intel == nil {
 		return fmt.Errorf("%s: %w", in.path, errNoRules)
 	}
-	cfg := scan.Config{Images: []string{in.path}, Rules: s.paths.yara, Intel: s.intel, Volume: -1, Worker: w, Sink: alertsOnly(alerts), Warn: func(string) {}}
+	cfg := scan.Config{Images: []string{in.path}, Rules: s.paths.yara, Intel: s.intel, Volume: -1, Worker: w, Sink: alertsOnly(alerts), Warn: func(string) {}, Cache: s.paths.cache}
 	sum, err := scan.Run(ctx, cfg)
 	if err == nil && sum.Incomplete() {
 		err = fmt.Errorf("%w: %s", sensor.ErrIncomplete, incompleteWords(&sum))

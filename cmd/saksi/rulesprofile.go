@@ -84,6 +84,7 @@ func (o *rulesProfileOptions) run(ctx context.Context, a *app, inputs []string) 
 	if err != nil {
 		return err
 	}
+	paths.cache = a.yaraCache()
 	w := worker.Config{Path: a.worker, Version: version}
 	sets, err := paths.compile(ctx, w)
 	if err != nil {
@@ -140,7 +141,7 @@ func (o *rulesProfileOptions) run(ctx context.Context, a *app, inputs []string) 
 // scan profiles the rules of YARA on the files that were kept.
 func (k *keptFiles) scan(ctx context.Context, client *yara.Client) error {
 	for _, c := range k.list {
-		if err := client.Profile(ctx, c.name, c.data, k.by); err != nil {
+		if err := client.Profile(ctx, &yara.Content{Path: c.name, Data: c.data}, k.by); err != nil {
 			return err
 		}
 	}

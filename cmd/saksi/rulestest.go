@@ -99,7 +99,7 @@ func (o *rulesTestOptions) pack(ctx context.Context, a *app, r *rows, p *pack.Pa
 	if err != nil {
 		return err
 	}
-	paths.placeholders, paths.vars = p.Placeholders, p.Vars
+	paths.placeholders, paths.vars, paths.cache = p.Placeholders, p.Vars, a.yaraCache()
 	w := worker.Config{Path: a.worker, Version: version}
 	sets, err := paths.compile(ctx, w)
 	if err != nil {

@@ -133,6 +133,7 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 	}
 	if kept != nil {
 		cfg.Sink, args = kept.sink, kept.paths
+		sets.of(kept.c)
 	}
 	for i, p := range args {
 		cfg.Sources = append(cfg.Sources, sensor.Source{Path: p, Exhibit: kept.exhibit(i)})

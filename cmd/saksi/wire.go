@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -18,35 +19,52 @@ import (
 	"saksi/sensor"
 )
 
-// maskKey is this station's key for digests of masked values, made on first
-// use.
-func maskKey() ([]byte, error) {
+// maskKey is this station's key for digests of masked values.
+func maskKey() ([]byte, error) { return stationSecret("mask.key", "the key of masked values") }
+
+// stationSecret is a secret of 32 bytes of this station, made on first use.
+func stationSecret(name, what string) ([]byte, error) {
 	dir, err := dataDir()
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, "keys", "mask.key")
+	path := filepath.Join(dir, "keys", name)
 	b, err := os.ReadFile(path)
 	if err == nil && len(b) == 32 {
 		return b, nil
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("reading the key of masked values: %w", err)
+		return nil, fmt.Errorf("reading %s: %w", what, err)
 	}
 	if err == nil {
-		return nil, fmt.Errorf("reading the key of masked values: %s has %d bytes, expected 32", path, len(b))
+		return nil, fmt.Errorf("reading %s: %s has %d bytes, expected 32", what, path, len(b))
 	}
 	b = make([]byte, 32)
 	if _, err := rand.Read(b); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("keeping the key of masked values: %w", err)
+		return nil, fmt.Errorf("keeping %s: %w", what, err)
 	}
 	if err := os.WriteFile(path, b, 0o600); err != nil {
-		return nil, fmt.Errorf("keeping the key of masked values: %w", err)
+		return nil, fmt.Errorf("keeping %s: %w", what, err)
 	}
 	return b, nil
+}
+
+// yaraCache keeps compiled rules of YARA for this user. Without a folder for
+// them, or a secret, they are compiled each time.
+func (a *app) yaraCache() yara.Cache {
+	dir, err := cacheDir()
+	if err != nil {
+		return nil
+	}
+	secret, err := stationSecret("cache.key", "the key of the cache")
+	if err != nil {
+		a.warn(err.Error() + "; compiled rules are not kept")
+		return nil
+	}
+	return &yara.FileCache{Dir: filepath.Join(dir, "yara"), Secret: secret, Warn: a.warn}
 }
 
 // stored is the chain every event passes before it is written: the case's
@@ -64,10 +82,7 @@ func stored(next findings.Sink, c *casefile.Case) (findings.Sink, error) {
 	if c == nil {
 		return masked, nil
 	}
-	exhibits := map[string]string{}
-	for _, x := range c.Exhibits {
-		exhibits[x.SourceKey] = x.ID
-	}
+	exhibits := exhibitIDs(c)
 	return findings.SinkFunc(func(e *event.Event) error {
 		e.Str(event.SaksiCase, c.Info.ID)
 		e.Str(event.OrganizationName, c.Info.Agency)
@@ -78,17 +93,40 @@ func stored(next findings.Sink, c *casefile.Case) (findings.Sink, error) {
 	}), nil
 }
 
+// exhibitIDs are the ids of a case's exhibits by their source keys.
+func exhibitIDs(c *casefile.Case) map[string]string {
+	exhibits := map[string]string{}
+	for _, x := range c.Exhibits {
+		exhibits[x.SourceKey] = x.ID
+	}
+	return exhibits
+}
+
 // yaraFiles scans carved files by YARA in the worker; each match is a finding
 // that takes its flow and evidence from the file's event.
 type yaraFiles struct {
-	scanner yara.Scanner
-	ev      event.Event
+	scanner  yara.Scanner
+	exhibits map[string]string // ids by source key, for rules that ask
+	ev       event.Event
+}
+
+// contentOf is a carved file as rules of YARA see it.
+func contentOf(f *sensor.File, exhibits map[string]string) *yara.Content {
+	key, _ := f.Event.GetStr(event.SaksiEvidenceKey)
+	return &yara.Content{Path: f.Name, Exhibit: exhibits[key], Size: f.Size, Data: f.Content}
+}
+
+// of lets rules of YARA know the exhibits of a case, which may be nil.
+func (s *ruleSets) of(c *casefile.Case) {
+	if c != nil {
+		maps.Copy(s.exhibits, exhibitIDs(c))
+	}
 }
 
 // ScanFile implements sensor.FileScanner. The matches found before a content
 // broke the worker stand; the error, which is counted, names it.
 func (y *yaraFiles) ScanFile(ctx context.Context, f *sensor.File, alerts findings.Sink) error {
-	matches, err := y.scanner.Scan(ctx, f.Name, f.Content)
+	matches, err := y.scanner.Scan(ctx, contentOf(f, y.exhibits))
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -17,7 +17,7 @@ const (
 	OpLookup = "disk.lookup"
 	OpRead   = "disk.read"
 	OpDigest = "disk.digest"
-	OpRules  = "disk.rules" // compile YARA rules for the units that follow
+	OpRules  = "disk.rules" // load compiled YARA rules for the units that follow
 	OpUnit   = "disk.unit"  // hash and scan a range of streams
 )
 

@@ -2,11 +2,11 @@ package disk
 
 import (
 	"context"
+	"fmt"
 	"os"
 
 	"saksi/forensics/filesystem"
 	"saksi/internal/wire"
-	"saksi/rules"
 	"saksi/rules/yara"
 )
 
@@ -17,6 +17,8 @@ type UnitConfig struct {
 	Scan  bool  // with the rules given before
 	Runs  int   // most runs told of a stream
 	Limit int64 // bytes of one stream that are read at most
+	// Exhibit is the id of the image's exhibit, for rules that ask for it.
+	Exhibit string
 }
 
 // Item is one stream of a unit.
@@ -42,27 +44,22 @@ type Result struct {
 	Matches    []yara.Match
 }
 
-// Rules sends YARA rules and has them compiled for the units that follow: it
-// returns how many run and what is wrong with the others.
-func (im *Image) Rules(ctx context.Context, sources []yara.Source) (n int, problems []rules.Problem, err error) {
-	for i, src := range sources {
-		var w wire.Writer
-		w.Bool(i == 0)
-		w.Bool(i == len(sources)-1)
-		w.String(src.Namespace)
-		w.Bytes(src.Text)
-		err := im.call(ctx, OpRules, w.B, nil, func(_ byte, r *wire.Reader) error {
-			n = int(r.Uint())
-			for r.Len() > 0 && r.Err() == nil {
-				problems = append(problems, yara.ReadProblem(r))
-			}
-			return r.Err()
-		})
-		if err != nil {
-			return 0, nil, err
-		}
+// Rules gives the worker compiled YARA rules for the units that follow.
+func (im *Image) Rules(ctx context.Context, set *yara.Compiled) error {
+	f, err := set.File()
+	if err != nil {
+		return fmt.Errorf("handing the compiled rules to the worker: %w", err)
 	}
-	return n, problems, nil
+	defer f.Close()
+	n := 0
+	err = im.call(ctx, OpRules, nil, []*os.File{f}, func(_ byte, r *wire.Reader) error {
+		n = int(r.Uint())
+		return r.Err()
+	})
+	if err == nil && n != set.Rules {
+		err = fmt.Errorf("%d rules were loaded, expected %d", n, set.Rules)
+	}
+	return err
 }
 
 // Unit hashes and scans streams. scratch, when not nil, is an empty unlinked
@@ -75,6 +72,7 @@ func (im *Image) Unit(ctx context.Context, cfg UnitConfig, items []Item, scratch
 	w.Bool(cfg.Scan)
 	w.Uint(uint64(cfg.Runs))
 	w.Int(cfg.Limit)
+	w.String(cfg.Exhibit)
 	w.Uint(uint64(len(items)))
 	for _, it := range items {
 		w.Uint(uint64(it.Volume))
@@ -96,7 +94,7 @@ func (im *Image) Unit(ctx context.Context, cfg UnitConfig, items []Item, scratch
 
 // ReadUnit reads a unit's request, for the worker.
 func ReadUnit(r *wire.Reader) (cfg UnitConfig, items []Item) {
-	cfg = UnitConfig{MD5: r.Bool(), SHA1: r.Bool(), Scan: r.Bool(), Runs: int(r.Uint()), Limit: r.Int()}
+	cfg = UnitConfig{MD5: r.Bool(), SHA1: r.Bool(), Scan: r.Bool(), Runs: int(r.Uint()), Limit: r.Int(), Exhibit: r.String()}
 	for n := r.Uint(); n > 0 && r.Err() == nil; n-- {
 		items = append(items, Item{Volume: int(r.Uint()), Ref: filesystem.ReadRef(r), Path: r.String()})
 	}

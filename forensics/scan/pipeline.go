@@ -14,20 +14,17 @@ import (
 	"saksi/forensics/filesystem"
 	"saksi/forensics/image"
 	"saksi/internal/worker"
-	"saksi/rules"
 	"saksi/rules/intel"
 	"saksi/rules/yara"
 )
 
 // scanner is the work on one image.
 type scanner struct {
-	cfg       *Config
-	rules     []yara.Source
-	sum       ImageSummary
-	src       *disk.Source
-	volumes   []int
-	ruleCount int
-	problems  []rules.Problem
+	cfg     *Config
+	rules   *yara.Compiled // nil: no scan
+	sum     ImageSummary
+	src     *disk.Source
+	volumes []int
 
 	mu     sync.Mutex
 	deaths int
@@ -109,10 +106,6 @@ func (s *scanner) image(ctx context.Context) error {
 	for _, t := range tried {
 		s.warn("%s: not listed: %s", src.Names[0], t)
 	}
-	if err := s.checkRules(ctx, walker); err != nil {
-		walker.Close()
-		return err
-	}
 	return s.pipeline(ctx, walker)
 }
 
@@ -139,25 +132,6 @@ func isAbout(err error) bool {
 	var e *disk.Error
 	var m *image.MissingError
 	return errors.As(err, &e) || errors.As(err, &m) || errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission)
-}
-
-// checkRules compiles the rules once before anything is walked, so that a
-// wrong rule ends the run at its start.
-func (s *scanner) checkRules(ctx context.Context, im *disk.Image) error {
-	if len(s.rules) == 0 {
-		return nil
-	}
-	var err error
-	if s.ruleCount, s.problems, err = im.Rules(ctx, s.rules); err != nil {
-		return &fatalError{fmt.Errorf("compiling the rules: %w", err)}
-	}
-	if n := len(s.problems); s.cfg.Strict && n > 0 {
-		return &fatalError{fmt.Errorf("compiling the rules: %w: %d", ErrStrict, n)}
-	}
-	if s.ruleCount == 0 {
-		return &fatalError{fmt.Errorf("compiling the rules: %w", ErrNoRules)}
-	}
-	return nil
 }
 
 // pipeline runs the walk, the workers and the merge.
@@ -273,7 +247,7 @@ func (w *unitWorker) open(ctx context.Context) error {
 	if w.im != nil {
 		return nil
 	}
-	if w.scratch == nil && len(w.s.rules) > 0 {
+	if w.scratch == nil && w.s.rules != nil {
 		f, err := os.CreateTemp("", "saksi-scan-*")
 		if err != nil {
 			return fmt.Errorf("making a scratch file: %w", err)
@@ -288,8 +262,8 @@ func (w *unitWorker) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(w.s.rules) > 0 {
-		if _, _, err := im.Rules(ctx, w.s.rules); err != nil {
+	if w.s.rules != nil {
+		if err := im.Rules(ctx, w.s.rules); err != nil {
 			im.Close()
 			return err
 		}
@@ -301,7 +275,7 @@ func (w *unitWorker) open(ctx context.Context) error {
 // do reads the items of u. A death costs the item under work; the rest goes
 // on in a new process.
 func (w *unitWorker) do(ctx context.Context, u *unit) {
-	cfg := disk.UnitConfig{MD5: w.s.cfg.Hash == SHA256AndMD5 || w.s.cfg.wants(intel.MD5), SHA1: w.s.cfg.wants(intel.SHA1), Scan: len(w.s.rules) > 0, Runs: maxRuns, Limit: w.s.cfg.Limit}
+	cfg := disk.UnitConfig{MD5: w.s.cfg.Hash == SHA256AndMD5 || w.s.cfg.wants(intel.MD5), SHA1: w.s.cfg.wants(intel.SHA1), Scan: w.s.rules != nil, Runs: maxRuns, Limit: w.s.cfg.Limit, Exhibit: w.s.cfg.Exhibits[w.s.sum.Path]}
 	u.results = make([]*disk.Result, len(u.items))
 	u.lost = make([]loss, len(u.items))
 	for at := 0; at < len(u.items); {

@@ -22,6 +22,7 @@ import (
 	"saksi/internal/worker"
 	"saksi/rules"
 	"saksi/rules/intel"
+	"saksi/rules/yara"
 )
 
 // Config says what to do.
@@ -32,7 +33,11 @@ type Config struct {
 	// Intel are indicators that are looked for in names and digests of entries;
 	// nil for none. The digests they ask for are taken, and a hit is a finding.
 	Intel *intel.Set
-	Hash  Hash
+	Cache yara.Cache // keeps compiled rules; nil for none
+	// Exhibits are the ids of images that are exhibits, for rules that ask for
+	// them, by path.
+	Exhibits map[string]string
+	Hash     Hash
 	// Entries emits an event for each entry; findings are always emitted.
 	Entries bool
 	// Live leaves deleted and orphan files out.
@@ -150,13 +155,20 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	if err != nil {
 		return sum, err
 	}
+	var compiled *yara.Compiled
+	if len(sources) > 0 {
+		// Before anything is read, so that a wrong rule ends the run at its start.
+		if compiled, err = compile(ctx, &cfg, sources); compiled != nil {
+			sum.Rules, sum.RuleProblems = compiled.Rules, compiled.Problems
+		}
+		if err != nil {
+			return sum, err
+		}
+	}
 	var failed []error
 	for _, path := range cfg.Images {
-		s := &scanner{cfg: &cfg, rules: sources, sum: ImageSummary{Path: path}}
+		s := &scanner{cfg: &cfg, rules: compiled, sum: ImageSummary{Path: path}}
 		err := s.image(ctx)
-		if s.ruleCount > 0 || len(s.problems) > 0 {
-			sum.Rules, sum.RuleProblems = s.ruleCount, s.problems
-		}
 		if err != nil {
 			s.sum.Error = err.Error()
 		}
@@ -176,6 +188,22 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 
 // wants reports whether an indicator asks for a kind of value.
 func (c *Config) wants(k intel.Kind) bool { return c.Intel != nil && c.Intel.Wants(k) }
+
+// compile compiles the rules, once for all workers.
+func compile(ctx context.Context, cfg *Config, sources []yara.Source) (*yara.Compiled, error) {
+	w := cfg.Worker
+	w.Limits.Unit = max(w.Limits.Unit, worker.DefaultUnit)
+	set, err := yara.Compile(ctx, w, sources, cfg.Cache)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("compiling the rules: %w", err)
+	case cfg.Strict && len(set.Problems) > 0:
+		return set, fmt.Errorf("compiling the rules: %w: %d", ErrStrict, len(set.Problems))
+	case set.Rules == 0:
+		return set, fmt.Errorf("compiling the rules: %w", ErrNoRules)
+	}
+	return set, nil
+}
 
 // fatalError ends the run, not only the image.
 type fatalError struct{ err error }

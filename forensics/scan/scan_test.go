@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -18,6 +19,7 @@ import (
 	"saksi/forensics/disk"
 	"saksi/forensics/image"
 	"saksi/forensics/scan"
+	"saksi/internal/libyara"
 	"saksi/internal/tskworker"
 	"saksi/internal/wire"
 	"saksi/internal/worker"
@@ -38,6 +40,7 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	h := tskworker.Handlers()
+	maps.Copy(h, libyara.Handlers())
 	if name := filepath.Base(os.Args[0]); name == "crash" || name == "hang" {
 		whole := h[disk.OpUnit]
 		h[disk.OpUnit] = func(ctx context.Context, req []byte, files []*os.File, reply func([]byte) error) error {

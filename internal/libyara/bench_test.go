@@ -73,7 +73,7 @@ func BenchmarkFolder(b *testing.B) {
 		matched := 0
 		for range 2 {
 			wg.Go(func() {
-				c, err := yara.NewClient(b.Context(), worker.Config{Path: self, Version: testVersion}, sources)
+				c, err := yara.NewClient(b.Context(), worker.Config{Path: self, Version: testVersion}, sources, nil)
 				if err != nil {
 					b.Error(err)
 					for range next {
@@ -88,7 +88,7 @@ func BenchmarkFolder(b *testing.B) {
 						b.Error(err)
 						continue
 					}
-					m, err := c.Scan(b.Context(), path, data)
+					m, err := c.Scan(b.Context(), &yara.Content{Path: path, Data: data})
 					if err != nil {
 						b.Error(err)
 					}

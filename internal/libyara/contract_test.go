@@ -39,7 +39,7 @@ func client(t *testing.T, sources []yara.Source) *yara.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := yara.NewClient(t.Context(), worker.Config{Path: self, Version: testVersion, Limits: worker.Limits{Unit: unit}}, sources)
+	c, err := yara.NewClient(t.Context(), worker.Config{Path: self, Version: testVersion, Limits: worker.Limits{Unit: unit}}, sources, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestLethal(t *testing.T) {
 		fmt.Fprintf(&b, "rule r%d { strings: $a = \"some string of rule %d\" condition: $a }\n", i, i)
 	}
 	sources := []yara.Source{{Namespace: "good.yar", Text: []byte("rule good { condition: true }")}, {Namespace: "lethal.yar", Text: []byte(b.String())}}
-	c, err := yara.NewClient(t.Context(), worker.Config{Path: self, Version: testVersion, Limits: worker.Limits{Memory: 160 << 20}}, sources)
+	c, err := yara.NewClient(t.Context(), worker.Config{Path: self, Version: testVersion, Limits: worker.Limits{Memory: 160 << 20}}, sources, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestLethal(t *testing.T) {
 		t.Fatalf("%d problems: %.300v", len(p), p)
 	}
 	t.Logf("%.200s", p[0].Error())
-	if m, err := c.Scan(t.Context(), "a", []byte("x")); err != nil || len(m) != 1 || m[0].Rule != "good" {
+	if m, err := c.Scan(t.Context(), &yara.Content{Path: "a", Data: []byte("x")}); err != nil || len(m) != 1 || m[0].Rule != "good" {
 		t.Errorf("%v, %v", m, err)
 	}
 }
@@ -118,7 +118,7 @@ func TestCorpus(t *testing.T) {
 	if len(sources) != files || c.Rules() != count {
 		t.Errorf("%d files and %d rules, expected %d and %d", len(sources), c.Rules(), files, count)
 	}
-	if _, err := c.Scan(context.WithoutCancel(t.Context()), "empty", nil); err != nil {
+	if _, err := c.Scan(context.WithoutCancel(t.Context()), &yara.Content{Path: "empty"}); err != nil {
 		t.Error(err)
 	}
 }

@@ -24,13 +24,18 @@ const (
 // one a call (what is longer than a frame in more calls), the last with a
 // mark; then contents are scanned.
 func Handlers() map[string]worker.Handler {
-	h := &handlers{}
-	return map[string]worker.Handler{yara.OpCompile: h.compile, yara.OpScan: h.scan, yara.OpExplain: h.explain, yara.OpProfile: h.profile}
+	h := &handlers{library: identity()}
+	return map[string]worker.Handler{
+		yara.OpCompile: h.compile, yara.OpScan: h.scan, yara.OpExplain: h.explain, yara.OpProfile: h.profile,
+		yara.OpVersion: h.version, yara.OpSave: h.save, yara.OpLoad: h.load,
+	}
 }
 
 type handlers struct {
 	sources []yara.Source
 	size    int
+	library string // which libyara this is
+	set     *Rules
 	scanner *Scanner
 	buf     []byte
 }
@@ -61,7 +66,7 @@ func (h *handlers) compile(_ context.Context, req []byte, _ []*os.File, reply fu
 	if err != nil {
 		return err
 	}
-	if h.scanner, err = set.NewScanner(); err != nil {
+	if err := h.use(set); err != nil {
 		return err
 	}
 	var w wire.Writer
@@ -80,30 +85,32 @@ func (h *handlers) compile(_ context.Context, req []byte, _ []*os.File, reply fu
 }
 
 // content reads the name and the bytes of a content from a call.
-func (h *handlers) content(r *wire.Reader, files []*os.File) (path string, data []byte, err error) {
+func (h *handlers) content(r *wire.Reader, files []*os.File) (*yara.Content, error) {
 	if h.scanner == nil {
-		return "", nil, errors.New("no rules were compiled")
+		return nil, errors.New("no rules were compiled")
 	}
-	path = r.String()
+	in := &yara.Content{Path: r.String(), Exhibit: r.String(), Size: r.Int()}
 	size := r.Uint()
 	if r.Err() != nil {
-		return "", nil, r.Err()
+		return nil, r.Err()
 	}
 	if size > maxContent {
-		return "", nil, fmt.Errorf("a content of %d bytes is over the limit of %d", size, maxContent)
+		return nil, fmt.Errorf("a content of %d bytes is over the limit of %d", size, maxContent)
 	}
+	var data []byte
 	if len(files) == 1 {
 		if uint64(cap(h.buf)) < size {
 			h.buf = make([]byte, size)
 		}
 		data = h.buf[:size]
 		if _, err := io.ReadFull(io.NewSectionReader(files[0], 0, int64(size)), data); err != nil {
-			return "", nil, fmt.Errorf("reading the content: %w", err)
+			return nil, fmt.Errorf("reading the content: %w", err)
 		}
 	} else if data = r.Bytes(); r.Err() != nil || uint64(len(data)) != size {
-		return "", nil, fmt.Errorf("%d descriptors and %d bytes in the call: expected a content of %d bytes", len(files), len(data), size)
+		return nil, fmt.Errorf("%d descriptors and %d bytes in the call: expected a content of %d bytes", len(files), len(data), size)
 	}
-	return path, data, nil
+	in.Data = data
+	return in, nil
 }
 
 // explain tells of every rule whether it matched, and of the rule of the call
@@ -111,11 +118,11 @@ func (h *handlers) content(r *wire.Reader, files []*os.File) (path string, data 
 func (h *handlers) explain(_ context.Context, req []byte, files []*os.File, reply func([]byte) error) error {
 	r := wire.Reader{B: req}
 	rule := r.String()
-	path, data, err := h.content(&r, files)
+	in, err := h.content(&r, files)
 	if err != nil {
 		return err
 	}
-	list, err := h.scanner.Explain(data, path, scanLimit)
+	list, err := h.scanner.Explain(in, scanLimit)
 	if err != nil {
 		return err
 	}
@@ -133,11 +140,11 @@ func (h *handlers) explain(_ context.Context, req []byte, files []*os.File, repl
 }
 
 func (h *handlers) scan(_ context.Context, req []byte, files []*os.File, reply func([]byte) error) error {
-	path, data, err := h.content(&wire.Reader{B: req}, files)
+	in, err := h.content(&wire.Reader{B: req}, files)
 	if err != nil {
 		return err
 	}
-	matches, err := h.scanner.Scan(data, path, scanLimit)
+	matches, err := h.scanner.Scan(in, scanLimit)
 	if err != nil {
 		return err
 	}

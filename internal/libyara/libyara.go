@@ -245,40 +245,48 @@ func (r *Rules) NewScanner() (*Scanner, error) {
 // until then is not known.
 var ErrTimeout = errors.New("yara took longer than its limit")
 
-// Scan scans data. path is the content's name, for rules that ask for it.
-func (s *Scanner) Scan(data []byte, path string, limit time.Duration) ([]yara.Match, error) {
+// Scan scans a content.
+func (s *Scanner) Scan(in *yara.Content, limit time.Duration) ([]yara.Match, error) {
 	var c collector
-	err := s.scan(data, path, limit, &c)
+	err := s.scan(in, limit, &c)
 	if err != nil {
 		return nil, err
 	}
 	return c.out, nil
 }
 
-// Explain scans data and tells of every rule, whether it matched or not, where
+// Explain scans a content and tells of every rule, whether it matched or not, where
 // its strings are.
-func (s *Scanner) Explain(data []byte, path string, limit time.Duration) ([]yara.Verdict, error) {
+func (s *Scanner) Explain(in *yara.Content, limit time.Duration) ([]yara.Verdict, error) {
 	var c judge
-	if err := s.scan(data, path, limit, &c); err != nil {
+	if err := s.scan(in, limit, &c); err != nil {
 		return nil, err
 	}
 	return c.out, nil
 }
 
-func (s *Scanner) scan(data []byte, path string, limit time.Duration, callback goyara.ScanCallback) error {
+func (s *Scanner) scan(in *yara.Content, limit time.Duration, callback goyara.ScanCallback) error {
+	path := in.Path
 	name := path[strings.LastIndexByte(path, '/')+1:]
 	ext := ""
 	if i := strings.LastIndexByte(name, '.'); i >= 0 {
 		ext = name[i:]
 	}
-	for k, v := range map[string]string{"filename": name, "filepath": path, "extension": ext} {
+	for k, v := range map[string]string{"filename": name, "filepath": path, "extension": ext, "exhibit": in.Exhibit} {
 		if err := s.s.DefineVariable(k, strings.ReplaceAll(v, "\x00", "")); err != nil {
 			return fmt.Errorf("setting variable %s: %w", k, err)
 		}
 	}
+	size := in.Size
+	if size == 0 {
+		size = int64(len(in.Data))
+	}
+	if err := s.s.DefineVariable("filesize_external", size); err != nil {
+		return fmt.Errorf("setting variable filesize_external: %w", err)
+	}
 	s.s.SetTimeout(limit)
 	s.s.SetCallback(callback)
-	if err := s.s.ScanMem(data); err != nil {
+	if err := s.s.ScanMem(in.Data); err != nil {
 		var e goyara.Error
 		if errors.As(err, &e) && int(e) == C.ERROR_SCAN_TIMEOUT {
 			return ErrTimeout

@@ -49,11 +49,11 @@ rule x { condition: true }`)}})
 		t.Fatal(err)
 	}
 	defer sc.Close()
-	m, err := sc.Scan([]byte("..marker}..ab/c"), "/x/a.bin", time.Second)
+	m, err := sc.Scan(&yara.Content{Path: "/x/a.bin", Data: []byte("..marker}..ab/c")}, time.Second)
 	if err != nil || len(m) != 2 || m[0].Rule != "good" || len(m[0].Strings) != 3 || m[0].Strings[0].Offset != 2 || m[1].Rule != "named" {
 		t.Errorf("%+v, %v", m, err)
 	}
-	if m, err := sc.Scan([]byte("nothing"), "/x/b.exe", time.Second); err != nil || len(m) != 0 {
+	if m, err := sc.Scan(&yara.Content{Path: "/x/b.exe", Data: []byte("nothing")}, time.Second); err != nil || len(m) != 0 {
 		t.Errorf("%+v, %v", m, err)
 	}
 	if v := Version(); !strings.HasPrefix(v, "4.") {

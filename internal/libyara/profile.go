@@ -21,7 +21,7 @@ func (h *handlers) profile(_ context.Context, req []byte, files []*os.File, repl
 	if r.Err() != nil {
 		return r.Err()
 	}
-	path, data, err := h.content(&r, files)
+	in, err := h.content(&r, files)
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (h *handlers) profile(_ context.Context, req []byte, files []*os.File, repl
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	begun := threadTime()
-	matches, err := sc.Scan(data, path, scanLimit)
+	matches, err := sc.Scan(in, scanLimit)
 	spent := threadTime() - begun
 	if err != nil {
 		return err

@@ -51,7 +51,7 @@ func TestSoakYARA(t *testing.T) {
 		text, _ = soak.Mutate(r, text)
 		ctx := context.Background()
 		sources := []yara.Source{{Namespace: "soak.yar", Text: text}, {Namespace: "good.yar", Text: []byte("rule good { condition: true }")}}
-		c, err := yara.NewClient(ctx, worker.Config{Path: self, Version: testVersion, Limits: worker.Limits{Unit: unit}}, sources)
+		c, err := yara.NewClient(ctx, worker.Config{Path: self, Version: testVersion, Limits: worker.Limits{Unit: unit}}, sources, nil)
 		if err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func TestSoakYARA(t *testing.T) {
 		}
 		run.Add(int64(c.Rules()) - 1)
 		refused.Add(int64(len(c.Problems())))
-		matches, err := c.Scan(ctx, "content", content)
+		matches, err := c.Scan(ctx, &yara.Content{Path: "content", Data: content})
 		var timeout *worker.TimeoutError
 		var remote *worker.RemoteError
 		switch {

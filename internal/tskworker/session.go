@@ -27,7 +27,6 @@ import (
 	"saksi/internal/tsk"
 	"saksi/internal/wire"
 	"saksi/internal/worker"
-	"saksi/rules/yara"
 )
 
 // aliveEvery is how often long work says that it goes on.
@@ -52,7 +51,7 @@ type session struct {
 	readers map[int]filesystem.Reader
 	set     *libyara.Rules
 	scanner *libyara.Scanner
-	sources []yara.Source
+	exhibit string // of the image, for rules that ask for it
 	buf     []byte
 	content []byte
 

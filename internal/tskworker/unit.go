@@ -31,59 +31,27 @@ const (
 	scanPerSec = 1 << 20 // bytes a second the slowest rules must do
 )
 
-// maxRules bounds the text of all rules, in bytes.
-const maxRules = 256 << 20
-
-func (s *session) rules(r *wire.Reader, _ []*os.File) error {
-	first, last, namespace := r.Bool(), r.Bool(), r.String()
-	text := append([]byte(nil), r.Bytes()...)
-	if r.Err() != nil {
-		return r.Err()
+// rules loads compiled rules, which come from a worker that saw nothing else.
+func (s *session) rules(_ *wire.Reader, files []*os.File) error {
+	if len(files) != 1 {
+		return fmt.Errorf("loading rules: %d descriptors, expected one", len(files))
 	}
-	if first {
-		s.sources = nil
+	set, err := libyara.Load(files[0])
+	if err != nil {
+		return err
 	}
-	s.sources = append(s.sources, yara.Source{Namespace: namespace, Text: text})
-	total := 0
-	for _, src := range s.sources {
-		total += len(src.Text)
-	}
-	if total > maxRules {
-		return fmt.Errorf("compiling rules: %d bytes are over the limit of %d", total, maxRules)
-	}
-	if !last {
-		return nil
+	scanner, err := set.NewScanner()
+	if err != nil {
+		set.Close()
+		return err
 	}
 	if s.scanner != nil {
 		s.scanner.Close()
 		s.set.Close()
-		s.scanner, s.set = nil, nil
 	}
-	done := s.ticking()
-	s.busy.Store(true)
-	set, problems, err := libyara.Compile(s.sources)
-	s.busy.Store(false)
-	done()
-	s.sources = nil
-	if err != nil {
-		return err
-	}
-	if s.scanner, err = set.NewScanner(); err != nil {
-		return err
-	}
-	s.set = set
+	s.set, s.scanner = set, scanner
 	w := wire.Writer{B: []byte{disk.TagData}}
 	w.Uint(uint64(set.Len()))
-	for i := range problems {
-		yara.WriteProblem(&w, &problems[i])
-		if len(w.B) > walkFrame {
-			if err := s.send(w.B); err != nil {
-				return err
-			}
-			w.B = w.B[:1]
-			w.Uint(uint64(set.Len()))
-		}
-	}
 	return s.send(w.B)
 }
 
@@ -122,6 +90,7 @@ func (s *session) unit(r *wire.Reader, files []*os.File) error {
 	if len(files) > 0 {
 		scratch = files[0]
 	}
+	s.exhibit = cfg.Exhibit
 	if cfg.Scan && s.scanner == nil {
 		return fmt.Errorf("scanning: no rules were given")
 	}
@@ -272,7 +241,7 @@ func (s *session) grow(n int) []byte {
 func (s *session) scan(data []byte, path string, res *disk.Result) {
 	limit := minScan + time.Duration(len(data)/scanPerSec)*time.Second
 	s.busy.Store(true)
-	m, err := s.scanner.Scan(data, path, limit)
+	m, err := s.scanner.Scan(&yara.Content{Path: path, Exhibit: s.exhibit, Data: data}, limit)
 	s.busy.Store(false)
 	res.Matches = m
 	if err != nil {

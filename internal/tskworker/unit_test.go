@@ -9,7 +9,9 @@ import (
 
 	"saksi/forensics/disk"
 	"saksi/forensics/filesystem"
+	"saksi/internal/libyara"
 	"saksi/internal/wire"
+	"saksi/rules/yara"
 )
 
 // call runs one operation of a fresh or running session in this process.
@@ -51,12 +53,20 @@ func TestScratch(t *testing.T) {
 	call(t, s, s.attach, &w, f)
 	call(t, s, s.open, &wire.Writer{})
 	defer s.reset()
-	w = wire.Writer{}
-	w.Bool(true)
-	w.Bool(true)
-	w.String("demo.yar")
-	w.Bytes(rules)
-	call(t, s, s.rules, &w)
+	set, problems, err := libyara.Compile([]yara.Source{{Namespace: "demo.yar", Text: rules}})
+	if err != nil || len(problems) > 0 {
+		t.Fatal(err, problems)
+	}
+	code, err := set.Save()
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := (&yara.Compiled{Code: code}).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer compiled.Close()
+	call(t, s, s.rules, &wire.Writer{}, compiled)
 	scratch, err := os.Create(filepath.Join(t.TempDir(), "scratch"))
 	if err != nil {
 		t.Fatal(err)
@@ -69,6 +79,7 @@ func TestScratch(t *testing.T) {
 		w.Bool(true)
 		w.Uint(4)
 		w.Int(1 << 30)
+		w.String("E1")
 		w.Uint(3)
 		for _, inode := range []uint64{78, 77, 4} {
 			w.Uint(0)

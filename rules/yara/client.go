@@ -21,6 +21,9 @@ const (
 	OpScan    = "yara.scan"
 	OpExplain = "yara.explain"
 	OpProfile = "yara.profile"
+	OpVersion = "yara.version"
+	OpSave    = "yara.save"
+	OpLoad    = "yara.load"
 )
 
 // Client scans in a worker process. It is not safe for concurrent use.
@@ -28,48 +31,19 @@ type Client struct {
 	config   worker.Config
 	w        *worker.Worker
 	sources  []Source
-	problems []rules.Problem
-	lethal   []rules.Problem // files that end the compiler
-	rules    int
+	cache    Cache // nil for none
+	compiled *Compiled
 	failed   int
 }
 
-// NewClient starts a worker and compiles the rules in it. Wrong rules are in
-// Problems; the others run.
-func NewClient(ctx context.Context, c worker.Config, sources []Source) (*Client, error) {
-	cl := &Client{config: c, sources: sources}
+// NewClient starts a worker and compiles the rules in it, or loads them from the
+// cache, which may be nil. Wrong rules are in Problems; the others run.
+func NewClient(ctx context.Context, c worker.Config, sources []Source, cache Cache) (*Client, error) {
+	cl := &Client{config: c, sources: sources, cache: cache}
 	if err := cl.start(ctx); err != nil {
 		return nil, err
 	}
 	return cl, nil
-}
-
-// start starts a worker and compiles the rules in it. A file that ends
-// libyara's compiler (crash, hang, want of memory) is found by compiling each alone, named, and left
-// out for good.
-func (c *Client) start(ctx context.Context) error {
-	err := c.compile(ctx, c.sources)
-	if !died(err) && !refused(err) {
-		return err
-	}
-	var good []Source
-	for _, s := range c.sources {
-		err := c.compile(ctx, []Source{s})
-		switch {
-		case err == nil:
-			good = append(good, s)
-			_ = c.w.Close()
-		case died(err), refused(err):
-			c.lethal = append(c.lethal, rules.Problem{
-				File: s.Namespace, Level: rules.Wrong, Reason: "yara: its file ends the compiler", Message: err.Error(),
-				Hint: "none of the rules of this file runs; take the wrong one out",
-			})
-		default:
-			return err
-		}
-	}
-	c.sources = good
-	return c.compile(ctx, c.sources)
 }
 
 // died reports whether err is a worker's crash or hang.
@@ -91,12 +65,10 @@ const maxPart = worker.MaxFrame / 2
 // maxProblems bounds what a worker may say of rules.
 const maxProblems = 1 << 20
 
-func (c *Client) compile(ctx context.Context, sources []Source) error {
-	w, err := worker.Start(ctx, c.config)
-	if err != nil {
-		return err
-	}
-	c.w, c.problems, c.rules = w, slices.Clone(c.lethal), 0
+// compile compiles the sources of a set in the worker under work.
+func (c *Client) compile(ctx context.Context, set *Compiled) error {
+	set.Problems = slices.Clone(set.lethal)
+	sources := set.sources
 	if len(sources) == 0 {
 		sources = []Source{{}}
 	}
@@ -110,8 +82,8 @@ func (c *Client) compile(ctx context.Context, sources []Source) error {
 			out.Bool(more)
 			out.String(s.Namespace)
 			out.Bytes(part)
-			if err := w.Call(ctx, OpCompile, out.B, nil, c.told); err != nil {
-				_ = w.Close()
+			if err := c.w.Call(ctx, OpCompile, out.B, nil, set.told); err != nil {
+				_ = c.w.Close()
 				return fmt.Errorf("compiling the rules of %s: %w", s.Namespace, err)
 			}
 			if len(text) == 0 {
@@ -124,14 +96,14 @@ func (c *Client) compile(ctx context.Context, sources []Source) error {
 }
 
 // told takes a frame in answer to OpCompile.
-func (c *Client) told(frame []byte) error {
+func (c *Compiled) told(frame []byte) error {
 	r := wire.Reader{B: frame}
-	c.rules = int(min(r.Uint(), maxProblems))
+	c.Rules = int(min(r.Uint(), maxProblems))
 	for r.Err() == nil && r.Len() > 0 {
-		if len(c.problems) >= maxProblems {
+		if len(c.Problems) >= maxProblems {
 			return fmt.Errorf("%w: more than %d problems of rules", worker.ErrProtocol, maxProblems)
 		}
-		c.problems = append(c.problems, ReadProblem(&r))
+		c.Problems = append(c.Problems, ReadProblem(&r))
 	}
 	return r.Err()
 }
@@ -157,46 +129,49 @@ func WriteProblem(w *wire.Writer, p *rules.Problem) {
 }
 
 // Problems are the rules that do not run, and why.
-func (c *Client) Problems() []rules.Problem { return c.problems }
+func (c *Client) Problems() []rules.Problem { return c.compiled.Problems }
 
 // Rules is the number of rules that run.
-func (c *Client) Rules() int { return c.rules }
+func (c *Client) Rules() int { return c.compiled.Rules }
 
 // Failed is the number of contents whose scan crashed or hung the worker.
 func (c *Client) Failed() int { return c.failed }
 
-// Scan scans data, which reaches the worker in the call or, when it is large, by
+// Scan scans a content, which reaches the worker in the call or, when it is large, by
 // a descriptor in memory. After a
 // crash or a hang the error names it and the next scan runs in a new worker.
-func (c *Client) Scan(ctx context.Context, path string, data []byte) ([]Match, error) {
+func (c *Client) Scan(ctx context.Context, in *Content) ([]Match, error) {
 	if !c.w.Alive() {
 		if err := c.start(ctx); err != nil {
 			return nil, err
 		}
 	}
 	var matches []Match
-	err := c.content(ctx, OpScan, nil, path, data, func(frame []byte) error {
+	err := c.content(ctx, OpScan, nil, in, func(frame []byte) error {
 		r := wire.Reader{B: frame}
 		m := ReadMatch(&r)
 		if r.Err() != nil {
 			return r.Err()
 		}
-		if len(matches) >= c.rules {
-			return fmt.Errorf("%w: more matches than the %d rules", worker.ErrProtocol, c.rules)
+		if len(matches) >= c.compiled.Rules {
+			return fmt.Errorf("%w: more matches than the %d rules", worker.ErrProtocol, c.compiled.Rules)
 		}
 		matches = append(matches, m)
 		return nil
 	})
 	if err != nil {
-		return matches, fmt.Errorf("scanning %s (%d bytes): %w", filepath.Base(path), len(data), err)
+		return matches, fmt.Errorf("scanning %s (%d bytes): %w", filepath.Base(in.Path), len(in.Data), err)
 	}
 	return matches, nil
 }
 
 // content calls an operation on a content; head stands before its name.
-func (c *Client) content(ctx context.Context, op string, head []byte, path string, data []byte, onReply func([]byte) error) error {
+func (c *Client) content(ctx context.Context, op string, head []byte, in *Content, onReply func([]byte) error) error {
 	out := wire.Writer{B: head}
-	out.String(path)
+	out.String(in.Path)
+	out.String(in.Exhibit)
+	out.Int(in.Size)
+	data := in.Data
 	out.Uint(uint64(len(data)))
 	var files []*os.File
 	if len(data) <= maxInline {

@@ -93,7 +93,7 @@ func Public(sources []Source) []Source {
 // it) matches a content or not: each string and where it is, the rules and
 // variables that the condition names, and the condition. The values of modules
 // are libyara's own and not told. The client's sources should be Public.
-func (c *Client) Explain(ctx context.Context, rule, path string, data []byte) ([]rules.Trial, error) {
+func (c *Client) Explain(ctx context.Context, rule string, in *Content) ([]rules.Trial, error) {
 	if !c.w.Alive() {
 		if err := c.start(ctx); err != nil {
 			return nil, err
@@ -102,29 +102,30 @@ func (c *Client) Explain(ctx context.Context, rule, path string, data []byte) ([
 	var head wire.Writer
 	head.String(rule)
 	var list []Verdict
-	err := c.content(ctx, OpExplain, head.B, path, data, func(frame []byte) error {
+	err := c.content(ctx, OpExplain, head.B, in, func(frame []byte) error {
 		r := wire.Reader{B: frame}
 		v := ReadVerdict(&r)
-		if len(list) >= c.rules {
-			return fmt.Errorf("%w: more verdicts than the %d rules", worker.ErrProtocol, c.rules)
+		if len(list) >= c.compiled.Rules {
+			return fmt.Errorf("%w: more verdicts than the %d rules", worker.ErrProtocol, c.compiled.Rules)
 		}
 		list = append(list, v)
 		return r.Err()
 	})
 	if err != nil {
-		return nil, fmt.Errorf("scanning %s (%d bytes): %w", filepath.Base(path), len(data), err)
+		return nil, fmt.Errorf("scanning %s (%d bytes): %w", filepath.Base(in.Path), len(in.Data), err)
 	}
 	var out []rules.Trial
 	for i := range list {
 		if v := &list[i]; v.Rule == rule {
-			out = append(out, c.trial(v, list, path, len(data)))
+			out = append(out, c.trial(v, list, in))
 		}
 	}
 	return out, nil
 }
 
 // trial tells one verdict in the words of the rule's text.
-func (c *Client) trial(v *Verdict, all []Verdict, path string, size int) rules.Trial {
+func (c *Client) trial(v *Verdict, all []Verdict, in *Content) rules.Trial {
+	path, size := in.Path, len(in.Data)
 	t := rules.Trial{Where: fmt.Sprintf("file %s, %d bytes, rule of %s", path, size, v.Namespace), Found: v.Matched}
 	texts, condition := c.parts(v)
 	for _, o := range all {
@@ -144,7 +145,7 @@ func (c *Client) trial(v *Verdict, all []Verdict, path string, size int) rules.T
 		}
 		t.Conditions = append(t.Conditions, cond)
 	}
-	values := map[string]string{"filesize": strconv.Itoa(size), "filename": filepath.Base(path), "filepath": path, "extension": filepath.Ext(path)}
+	values := map[string]string{"filesize": strconv.Itoa(size), "filename": filepath.Base(path), "filepath": path, "extension": filepath.Ext(path), "exhibit": in.Exhibit}
 	told := map[string]bool{}
 	for _, w := range words(condition) {
 		if told[w] {
@@ -190,7 +191,7 @@ func (p *Places) seen() string {
 
 // parts are the texts of a rule's strings and its condition, from its source.
 func (c *Client) parts(v *Verdict) (texts []string, condition string) {
-	for _, src := range c.sources {
+	for _, src := range c.compiled.sources {
 		if src.Namespace != v.Namespace {
 			continue
 		}

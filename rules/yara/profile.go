@@ -44,14 +44,14 @@ func Alone(text []byte, name string) []byte {
 // Profile tells what each rule that runs costs on a content, compiled and
 // scanned alone, since libyara does not tell rules of one scan apart. The time
 // is that of the scan, with what every scan costs.
-func (c *Client) Profile(ctx context.Context, path string, data []byte, costs map[string]*rules.Cost) error {
+func (c *Client) Profile(ctx context.Context, in *Content, costs map[string]*rules.Cost) error {
 	bad := map[string]bool{}
-	for i := range c.problems {
-		if p := &c.problems[i]; p.Level != rules.Advice {
+	for i := range c.compiled.Problems {
+		if p := &c.compiled.Problems[i]; p.Level != rules.Advice {
 			bad[p.File+"\x00"+p.Rule] = true
 		}
 	}
-	for _, src := range c.sources {
+	for _, src := range c.compiled.sources {
 		if bad[src.Namespace+"\x00"] && len(Split(src.Text)) == 0 {
 			continue
 		}
@@ -59,7 +59,7 @@ func (c *Client) Profile(ctx context.Context, path string, data []byte, costs ma
 			if span.Private || bad[src.Namespace+"\x00"+span.Name] {
 				continue
 			}
-			if err := c.profileRule(ctx, src, span.Name, path, data, costs); err != nil {
+			if err := c.profileRule(ctx, src, span.Name, in, costs); err != nil {
 				return err
 			}
 		}
@@ -67,7 +67,7 @@ func (c *Client) Profile(ctx context.Context, path string, data []byte, costs ma
 	return nil
 }
 
-func (c *Client) profileRule(ctx context.Context, src Source, name, path string, data []byte, costs map[string]*rules.Cost) error {
+func (c *Client) profileRule(ctx context.Context, src Source, name string, in *Content, costs map[string]*rules.Cost) error {
 	if !c.w.Alive() {
 		if err := c.start(ctx); err != nil {
 			return err
@@ -87,7 +87,7 @@ func (c *Client) profileRule(ctx context.Context, src Source, name, path string,
 		cost = &rules.Cost{ID: name, Name: name, Language: rules.YARA}
 		costs[key] = cost
 	}
-	err := c.content(ctx, OpProfile, head.B, path, data, func(frame []byte) error {
+	err := c.content(ctx, OpProfile, head.B, in, func(frame []byte) error {
 		r := wire.Reader{B: frame}
 		matched := r.Bool()
 		ns := r.Uint()
@@ -105,7 +105,7 @@ func (c *Client) profileRule(ctx context.Context, src Source, name, path string,
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("profiling %s on %s: %w", name, filepath.Base(path), err)
+		return fmt.Errorf("profiling %s on %s: %w", name, filepath.Base(in.Path), err)
 	}
 	return nil
 }

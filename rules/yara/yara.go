@@ -46,10 +46,19 @@ type Match struct {
 	More            bool // more than MaxStrings places
 }
 
-// Scanner scans content by rules that were compiled before. path is the
-// content's name for rules that ask for it.
+// Content is what is scanned. Rules see its names and sizes as the variables
+// filename, filepath, extension, exhibit and filesize_external, besides
+// YARA's own filesize, which is that of Data.
+type Content struct {
+	Path    string // its name, as where it was found has it
+	Exhibit string // id of the exhibit it is from; may be empty
+	Size    int64  // of the whole content, when Data is a part of it; 0: that of Data
+	Data    []byte
+}
+
+// Scanner scans content by rules that were compiled before.
 type Scanner interface {
-	Scan(ctx context.Context, path string, data []byte) ([]Match, error)
+	Scan(ctx context.Context, c *Content) ([]Match, error)
 }
 
 // Event puts into e what the rule says: its name, ruleset, severity (from meta

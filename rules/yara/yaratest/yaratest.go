@@ -31,7 +31,7 @@ func one(name, text string) []yara.Source {
 
 func scan(t *testing.T, s yara.Scanner, path string, data []byte) []yara.Match {
 	t.Helper()
-	m, err := s.Scan(t.Context(), path, data)
+	m, err := s.Scan(t.Context(), &yara.Content{Path: path, Data: data})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,6 +103,23 @@ func names(t *testing.T, compile Compile) {
 	if list := scan(t, s, "/a/b.dll", []byte("abc")); len(list) != 0 {
 		t.Errorf("another name matches: %s", found(list))
 	}
+	s, problems = compile(t, one("v.yar", `rule r { condition: exhibit == "E2" and filesize == 3 and filesize_external == 7 }`))
+	if len(problems) != 0 {
+		t.Fatalf("problems: %v", problems)
+	}
+	for _, c := range []struct {
+		in   yara.Content
+		want int
+	}{
+		{yara.Content{Exhibit: "E2", Size: 7, Data: []byte("abc")}, 1},
+		{yara.Content{Exhibit: "E1", Size: 7, Data: []byte("abc")}, 0},
+		{yara.Content{Exhibit: "E2", Data: []byte("abc")}, 0},
+	} {
+		if list, err := s.Scan(t.Context(), &c.in); err != nil || len(list) != c.want {
+			t.Errorf("exhibit %q, size %d: %q, %v", c.in.Exhibit, c.in.Size, found(list), err)
+		}
+	}
+	s, _ = compile(t, append(one("n.yar", text), one("n.yar", text)...))
 	if list := scan(t, s, "x\x00/a/b.exe\xff", []byte("abc")); len(list) != 0 {
 		t.Errorf("a hostile name matches: %s", found(list))
 	}
@@ -191,7 +208,7 @@ func hostile(t *testing.T, compile Compile) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, problems := compile(t, append(one("hostile.yar", text), one("good.yar", "rule good { condition: true }")...))
-			list, err := s.Scan(t.Context(), "a", bytes.Repeat([]byte("A"), 4096))
+			list, err := s.Scan(t.Context(), &yara.Content{Path: "a", Data: bytes.Repeat([]byte("A"), 4096)})
 			if endless[name] && err != nil {
 				t.Logf("stopped: %v", err)
 				return
