@@ -71,7 +71,7 @@ func (p *Problem) Advice() string {
 	case p.Level == Wrong:
 		return "put the rule right, or take it out; all others run"
 	}
-	return "nothing has to be done"
+	return ""
 }
 
 // SortProblems orders problems by file, line and column.
