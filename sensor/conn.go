@@ -233,7 +233,7 @@ func (w *worker) deliver(c *conn, dir int, data []byte) {
 			return
 		}
 	}
-	if w.engine != nil && !w.rec.Done() {
+	if w.engine != nil && !w.rec.Done() && !w.beyond(w.rec) {
 		w.matchStream(c, dir, data, told)
 	}
 	if c.quiet {

@@ -3,6 +3,7 @@ package sensor
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"saksi/event"
 	"saksi/rules/sigma"
@@ -102,6 +103,30 @@ type order struct {
 
 	correlator *sigma.Correlator // nil for none
 	hosts      *hosts
+	heldAt     int64 // when what thresholds kept back was told of, in capture time
+}
+
+// tellHeld tells what thresholds and suppression kept back, by rule.
+func (o *order) tellHeld() {
+	if o.orderer == nil || o.err != nil {
+		return
+	}
+	for _, x := range o.orderer.Held() {
+		e := &o.finding
+		e.Reset()
+		e.Time(event.Timestamp, x.Last.Time)
+		e.Str(event.EventDataset, "saksi.held")
+		e.Str(event.EventCategory, "intrusion_detection")
+		e.Str(event.EventType, "info")
+		e.Str(event.SaksiEvidenceKey, o.src.key)
+		e.Str(event.SaksiEvidenceName, o.src.name)
+		x.AppendTo(e)
+		o.sum.events["saksi.held"]++
+		if err := o.sink(e); err != nil {
+			o.err = err
+			return
+		}
+	}
 }
 
 func newOrder(ctx context.Context, cfg *Config, sum *Summary, src *source) *order {
@@ -129,6 +154,10 @@ func (o *order) correlate(set *sigma.Set) {
 
 // close emits what correlations decide at the end.
 func (o *order) close() error {
+	o.tellHeld()
+	if o.orderer != nil && o.cfg.DataDir != "" && o.err == nil {
+		o.err = o.orderer.Save(o.cfg.DataDir)
+	}
 	if o.correlator == nil || o.err != nil {
 		return o.err
 	}
@@ -184,6 +213,12 @@ func (o *order) merge(b *batch) {
 	}
 	if o.err == nil {
 		o.err = o.hosts.advance(b.clock)
+	}
+	if o.heldAt == 0 {
+		o.heldAt = b.clock
+	} else if b.clock-o.heldAt >= int64(time.Hour) {
+		o.heldAt = b.clock
+		o.tellHeld()
 	}
 	o.cfg.Health.merged(b.clock)
 	for i, r := range b.results {

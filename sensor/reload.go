@@ -40,7 +40,10 @@ func (o *order) use(r *RuleSet) {
 	case r.Suricata == nil:
 		o.orderer = nil
 	case o.orderer == nil:
-		o.orderer = suricata.NewOrder()
+		if o.cfg.ordered == nil {
+			o.cfg.ordered = suricata.NewOrder()
+		}
+		o.orderer = o.cfg.ordered
 	default:
 		suricata.NewReload(before.Suricata, r.Suricata).Order(o.orderer)
 	}

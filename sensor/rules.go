@@ -21,7 +21,11 @@ func (w *worker) fill(dir int) *suricata.Packet {
 			v.App = suricata.AppOther
 		}
 	}
-	v.AppFailed = w.app() == 0 && (r.Done() || w.conn != nil && w.conn.quiet)
+	hidden := w.hidden(r, v.App)
+	if hidden {
+		v.App = suricata.AppUnknown
+	}
+	v.AppFailed = hidden || w.app() == 0 && (r.Done() || w.conn != nil && w.conn.quiet)
 	v.ClientPackets, v.ServerPackets, v.Age = uint64(r.Pkts[0]), uint64(r.Pkts[1]), max(w.pc.Time-r.First, 0)
 	if c := w.root(); c != nil {
 		v.ClientFrames, v.ServerFrames = c.frames[0], c.frames[1]
@@ -81,7 +85,10 @@ func (w *worker) matchPacket(p *decode.Packet, dir int) {
 		w.getConn().frames[dir] += uint64(p.FrameLen)
 	}
 	v := w.fill(dir)
-	v.NoStream = p.Proto == decode.ProtoTCP && len(v.Payload) > 0 && (w.rec.Done() || p.TCPFlags&decode.RST != 0)
+	if w.beyond(w.rec) {
+		v.Established = false
+	}
+	v.NoStream = p.Proto == decode.ProtoTCP && len(v.Payload) > 0 && (w.rec.Done() || w.beyond(w.rec) || p.TCPFlags&decode.RST != 0)
 	w.withState(func(st **suricata.FlowState) { w.hits = w.engine.Packet(w.hits[:0], st, v) })
 	w.alerts(v, nil, nil)
 }
@@ -163,6 +170,9 @@ func (t *streamTx) BufAt(b suricata.Buffer, i int) []byte {
 
 // matchTx shows a part of a transaction to the rules.
 func (w *worker) matchTx(tx suricata.Tx, dir int) {
+	if w.hidden(w.rec, tx.App()) {
+		return
+	}
 	v := w.fill(w.pktDir())
 	toward(v, dir)
 	var packets []uint64

@@ -93,6 +93,8 @@ type Config struct {
 	Filter *capture.Filter
 	// Rules match what is seen.
 	Rules RuleSet
+	// Reach is what of it rules of Suricata look at.
+	Reach Reach
 	// Reload, if set, is asked for each batch whether other rules are to match
 	// from there on; nil means that nothing changes. Flows and what is known of
 	// them stay.
@@ -120,9 +122,14 @@ type Config struct {
 	Flow   flow.Config
 	Stream stream.Limits
 	Assets asset.Limits
+	// DataDir is the folder in which data sets of rules are kept when reading
+	// ends; empty: they are not.
+	DataDir string
 	// MaxFile is how many bytes of a carved file are kept for rules and
 	// scanners; 0 is 8 MiB. Size and digest always cover the whole content.
 	MaxFile int
+
+	ordered *suricata.Order // what all sources share
 }
 
 // Progress says how far reading has come.

@@ -18,9 +18,9 @@ import (
 
 // Floors of parity with Suricata 8.0.6 that were reached; they only go up.
 const (
-	floorSuricata = 210 // cases of corpus/suricata
+	floorSuricata = 218 // cases of corpus/suricata
 	floorET       = 86  // rows of et_alerts.tsv
-	ceilingET     = 17  // surplus rows
+	ceilingET     = 0   // surplus rows
 )
 
 // check is one entry of a case's checks.json: how many events match a filter.

@@ -32,6 +32,7 @@ type rulePaths struct {
 	intel                 []string
 	placeholders          map[string][]string // of Sigma
 	vars                  map[string]string   // of Suricata
+	beside                suricata.Config     // of Suricata: thresholds, data, reputation
 	trace                 *sigma.Trace        // of a rule of Sigma; nil for none
 	public                bool                // no rule of YARA is private
 	cache                 yara.Cache          // of compiled rules of YARA; nil for none
@@ -136,7 +137,9 @@ type ruleSets struct {
 func (p *rulePaths) compile(ctx context.Context, w worker.Config) (*ruleSets, error) {
 	s := &ruleSets{paths: p, exhibits: map[string]string{}}
 	if len(p.suricata) > 0 {
-		set, problems, err := suricata.LoadFiles(p.suricata, suricata.Config{Vars: p.vars, Offer: sensor.Offer()})
+		cfg := p.beside
+		cfg.Vars, cfg.Offer = p.vars, sensor.Offer()
+		set, problems, err := suricata.LoadFiles(p.suricata, cfg)
 		if err != nil {
 			return nil, fail(exitUsage, err)
 		}

@@ -18,6 +18,7 @@ type ruleFlags struct {
 	placeholders string
 	vars         []string
 	strict       bool
+	suricata     suricataFlags
 }
 
 // add adds the flag that names rules; what says of which languages.
@@ -29,6 +30,7 @@ func (o *ruleFlags) add(c *cobra.Command, what string) {
 // them.
 func (o *ruleFlags) settings(c *cobra.Command) {
 	addPlaceholders(c, &o.placeholders)
+	o.suricata.add(c)
 	c.Flags().StringArrayVar(&o.vars, "var", nil, "`NAME=VALUE` of a variable in rules of Suricata, such as HOME_NET=10.0.0.0/8; may be given several times")
 }
 
@@ -44,6 +46,9 @@ func (o *ruleFlags) find(paths []string) (rulePaths, error) {
 		return p, err
 	}
 	if p.placeholders, err = readPlaceholders(o.placeholders); err != nil {
+		return p, err
+	}
+	if p.beside, err = o.suricata.config(); err != nil {
 		return p, err
 	}
 	p.vars, err = readVars(o.vars)

@@ -201,7 +201,7 @@ func (o *rulesListOptions) count(ctx context.Context, a *app, paths *rulePaths, 
 // each gives f the catalog of the rules, without compiling those of YARA, and of
 // the indicators.
 func (p *rulePaths) each(ctx context.Context, f func(e *rules.Entry) error) error {
-	s, err := (&rulePaths{suricata: p.suricata, sigma: p.sigma, placeholders: p.placeholders, vars: p.vars}).compile(ctx, worker.Config{})
+	s, err := (&rulePaths{suricata: p.suricata, sigma: p.sigma, placeholders: p.placeholders, vars: p.vars, beside: p.beside}).compile(ctx, worker.Config{})
 	if err != nil {
 		return err
 	}

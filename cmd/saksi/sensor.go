@@ -58,6 +58,7 @@ func sensorRead(a *app) *cobra.Command {
 	f := c.Flags()
 	o.add(c, sensorRules)
 	o.settings(c)
+	o.suricata.addReach(c)
 	o.strictness(c)
 	f.IntVar(&o.workers, "workers", 0, "`number` of workers (default: one a processor)")
 	f.BoolVar(&o.noChecksum, "no-checksum", false, "take packets with a wrong checksum as they are")
@@ -86,6 +87,9 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 		return err
 	}
 	cfg := sensor.Config{Workers: o.workers, NoChecksum: o.noChecksum}
+	if err := o.suricata.apply(&cfg); err != nil {
+		return err
+	}
 	if cfg.Filter, err = a.filter(cmd.Context(), o.bpf); err != nil {
 		return err
 	}

@@ -68,6 +68,7 @@ func sensorRun(a *app) *cobra.Command {
 	f := c.Flags()
 	o.ruleFlags.add(c, sensorRules)
 	o.settings(c)
+	o.suricata.addReach(c)
 	o.strictness(c)
 	f.IntVar(&o.workers, "workers", 0, "`number` of workers (default: one a processor)")
 	f.BoolVar(&o.noChecksum, "no-checksum", false, "take packets with a wrong checksum as they are")
@@ -126,6 +127,9 @@ func (o *sensorRunOptions) run(ctx context.Context, a *app, interfaces []string)
 	}
 	slices.Sort(interfaces)
 	cfg := sensor.Config{Workers: o.workers, NoChecksum: o.noChecksum, Health: &r.health}
+	if err := o.suricata.apply(&cfg); err != nil {
+		return err
+	}
 	live := capture.LiveConfig{Interfaces: slices.Compact(interfaces), Promiscuous: o.promiscuous, Buffer: o.buffer << 20, Fanout: o.fanout}
 	if live.Filter, err = a.filter(ctx, o.bpf); err != nil {
 		return err

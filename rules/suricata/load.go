@@ -60,6 +60,9 @@ type Config struct {
 	// DataDir is the folder in which data sets are kept between runs; empty: they
 	// last for the run.
 	DataDir string
+	// Thresholds are files of thresholds and suppression, threshold.config of
+	// Suricata's.
+	Thresholds []Source
 	// Reputation of addresses, for iprep; nil: there is none.
 	Reputation *Reputation
 }
@@ -151,6 +154,9 @@ func Load(srcs []Source, cfg Config) (*Set, []rules.Problem) {
 		s.refused = append(s.refused, refusedEntry(t, r, err))
 		return true
 	})
+	for _, src := range cfg.Thresholds {
+		problems = append(problems, c.thresholds(src, s.rules)...)
+	}
 	s.build()
 	return s, problems
 }

@@ -15,13 +15,14 @@ type Order struct {
 	counters map[counterKey]*counter
 	bits     map[bitKey]int64 // when each bit expires, Unix nanoseconds
 	data     map[string]*liveSet
+	held     map[uint32]*Held
 	// Forgotten counts counters and bits dropped because there were too many.
 	Forgotten uint64
 }
 
 // NewOrder makes the ordered stage of one run.
 func NewOrder() *Order {
-	return &Order{counters: map[counterKey]*counter{}, bits: map[bitKey]int64{}, data: map[string]*liveSet{}}
+	return &Order{counters: map[counterKey]*counter{}, bits: map[bitKey]int64{}, data: map[string]*liveSet{}, held: map[uint32]*Held{}}
 }
 
 type counterKey struct {
@@ -29,6 +30,7 @@ type counterKey struct {
 	a, b         netip.Addr
 	aPort, bPort uint16
 	proto        uint8
+	rate         bool // of the rate filter
 }
 
 type counter struct {
@@ -36,6 +38,7 @@ type counter struct {
 	n     uint32
 	next  uint32 // backoff
 	ports map[uint16]struct{}
+	until int64 // the rate filter is in force, Unix nanoseconds
 }
 
 type bitKey struct {
@@ -65,8 +68,21 @@ func (o *Order) Keep(p *Packet, h *Hit) bool {
 			r.trace.ordered(p, h, r.trace.thresholdText(), keep, o.counted(p, r))
 		}
 		if !keep {
+			o.hold(h)
 			return false
 		}
+	}
+	for i := range r.suppress {
+		if r.suppress[i].covers(p) {
+			r.trace.ordered(p, h, "suppress", false, "an entry of the file of thresholds keeps it back")
+			o.hold(h)
+			return false
+		}
+	}
+	if o.rated(p, r, h.Time) {
+		r.trace.ordered(p, h, "rate_filter", false, "the rule passes for now")
+		o.hold(h)
+		return false
 	}
 	return !r.noalert
 }
@@ -129,9 +145,9 @@ func (o *Order) forgetBits(now int64) {
 }
 
 // counterOf says with which counter a match of a rule counts.
-func counterOf(p *Packet, r *Rule) counterKey {
+func counterOf(p *Packet, r *Rule, by track) counterKey {
 	k := counterKey{rule: r.id}
-	switch r.threshold.track {
+	switch by {
 	case bySrc:
 		k.a = p.Src
 	case byDst:
@@ -152,26 +168,35 @@ func counterOf(p *Packet, r *Rule) counterKey {
 
 // counted says how far the counter of a match has come.
 func (o *Order) counted(p *Packet, r *Rule) string {
-	c := o.counters[counterOf(p, r)]
+	c := o.counters[counterOf(p, r, r.threshold.track)]
 	if c == nil {
 		return ""
 	}
 	return fmt.Sprintf("%d matches since %s", c.n, time.Unix(0, c.start).UTC().Format(time.RFC3339Nano))
 }
 
+// counter finds a counter, or begins it.
+func (o *Order) counter(k counterKey, now int64) (c *counter, fresh bool) {
+	if c = o.counters[k]; c != nil {
+		return c, false
+	}
+	if len(o.counters) >= maxTracked {
+		o.Forgotten += uint64(len(o.counters))
+		clear(o.counters)
+	}
+	c = &counter{start: now}
+	o.counters[k] = c
+	return c, true
+}
+
 // pass counts a match against the rule's threshold and reports whether it
 // alerts.
 func (o *Order) pass(p *Packet, r *Rule, now int64) bool {
 	t := r.threshold
-	k := counterOf(p, r)
-	c := o.counters[k]
-	if c == nil {
-		if len(o.counters) >= maxTracked {
-			o.Forgotten += uint64(len(o.counters))
-			clear(o.counters)
-		}
-		c = &counter{start: now, next: t.count}
-		o.counters[k] = c
+	k := counterOf(p, r, r.threshold.track)
+	c, fresh := o.counter(k, now)
+	if fresh {
+		c.next = t.count
 	} else if t.kind != thBackoff && now-c.start > t.seconds*int64(time.Second) {
 		*c = counter{start: now}
 	}

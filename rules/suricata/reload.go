@@ -63,6 +63,13 @@ func (l *Reload) Flow(s *FlowState) {
 func (l *Reload) Order(o *Order) {
 	old := o.counters
 	o.counters = map[counterKey]*counter{}
+	held := o.held
+	o.held = map[uint32]*Held{}
+	for id, x := range held {
+		if to, ok := l.rules[id]; ok {
+			o.held[to] = x
+		}
+	}
 	for k, c := range old {
 		if to, ok := l.rules[k.rule]; ok {
 			k.rule = to

@@ -62,6 +62,8 @@ type Rule struct {
 	post          []action
 	ordered       []ordered // conditions and effects across flows
 	threshold     *threshold
+	suppress      []suppression // of the file of thresholds
+	rate          *rateFilter
 	nvars         int
 	trace         *Trace // nil: nobody asks
 }

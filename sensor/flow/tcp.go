@@ -77,6 +77,16 @@ func (r *Record) mark(letter byte, dir int) {
 	r.history = r.history<<5 | k
 }
 
+// Began reports a TCP connection whose first packet was the client's SYN.
+func (r *Record) Began() bool {
+	for i := 55; i >= 0; i -= 5 {
+		if k := r.history >> i & 31; k != 0 {
+			return k == 2 || k == 3 // 's', whoever is the originator now
+		}
+	}
+	return false
+}
+
 // Mark adds a letter that reassembly found: 'g' a gap, 't' a retransmission.
 func (r *Record) Mark(letter byte, dir int) { r.mark(letter, dir) }
 

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"saksi/rules/suricata"
+	"saksi/sensor"
+)
+
+// suricataFlags are what rules of Suricata have beside them.
+type suricataFlags struct {
+	thresholds []string
+	data       string
+	categories string
+	reputation []string
+	reach      string
+}
+
+// add adds the flags for what rules are compiled with.
+func (o *suricataFlags) add(c *cobra.Command) {
+	f := c.Flags()
+	f.StringArrayVar(&o.thresholds, "thresholds", nil, "`file` of thresholds and suppression, as threshold.config of Suricata; may be given several times")
+	f.StringVar(&o.data, "rules-data", "", "`folder` in which data sets that rules fill (state, save) are kept between runs; without it they last for the run")
+	f.StringVar(&o.categories, "reputation-categories", "", "`file` of categories of addresses, for iprep in rules of Suricata")
+	f.StringArrayVar(&o.reputation, "reputation", nil, "`file` of addresses with their scores by category, for iprep; may be given several times")
+}
+
+// addReach adds the flag for what of the traffic rules look at.
+func (o *suricataFlags) addReach(c *cobra.Command) {
+	c.Flags().StringVar(&o.reach, "reach", "suricata", "what rules of Suricata look at: suricata is what Suricata does (no protocols in connections picked up in their middle, nor DNS on other ports), all is `everything` recognized")
+}
+
+// config reads the files.
+func (o *suricataFlags) config() (c suricata.Config, err error) {
+	c.DataDir = o.data
+	for _, p := range o.thresholds {
+		src, err := suricata.ReadFile(p)
+		if err != nil {
+			return c, fail(exitUsage, err)
+		}
+		c.Thresholds = append(c.Thresholds, src)
+	}
+	switch {
+	case o.categories == "" && len(o.reputation) == 0:
+		return c, nil
+	case o.categories == "" || len(o.reputation) == 0:
+		return c, usage("--reputation and --reputation-categories belong together: give both or neither")
+	}
+	if c.Reputation, err = suricata.LoadReputation(o.categories, o.reputation); err != nil {
+		return c, fail(exitUsage, err)
+	}
+	return c, nil
+}
+
+// apply sets what the sensor does with them.
+func (o *suricataFlags) apply(cfg *sensor.Config) error {
+	cfg.DataDir = o.data
+	switch o.reach {
+	case "", "suricata":
+	case "all":
+		cfg.Reach = sensor.ReachAll
+	default:
+		return usage("--reach is %q; expected suricata or all", o.reach)
+	}
+	return nil
+}
