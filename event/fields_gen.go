@@ -219,6 +219,7 @@ const (
 	SaksiRtpSsrc                                           // Saksi.rtp.ssrc: synchronization source, in hex
 	SaksiRuleContext                                       // Saksi.rule.context: what data sets hold of the values that matched, a name and a JSON value
 	SaksiRuleDigest                                        // Saksi.rule.digest: SHA-256 of the rule's text
+	SaksiRuleHeld                                          // Saksi.rule.held: matches of a rule that thresholds and suppression kept back
 	SaksiRuleLanguage                                      // Saksi.rule.language: suricata, sigma, yara or intel
 	SaksiRulePriority                                      // Saksi.rule.priority: priority of a rule in the language of Suricata; 1 is the most severe
 	SaksiRuleText                                          // Saksi.rule.text: the rule's text
@@ -793,6 +794,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.rtp.ssrc", typ: Keyword, array: false, doc: "synchronization source, in hex"},
 	{name: "Saksi.rule.context", typ: Keyword, array: true, doc: "what data sets hold of the values that matched, a name and a JSON value"},
 	{name: "Saksi.rule.digest", typ: Keyword, array: false, doc: "SHA-256 of the rule's text"},
+	{name: "Saksi.rule.held", typ: Long, array: false, doc: "matches of a rule that thresholds and suppression kept back"},
 	{name: "Saksi.rule.language", typ: Keyword, array: false, doc: "suricata, sigma, yara or intel"},
 	{name: "Saksi.rule.priority", typ: Long, array: false, doc: "priority of a rule in the language of Suricata; 1 is the most severe"},
 	{name: "Saksi.rule.text", typ: Keyword, array: false, doc: "the rule's text"},
