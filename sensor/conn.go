@@ -39,6 +39,7 @@ type conn struct {
 	held   []held    // alerts that wait for a packet
 	acked  [2]uint32 // of each direction, where alerts wait
 	label  label     // what names the application
+	record uint32    // index of the flow's record
 	via    uint8     // index of the protocol the flow began as, if it changed
 	outer  *conn     // of a stream that was decrypted: the one that held it
 	plain  *conn     // what was decrypted of this one

@@ -13,7 +13,7 @@ type Health struct {
 	packets, bytes, undecoded atomic.Uint64
 	read, done                atomic.Int64 // capture time, Unix nanoseconds
 	alerts, suppressed        atomic.Uint64
-	flows, evicted            atomic.Uint64
+	flows, evicted, unparsed  atomic.Uint64
 	open                      atomic.Int64
 	events                    atomic.Uint64
 	missing                   [stream.NumGaps]atomic.Uint64
@@ -32,6 +32,7 @@ type Reading struct {
 	Flows              uint64
 	Open               int64  // flows at this moment
 	Evicted            uint64 // flows ended early for memory
+	Unparsed           uint64 // flows no longer parsed for memory
 	// Missing are bytes of TCP streams that were not put together, by reason.
 	Missing   map[string]uint64
 	Fragments uint64 // datagrams whose fragments were given up
@@ -46,7 +47,7 @@ type Reading struct {
 func (h *Health) Read() Reading {
 	r := Reading{
 		Packets: h.packets.Load(), Bytes: h.bytes.Load(), Undecoded: h.undecoded.Load(), ReadTime: h.read.Load(), DoneTime: h.done.Load(),
-		Flows: h.flows.Load(), Open: h.open.Load(), Evicted: h.evicted.Load(), Fragments: h.fragments.Load(),
+		Flows: h.flows.Load(), Open: h.open.Load(), Evicted: h.evicted.Load(), Unparsed: h.unparsed.Load(), Fragments: h.fragments.Load(),
 		Events: h.events.Load(), Alerts: h.alerts.Load(), Suppressed: h.suppressed.Load(), Missing: map[string]uint64{},
 		Outside: h.outside.Load(), Privileged: h.privileged.Load(),
 	}
@@ -79,6 +80,7 @@ func (h *Health) merged(clock int64) { h.done.Store(clock) }
 // published is what a worker has added to Health so far.
 type published struct {
 	flows, evicted, events uint64
+	unparsed               uint64
 	open                   int64
 	missing                [stream.NumGaps]uint64
 }
@@ -94,11 +96,12 @@ func (w *worker) publish() {
 			now.missing[g] += n
 		}
 	}
-	now.events = w.emitted
+	now.events, now.unparsed = w.emitted, w.stats.unparsed
 	h, told := w.cfg.Health, &w.told
 	h.flows.Add(now.flows - told.flows)
 	h.evicted.Add(now.evicted - told.evicted)
 	h.events.Add(now.events - told.events)
+	h.unparsed.Add(now.unparsed - told.unparsed)
 	h.open.Add(now.open - told.open)
 	for g := range now.missing {
 		h.missing[g].Add(now.missing[g] - told.missing[g])

@@ -23,6 +23,7 @@ type batch struct {
 	mine    [][]uint32 // by worker: indexes into pkts
 	clock   int64      // capture time at the end
 	last    uint64     // number of the last packet
+	shed    bool       // half of the parsers are given up behind it
 	closing int        // after the source's end: 1 + the shard whose flows end
 	rules   *RuleSet   // that match it
 	results []*result  // by worker
@@ -52,7 +53,7 @@ func readSource(ctx context.Context, cfg *Config, in Source, sum *Summary) error
 	s.authorize(cfg)
 	var seed [8]byte
 	rand.Read(seed[:])
-	p := &pipeline{cfg: cfg, src: s, sum: sum, seed: binary.LittleEndian.Uint64(seed[:]), rules: &cfg.Rules}
+	p := &pipeline{cfg: cfg, src: s, sum: sum, seed: binary.LittleEndian.Uint64(seed[:]), rules: &cfg.Rules, gauge: newGauge(cfg.Memory)}
 	if s.live {
 		stop := context.AfterFunc(ctx, in.Live.Stop)
 		defer stop()
@@ -111,6 +112,7 @@ type pipeline struct {
 	rules   *RuleSet // for the next batch
 	read    uint64   // bytes at the last progress
 	pages   pages.Memory
+	gauge   *gauge
 }
 
 func (p *pipeline) newBatch() *batch {
@@ -133,6 +135,7 @@ func (p *pipeline) next(ctx context.Context, b *batch) error {
 		}
 	}
 	b.rules = p.rules
+	b.shed = p.gauge.over(p.pages.Size())
 	if p.cfg.Recorder != nil {
 		p.cfg.Recorder.Record(b.cap.Packets, b.pkts)
 	}

@@ -118,6 +118,9 @@ type Config struct {
 	Sink findings.Sink
 	// Progress is called about every MiB of capture; nil for none.
 	Progress func(Progress)
+	// Memory is how much the process may take, in bytes: near it, parsers are
+	// given up. 0 is no limit. The caller sets the limit of the garbage collector.
+	Memory int64
 	// Limits bound memory; zero values take the defaults of the packages.
 	Flow   flow.Config
 	Stream stream.Limits

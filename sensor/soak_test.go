@@ -139,7 +139,7 @@ func emittedBy(cfg Config, data []byte, key string) ([][]byte, error) {
 	}
 	defer s.close()
 	s.verify = !cfg.NoChecksum
-	p := &pipeline{cfg: &cfg, rules: &cfg.Rules, src: s, sum: sum}
+	p := &pipeline{cfg: &cfg, rules: &cfg.Rules, src: s, sum: sum, gauge: newGauge(0)}
 	p.order = newOrder(context.Background(), &cfg, sum, s)
 	p.workers = []*worker{newWorker(p, 0, 1)}
 	b := p.newBatch()

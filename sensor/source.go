@@ -266,7 +266,7 @@ func (s *source) keep(ctx context.Context, b *batch) error {
 
 // empty makes b a batch without packets at the source's present end.
 func (b *batch) empty(s *source) {
-	b.cap.Packets, b.pkts, b.closing = b.cap.Packets[:0], b.pkts[:0], 0
+	b.cap.Packets, b.pkts, b.closing, b.shed = b.cap.Packets[:0], b.pkts[:0], 0, false
 	for i := range b.mine {
 		b.mine[i] = b.mine[i][:0]
 	}

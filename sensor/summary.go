@@ -154,6 +154,7 @@ func (w *worker) summarize(s *Summary, src *SourceSummary) {
 	}
 	s.count("wrong checksum", w.stats.badChecksum)
 	s.count("TCP gaps", w.stats.gaps)
+	s.count("flows no longer parsed for memory", w.stats.unparsed)
 	s.count("TCP bytes not parsed for the gap behind them", w.stats.unread)
 	for _, sh := range w.mine {
 		s.Flows += sh.table.Created

@@ -96,6 +96,7 @@ type workerStats struct {
 	broken      []uint64 // flows whose parser gave up, by protocol index
 	gaps        uint64
 	unread      uint64
+	unparsed    uint64 // flows whose parser was given up for memory
 	protoBytes  []uint64
 	protoFlows  []uint64
 	ipBytes     [256]uint64 // of flows of no known application protocol, by IP protocol
@@ -171,6 +172,9 @@ func (w *worker) process(b *batch) *result {
 	}
 	w.pkt, w.phase, w.now = nil, phaseTimer, b.last
 	for _, sh := range w.mine {
+		if b.shed {
+			w.shed(sh)
+		}
 		if b.closing == 0 {
 			sh.table.Advance(b.clock)
 		} else if b.closing == sh.index+1 {
@@ -263,7 +267,7 @@ func (w *worker) getConn() *conn {
 		c = &conn{}
 	}
 	c.label, c.via = w.labelOf(w.rec)
-	w.rec.Ext = k
+	w.rec.Ext, c.record = k, w.flow
 	sh.conns[k-1] = c
 	w.conn = c
 	if w.rec.Proto == decode.ProtoTCP {

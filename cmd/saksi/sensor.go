@@ -30,6 +30,7 @@ func sensorCommand(a *app) *cobra.Command {
 type sensorReadOptions struct {
 	ruleFlags
 	workers    int
+	memory     string
 	noChecksum bool
 	files      string
 	bpf        string
@@ -61,6 +62,7 @@ func sensorRead(a *app) *cobra.Command {
 	o.suricata.addReach(c)
 	o.strictness(c)
 	f.IntVar(&o.workers, "workers", 0, "`number` of workers (default: one a processor)")
+	addMemory(c, &o.memory)
 	f.BoolVar(&o.noChecksum, "no-checksum", false, "take packets with a wrong checksum as they are")
 	f.StringVar(&o.files, "files", "", "save carved files to this `folder`, named by their SHA-256")
 	f.StringVar(&o.bpf, "bpf", "", "look only at packets that this `expression` of pcap-filter(7) matches")
@@ -88,6 +90,9 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 	}
 	cfg := sensor.Config{Workers: o.workers, NoChecksum: o.noChecksum}
 	if err := o.suricata.apply(&cfg); err != nil {
+		return err
+	}
+	if err := limitMemory(&cfg, o.memory); err != nil {
 		return err
 	}
 	if cfg.Filter, err = a.filter(cmd.Context(), o.bpf); err != nil {

@@ -117,6 +117,7 @@ func (r *liveRun) metrics(w io.Writer) {
 	one("flows_total", "counter", "Flows begun.", v.seen.Flows)
 	one("flows_open", "gauge", "Flows at this moment.", v.seen.Open)
 	one("flows_evicted_total", "counter", "Flows ended early for memory.", v.seen.Evicted)
+	one("flows_unparsed_total", "counter", "Flows no longer parsed for memory.", v.seen.Unparsed)
 	one("events_total", "counter", "Events made.", v.seen.Events)
 	one("alerts_total", "counter", "Alerts made.", v.seen.Alerts)
 	one("alerts_suppressed_total", "counter", "Hits that thresholds kept back.", v.seen.Suppressed)

@@ -30,6 +30,7 @@ type sensorRunOptions struct {
 	indexFlags
 	ruleFlags
 	workers     int
+	memory      string
 	noChecksum  bool
 	files       string
 	bpf         string
@@ -71,6 +72,7 @@ func sensorRun(a *app) *cobra.Command {
 	o.suricata.addReach(c)
 	o.strictness(c)
 	f.IntVar(&o.workers, "workers", 0, "`number` of workers (default: one a processor)")
+	addMemory(c, &o.memory)
 	f.BoolVar(&o.noChecksum, "no-checksum", false, "take packets with a wrong checksum as they are")
 	f.StringVar(&o.files, "files", "", "save carved files to this `folder`, named by their SHA-256")
 	f.StringVar(&o.bpf, "bpf", "", "take only packets that this `expression` of pcap-filter(7) matches; the kernel leaves the others out")
@@ -128,6 +130,9 @@ func (o *sensorRunOptions) run(ctx context.Context, a *app, interfaces []string)
 	slices.Sort(interfaces)
 	cfg := sensor.Config{Workers: o.workers, NoChecksum: o.noChecksum, Health: &r.health}
 	if err := o.suricata.apply(&cfg); err != nil {
+		return err
+	}
+	if err := limitMemory(&cfg, o.memory); err != nil {
 		return err
 	}
 	live := capture.LiveConfig{Interfaces: slices.Compact(interfaces), Promiscuous: o.promiscuous, Buffer: o.buffer << 20, Fanout: o.fanout}

@@ -1,0 +1,79 @@
+package sensor
+
+import (
+	"cmp"
+	"runtime/metrics"
+	"slices"
+)
+
+// What the sensor holds is bounded part by part: flows, waiting segments,
+// hosts. What parsers hold is bounded a flow only, and their number is not.
+// So that the total holds, the reader looks at what is in use, and when it is
+// more than half of what may be, each shard gives up half of its parsers: the
+// rest is what garbage takes until it is collected.
+
+// gauge tells how much memory is in use.
+type gauge struct {
+	limit   int64 // 0: none
+	samples [2]metrics.Sample
+	after   uint64 // collections after which the gauge is looked at again
+}
+
+func newGauge(limit int64) *gauge {
+	g := &gauge{limit: limit}
+	g.samples[0].Name, g.samples[1].Name = "/gc/heap/live:bytes", "/gc/cycles/total:gc-cycles"
+	return g
+}
+
+// over reports that too much is in use, besides the heap outside bytes. What
+// shards give up shows only after the next collection: until then it does not
+// report it again.
+func (g *gauge) over(outside int) bool {
+	if g.limit == 0 {
+		return false
+	}
+	metrics.Read(g.samples[:])
+	live, cycle := g.samples[0].Value.Uint64(), g.samples[1].Value.Uint64()
+	if cycle < g.after || int64(live)+int64(outside) <= g.limit/2 {
+		return false
+	}
+	g.after = cycle + 2
+	return true
+}
+
+// shed gives up the parsers of the half of a shard's flows that were silent
+// longest. Their flows go on, and what the parsers knew is emitted.
+func (w *worker) shed(sh *shard) {
+	var list []*conn
+	for _, c := range sh.conns {
+		if c != nil && (c.parser != nil || !c.quiet) {
+			list = append(list, c)
+		}
+	}
+	last := func(c *conn) uint64 { return sh.table.Get(c.record).LastPacket() }
+	slices.SortStableFunc(list, func(a, b *conn) int { return cmp.Compare(last(a), last(b)) })
+	for _, c := range list[:(len(list)+1)/2] {
+		w.sh, w.rec, w.conn, w.flow = sh, sh.table.Get(c.record), c, c.record
+		w.context(w.rec.LastPacket(), w.rec.Last)
+		w.closeConn()
+		if w.conn != nil {
+			w.giveUp(c)
+		}
+		w.stats.unparsed++
+	}
+	w.sh, w.rec, w.conn = nil, nil, nil
+}
+
+// giveUp frees what the flow in work holds but what its own event tells and
+// alerts that wait.
+func (w *worker) giveUp(c *conn) {
+	c.parser, c.quiet, c.state, c.plain = nil, true, nil, nil
+	for d := range c.half {
+		c.half[d].Drop(w.sh.pool)
+		c.tail[d], c.window[d] = nil, nil
+	}
+	w.rec.SetDone()
+	if c.missed == 0 && len(c.held) == 0 {
+		w.release()
+	}
+}
