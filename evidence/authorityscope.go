@@ -13,7 +13,8 @@ import (
 type Target struct {
 	Src, Dst         netip.Addr
 	SrcPort, DstPort uint16
-	// NoPorts says that the ports are not known, as those of a fragment.
+	// NoPorts says that there are ports, and that they are not known, as those of
+	// a fragment.
 	NoPorts   bool
 	Names     []string // of hosts, lower case without a dot at the end
 	Interface string

@@ -134,9 +134,13 @@ func (k *keeper) decrypted(ctx context.Context, sum *sensor.Summary, file bool) 
 	if file {
 		secrets = "key log"
 	}
+	var privileged uint64
+	for i := range sum.Sources {
+		privileged += sum.Sources[i].Privileged
+	}
 	return caseError(k.c.Record(context.WithoutCancel(ctx), evidence.Entry{
 		Act: string(evidence.ActDecrypt), Exhibit: strings.Join(k.ids, " "), Why: "read what is inside TLS",
-		Detail: map[string]string{"sessions": strconv.FormatUint(sum.Decrypted, 10), "secrets": secrets},
+		Detail: map[string]string{"sessions": strconv.FormatUint(sum.Decrypted, 10), "secrets": secrets, "privileged_packets": strconv.FormatUint(privileged, 10)},
 	}))
 }
 

@@ -76,7 +76,7 @@ func (f *Filter) Frame(packets []decode.Packet, held *decode.Packet, iface strin
 	at := time.Unix(0, t)
 	best := evidence.Outside
 	judge := func(p *decode.Packet) bool {
-		f.target = evidence.Target{Interface: iface, Exhibit: f.exhibit, Time: at, NoPorts: true, Names: f.target.Names[:0]}
+		f.target = evidence.Target{Interface: iface, Exhibit: f.exhibit, Time: at, Names: f.target.Names[:0]}
 		if p != nil {
 			f.aim(p)
 		}
