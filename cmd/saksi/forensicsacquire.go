@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"saksi/casefile"
 	"saksi/evidence"
@@ -310,6 +311,8 @@ func (o *acquireFlags) fail(a *app, rec *acquire.Record, err error) error {
 		return failHint(exitUsage, err, "nothing was read; an authority for it is needed, as the file of --authority says it")
 	case errors.Is(err, acquire.ErrUsage):
 		return fail(exitUsage, err)
+	case errors.Is(err, unix.EFBIG):
+		return failHint(exitFailed, err, "the file system takes no larger file: begin again with --format split or e01")
 	case errors.Is(err, acquire.ErrWriting):
 		return failHint(exitFailed, err, "make room where the image is; %s", on)
 	case errors.Is(err, acquire.ErrPartial):

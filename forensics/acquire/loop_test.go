@@ -259,7 +259,7 @@ func TestDiskFull(t *testing.T) {
 	data := media(9 << 20)
 	partial := 0
 	for name, o := range kinds() {
-		for _, room := range []string{"64k", "1100k", "2900k", "5m"} {
+		for _, room := range []string{"64k", "1100k", "5m"} {
 			dir := t.TempDir()
 			if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size="+room); err != nil {
 				t.Skipf("mounting a file system in memory: %v", err)
@@ -281,7 +281,7 @@ func TestDiskFull(t *testing.T) {
 					t.Fatalf("%s in %s: %v", name, room, err)
 				}
 				if rec == nil {
-					if list, _ := os.ReadDir(dir); len(list) > 0 || room != "64k" && room != "1100k" {
+					if list, _ := os.ReadDir(dir); len(list) > 0 || room == "5m" {
 						t.Errorf("%s in %s: %v: nothing was kept, and %v is left", name, room, err, list)
 					}
 					return
@@ -301,7 +301,7 @@ func TestDiskFull(t *testing.T) {
 			}()
 		}
 	}
-	if partial < 10 {
+	if partial < 5 {
 		t.Errorf("the disk was full %d times", partial)
 	}
 }

@@ -53,7 +53,7 @@ const markBytes = 256 << 20
 func (r *acquisition) pump(ctx context.Context) (stopped error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	n := r.o.blocks
+	start, n := r.here(), r.o.blocks
 	free, order, pack := make(chan *block, n), make(chan *block, n), make(chan *block, n)
 	lanes := make([]chan *block, len(r.hashes))
 	for range n {
@@ -94,7 +94,7 @@ func (r *acquisition) pump(ctx context.Context) (stopped error) {
 		close(pack)
 		close(order)
 	}()
-	werr := r.write(order, free, cancel)
+	werr := r.write(start, order, free, cancel)
 	workers.Wait()
 	if err := r.saved(); werr == nil {
 		werr = err
@@ -151,8 +151,8 @@ func (r *acquisition) read(ctx context.Context, free <-chan *block, next func(*b
 }
 
 // write puts the blocks into the sink as they come, and marks it now and then.
-func (r *acquisition) write(order <-chan *block, free chan<- *block, stop func()) (failed error) {
-	points := []snapshot{r.here()}
+func (r *acquisition) write(start snapshot, order <-chan *block, free chan<- *block, stop func()) (failed error) {
+	points := []snapshot{start}
 	marked := time.Now()
 	for b := range order {
 		b.ready.Wait()
