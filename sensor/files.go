@@ -30,7 +30,9 @@ type File struct {
 	Why     string // if not: gap, limit, or what the protocol said
 	Content []byte // the first bytes, up to Config.MaxFile
 	Packets []uint64
+	Key     string // of the source, see evidence.SourceKey
 	sh      *shard
+	looks   []Look // of the scanners that began ahead
 }
 
 // Complete reports whether Content holds everything.

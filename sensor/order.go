@@ -103,6 +103,7 @@ type order struct {
 
 	correlator *sigma.Correlator // nil for none
 	hosts      *hosts
+	pending    looks // of a live capture
 	heldAt     int64 // when what thresholds kept back was told of, in capture time
 }
 
@@ -154,6 +155,7 @@ func (o *order) correlate(set *sigma.Set) {
 
 // close emits what correlations decide at the end.
 func (o *order) close() error {
+	o.settle(true)
 	o.tellHeld()
 	if o.orderer != nil && o.cfg.DataDir != "" && o.err == nil {
 		o.err = o.orderer.Save(o.cfg.DataDir)
@@ -194,6 +196,7 @@ func (o *order) merge(b *batch) {
 			o.err = err
 		}
 	}
+	o.begin(b)
 	for o.err == nil {
 		var r *result
 		best := -1
@@ -211,6 +214,7 @@ func (o *order) merge(b *batch) {
 			o.err = err
 		}
 	}
+	o.settle(false)
 	if o.err == nil {
 		o.err = o.hosts.advance(b.clock)
 	}
@@ -273,13 +277,7 @@ func (o *order) emit(r *result, it *item) error {
 		return err
 	}
 	if f != nil {
-		o.sum.file(f)
-		for _, s := range o.rules.Files {
-			if err := s.ScanFile(o.ctx, f, o); err != nil {
-				o.sum.scanError(f, err)
-			}
-		}
-		f.release()
+		o.scan(f)
 	}
 	return o.err
 }

@@ -35,6 +35,9 @@ func (w *worker) use(r *RuleSet) {
 // has been merged, so nothing uses the rules before any more.
 func (o *order) use(r *RuleSet) {
 	before := o.rules
+	if before != nil {
+		o.settle(true) // by the rules they were begun with
+	}
 	o.rules = r
 	switch {
 	case r.Suricata == nil:

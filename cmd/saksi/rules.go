@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -127,7 +128,7 @@ type ruleSets struct {
 	suricata *suricata.Set
 	sigma    *sigma.Set
 	intel    *intel.Set
-	yara     *yara.Client
+	yara     *yara.Pool
 	files    sensor.FileScanner // is given carved files instead of yara; nil for none
 	exhibits map[string]string  // ids by source key, for rules of YARA that ask
 	problems []rules.Problem
@@ -167,7 +168,7 @@ func (p *rulePaths) compile(ctx context.Context, w worker.Config) (*ruleSets, er
 		if p.public {
 			sources = yara.Public(sources)
 		}
-		client, err := yara.NewClient(ctx, w, sources, p.cache)
+		client, err := yara.NewPool(ctx, w, sources, p.cache, runtime.GOMAXPROCS(0))
 		if err != nil {
 			return nil, err
 		}
@@ -178,7 +179,7 @@ func (p *rulePaths) compile(ctx context.Context, w worker.Config) (*ruleSets, er
 }
 
 // discard ends the worker of YARA; what it tells then matters no more.
-func (s *ruleSets) discard() *yara.Client {
+func (s *ruleSets) discard() *yara.Pool {
 	if s.yara != nil {
 		_ = s.yara.Close()
 	}

@@ -160,7 +160,7 @@ func (x *explained) event(t *rules.Trial, e *event.Event) {
 // explainFiles tells of each carved file.
 type explainFiles struct {
 	x      *explained
-	client *yara.Client
+	client *yara.Pool
 }
 
 // ScanFile implements sensor.FileScanner.

@@ -139,7 +139,7 @@ func (o *rulesProfileOptions) run(ctx context.Context, a *app, inputs []string) 
 }
 
 // scan profiles the rules of YARA on the files that were kept.
-func (k *keptFiles) scan(ctx context.Context, client *yara.Client) error {
+func (k *keptFiles) scan(ctx context.Context, client *yara.Pool) error {
 	for _, c := range k.list {
 		if err := client.Profile(ctx, &yara.Content{Path: c.name, Data: c.data}, k.by); err != nil {
 			return err

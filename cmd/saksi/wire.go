@@ -105,15 +105,14 @@ func exhibitIDs(c *casefile.Case) map[string]string {
 // yaraFiles scans carved files by YARA in the worker; each match is a finding
 // that takes its flow and evidence from the file's event.
 type yaraFiles struct {
-	scanner  yara.Scanner
+	scanner  *yara.Pool
 	exhibits map[string]string // ids by source key, for rules that ask
 	ev       event.Event
 }
 
 // contentOf is a carved file as rules of YARA see it.
 func contentOf(f *sensor.File, exhibits map[string]string) *yara.Content {
-	key, _ := f.Event.GetStr(event.SaksiEvidenceKey)
-	return &yara.Content{Path: f.Name, Exhibit: exhibits[key], Size: f.Size, Data: f.Content}
+	return &yara.Content{Path: f.Name, Exhibit: exhibits[f.Key], Size: f.Size, Data: f.Content}
 }
 
 // of lets rules of YARA know the exhibits of a case, which may be nil.
@@ -123,10 +122,52 @@ func (s *ruleSets) of(c *casefile.Case) {
 	}
 }
 
-// ScanFile implements sensor.FileScanner. The matches found before a content
-// broke the worker stand; the error, which is counted, names it.
+// yaraLook is a scan that is under way.
+type yaraLook struct {
+	y       *yaraFiles
+	ctx     context.Context
+	f       *sensor.File
+	done    chan struct{}
+	matches []yara.Match
+	err     error
+}
+
+// Begin implements sensor.Ahead.
+func (y *yaraFiles) Begin(ctx context.Context, f *sensor.File) sensor.Look {
+	l := &yaraLook{y: y, ctx: ctx, f: f, done: make(chan struct{})}
+	in := contentOf(f, y.exhibits)
+	go func() {
+		defer close(l.done)
+		l.matches, l.err = y.scanner.Scan(ctx, in)
+	}()
+	return l
+}
+
+// Done implements sensor.Look.
+func (l *yaraLook) Done() bool {
+	select {
+	case <-l.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// Finish implements sensor.Look.
+func (l *yaraLook) Finish(alerts findings.Sink) error {
+	<-l.done
+	return l.y.tell(l.ctx, l.f, l.matches, l.err, alerts)
+}
+
+// ScanFile implements sensor.FileScanner.
 func (y *yaraFiles) ScanFile(ctx context.Context, f *sensor.File, alerts findings.Sink) error {
 	matches, err := y.scanner.Scan(ctx, contentOf(f, y.exhibits))
+	return y.tell(ctx, f, matches, err, alerts)
+}
+
+// tell makes findings of matches. Those found before a content broke the worker
+// stand; the error, which is counted, names it.
+func (y *yaraFiles) tell(ctx context.Context, f *sensor.File, matches []yara.Match, err error, alerts findings.Sink) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

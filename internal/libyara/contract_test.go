@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -53,6 +54,46 @@ func TestClient(t *testing.T) {
 		c := client(t, sources)
 		return c, c.Problems()
 	})
+}
+
+// TestPool holds a pool of workers against the contract of scanners, and
+// proves that several contents are scanned at once, and that one that breaks a
+// worker costs itself only.
+func TestPool(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := func(t *testing.T, sources []yara.Source, n int) *yara.Pool {
+		p, err := yara.NewPool(t.Context(), worker.Config{Path: self, Version: testVersion, Limits: worker.Limits{Unit: unit}}, sources, nil, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = p.Close() })
+		return p
+	}
+	yaratest.Run(t, func(t *testing.T, sources []yara.Source) (yara.Scanner, []rules.Problem) {
+		p := pool(t, sources, 2)
+		return p, p.Problems()
+	})
+	p := pool(t, []yara.Source{{Namespace: "a.yar", Text: []byte("rule hang { condition: filename == \"hang\" and for all i in (0..9223372036854775806) : ( i >= 0 ) }\nrule good { condition: true }")}}, 3)
+	var wg sync.WaitGroup
+	for i := range 12 {
+		wg.Go(func() {
+			name := "a"
+			if i == 3 {
+				name = "hang"
+			}
+			m, err := p.Scan(t.Context(), &yara.Content{Path: name, Data: []byte("x")})
+			if name == "hang" && err == nil || name != "hang" && (err != nil || len(m) != 1) {
+				t.Errorf("%s: %v, %v", name, m, err)
+			}
+		})
+	}
+	wg.Wait()
+	if p.Rules() != 2 || p.Failed() != 1 {
+		t.Errorf("%d rules, %d failed", p.Rules(), p.Failed())
+	}
 }
 
 // TestLethal proves that a file whose text ends the compiler is named, and that

@@ -141,7 +141,7 @@ func (c *Client) Failed() int { return c.failed }
 // a descriptor in memory. After a
 // crash or a hang the error names it and the next scan runs in a new worker.
 func (c *Client) Scan(ctx context.Context, in *Content) ([]Match, error) {
-	if !c.w.Alive() {
+	if c.w == nil || !c.w.Alive() {
 		if err := c.start(ctx); err != nil {
 			return nil, err
 		}

@@ -94,7 +94,7 @@ func Public(sources []Source) []Source {
 // variables that the condition names, and the condition. The values of modules
 // are libyara's own and not told. The client's sources should be Public.
 func (c *Client) Explain(ctx context.Context, rule string, in *Content) ([]rules.Trial, error) {
-	if !c.w.Alive() {
+	if c.w == nil || !c.w.Alive() {
 		if err := c.start(ctx); err != nil {
 			return nil, err
 		}

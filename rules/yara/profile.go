@@ -68,7 +68,7 @@ func (c *Client) Profile(ctx context.Context, in *Content, costs map[string]*rul
 }
 
 func (c *Client) profileRule(ctx context.Context, src Source, name string, in *Content, costs map[string]*rules.Cost) error {
-	if !c.w.Alive() {
+	if c.w == nil || !c.w.Alive() {
 		if err := c.start(ctx); err != nil {
 			return err
 		}
