@@ -46,6 +46,10 @@ var ruleLanguages = map[string]string{".rules": rules.Suricata, ".yml": rules.Si
 // file that is named twice counts once.
 func findRules(paths []string) (rulePaths, error) {
 	var found rulePaths
+	paths, err := ownPacks(paths)
+	if err != nil {
+		return found, err
+	}
 	seen := map[string]bool{}
 	add := func(path string, inFolder bool) bool {
 		if path = filepath.Clean(path); seen[path] {

@@ -35,6 +35,9 @@ func isIndicators(path string) bool {
 // scanPaths are the rules that files of disks are searched for: YARA, in files
 // of any name, and indicators.
 func scanPaths(args []string) (yara []string, indicators []string, err error) {
+	if args, err = ownPacks(args); err != nil {
+		return nil, nil, err
+	}
 	for _, p := range args {
 		st, err := os.Stat(p)
 		if err != nil {

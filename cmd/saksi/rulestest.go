@@ -48,6 +48,10 @@ type rulesTested struct {
 
 func (o *rulesTestOptions) run(ctx context.Context, a *app, args []string) error {
 	var packs []*pack.Pack
+	args, err := ownPacks(args)
+	if err != nil {
+		return err
+	}
 	for _, arg := range args {
 		if _, err := os.Stat(arg); err != nil {
 			return fail(exitUsage, fmt.Errorf("looking for rule packs: %w", err))

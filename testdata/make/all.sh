@@ -8,6 +8,7 @@ cd "$(dirname "$0")"
 ./demo.sh
 ./protocols.sh
 python3 assets.py
+python3 packs.py ../../rules/packs
 ./tls.sh
 python3 hostile_captures.py
 python3 truth_captures.py
