@@ -96,6 +96,12 @@ func (w *worker) Plain(dir proto.Dir, b []byte) (goes bool) {
 	return goes
 }
 
+// PlainAs implements proto.Opened.
+func (w *worker) PlainAs(name string, p proto.Parser) {
+	e := w.protos.ByName(name)
+	w.inside(func(c *conn) { c.entry, c.parser = e, p })
+}
+
 // PlainGap implements proto.Opened.
 func (w *worker) PlainGap(dir proto.Dir, n uint32) {
 	w.inside(func(c *conn) { w.gap(c, int(dir), n) })

@@ -3,6 +3,7 @@ package sensor
 import (
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -114,6 +115,16 @@ func TestTLSDialogues(t *testing.T) {
 				"< HTTP/1.1 101 ok\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n", "< \x81\x05salam", "> \x81\x85\x00\x00\x00\x00salam"),
 			"saksi.websocket", event.NetworkProtocol, "websocket",
 		},
+		{
+			"MySQL", 3306, turns("< J\x00\x00\x00\x0a8.0.36\x00\x01\x00\x00\x00saltsalt\x00\xff\xff!\x02\x00\xff\xdf\x15\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00saltsaltsalt\x00mysql_native_password\x00", ">  \x00\x00\x01\x0d\xaa\x08\x00\x00\x00\x00\x01!\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"),
+			turns("> E\x00\x00\x02\x0d\xaa\x08\x00\x00\x00\x00\x01!\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00nurul\x00\x00laporan\x00mysql_native_password\x00", "< \x07\x00\x00\x03\x00\x00\x00\x02\x00\x00\x00", "> )\x00\x00\x00\x03SELECT nama FROM warga WHERE ic='rahsia'", "< \x07\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00"),
+			"saksi.mysql", event.SaksiDbStatement, "SELECT nama FROM warga WHERE ic=?",
+		},
+		{
+			"PostgreSQL", 5432, turns("> \x00\x00\x00\x08\x04\xd2\x16/", "< S"),
+			turns("> \x00\x00\x00%\x00\x03\x00\x00user\x00nurul\x00database\x00laporan\x00\x00", "< R\x00\x00\x00\x08\x00\x00\x00\x00Z\x00\x00\x00\x05I", "> Q\x00\x00\x00\x0dSELECT 1\x00", "< C\x00\x00\x00\x0dSELECT 1\x00Z\x00\x00\x00\x05I"),
+			"saksi.postgresql", event.UserName, "nurul",
+		},
 		{"MQTT", 8883, nil, turns("> \x10\x11\x00\x04MQTT\x04\x02\x00\x3c\x00\x05meter", "< \x20\x02\x00\x00"), "saksi.mqtt", event.NetworkProtocol, "mqtt"},
 	} {
 		var w cable
@@ -160,6 +171,76 @@ func TestTLSWithin(t *testing.T) {
 	list, sum := opened(t, pcapng(t, w.packets(), keys.Bytes()), nil, nil)
 	if n := len(of(list, "saksi.tls")); n != maxPlain+1 || sum.Decrypted != maxPlain || odd(&sum, "nested too deep") != 1 {
 		t.Errorf("%d sessions, %d decrypted: %v", n, sum.Decrypted, sum.Oddities)
+	}
+}
+
+// tdsConn puts what is written into packets of TDS, until it is open.
+type tdsConn struct {
+	net.Conn
+	open bool
+	rest []byte
+}
+
+func (c *tdsConn) Write(b []byte) (int, error) {
+	if c.open {
+		return c.Conn.Write(b)
+	}
+	n := len(b) + 8
+	_, err := c.Conn.Write(append([]byte{0x12, 1, byte(n >> 8), byte(n), 0, 0, 0, 0}, b...))
+	return len(b), err
+}
+
+func (c *tdsConn) Read(b []byte) (int, error) {
+	if c.open && len(c.rest) == 0 {
+		return c.Conn.Read(b)
+	}
+	if len(c.rest) == 0 {
+		head := make([]byte, 8)
+		if _, err := io.ReadFull(c.Conn, head); err != nil {
+			return 0, err
+		}
+		c.rest = make([]byte, int(head[2])<<8+int(head[3])-8)
+		if _, err := io.ReadFull(c.Conn, c.rest); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(b, c.rest)
+	c.rest = c.rest[n:]
+	return n, nil
+}
+
+// TestTLSTDS proves that a login of TDS is read within TLS, whose handshake lies in
+// packets of TDS and whose records do not.
+func TestTLSTDS(t *testing.T) {
+	var w cable
+	var keys bytes.Buffer
+	client, server := w.connect(t, 10, 1433)
+	prelogin := "\x12\x01\x00\x1a\x00\x00\x00\x00\x00\x00\x0b\x00\x06\x01\x00\x11\x00\x01\xff\x10\x00\x00\x00\x00\x00\x01"
+	talk(t, client, server, turns("> "+prelogin, "< \x04"+prelogin[1:]))
+	c, s := &tdsConn{Conn: client}, &tdsConn{Conn: server}
+	cfg := logged(&keys, tls.VersionTLS12) // TDS before version 8 has no TLS 1.3
+	cfg.InsecureSkipVerify = true
+	tc, ts := tls.Client(c, cfg), tls.Server(s, &tls.Config{Certificates: certificates()})
+	done := make(chan error, 1)
+	go func() { done <- ts.Handshake() }()
+	if err := errors.Join(tc.Handshake(), <-done); err != nil {
+		t.Fatal(err)
+	}
+	c.open, s.open = true, true
+	batch := "\x16\x00\x00\x00\x12\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00"
+	for _, r := range "SELECT 7" {
+		batch += string(r) + "\x00"
+	}
+	batch = "\x01\x01\x00" + string(rune(len(batch)+8)) + "\x00\x00\x00\x00" + batch
+	answer := "\x04\x01\x00\x15\x00\x00\x00\x00\xfd\x10\x00\xc1\x00\x01\x00\x00\x00\x00\x00\x00\x00"
+	talk(t, tc, ts, turns("> "+batch, "< "+answer))
+	list, sum := opened(t, pcapng(t, w.packets(), keys.Bytes()), nil, nil)
+	found := of(list, "saksi.tds")
+	if len(found) != 1 || str(found[0], event.SaksiDbStatement) != "SELECT ?" || sum.Decrypted != 1 {
+		t.Errorf("%d events: %v", len(found), sum.Oddities)
+		for _, e := range list {
+			t.Logf("%s", e.AppendJSON(nil))
+		}
 	}
 }
 

@@ -172,7 +172,8 @@ func (p *mysql) login(c *Context, b []byte) Result {
 		e := p.begin(c, "saksi.mysql", "starttls")
 		e.Bool(event.SaksiDbTLS, true)
 		c.Emit(e)
-		p.inner = newTLS()
+		within := &mysql{database: database{version: p.version}, server: p.server, state: mysqlLogin}
+		p.inner = newTLSOf("mysql", within)
 		return 0
 	}
 	r.Skip(28)

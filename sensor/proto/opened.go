@@ -15,6 +15,9 @@ type Opened interface {
 	// Plain hands on the next bytes of a direction that were decrypted. It
 	// returns false if nobody wants those that follow.
 	Plain(dir Dir, b []byte) bool
+	// PlainAs says before the first bytes of which protocol they are, and who
+	// parses them. Otherwise it is detected.
+	PlainAs(name string, p Parser)
 	// PlainGap tells that about n bytes of a direction could not be decrypted.
 	PlainGap(dir Dir, n uint32)
 	// ClosePlain ends the stream.

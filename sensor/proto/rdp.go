@@ -163,7 +163,7 @@ func (p *rdp) take(c *Context, dir Dir, b []byte, _ int64) Result {
 		}
 		if p.selected != 0 { // TLS follows
 			p.emit(c)
-			p.inner = newTLS()
+			p.inner = newTLSOf("rdp", &rdp{cookie: p.cookie, requested: p.requested, negotiated: p.negotiated, selected: p.selected, answered: true})
 			return 0
 		}
 	case dir == FromClient:

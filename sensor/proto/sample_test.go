@@ -114,6 +114,8 @@ func (h *host) Plain(dir Dir, b []byte) bool {
 	return true
 }
 
+func (h *host) PlainAs(string, Parser) {}
+
 func (h *host) PlainGap(dir Dir, n uint32) { h.plainGaps[dir] += n }
 
 func (h *host) ClosePlain() {}

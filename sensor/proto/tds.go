@@ -73,14 +73,18 @@ type tds struct {
 	segmenter
 	noRest
 	database
-	login   userName
-	server  ntlm.Message
-	op      string // what waits for its answer
-	text    []byte
-	object  []byte
-	part    bool // a message goes on in the next packet
-	tls     bool
-	wrapped *tlsParser
+	login  userName
+	server ntlm.Message
+	op     string // what waits for its answer
+	text   []byte
+	object []byte
+	part   bool // a message goes on in the next packet
+	tls    bool
+	// sealedIn says that all of it lies in TLS.
+	sealedIn bool
+	wrapped  *tlsParser
+	sealing  [2][]byte // records of TLS that are not whole
+	unread   bool      // nothing more of it is read
 }
 
 // Data implements Parser.
@@ -133,12 +137,25 @@ func (p *tds) take(c *Context, dir Dir, b []byte, _ int64) Result {
 	return 0
 }
 
-// sealed hands TLS on; its parser never reads what is behind the handshake.
+// sealed hands TLS on: the handshake in packets of TDS, what follows without.
 func (p *tds) sealed(c *Context, dir Dir, b []byte) Result {
 	if p.wrapped == nil {
-		p.wrapped = newTLS()
+		p.wrapped = newTLSOf("tds", &tds{database: database{version: p.version}, sealedIn: true})
 	}
-	p.wrapped.Data(c, dir, b)
+	if p.unread {
+		return 0
+	}
+	if len(p.sealing[dir]) > 0 {
+		p.sealing[dir] = append(p.sealing[dir], b...)
+		b = p.sealing[dir]
+	}
+	n := p.wrapped.Data(c, dir, b)
+	if n < 0 || len(b)-int(n) > MaxUnread {
+		p.unread, p.sealing = true, [2][]byte{}
+		p.wrapped.Close(c)
+		return 0
+	}
+	p.sealing[dir] = append(p.sealing[dir][:0], b[n:]...)
 	return 0
 }
 
@@ -241,7 +258,7 @@ func (p *tds) flush(c *Context, code []byte, known bool) {
 		statement(e, p.text)
 	}
 	e.Bytes(event.SaksiDbObject, p.object)
-	if p.tls {
+	if p.tls || p.sealedIn {
 		e.Bool(event.SaksiDbTLS, true)
 	}
 	e.Bytes(event.SaksiDbError, code)

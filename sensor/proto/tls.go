@@ -75,6 +75,14 @@ type tlsSide struct {
 // newTLS makes a parser of TLS over a stream, alone or inside another protocol.
 func newTLS() *tlsParser { return &tlsParser{tlsSession: tlsSession{kind: 't'}} }
 
+// newTLSOf makes a parser of TLS within which q goes on with a protocol, if it is
+// decrypted.
+func newTLSOf(name string, q Parser) *tlsParser {
+	p := newTLS()
+	p.name, p.within = name, q
+	return p
+}
+
 type tlsParser struct {
 	tlsSession
 	sides [2]tlsSide
@@ -85,6 +93,8 @@ type tlsParser struct {
 	askedBy Dir
 	keyed   bool     // whether there are keys was asked
 	open    *tlsOpen // nil: nothing is decrypted
+	name    string   // of the protocol that goes on within
+	within  Parser   // of it; nil: what is within is detected
 }
 
 // Data implements Parser.

@@ -95,6 +95,10 @@ func (p *tlsParser) decrypt(c *Context, dir Dir, record []byte) bool {
 			goes = p.inner(c, dir, content)
 		case tlsmsg.Data:
 			p.tellOpened(c)
+			if p.within != nil {
+				c.PlainAs(p.name, p.within)
+				p.within = nil
+			}
 			goes = c.Plain(dir, content)
 		}
 	}
