@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // maxLine bounds a line of a log in text, in bytes.
@@ -46,3 +47,6 @@ func firstLine(head []byte) string {
 	line, _, _ := strings.Cut(strings.TrimLeft(string(head), "\r\n"), "\n")
 	return strings.TrimRight(line, "\r")
 }
+
+// timeUTC writes Unix nanoseconds as RFC 3339 does.
+func timeUTC(ns int64) string { return time.Unix(0, ns).UTC().Format(time.RFC3339Nano) }

@@ -13,6 +13,7 @@ python3 packs.py ../../rules/packs
 python3 hostile_captures.py
 python3 truth_captures.py
 python3 evtx.py ../artifact/sysmon.evtx
+python3 hive.py ../artifact/sample.hive
 ./image.sh
 ./small.sh
 ./containers.sh

@@ -1,0 +1,207 @@
+package artifact
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+
+	"saksi/event"
+	"saksi/internal/regf"
+)
+
+// Registry hives: each key is a record, and each value one behind it; what some
+// keys mean is told in records of their own (hivekeys.go).
+
+func init() {
+	register(Format{
+		Name: "registry",
+		Doc: "registry hives of Windows NT: every key and value, and keys that were deleted; UserAssist, ShimCache, Amcache, run keys, services, " +
+			"USB storage and local accounts in records of their own; transaction logs are not read",
+		Reference: "M. Suhanov, Windows registry file format specification; J. Metz, Windows Registry knowledge base",
+		Detect:    func(head []byte) bool { return strings.HasPrefix(string(head), regf.Magic) },
+		Parse:     parseHive,
+		Event:     eventHive,
+		Samples:   []string{"sample.hive"},
+		Hostile: []string{
+			"sample.hive cut=5000", "sample.hive @36=ffffff7f", "sample.hive @40=ffffffff", "sample.hive @4096=00", "sample.hive @30132=00",
+			"sample.hive @30160=00000000", "sample.hive @4352=ffffff7f", "sample.hive @4356=ffffffff", "sample.hive @508=00000000",
+		},
+	})
+}
+
+// valueTypes are the names of types of values.
+var valueTypes = []string{
+	"REG_NONE", "REG_SZ", "REG_EXPAND_SZ", "REG_BINARY", "REG_DWORD", "REG_DWORD_BIG_ENDIAN", "REG_LINK", "REG_MULTI_SZ", "REG_RESOURCE_LIST",
+	"REG_FULL_RESOURCE_DESCRIPTOR", "REG_RESOURCE_REQUIREMENTS_LIST", "REG_QWORD",
+}
+
+func valueType(t uint32) string {
+	if int(t) < len(valueTypes) {
+		return valueTypes[t]
+	}
+	return fmt.Sprintf("0x%08x", t)
+}
+
+// maxShown bounds what is shown of a value, in bytes of its data.
+const maxShown = 32 << 10
+
+// valueText shows data by its type.
+func valueText(v *regf.Value) string {
+	d := v.Data[:min(len(v.Data), maxShown)]
+	switch {
+	case v.Type == 1 || v.Type == 2 || v.Type == 6:
+		return utf16Until(d)
+	case v.Type == 7:
+		return strings.TrimRight(strings.ReplaceAll(utf16All(d), "\x00", "\n"), "\n")
+	case v.Type == 4 && len(d) == 4:
+		return strconv.FormatUint(uint64(binary.LittleEndian.Uint32(d)), 10)
+	case v.Type == 5 && len(d) == 4:
+		return strconv.FormatUint(uint64(binary.BigEndian.Uint32(d)), 10)
+	case v.Type == 11 && len(d) == 8:
+		return strconv.FormatUint(binary.LittleEndian.Uint64(d), 10)
+	}
+	return hex.EncodeToString(d)
+}
+
+func utf16All(b []byte) string {
+	u := make([]uint16, len(b)/2)
+	for i := range u {
+		u[i] = binary.LittleEndian.Uint16(b[2*i:])
+	}
+	return string(utf16.Decode(u))
+}
+
+func utf16Until(b []byte) string {
+	s, _, _ := strings.Cut(utf16All(b), "\x00")
+	return s
+}
+
+// windowsEpoch is 1970 in FILETIME ([MS-DTYP] 2.3.3): 100 ns from 1601.
+const windowsEpoch = 116444736000000000
+
+// fileTime is a FILETIME in Unix nanoseconds, 0 when it says nothing.
+func fileTime(t int64) int64 {
+	// Beyond these years it is no time of a file.
+	if t <= 0 || t > 200_000_000_000_000_000 || t < 90_000_000_000_000_000 {
+		return 0
+	}
+	return (t - windowsEpoch) * 100
+}
+
+func fileTimeAt(b []byte, off int) int64 {
+	if off+8 > len(b) {
+		return 0
+	}
+	return fileTime(int64(binary.LittleEndian.Uint64(b[off:])))
+}
+
+func parseHive(in Input, emit func(*Record) error, problem func(Problem)) error {
+	name := ""
+	h, err := regf.Read(in, in.Size, func(k *regf.Key) error { return hiveKey(k, emit) }, func(off int64, text string) { problem(Problem{off, text}) })
+	if err != nil {
+		return err
+	}
+	if name = h.Name; name == "" {
+		return nil
+	}
+	return emit(&Record{Time: fileTime(h.Written), Header: 2, Fields: []Field{{"record", "hive"}, {"name", path.Base(strings.ReplaceAll(name, `\`, "/"))}, {"path", name}, {"version", h.Version}}})
+}
+
+// hiveKey gives the records of a key.
+func hiveKey(k *regf.Key, emit func(*Record) error) error {
+	at := fileTime(k.Written)
+	r := &Record{Offset: k.Offset, Time: at, Header: 2, Fields: []Field{{"record", "key"}, {"key", k.Path}}}
+	if k.Class != "" {
+		r.Fields = append(r.Fields, Field{"class", k.Class})
+	}
+	if k.Deleted {
+		r.Fields = append(r.Fields, Field{"deleted", "true"})
+	}
+	if err := emit(r); err != nil {
+		return err
+	}
+	for i := range k.Values {
+		v := &k.Values[i]
+		r := &Record{Offset: v.Offset, Time: at, Header: 2, Fields: []Field{
+			{"record", "value"}, {"key", k.Path}, {"value", v.Name}, {"type", valueType(v.Type)}, {"data", valueText(v)},
+		}}
+		if v.Truncated || len(v.Data) > maxShown {
+			r.Fields = append(r.Fields, Field{"truncated", "true"})
+		}
+		if k.Deleted {
+			r.Fields = append(r.Fields, Field{"deleted", "true"})
+		}
+		if err := emit(r); err != nil {
+			return err
+		}
+	}
+	for _, m := range meanings {
+		if err := m(k, at, emit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func eventHive(r *Record, e *event.Event) {
+	e.Str(event.EventModule, "windows")
+	e.Str(event.EventCategory, "registry")
+	e.Str(event.EventType, "info")
+	e.Str(event.HostOSType, "windows")
+	kind := r.Get("record")
+	e.Str(event.EventAction, "registry-"+kind)
+	key, value := strings.TrimPrefix(r.Get("key"), `\`), r.Get("value")
+	e.Str(event.RegistryKey, key)
+	switch kind {
+	case "value":
+		if value == "" {
+			value = "(Default)"
+		}
+		e.Str(event.RegistryValue, value)
+		e.Str(event.RegistryPath, key+`\`+value)
+		e.Str(event.RegistryDataType, r.Get("type"))
+		for _, s := range strings.Split(r.Get("data"), "\n") {
+			e.Str(event.RegistryDataStrings, s)
+		}
+	case "key":
+		e.Str(event.RegistryPath, key)
+	default:
+		eventMeaning(kind, r, e)
+	}
+	if r.Get("deleted") != "" {
+		e.Bool(event.SaksiFileDeleted, true)
+	}
+	if r.Get("truncated") != "" {
+		e.Str(event.SaksiTruncated, event.RegistryDataStrings.Name())
+	}
+}
+
+// eventMeaning tells what a key means.
+func eventMeaning(kind string, r *Record, e *event.Event) {
+	p := r.first("path", "command")
+	switch kind {
+	case "run", "service":
+		e.Str(event.ProcessCommandLine, p)
+		e.Str(event.ServiceName, r.Get("service"))
+	case "account":
+		e.Str(event.UserName, r.Get("name"))
+		e.Str(event.UserID, r.Get("rid"))
+		e.Str(event.UserFullName, r.Get("full_name"))
+	case "usb":
+		e.Str(event.DeviceManufacturer, r.Get("vendor"))
+		e.Str(event.DeviceModelName, r.Get("product"))
+		e.Str(event.DeviceSerialNumber, r.Get("serial"))
+	default:
+		e.Str(event.FilePath, p)
+		e.Str(event.FileName, base(p))
+		e.Str(event.FileHashSHA1, r.Get("sha1"))
+	}
+	for _, f := range r.Fields[r.Header:] {
+		e.Str(event.SaksiWindowsData, f.Name+"="+f.Value)
+	}
+	e.Str(event.Message, strings.TrimSpace(kind+" "+r.first("path", "command", "name", "product")))
+}

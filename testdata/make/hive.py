@@ -1,0 +1,104 @@
+"""Writes a registry hive: hive.py FILE. Keys of every kind that forensics/artifact
+tells the meaning of, values of every type, big data, a list of lists and a deleted
+key. Written byte by byte from the specification, not with our reader."""
+import codecs
+import struct
+import sys
+
+cells = bytearray()
+NOW = 133800000000000000  # 2024-12-30, FILETIME
+
+
+def cell(data, free=False):
+    """Appends a cell and returns its offset from the first hive bin."""
+    off = 32 + len(cells)
+    size = (len(data) + 4 + 7) & ~7
+    cells.extend(struct.pack("<i", size if free else -size) + data.ljust(size - 4, b"\0"))
+    return off
+
+
+def sz(s):
+    return (s + "\0").encode("utf-16-le")
+
+
+def value(name, kind, data):
+    if len(data) <= 4:
+        size, where = len(data) | 0x80000000, struct.unpack("<I", data.ljust(4, b"\0"))[0]
+    elif len(data) > 16344:
+        parts = [cell(data[i:i + 16344]) for i in range(0, len(data), 16344)]
+        size, where = len(data), cell(struct.pack("<2sHI", b"db", len(parts), cell(struct.pack("<%dI" % len(parts), *parts))))
+    else:
+        size, where = len(data), cell(data)
+    try:
+        raw, flag = name.encode("latin-1"), 1
+    except UnicodeEncodeError:
+        raw, flag = name.encode("utf-16-le"), 0
+    return cell(struct.pack("<2sHIIIHH", b"vk", len(raw), size, where, kind, flag, 0) + raw)
+
+
+def key(name, values=(), children=(), flags=0x20, free=False, parent=0, when=NOW, split=False):
+    vals = cell(struct.pack("<%dI" % len(values), *values)) if values else 0xFFFFFFFF
+    subs = 0xFFFFFFFF
+    if children and split:  # a list of lists
+        leaves = [cell(struct.pack("<2sH", b"lh", 1) + struct.pack("<II", c, 0)) for c in children]
+        subs = cell(struct.pack("<2sH", b"ri", len(leaves)) + struct.pack("<%dI" % len(leaves), *leaves))
+    elif children:
+        subs = cell(struct.pack("<2sH", b"lf", len(children)) + b"".join(struct.pack("<II", c, 0) for c in children))
+    raw = name.encode("latin-1")
+    return cell(struct.pack("<2sHQIIIIIIIIIIIIIIIHH", b"nk", flags, when, 0, parent, len(children), 0, subs, 0xFFFFFFFF, len(values), vals, 0xFFFFFFFF, 0xFFFFFFFF,
+                            0, 0, 0, 0, 0, len(raw), 0) + raw, free)
+
+
+def path(parts, leaf):
+    """Puts a key below others."""
+    for p in reversed(parts.split("\\")):
+        leaf = key(p, children=[leaf])
+    return leaf
+
+
+filetime = struct.pack("<Q", NOW)
+assist = bytearray(72)
+assist[4:8] = struct.pack("<I", 7)
+assist[12:16] = struct.pack("<I", 65000)
+assist[60:68] = filetime
+name = "C:\\Windows\\System32\\cmd.exe".encode("utf-16-le")
+body = struct.pack("<H", len(name)) + name + filetime + struct.pack("<I", 0)
+shim = struct.pack("<I", 0x34).ljust(0x34, b"\0") + b"10ts" + struct.pack("<II", 0, len(body)) + body
+strings = [("nurul", 12), ("Nurul Contoh", 24), ("akaun ujian", 36)]
+v, tail = bytearray(204), b""
+for text, at in strings:
+    raw = text.encode("utf-16-le")
+    v[at:at + 8] = struct.pack("<II", len(tail), len(raw))
+    tail += raw
+f = bytearray(80)
+f[8:16] = f[24:32] = filetime
+f[56:58], f[64:66], f[66:68] = struct.pack("<H", 0x10), struct.pack("<H", 2), struct.pack("<H", 41)
+
+root_children = [
+    path("Software\\Microsoft\\Windows\\CurrentVersion", key("Run", [value("Kemas kini", 1, sz("C:\\Users\\nurul\\kk.exe /senyap")), value("\u4e2d", 2, sz("%TEMP%\\x.exe"))])),
+    path("Software\\Explorer\\UserAssist\\{CEBFF5CD-ACE2-4F4F-9178-9926F41749EA}", key("Count", [value(codecs.encode("C:\\Temp\\alat.exe", "rot13"), 3, bytes(assist)), value("HRZR_PGYFRFFVBA", 3, bytes(72))])),
+    path("ControlSet001\\Services", key("JahatSvc", [value("Type", 4, struct.pack("<I", 16)), value("Start", 4, struct.pack("<I", 2)), value("ImagePath", 2, sz("C:\\Windows\\jahat.exe")), value("DisplayName", 1, sz("Kemas Kini Sistem"))])),
+    path("ControlSet001\\Control\\Session Manager", key("AppCompatCache", [value("AppCompatCache", 3, shim)])),
+    path("ControlSet001\\Enum\\USBSTOR\\Disk&Ven_Contoh&Prod_Pena&Rev_1.0", key("1234567890&0", [value("FriendlyName", 1, sz("Contoh Pena USB Device"))])),
+    path("Root\\InventoryApplicationFile", key("alat.exe|0123456789abcdef", [value("LowerCaseLongPath", 1, sz("c:\\temp\\alat.exe")), value("FileId", 1, sz("0000" + "ab" * 20)), value("Publisher", 1, sz("contoh"))])),
+    path("SAM\\Domains\\Account\\Users", key("000003E9", [value("F", 3, bytes(f)), value("V", 3, bytes(v) + tail)])),
+    key("Nilai", [value("", 1, sz("lalai")), value("qword", 11, struct.pack("<Q", 1 << 40)), value("senarai", 7, sz("satu") + sz("dua") + b"\0\0"), value("besar", 3, bytes(range(256)) * 80),
+                  value("be", 5, struct.pack(">I", 5)), value("kosong", 0, b""), value("aneh", 0x12345678, b"\1\2\3\4\5")]),
+]
+root = key("CONTOH{1}", children=root_children, flags=0x2C, split=True)
+key("Terpadam", [value("rahsia", 1, sz("dipadam"))], free=True, parent=root)
+# Free space to the end of the bin.
+size = (32 + len(cells) + 4095) & ~4095
+rest = size - 32 - len(cells)
+if rest:
+    cells.extend(struct.pack("<i", rest).ljust(rest, b"\0"))
+hbin = struct.pack("<4sIIQQI", b"hbin", 0, size, 0, NOW, 0) + cells
+head = bytearray(4096)
+struct.pack_into("<4sIIQIIIIIII", head, 0, b"regf", 9, 9, NOW, 1, 5, 0, 1, root, size, 1)
+path_text = "\\??\\C:\\Users\\nurul\\ntuser.dat".encode("utf-16-le")[:64]
+head[48:48 + len(path_text)] = path_text
+check = 0
+for (w,) in struct.iter_unpack("<I", bytes(head[:508])):
+    check ^= w
+struct.pack_into("<I", head, 508, check)
+open(sys.argv[1], "wb").write(bytes(head) + hbin)
