@@ -233,6 +233,7 @@ const (
 	SaksiSmbBytesRead                                      // Saksi.smb.bytes_read: bytes read from the file
 	SaksiSmbBytesWritten                                   // Saksi.smb.bytes_written: bytes written to the file
 	SaksiSmbClientSystem                                   // Saksi.smb.client_system: operating system the client names in SMB1
+	SaksiSmbName                                           // Saksi.smb.name: name of a file or pipe within its share, as the client names it
 	SaksiSmbServerSystem                                   // Saksi.smb.server_system: operating system the server names in SMB1
 	SaksiSmbShare                                          // Saksi.smb.share: share connected to, as the client names it
 	SaksiSmbStatus                                         // Saksi.smb.status: NTSTATUS of the reply, by name where it is common, else in hex
@@ -808,6 +809,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.smb.bytes_read", typ: Long, array: false, doc: "bytes read from the file"},
 	{name: "Saksi.smb.bytes_written", typ: Long, array: false, doc: "bytes written to the file"},
 	{name: "Saksi.smb.client_system", typ: Keyword, array: false, doc: "operating system the client names in SMB1"},
+	{name: "Saksi.smb.name", typ: Keyword, array: false, doc: "name of a file or pipe within its share, as the client names it"},
 	{name: "Saksi.smb.server_system", typ: Keyword, array: false, doc: "operating system the server names in SMB1"},
 	{name: "Saksi.smb.share", typ: Keyword, array: false, doc: "share connected to, as the client names it"},
 	{name: "Saksi.smb.status", typ: Keyword, array: false, doc: "NTSTATUS of the reply, by name where it is common, else in hex"},

@@ -334,6 +334,13 @@ func (c *compiler) rule(r *Rule, doc *yaml.Node) error {
 	if r.Source, err = sourceOf(src); err != nil {
 		return err
 	}
+	if n := get(m, "taxonomy"); n != nil {
+		switch t := text(n); {
+		case t == "sigma", t == "ecs" && fieldsOf(r.Source) != nil: // our events have ECS's names besides
+		default:
+			return refused(n, "taxonomy", "the taxonomy %q of log source %s is not known here", t, r.Source.String())
+		}
+	}
 	det := get(m, "detection")
 	if det == nil || det.Kind != yaml.MappingNode {
 		return wrong(m, "no detection", "detection with a condition", "the rule has no detection")

@@ -32,7 +32,43 @@ var httpFields = map[string]event.Field{
 	"id.orig_h": event.SourceIP, "id.resp_h": event.DestinationIP, "id.resp_p": event.DestinationPort,
 }
 
+// ecsNames are names that "taxonomy: ecs" has and ECS itself has not (Sigma
+// custom taxonomy 1.0.0, "Network Events").
+var ecsNames = map[string]event.Field{
+	"network.state": event.SaksiFlowState, "network.history": event.SaksiFlowHistory,
+	"dns.header.flags": event.DNSHeaderFlags, "dns.response.code": event.DNSResponseCode,
+}
+
+// withECS are names with those of "taxonomy: ecs".
+func withECS(names map[string]event.Field) map[string]event.Field {
+	out := maps.Clone(names)
+	maps.Copy(out, ecsNames)
+	return out
+}
+
+// endpoints are the names every log of Zeek has, and Sigma's generic ones.
+func endpoints(more map[string]event.Field) map[string]event.Field {
+	out := map[string]event.Field{
+		"src_ip": event.SourceIP, "src_port": event.SourcePort, "dst_ip": event.DestinationIP, "dst_port": event.DestinationPort,
+		"id.orig_h": event.SourceIP, "id.orig_p": event.SourcePort, "id.resp_h": event.DestinationIP, "id.resp_p": event.DestinationPort,
+		"community_id": event.NetworkCommunityID,
+	}
+	maps.Copy(out, more)
+	return out
+}
+
+// Fields of Zeek's logs (Zeek manual, "Log Files").
+var (
+	smbFields      = endpoints(map[string]event.Field{"path": event.SaksiSmbShare, "name": event.SaksiSmbName, "size": event.FileSize})
+	dcerpcFields   = endpoints(map[string]event.Field{"endpoint": event.SaksiDcerpcInterface, "operation": event.SaksiDcerpcOperation, "named_pipe": event.SaksiDcerpcEndpoint})
+	kerberosFields = endpoints(map[string]event.Field{"request_type": event.EventAction, "service": event.SaksiKerberosService, "cipher": event.SaksiKerberosCipher})
+	rdpFields      = endpoints(map[string]event.Field{"cookie": event.UserName})
+)
+
 var connFields = map[string]event.Field{
+	"orig_pkts": event.SourcePackets, "resp_pkts": event.DestinationPackets, "orig_ip_bytes": event.SourceBytes, "resp_ip_bytes": event.DestinationBytes,
+	"orig_bytes": event.SaksiFlowSourcePayload, "resp_bytes": event.SaksiFlowDestinationPayload, "history": event.SaksiFlowHistory,
+	"missed_bytes": event.SaksiFlowMissedBytes, "community_id": event.NetworkCommunityID,
 	"src_ip": event.SourceIP, "src_port": event.SourcePort, "dst_ip": event.DestinationIP, "dst_port": event.DestinationPort,
 	"id.orig_h": event.SourceIP, "id.orig_p": event.SourcePort, "id.resp_h": event.DestinationIP, "id.resp_p": event.DestinationPort,
 	"service": event.NetworkProtocol, "proto": event.NetworkTransport, "conn_state": event.SaksiFlowState,
@@ -59,6 +95,12 @@ var events = []struct {
 	{"saksi.tls", Source{Product: "zeek", Service: "x509"}, tlsFields},
 	{"saksi.tls", Source{Product: "zeek", Service: "ssl"}, tlsFields},
 	{"saksi.quic", Source{Product: "zeek", Service: "ssl"}, tlsFields},
+	{"saksi.flow", Source{Category: "network", Service: "connection"}, withECS(connFields)},
+	{"saksi.dns", Source{Category: "network", Service: "dns"}, withECS(dnsFields)},
+	{"saksi.smb", Source{Product: "zeek", Service: "smb_files"}, smbFields},
+	{"saksi.dcerpc", Source{Product: "zeek", Service: "dce_rpc"}, dcerpcFields},
+	{"saksi.kerberos", Source{Product: "zeek", Service: "kerberos"}, kerberosFields},
+	{"saksi.rdp", Source{Product: "zeek", Service: "rdp"}, rdpFields},
 }
 
 // network are the same by log source.
@@ -98,9 +140,15 @@ func sourceOf(n *yaml.Node) (Source, error) {
 	return s, nil
 }
 
+// otherUnit are fields of "taxonomy: ecs" that ours count in another unit.
+var otherUnit = map[string]bool{"event.duration": true}
+
 // field finds ours for a field name of the source, or an ECS field by its own
 // name.
 func (f *fields) field(name string) (event.Field, bool) {
+	if otherUnit[strings.ToLower(name)] {
+		return 0, false
+	}
 	if f, ok := f.names[strings.ToLower(name)]; ok {
 		return f, true
 	}

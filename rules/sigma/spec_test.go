@@ -248,3 +248,47 @@ func TestPartialSource(t *testing.T) {
 		}
 	}
 }
+
+// TestTaxonomy proves that rules of the taxonomy of ECS see our flows and names
+// asked, that Zeek's names do, and that what can't be meant exactly is refused.
+func TestTaxonomy(t *testing.T) {
+	flow := &event.Event{}
+	flow.Str(event.EventDataset, "saksi.flow")
+	flow.Str(event.SaksiFlowState, "SF")
+	flow.Int(event.SourcePackets, 98)
+	flow.Int(event.SaksiFlowSourcePayload, 1000)
+	_ = flow.SetText(event.DestinationIP, "192.0.2.9")
+	dns := &event.Event{}
+	dns.Str(event.EventDataset, "saksi.dns")
+	dns.Str(event.DNSQuestionName, "a.evil")
+	dns.Str(event.DNSResponseCode, "NOERROR")
+	smb := &event.Event{}
+	smb.Str(event.EventDataset, "saksi.smb")
+	smb.Str(event.SaksiSmbShare, `\\srv\ADMIN$`)
+	smb.Str(event.SaksiSmbName, `SYSTEM32\x.tmp`)
+	kerberos := &event.Event{}
+	kerberos.Str(event.EventDataset, "saksi.kerberos")
+	kerberos.Str(event.EventAction, "tgs")
+	kerberos.Str(event.SaksiKerberosCipher, "rc4-hmac")
+	for _, c := range []struct {
+		head, search string
+		e            *event.Event // nil: refused
+	}{
+		{"taxonomy: ecs\nlogsource: {category: network, service: connection}", "network.state: SF, source.packets|gte: 98, destination.ip|cidr: 192.0.2.0/24", flow},
+		{"taxonomy: ecs\nlogsource: {category: network, service: dns}", "dns.question.name|endswith: .evil, dns.response.code: NOERROR", dns},
+		{"taxonomy: sigma\nlogsource: {product: zeek, service: conn}", "orig_pkts: 98, orig_bytes|lt: 2000, conn_state: SF", flow},
+		{"logsource: {product: zeek, service: smb_files}", `path: '\\\\*\ADMIN$', name|contains: 'SYSTEM32\'`, smb},
+		{"logsource: {product: zeek, service: kerberos}", "request_type: TGS, cipher: rc4-hmac", kerberos},
+		{"taxonomy: ecs\nlogsource: {category: network, service: connection}", "event.duration|gt: 5", nil},
+		{"taxonomy: ecs\nlogsource: {category: process_creation, product: windows}", "process.executable: x", nil},
+		{"taxonomy: ocsf\nlogsource: {category: network, service: dns}", "dns.question.name: x", nil},
+	} {
+		set, problems := Compile([]File{{"t.yml", []byte("title: t\n" + c.head + "\ndetection: {s: {" + c.search + "}, condition: s}\n")}}, Config{})
+		switch {
+		case c.e != nil && (len(problems) > 0 || !meets(set, c.e)):
+			t.Errorf("%s, %s: does not match; %v", c.head, c.search, problems)
+		case c.e == nil && (len(problems) != 1 || problems[0].Level != rules.Refused):
+			t.Errorf("%s, %s: %v, expected to be refused", c.head, c.search, problems)
+		}
+	}
+}

@@ -121,6 +121,7 @@ func (o *smbOpen) describe(e *event.Event) {
 	e.Bytes(event.FilePath, path)
 	e.Bytes(event.FileName, o.base())
 	e.Bytes(event.SaksiSmbShare, o.share)
+	e.Bytes(event.SaksiSmbName, bytes.TrimLeft(o.name, "\\"))
 	if o.user != nil {
 		o.user.describe(e)
 	}
