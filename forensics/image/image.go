@@ -35,7 +35,8 @@ type Image struct {
 	Notes      []string // what is wrong with the container though it can be read
 	Bad        []Range  // media that could not be read when the image was made
 
-	r io.ReaderAt
+	r   io.ReaderAt
+	cid string // VMDK: what layers over it know it by
 }
 
 // Meta is one statement of a container about its making, such as

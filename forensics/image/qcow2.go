@@ -11,14 +11,13 @@ package image
 //	autoclear | 96 refcount order | 100 header length | 104 compression type
 //
 // The reading is lima-vm/go-qcow2reader's. It trusts the header with what it
-// allocates and opens backing files by path, so the header is judged here
-// first.
+// allocates and opens backing files by path: the header is judged here first,
+// and what a layer leaves to its backing file is read in qcow2_backing.go.
 
 import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 
 	"github.com/klauspost/compress/flate"
@@ -47,21 +46,22 @@ func init() {
 	})
 	register(Format{
 		Name:      "qcow2",
-		Doc:       "QEMU copy-on-write 2 and 3 with zlib or zstd compression; encrypted ones and backing files are named, not read",
+		Doc:       "QEMU copy-on-write 2 and 3 with zlib or zstd compression; layers over backing files beside them; encrypted ones are named, not read",
 		Reference: "QEMU, docs/interop/qcow2.txt",
 		Detect: func(head, _ []byte) bool {
 			return len(head) >= 8 && string(head[:4]) == qcowMagic && binary.BigEndian.Uint32(head[4:]) >= 2
 		},
 		Open:    openQCOW2,
-		Samples: []string{"container/media.qcow2", "container/zstd.qcow2", "container/extended.qcow2.gz", "demo.qcow2"},
+		Samples: []string{"container/media.qcow2", "container/zstd.qcow2", "container/extended.qcow2.gz", "container/child.qcow2.gz", "overlay.qcow2", "demo.qcow2"},
 		Hostile: []string{
 			"container/media.qcow2 cut=60", "container/media.qcow2 cut=70000", "container/media.qcow2 @20=000000ff", "container/media.qcow2 @36=ffffffff",
-			"container/media.qcow2 @40=7fffffffffffff00", "container/media.qcow2 @24=7fffffffffffffff", "container/media.qcow2 @8=0000000000000200",
+			"container/media.qcow2 @40=7fffffffffffff00", "container/media.qcow2 @24=7fffffffffffffff", "container/media.qcow2 @8=0000000000000200", "container/media.qcow2 @8=000000000000020000000009",
+			"overlay.qcow2 @16=ffffffff", "overlay.qcow2 @8=00ffffffffffffff", "container/child.qcow2.gz",
 		},
 	})
 }
 
-func openQCOW2(segs []Segment, _ int) (*Image, error) {
+func openQCOW2(segs []Segment, depth int) (*Image, error) {
 	s := segs[0]
 	h := make([]byte, 112)
 	if err := readFull(s, h[:72], 0); err != nil {
@@ -96,33 +96,30 @@ func openQCOW2(segs []Segment, _ int) (*Image, error) {
 	if crypt := binary.BigEndian.Uint32(h[32:]); crypt != 0 {
 		return nil, fmt.Errorf("opening %s: it is encrypted (method %d: 1 AES, 2 LUKS), which is %w; decrypt it with 'qemu-img convert'", s.Name, crypt, ErrUnsupported)
 	}
-	if off := int64(binary.BigEndian.Uint64(h[8:])); off != 0 {
-		n := binary.BigEndian.Uint32(h[16:])
-		if n > 1023 {
-			return nil, corrupt(s.Name, 16, "its backing file's name has %d bytes; 1023 are possible", n)
-		}
-		name := make([]byte, n)
-		if err := readFull(s, name, off); err != nil {
-			return nil, err
-		}
-		return nil, fmt.Errorf("opening %s: it is a layer over %q, which is %w; join them with 'qemu-img convert -O raw'", s.Name, strings.ToValidUTF8(string(name), "\ufffd"), ErrUnsupported)
+	extended := features&(1<<qcow2.IncompatibleFeaturesExtendedL2EntriesBit) != 0
+	q := &qcow{name: s.Name, size: im.Size, cluster: 1 << bits, clusters: newCache(1 << bits), l1: l1Off, perL2: l2, extended: extended, seg: s, tables: newCache(1 << bits)}
+	name, raw, err := qcowBacking(s, h, version)
+	if err == nil && name != "" {
+		q.parent, err = openParent(segs, name, raw, depth)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if q.parent != nil {
+		im.Segments = append(im.Segments, q.parent.Segments...)
 	}
 	if features&(1<<qcow2.IncompatibleFeaturesDirtyBit|1<<qcow2.IncompatibleFeaturesCorruptBit) != 0 {
 		im.Notes = append(im.Notes, "its header says that it was not closed or that it is corrupt")
 	}
-	q, err := qcow2.Open(readerOnly{s}, nil)
-	if err != nil {
+	if q.q, err = qcow2.Open(alone{s}, nil); err != nil {
 		return nil, fmt.Errorf("opening %s: %w: %w", s.Name, ErrCorrupt, err)
 	}
-	if err := q.Readable(); err != nil {
+	if err := q.q.Readable(); err != nil {
 		return nil, fmt.Errorf("opening %s: %w: %w", s.Name, ErrUnsupported, err)
 	}
-	im.r = &qcow{name: s.Name, q: q, size: im.Size, cluster: 1 << bits, clusters: newCache(1 << bits)}
+	im.r = q
 	return im, nil
 }
-
-// readerOnly hides all but ReadAt, so that nothing is opened by name.
-type readerOnly struct{ io.ReaderAt }
 
 // qcow reads whole clusters, so that a compressed one is unpacked once.
 type qcow struct {
@@ -132,6 +129,14 @@ type qcow struct {
 	size     int64
 	cluster  int64
 	clusters *cache
+
+	// For what the layer leaves to its parent, which may be nil.
+	parent   *Image
+	seg      Segment
+	l1       int64 // offset of the first-level table
+	perL2    int64 // clusters of a second-level table
+	extended bool  // its entries tell of 32 parts of a cluster
+	tables   *cache
 }
 
 func (r *qcow) ReadAt(p []byte, off int64) (int, error) {
@@ -156,6 +161,11 @@ func (r *qcow) read(c int64) ([]byte, error) {
 		n += m
 		if n < len(b) && (err != nil || m == 0) {
 			return nil, &ChunkError{Segment: r.name, Chunk: c, Offset: c * r.cluster, Length: int64(len(b)), Reason: fmt.Sprint(err)}
+		}
+	}
+	if r.parent != nil {
+		if err := r.fill(b, c); err != nil {
+			return nil, err
 		}
 	}
 	return b, nil

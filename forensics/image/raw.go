@@ -60,7 +60,6 @@ var named = []struct {
 	{false, 0, "LEF2\r\n\x81\x00", "an EnCase 7 logical (Lx01) image", "export its files with EnCase"},
 	{false, 0, "LVF\x09\r\n\xff\x00", "an EnCase logical (L01) image", "export its files with 'ewfexport'"},
 	{false, 0, "AFF10\r\n\x00", "an AFF image", "convert it with 'affconvert -r'"},
-	{false, 64, "\x7f\x10\xda\xbe", "a VirtualBox VDI image", "convert it with 'qemu-img convert -O raw'"},
 	{false, 0, "WithoutFreeSpace", "a Parallels image", "convert it with 'qemu-img convert -O raw'"},
 	{false, 0, "COWD", "a VMware ESX sparse (COWD) extent", "convert it with 'vmkfstools -i'"},
 	{true, 512, "koly", "an Apple UDIF (DMG) image", "convert it with 'qemu-img convert -f dmg -O raw'"},
@@ -84,6 +83,11 @@ func openRaw(segs []Segment, _ int) (*Image, error) {
 			return nil, fmt.Errorf("opening %s: it is %s, which is %w; %s", segs[0].Name, m.what, ErrUnsupported, m.hint)
 		}
 	}
+	return rawMedia(segs)
+}
+
+// rawMedia gives the media of one file or of pieces, whatever is in them.
+func rawMedia(segs []Segment) (*Image, error) {
 	segs, err := orderRaw(segs)
 	if err != nil {
 		return nil, err

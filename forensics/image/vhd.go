@@ -19,7 +19,6 @@ package image
 import (
 	"encoding/binary"
 	"fmt"
-	"strings"
 	"unicode/utf16"
 )
 
@@ -147,28 +146,7 @@ func vhdParent(segs []Segment, h []byte, depth int) (*Image, error) {
 		}
 		u = append(u, c)
 	}
-	name := baseName(string(utf16.Decode(u)))
-	if name == "" {
-		return nil, corrupt(segs[0].Name, 512+64, "its parent disk has no usable name")
-	}
-	if depth >= maxParents {
-		return nil, corrupt(segs[0].Name, 512+64, "more than %d parent disks", maxParents)
-	}
-	p, ok := find(segs[1:], name)
-	if !ok {
-		return nil, &MissingError{Image: segs[0].Name, Names: []string{name}, Why: "parent disk"}
-	}
-	rest := []Segment{p}
-	for _, s := range segs[1:] {
-		if !strings.EqualFold(s.Name, name) {
-			rest = append(rest, s)
-		}
-	}
-	parent, err := open(rest, depth+1)
-	if err != nil {
-		return nil, fmt.Errorf("opening the parent of %s: %w", segs[0].Name, err)
-	}
-	return parent, nil
+	return openParent(segs, baseName(string(utf16.Decode(u))), false, depth)
 }
 
 // vhd reads a dynamic or differencing disk.
@@ -250,12 +228,7 @@ func (v *vhd) readSome(p []byte, off int64) (int, error) {
 }
 
 func (v *vhd) readParent(p []byte, off int64) (int, error) {
-	clear(p)
-	if v.parent == nil || off >= v.parent.Size {
-		return len(p), nil
-	}
-	want := int(min(int64(len(p)), v.parent.Size-off))
-	if n, err := v.parent.ReadAt(p[:want], off); n < want {
+	if err := readParent(v.parent, p, off); err != nil {
 		return 0, err
 	}
 	return len(p), nil

@@ -31,21 +31,21 @@ const (
 func init() {
 	register(Format{
 		Name:      "vmdk",
-		Doc:       "VMware disks: monolithic sparse, stream-optimized, and descriptors with flat, sparse and zero extents beside them; layers over a parent are named, not read",
+		Doc:       "VMware disks: monolithic sparse, stream-optimized, and descriptors with flat, sparse and zero extents beside them; layers over a parent beside them",
 		Reference: "VMware, Virtual Disk Format 5.0, 2011",
 		Detect: func(head, _ []byte) bool {
 			return bytes.HasPrefix(head, []byte(vmdkMagic)) || bytes.HasPrefix(bytes.TrimLeft(head[:min(len(head), 64)], "\ufeff \r\n"), []byte(vmdkText))
 		},
 		Open:    openVMDK,
-		Samples: []string{"container/sparse.vmdk", "container/stream.vmdk", "container/flat.vmdk"},
+		Samples: []string{"container/sparse.vmdk", "container/stream.vmdk", "container/flat.vmdk", "container/child.vmdk"},
 		Hostile: []string{
 			"container/sparse.vmdk cut=300", "container/sparse.vmdk cut=20000", "container/sparse.vmdk @20=ffffffffffffff7f", "container/sparse.vmdk @44=ffffffff",
-			"container/sparse.vmdk @12=ffffffffffffff7f", "container/sparse.vmdk @56=ffffffffffffff7f", "container/stream.vmdk cut=30000",
+			"container/sparse.vmdk @12=ffffffffffffff7f", "container/sparse.vmdk @56=ffffffffffffff7f", "container/stream.vmdk cut=30000", "container/child.vmdk",
 		},
 	})
 }
 
-func openVMDK(segs []Segment, _ int) (*Image, error) {
+func openVMDK(segs []Segment, depth int) (*Image, error) {
 	s := segs[0]
 	magic := make([]byte, 4)
 	if err := readFull(s, magic, 0); err != nil {
@@ -57,7 +57,7 @@ func openVMDK(segs []Segment, _ int) (*Image, error) {
 		if err := readFull(s, text, 0); err != nil {
 			return nil, err
 		}
-		return im, vmdkExtents(im, segs, string(text))
+		return im, vmdkExtents(im, segs, string(text), depth)
 	}
 	e, text, err := openSparse(s)
 	if err != nil {
@@ -68,11 +68,13 @@ func openVMDK(segs []Segment, _ int) (*Image, error) {
 	im.r = e
 	if strings.Contains(text, vmdkText) {
 		d := vmdkDescriptor(text)
-		if err := d.parent(s.Name); err != nil {
-			return nil, err
-		}
-		if len(d.extents) > 1 {
-			return im, vmdkExtents(im, segs, text)
+		im.cid = d.keys["CID"]
+		if len(d.extents) <= 1 {
+			if e.parent, err = d.parent(im, segs, depth); err != nil {
+				return nil, err
+			}
+		} else {
+			return im, vmdkExtents(im, segs, text, depth)
 		}
 	} else {
 		im.Notes = append(im.Notes, "it holds no descriptor: an extent of a larger disk is read alone")
@@ -119,25 +121,37 @@ func vmdkDescriptor(text string) vmdkDesc {
 	return d
 }
 
-func (d vmdkDesc) parent(name string) error {
-	if cid := d.keys["parentCID"]; cid != "" && !strings.EqualFold(cid, "ffffffff") {
-		return fmt.Errorf("opening %s: it is a layer over %q, which is %w; join them with 'qemu-img convert -O raw'", name, d.keys["parentFileNameHint"], ErrUnsupported)
+// parent opens the disk that it is a layer over; nil if it is none.
+func (d vmdkDesc) parent(im *Image, segs []Segment, depth int) (*Image, error) {
+	cid := d.keys["parentCID"]
+	if cid == "" || strings.EqualFold(cid, "ffffffff") {
+		return nil, nil
 	}
-	return nil
+	p, err := openParent(segs, baseName(d.keys["parentFileNameHint"]), false, depth)
+	if err != nil {
+		return nil, err
+	}
+	if p.cid != "" && !strings.EqualFold(p.cid, cid) {
+		im.Notes = append(im.Notes, fmt.Sprintf("its parent's content ID is %s, it was made over %s: the parent changed since, or is another", p.cid, cid))
+	}
+	im.Segments = append(im.Segments, p.Segments...)
+	return p, nil
 }
 
 // vmdkExtents opens the files a descriptor names, in its order.
-func vmdkExtents(im *Image, segs []Segment, text string) error {
+func vmdkExtents(im *Image, segs []Segment, text string, depth int) error {
 	name := segs[0].Name
 	d := vmdkDescriptor(text)
-	if err := d.parent(name); err != nil {
-		return err
-	}
+	im.cid = d.keys["CID"]
 	if len(d.extents) == 0 || len(d.extents) > maxSegments {
 		return corrupt(name, 0, "its descriptor names %d extents", len(d.extents))
 	}
 	im.Segments = []string{name}
 	im.Size = 0
+	parent, err := d.parent(im, segs, depth)
+	if err != nil {
+		return err
+	}
 	var missing []string
 	c := concat{}
 	for _, e := range d.extents {
@@ -154,7 +168,7 @@ func vmdkExtents(im *Image, segs []Segment, text string) error {
 				missing = append(missing, e.file)
 				continue
 			}
-			r, err := vmdkOpenExtent(f, e, size)
+			r, err := vmdkOpenExtent(f, e, size, parent, im.Size)
 			if err != nil {
 				return err
 			}
@@ -174,7 +188,7 @@ func vmdkExtents(im *Image, segs []Segment, text string) error {
 	return nil
 }
 
-func vmdkOpenExtent(f Segment, e vmdkExtent, size int64) (io.ReaderAt, error) {
+func vmdkOpenExtent(f Segment, e vmdkExtent, size int64, parent *Image, at int64) (io.ReaderAt, error) {
 	switch e.kind {
 	case "FLAT", "VMFS":
 		off := e.offset * 512
@@ -190,6 +204,7 @@ func vmdkOpenExtent(f Segment, e vmdkExtent, size int64) (io.ReaderAt, error) {
 		if s.size < size {
 			return nil, corrupt(f.Name, 12, "the descriptor wants %d bytes, the extent holds %d", size, s.size)
 		}
+		s.parent, s.at = parent, at
 		return s, nil
 	}
 	return nil, fmt.Errorf("opening %s: an extent of type %q is %w", f.Name, e.kind, ErrUnsupported)

@@ -30,6 +30,8 @@ type vmdkSparse struct {
 	zeroes bool
 	tables *cache
 	grains *cache
+	parent *Image // holds the grains that this has not; may be nil
+	at     int64  // where the extent's media lies in the disk's
 }
 
 // openSparse opens the extent and returns the descriptor in it, if any.
@@ -108,8 +110,7 @@ func (v *vmdkSparse) read(p []byte, g, in int64) error {
 	}
 	at := int64(binary.LittleEndian.Uint32(v.gd[g/v.perGT*4:])) * 512
 	if at == 0 {
-		clear(p)
-		return nil
+		return readParent(v.parent, p, v.at+g*v.grain+in)
 	}
 	table, err := v.tables.get(g/v.perGT, func() ([]byte, error) {
 		t := make([]byte, 4*v.perGT)
@@ -120,7 +121,9 @@ func (v *vmdkSparse) read(p []byte, g, in int64) error {
 	}
 	sector := int64(binary.LittleEndian.Uint32(table[g%v.perGT*4:]))
 	switch {
-	case sector == 0, sector == 1 && v.zeroes:
+	case sector == 0:
+		return readParent(v.parent, p, v.at+g*v.grain+in)
+	case sector == 1 && v.zeroes:
 		clear(p)
 		return nil
 	case !v.packed:

@@ -49,4 +49,18 @@ for s in extended.qcow2 dynamic.vhd dynamic.vhdx; do gzip -9n <"$work/$s" >"$out
 qemu-img convert -f raw -O vmdk -o subformat=monolithicSparse "$m" "$out/sparse.vmdk"
 qemu-img convert -f raw -O vmdk -o subformat=streamOptimized "$m" "$out/stream.vmdk"
 (cd "$out" && qemu-img convert -f raw -O vmdk -o subformat=monolithicFlat "$m" flat.vmdk)
+
+# Three blocks of a VDI, the second of them nowhere.
+cp "$m" "$work/blocks.raw"
+truncate -s 3M "$work/blocks.raw"
+dd if="$m" of="$work/blocks.raw" bs=1M seek=2 conv=notrunc status=none
+qemu-img convert -f raw -O vdi "$work/blocks.raw" "$work/dynamic.vdi"
+gzip -9n <"$work/dynamic.vdi" >"$out/dynamic.vdi.gz"
+
+# Layers: parts of clusters and zeros over media.qcow2, a grain over sparse.vmdk.
+(cd "$out" && qemu-img create -q -f qcow2 -o extended_l2=on,cluster_size=65536 -b media.qcow2 -F qcow2 child.qcow2 512K &&
+	qemu-io -c 'write -P 0x5a 70000 3000' -c 'write -z 131072 4096' -c 'write -P 0x5b 400000 512' child.qcow2 >/dev/null &&
+	gzip -9n <child.qcow2 >child.qcow2.gz && rm child.qcow2)
+(cd "$out" && qemu-img create -q -f vmdk -b sparse.vmdk -F vmdk child.vmdk && qemu-io -c 'write -P 0x5c 66000 1000' child.vmdk >/dev/null)
+chmod 644 "$out"/*
 sha256sum "$m" "$work/noise.raw" | sed 's|  .*/|  |'
