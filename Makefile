@@ -10,7 +10,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # Packages that hold C, linked into saksi-worker only.
 export SAKSI_BUILD := $(abspath $(BUILD))
 
-.PHONY: all build demo test unit integration interop lint bench fuzz soak dist generate clean
+.PHONY: all build demo test unit integration interop lint bench live fuzz soak dist generate clean
 
 all: build
 
@@ -57,6 +57,12 @@ lint: $(BUILD)/.libs
 bench: build
 	scripts/need interop
 	scripts/bench
+
+# A live capture beside tcpdump -w, LIVETIME seconds at its drop-free rate; it needs root.
+LIVETIME ?= 600
+live: build
+	scripts/need interop
+	scripts/live $(LIVETIME)
 
 # FUZZTIME is per target; MUTANTS is over all parsers of traffic, half an hour of CPU time.
 FUZZTIME ?= 60s

@@ -5,6 +5,7 @@
 //	    folders, repeated with the IP addresses of each round shifted (checksums follow) and one clock
 //	benchdata flows -out FILE -flows N   one pcap: N TCP connections that were opened within a minute
 //	    and none of which was closed; with -waiting BYTES of each wait behind a gap
+//	benchdata measure COMMAND...   runs it: seconds by the clock, CPU seconds, largest resident size in KiB
 package main
 
 import (
@@ -31,7 +32,7 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("benchdata: ")
 	if len(os.Args) < 2 {
-		log.Fatal("usage: benchdata capture|flows [flags]")
+		log.Fatal("usage: benchdata capture|flows|measure [flags]")
 	}
 	var err error
 	switch os.Args[1] {
@@ -39,6 +40,8 @@ func main() {
 		err = capture(os.Args[2:])
 	case "flows":
 		err = flows(os.Args[2:])
+	case "measure":
+		err = measure(os.Args[2:])
 	default:
 		err = fmt.Errorf("unknown command %q", os.Args[1])
 	}
