@@ -1,6 +1,7 @@
 package sensor
 
 import (
+	"sync"
 	"time"
 
 	"saksi/event"
@@ -56,8 +57,14 @@ func (h *hosts) close() error {
 	s.count("addresses told early for memory", t.Early)
 	s.count("addresses that only sent, forgotten for memory", t.Unmet)
 	s.count("facts of hosts beyond those kept", t.Cut)
-	for _, a := range t.Assets(h.src.live) {
+	list := t.Assets(h.src.live)
+	for _, a := range list {
 		s.asset(a)
+	}
+	if h.o.enc != nil && h.o.rules.Sigma == nil { // nothing stands behind an event of a host
+		return h.encode(list)
+	}
+	for _, a := range list {
 		if err := h.tell(a); err != nil {
 			return err
 		}
@@ -65,13 +72,54 @@ func (h *hosts) close() error {
 	return nil
 }
 
-// tell emits the state of a host.
-func (h *hosts) tell(a *asset.Asset) error {
-	e := &h.told
+// hostsAtOnce is how many hosts a worker encodes before they are written.
+const hostsAtOnce = 256
+
+// encode tells of hosts as tell does; the workers, which have nothing else to do
+// at the end of a source, encode.
+func (h *hosts) encode(list []*asset.Asset) error {
+	o := h.o
+	if len(list) == 0 {
+		return nil
+	}
+	events, encoded := make([]event.Event, o.cfg.Workers), make([][]byte, o.cfg.Workers)
+	o.sum.events["saksi.asset"] += uint64(len(list))
+	o.cfg.Health.events.Add(uint64(len(list)))
+	for len(list) > 0 {
+		var wg sync.WaitGroup
+		for i := range events {
+			part := list[:min(len(list), hostsAtOnce)]
+			list = list[len(part):]
+			encoded[i] = encoded[i][:0]
+			wg.Go(func() {
+				for _, a := range part {
+					h.describe(&events[i], a)
+					encoded[i] = o.enc.AppendEvent(encoded[i], &events[i])
+				}
+			})
+		}
+		wg.Wait()
+		for _, b := range encoded {
+			if err := o.write(b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// describe makes e the state of a host.
+func (h *hosts) describe(e *event.Event, a *asset.Asset) {
 	e.Reset()
 	e.Str(event.SaksiEvidenceKey, h.src.key)
 	e.Str(event.SaksiEvidenceName, h.src.name)
 	a.Describe(e)
+}
+
+// tell emits the state of a host.
+func (h *hosts) tell(a *asset.Asset) error {
+	e := &h.told
+	h.describe(e, a)
 	h.o.sum.events["saksi.asset"]++
 	h.o.cfg.Health.events.Add(1)
 	if err := h.o.sink(e); err != nil {
