@@ -5,6 +5,7 @@ import (
 	"saksi/sensor/decode"
 	"saksi/sensor/proto"
 	"saksi/sensor/stream"
+	"saksi/sensor/tcpstate"
 )
 
 const (
@@ -34,7 +35,9 @@ type conn struct {
 	seen   [2]uint64 // bytes delivered
 	window [2][]byte // what rules see before the next chunk
 	state  *suricata.FlowState
-	frames [2]uint64 // bytes of frames, while a rule asks for them
+	frames [2]uint64      // bytes of frames, while a rule asks for them
+	tcp    *tcpstate.Conn // while a rule asks for events of streams
+	holes  bool           // bytes were found missing
 	ids    flowIDs
 	held   []held    // alerts that wait for a packet
 	acked  [2]uint32 // of each direction, where alerts wait
@@ -124,7 +127,7 @@ func (w *worker) finishParsing(c *conn) {
 		return // rules read streams of unknown protocols up to streamDepth
 	}
 	w.rec.SetDone()
-	if c.state == nil && c.missed == 0 && len(c.held) == 0 {
+	if c.state == nil && c.missed == 0 && c.tcp == nil && len(c.held) == 0 {
 		w.release()
 	}
 }
@@ -139,11 +142,12 @@ func (w *worker) tcp(p *decode.Packet, dir int) {
 		b = nil
 	}
 	c := w.conn
-	if c == nil {
+	if c == nil || c.fresh() { // fresh: made for rules, perhaps before the handshake
 		if len(b) == 0 {
 			return
 		}
 		c = w.getConn()
+		w.beginStreams(c)
 	}
 	w.context(p.Number, p.Time)
 	pool := w.sh.pool
@@ -193,6 +197,20 @@ func (w *worker) tcp(p *decode.Packet, dir int) {
 		w.closeConn()
 		if !c.quiet {
 			w.finishParsing(c)
+		}
+	}
+}
+
+// fresh reports state whose streams have not begun.
+func (c *conn) fresh() bool {
+	return !c.half[0].Started() && !c.half[1].Started()
+}
+
+// beginStreams tells the streams of the flow in work where they begin, if known.
+func (w *worker) beginStreams(c *conn) {
+	for d := range 2 {
+		if seq, ok := w.rec.Start(d); ok {
+			c.half[d].Begin(seq)
 		}
 	}
 }
@@ -371,6 +389,7 @@ func (w *worker) gap(c *conn, dir int, n uint32) {
 	}
 	if c.outer == nil {
 		c.missed += uint64(n)
+		c.holes = true
 		w.stats.gaps++
 		w.rec.Mark('g', dir)
 	}

@@ -84,7 +84,12 @@ func (w *worker) matchPacket(p *decode.Packet, dir int) {
 	if w.rules.Suricata.FlowBytes() {
 		w.getConn().frames[dir] += uint64(p.FrameLen)
 	}
+	odd := uint64(0)
+	if w.rules.Suricata.StreamEvents() {
+		odd = w.streamEvents(p, dir)
+	}
 	v := w.fill(dir)
+	v.StreamEvents = odd
 	if w.beyond(w.rec) {
 		v.Established = false
 	}

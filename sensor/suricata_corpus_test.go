@@ -18,7 +18,7 @@ import (
 
 // Floors of parity with Suricata 8.0.6 that were reached; they only go up.
 const (
-	floorSuricata = 218 // cases of corpus/suricata
+	floorSuricata = 222 // cases of corpus/suricata
 	floorET       = 86  // rows of et_alerts.tsv
 	ceilingET     = 0   // surplus rows
 )

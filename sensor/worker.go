@@ -270,13 +270,6 @@ func (w *worker) getConn() *conn {
 	w.rec.Ext, c.record = k, w.flow
 	sh.conns[k-1] = c
 	w.conn = c
-	if w.rec.Proto == decode.ProtoTCP {
-		for d := range 2 {
-			if seq, ok := w.rec.Start(d); ok {
-				c.half[d].Begin(seq)
-			}
-		}
-	}
 	return c
 }
 
