@@ -44,12 +44,14 @@ const (
 	OutOfScope               // the authority does not cover it
 	PrivilegedFor            // the authority leaves it out as privileged
 	TooDeep                  // it lies in too many sessions
+	HandshakeOnly            // of QUIC no more than the handshake is decrypted
 	NumDecryptions
 )
 
 var decryptionNames = [NumDecryptions]string{
 	"decrypted", "no secret", "cipher suite not supported", "version not supported", "a record does not open", "bytes are missing",
 	"outside of the authority's scope", "privileged", "nested too deep",
+	"only the handshake, of QUIC",
 }
 
 func (d Decryption) String() string { return decryptionNames[d] }

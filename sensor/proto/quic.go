@@ -82,7 +82,8 @@ type quicParser struct {
 	chlo        quic.CHLO
 	versions    []byte
 	datagrams   int
-	derived     int // times keys were
+	derived     int       // times keys were
+	unlocked    *quicOpen // nil: no handshake is decrypted
 }
 
 // Data implements Parser.
@@ -108,7 +109,7 @@ func (p *quicParser) Data(c *Context, dir Dir, b []byte) Result {
 		p.packet(c, dir, &packet)
 		b = rest
 	}
-	if p.hasC && p.hasS || p.chlo.SNI != nil || p.short[0] && p.short[1] {
+	if p.hasC && p.hasS && !p.opening(c) || p.chlo.SNI != nil || p.short[0] && p.short[1] {
 		return Done
 	}
 	return 0
@@ -178,6 +179,8 @@ func (p *quicParser) packet(c *Context, dir Dir, x *quic.Packet) {
 	case quic.Retry:
 		p.retry = true
 		p.packets.Add(c.Number)
+	case quic.Handshake:
+		p.sealed(c, dir, x)
 	case quic.Initial:
 		if frames, server, ok := p.open(dir, x); ok {
 			p.packets.Add(c.Number)
@@ -243,6 +246,7 @@ func (p *quicParser) Gap(*Context, Dir, uint32) bool { return true }
 // Close implements Parser.
 func (p *quicParser) Close(c *Context) {
 	p.established = p.short[0] && p.short[1] || p.hasC && p.hasS
+	p.closeOpen(c)
 	if p.emit(c, "saksi.quic", p.about) || p.quicVersion == 0 && p.versions == nil {
 		return
 	}

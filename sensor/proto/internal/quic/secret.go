@@ -1,0 +1,145 @@
+package quic
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/binary"
+
+	"golang.org/x/crypto/chacha20"
+	"golang.org/x/crypto/chacha20poly1305"
+)
+
+// Opener opens the packets that one side protects with a secret of TLS (RFC 9001
+// section 5).
+type Opener struct {
+	aead    cipher.AEAD
+	header  cipher.Block // of AES
+	chacha  []byte       // the key that protects headers with ChaCha20
+	iv      []byte
+	largest uint64 // packet number opened
+	any     bool   // one was
+}
+
+// NewOpener makes the Opener of a cipher suite of TLS 1.3 and a secret; nil if the
+// suite is not known here or the secret not one of it.
+func NewOpener(version uint32, suite uint16, secret []byte) *Opener {
+	digest, size := sha256.New, 16
+	switch suite {
+	case 0x1301:
+	case 0x1302:
+		digest, size = sha512.New384, 32
+	case 0x1303:
+		size = chacha20poly1305.KeySize
+	default:
+		return nil
+	}
+	if len(secret) != digest().Size() {
+		return nil
+	}
+	prefix := "quic "
+	if IsV2(version) { // RFC 9369 section 3.3.2
+		prefix = "quicv2 "
+	}
+	label := func(what string, n int) []byte {
+		info := binary.BigEndian.AppendUint16(nil, uint16(n))
+		info = append(info, byte(len("tls13 ")+len(prefix)+len(what)))
+		info = append(append(append(append(info, "tls13 "...), prefix...), what...), 0)
+		b, err := hkdf.Expand(digest, secret, string(info), n)
+		if err != nil {
+			return nil
+		}
+		return b
+	}
+	o := &Opener{iv: label("iv", 12)}
+	key, hp := label("key", size), label("hp", size)
+	if o.iv == nil || key == nil || hp == nil {
+		return nil
+	}
+	var err error
+	if suite == 0x1303 {
+		o.chacha = hp
+		o.aead, err = chacha20poly1305.New(key)
+	} else {
+		var block cipher.Block
+		if block, err = aes.NewCipher(key); err == nil {
+			o.aead, err = cipher.NewGCM(block)
+		}
+		if err == nil {
+			o.header, err = aes.NewCipher(hp)
+		}
+	}
+	if err != nil {
+		return nil
+	}
+	return o
+}
+
+// mask is what protects a header (RFC 9001 section 5.4).
+func (o *Opener) mask(sample []byte) (m [16]byte, ok bool) {
+	if o.chacha == nil {
+		o.header.Encrypt(m[:], sample)
+		return m, true
+	}
+	s, err := chacha20.NewUnauthenticatedCipher(o.chacha, sample[4:16])
+	if err != nil {
+		return m, false
+	}
+	s.SetCounter(binary.LittleEndian.Uint32(sample))
+	s.XORKeyStream(m[:5], m[:5])
+	return m, true
+}
+
+// Open removes the protection of a packet with a long header. It returns the
+// frames, in memory of their own, and false if the secret is not that of the
+// packet.
+func (o *Opener) Open(p *Packet) ([]byte, bool) {
+	at := p.numberAt
+	if at+4+16 > len(p.Raw) {
+		return nil, false
+	}
+	mask, ok := o.mask(p.Raw[at+4 : at+20])
+	if !ok {
+		return nil, false
+	}
+	n := int((p.Raw[0]^mask[0]&0x0f)&3) + 1
+	header := append([]byte(nil), p.Raw[:at+n]...)
+	header[0] ^= mask[0] & 0x0f
+	var cut uint64
+	for i := range n {
+		header[at+i] ^= mask[1+i]
+		cut = cut<<8 | uint64(header[at+i])
+	}
+	number := o.number(cut, 8*n)
+	nonce := [12]byte(o.iv)
+	for i := range 8 {
+		nonce[4+i] ^= byte(number >> (56 - 8*i))
+	}
+	out, err := o.aead.Open(nil, nonce[:], p.Raw[at+n:], header)
+	if err != nil {
+		return nil, false
+	}
+	if !o.any || number > o.largest {
+		o.any, o.largest = true, number
+	}
+	return out, true
+}
+
+// number completes a packet number that was cut to some bits (RFC 9000 appendix
+// A.3).
+func (o *Opener) number(cut uint64, bits int) uint64 {
+	if !o.any {
+		return cut
+	}
+	expected, window := o.largest+1, uint64(1)<<bits
+	n := expected&^(window-1) | cut
+	switch {
+	case n+window/2 <= expected && n < 1<<62-window:
+		return n + window
+	case n > expected+window/2 && n >= window:
+		return n - window
+	}
+	return n
+}
