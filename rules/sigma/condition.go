@@ -16,7 +16,7 @@ func expression(n *yaml.Node, searches map[string]node, names []string) (node, e
 	if strings.Contains(n.Value, "|") {
 		return nil, refused(n, "aggregation", "aggregations in the condition belong to Sigma 1 and are not run")
 	}
-	p := &parser{n: n, words: strings.Fields(strings.NewReplacer("(", " ( ", ")", " ) ").Replace(n.Value)), searches: searches, names: names}
+	p := &parser{n: n, words: strings.Fields(parentheses.Replace(n.Value)), searches: searches, names: names}
 	if len(p.words) > 1000 {
 		return nil, wrong(n, "condition", "at most 1000 words", "the condition has %d words", len(p.words))
 	}
@@ -29,6 +29,9 @@ func expression(n *yaml.Node, searches map[string]node, names []string) (node, e
 	}
 	return c, nil
 }
+
+// parentheses sets them apart as words.
+var parentheses = strings.NewReplacer("(", " ( ", ")", " ) ")
 
 type parser struct {
 	n        *yaml.Node

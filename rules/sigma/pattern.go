@@ -74,13 +74,16 @@ func (p pattern) plain() (string, bool) {
 	return b.String(), true
 }
 
+// escapes writes what a literal holds and a pattern means otherwise.
+var escapes = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "\x00", `\0`)
+
 // String writes p so that equal patterns have equal texts.
 func (p pattern) String() string {
 	var b strings.Builder
 	for _, e := range p {
 		switch e.class {
 		case literal:
-			b.WriteString(strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "\x00", `\0`).Replace(e.text))
+			b.WriteString(escapes.Replace(e.text))
 		case one:
 			b.WriteByte('?')
 		case many:

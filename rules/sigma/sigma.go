@@ -13,10 +13,7 @@
 package sigma
 
 import (
-	"bytes"
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -117,7 +114,7 @@ func Compile(files []File, cfg Config) (*Set, []rules.Problem) {
 	c := &compiler{cfg: cfg, names: map[string]int32{}, ids: map[string]atomRef{}}
 	s := &Set{}
 	var problems []rules.Problem
-	for _, f := range files {
+	for f := range parseAll(files) {
 		list, found := c.file(f, s)
 		problems = append(problems, found...)
 		s.Rules = append(s.Rules, list...)
@@ -218,35 +215,29 @@ func refused(n *yaml.Node, reason, format string, args ...any) error {
 }
 
 // file compiles the rules of one file (YAML documents).
-func (c *compiler) file(f File, s *Set) ([]*Rule, []rules.Problem) {
+func (c *compiler) file(f *parsed, s *Set) ([]*Rule, []rules.Problem) {
 	var list []*Rule
 	var problems []rules.Problem
-	sum := sha256.Sum256(f.Text)
-	d := yaml.NewDecoder(bytes.NewReader(f.Text))
-	for {
-		var doc yaml.Node
-		err := d.Decode(&doc)
-		if err != nil {
-			if err.Error() != "EOF" {
-				line := 0
-				if _, after, ok := strings.Cut(err.Error(), "line "); ok {
-					_, _ = fmt.Sscan(after, &line) // no line: the whole file's
-				}
-				problems = append(problems, rules.Problem{File: f.Name, Line: line, Column: min(line, 1), Level: rules.Wrong, Reason: "sigma: not YAML", Message: err.Error(), Expected: "a YAML document"})
-			}
-			return list, problems
-		}
-		r := &Rule{File: f.Name, Digest: hex.EncodeToString(sum[:])}
+	for i := range f.docs {
+		r := &Rule{File: f.name, Digest: f.digest}
 		n := len(c.filters)
-		if err := c.rule(r, &doc); err != nil {
+		if err := c.rule(r, &f.docs[i]); err != nil {
 			s.refuse(r, err)
-			problems = append(problems, problemOf(f.Name, r.ID, err))
+			problems = append(problems, problemOf(f.name, r.ID, err))
 		} else if len(c.filters) > n {
-			c.filters[n].file = f.Name
+			c.filters[n].file = f.name
 		} else {
 			list = append(list, r)
 		}
 	}
+	if f.err != nil {
+		line := 0
+		if _, after, ok := strings.Cut(f.err.Error(), "line "); ok {
+			_, _ = fmt.Sscan(after, &line) // no line: the whole file's
+		}
+		problems = append(problems, rules.Problem{File: f.name, Line: line, Column: min(line, 1), Level: rules.Wrong, Reason: "sigma: not YAML", Message: f.err.Error(), Expected: "a YAML document"})
+	}
+	return list, problems
 }
 
 // problemOf is an error of a rule with its place.
