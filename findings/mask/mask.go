@@ -24,7 +24,7 @@ var textual = map[event.Field]bool{
 	event.ProcessArgs: true, event.RegistryDataStrings: true, event.UserName: true, event.SourceUserName: true,
 	event.DNSQuestionName: true, event.DNSAnswersData: true, event.EventOriginal: true, event.EventReason: true,
 	event.ErrorMessage: true, event.SaksiSnmpValue: true, event.SaksiIcsValue: true, event.SaksiNfsNewName: true,
-	event.ThreatIndicatorName: true, event.ThreatIndicatorURLFull: true,
+	event.ThreatIndicatorName: true, event.ThreatIndicatorURLFull: true, event.ThreatIndicatorFileName: true,
 	event.SaksiAssetName: true, event.SaksiAssetWhy: true, event.SaksiAssetSoftware: true, event.SaksiAssetDevice: true, event.SaksiAssetDomain: true,
 	event.SaksiAssetSystemWhy: true, event.HostName: true, event.HostHostname: true, event.RelatedHosts: true,
 }

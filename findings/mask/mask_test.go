@@ -59,6 +59,9 @@ func TestMatches(t *testing.T) {
 	e.Str(event.SaksiEvidenceMatch, "$a@10+16:"+hex.EncodeToString([]byte("4111111111111111")))
 	e.Str(event.URLPassword, "hunter2")
 	e.Str(event.SaksiSnmpCommunity, "c0mmunity")
+	for _, f := range []event.Field{event.ThreatIndicatorName, event.ThreatIndicatorURLFull, event.ThreatIndicatorFileName} {
+		e.Str(f, "http://evil.example/?password=hunter2")
+	}
 	err := Sink(make([]byte, 16), findings.SinkFunc(func(e *event.Event) error {
 		if line := string(e.AppendJSON(nil)); strings.Contains(line, "34313131") || strings.Contains(line, "hunter2") || strings.Contains(line, "c0mmunity") {
 			t.Errorf("still there: %s", line)

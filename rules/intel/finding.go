@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"saksi/event"
@@ -61,8 +62,11 @@ func (s *Set) Finding(f, e *event.Event, h *Hit) {
 func (s *Set) rule(f *event.Event, a *about, h *Hit) {
 	pattern := "[" + comparison(h.Kind, Equal, h.text) + "]"
 	if h.mixed >= 0 {
-		pattern = s.mixed[h.mixed].text()
-		f.Str(event.SaksiRuleText, pattern)
+		m := &s.mixed[h.mixed]
+		pattern = m.text()
+		if !slices.ContainsFunc(m.terms, func(t Term) bool { return personal(t.Kind) }) {
+			f.Str(event.SaksiRuleText, pattern)
+		}
 	}
 	digest := digestOf(pattern)
 	id, name := a.ID, a.Name
@@ -71,8 +75,7 @@ func (s *Set) rule(f *event.Event, a *about, h *Hit) {
 	}
 	if name == "" {
 		name = h.Kind.String() + " " + h.text
-		switch h.Kind {
-		case URL, BareURL, Email, Sender, Recipient: // may hold personal data
+		if personal(h.Kind) {
 			name = h.Kind.String() + " of " + filepath.Base(a.src.file)
 		}
 	}
@@ -84,6 +87,16 @@ func (s *Set) rule(f *event.Event, a *about, h *Hit) {
 	f.Str(event.RuleRuleset, filepath.Base(a.src.file))
 	f.Str(event.SaksiRuleLanguage, rules.Intel)
 	f.Str(event.SaksiRuleDigest, digest)
+}
+
+// personal reports whether values of a kind may hold personal data or
+// credentials: then only fields that are masked before they are stored hold them.
+func personal(k Kind) bool {
+	switch k {
+	case URL, BareURL, Email, Sender, Recipient, Subject, FileName, UserAgent, Path:
+		return true
+	}
+	return false
 }
 
 func digestOf(pattern string) string {

@@ -225,6 +225,46 @@ func TestSheet(t *testing.T) {
 	}
 }
 
+// TestOthersSheets proves that the CSV files of others are read: with a header
+// behind '#', with their names of columns and types, and pairs of MISP.
+func TestOthersSheets(t *testing.T) {
+	s, problems := load(t, "threats.csv", `################
+# "first_seen_utc","ioc_id","ioc_value","ioc_type","threat_type","malware_printable","confidence_level"
+"2026-05-01 00:00:00", "77", "198.51.100.9:4443", "ip:port", "botnet_cc", "Contoh", "75"
+"2026-05-01 00:00:00", "78", "d41d8cd98f00b204e9800998ecf8427e", "md5_hash", "payload", "Contoh", "50"
+`)
+	if s.Len() != 2 || len(problems) > 0 {
+		t.Errorf("%d indicators, %+v", s.Len(), problems)
+	}
+	has(t, find(t, s, build(t, "saksi.file", "file.hash.md5=d41d8cd98f00b204e9800998ecf8427e")), map[event.Field]string{event.RuleID: "78", event.RuleName: "Contoh", event.ThreatIndicatorConfidence: "Medium"})
+	s, problems = load(t, "misp.csv", `uuid;event_id;category;type;value;comment;to_ids
+1;2;Network activity;domain|ip;a.example|198.51.100.1;x;1
+2;2;Network activity;hostname|port;b.example|8443;x;1
+3;2;Network activity;domain;c.example;x;0
+4;2;Payload delivery;filename|md5;a.exe;x;1
+`)
+	if s.Len() != 2 || len(problems) != 2 {
+		t.Errorf("%d indicators, %+v", s.Len(), problems)
+	}
+	if n := len(s.Match(build(t, "saksi.dns", "dns.question.name=a.example", "dns.resolved_ip=198.51.100.1"))); n != 1 {
+		t.Errorf("%d hits of a pair", n)
+	}
+}
+
+// TestFlood proves that a value that a feed names again and again costs a
+// bounded search, and that what is left out is counted.
+func TestFlood(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("type,value,description\n")
+	for i := range 5000 {
+		b.WriteString("domain,evil.example," + itoa(int64(i)) + "\n")
+	}
+	s, _ := load(t, "x.csv", b.String())
+	if n := len(s.Match(build(t, "saksi.dns", "dns.question.name=evil.example"))); n != mostHits || s.Beyond() != 5000-mostHits {
+		t.Errorf("%d hits, %d beyond", n, s.Beyond())
+	}
+}
+
 // TestTable proves the table against a map, with many values that share
 // buckets, and that equal values keep their order.
 func TestTable(t *testing.T) {

@@ -234,7 +234,7 @@ func (l *list) row(text string, number int) error {
 	if x.source, err = l.source(l.column("source")); err != nil {
 		return err
 	}
-	terms, reason, err := typed(l.column("type"), l.column("value"), &l.term)
+	patterns, reason, err := l.typed(l.column("type"), l.column("value"))
 	switch {
 	case err != nil && reason == "":
 		l.wrong(number, "value", err)
@@ -243,8 +243,7 @@ func (l *list) row(text string, number int) error {
 		l.r.problem(rules.Problem{Line: number, Column: 1, Level: rules.Refused, Rule: x.ID, Reason: "intel: type " + reason, Message: err.Error()})
 		return nil
 	}
-	l.one[0] = terms
-	x.Patterns = l.one[:]
+	x.Patterns = patterns
 	return l.r.take(x)
 }
 
@@ -269,22 +268,22 @@ func (l *list) source(provider string) (uint32, error) {
 
 // typed reads a value of a named type; an empty name has it guessed. reason is
 // set where the type is what can't be honored.
-func typed(name, value string, room *[2]Term) (terms []Term, reason string, err error) {
+func (l *list) typed(name, value string) (patterns [][]Term, reason string, err error) {
 	name = strings.ToLower(strings.TrimSpace(name))
-	if name == "" {
-		terms, err = guess(value, room)
-		return terms, "", err
+	if name == "" || name == "ip:port" {
+		l.one[0], err = guess(value, &l.term)
+		return l.one[:], "", err
 	}
-	if name == "ip:port" {
-		terms, err = guess(value, room)
-		return terms, "", err
+	if k, ok := listKinds[name]; ok {
+		l.term[0], err = newTerm(k, value)
+		l.one[0] = l.term[:1]
+		return l.one[:], "", err
 	}
-	k, ok := listKinds[name]
-	if !ok {
-		return nil, name, fmt.Errorf("indicators of type %q are not looked for", name)
+	if pair := mispTypes[name]; pair != nil && strings.Contains(name, "|") {
+		patterns, err = pair(value)
+		return patterns, "", err
 	}
-	room[0], err = newTerm(k, value)
-	return room[:1], "", err
+	return nil, short(name), fmt.Errorf("indicators of type %q are not looked for", short(name))
 }
 
 // guess tells what a value is by its form: an address, a network, an address

@@ -12,6 +12,10 @@ import (
 // mostHits is how many indicators of one event are told.
 const mostHits = 64
 
+// mostAsked is how many indicators of one value are looked at: a feed that names
+// one value a million times must not stop the traffic.
+const mostAsked = 1024
+
 // compared are the kinds of values a field holds.
 var compared = func() (t [event.NumFields][]Kind) {
 	for _, x := range []struct {
@@ -188,12 +192,12 @@ func (m *scratch) ask(k Kind, v event.Value, value []byte) {
 	s := m.set
 	ends := m.inFlow && (v.Field == event.SourceIP || v.Field == event.DestinationIP)
 	if s.simple.has(k) && ends == m.start && !(m.file && !ofFile(k)) {
-		for _, e := range s.table.lookup(k, value) {
+		for _, e := range m.bounded(s.table.lookup(k, value)) {
 			m.add(e, -1, k, v, value)
 		}
 	}
 	if s.joined.has(k) && !m.start {
-		for _, e := range s.table.lookup(k|anchored, value) {
+		for _, e := range m.bounded(s.table.lookup(k|anchored, value)) {
 			x := &s.mixed[e.record]
 			if x.flow && m.inFlow && !isFlow(m.e) {
 				continue // told once, by the event of the flow
@@ -203,6 +207,15 @@ func (m *scratch) ask(k Kind, v event.Value, value []byte) {
 			}
 		}
 	}
+}
+
+// bounded leaves out, and counts, what is beyond mostAsked.
+func (m *scratch) bounded(list []entry) []entry {
+	if n := len(list); n > mostAsked {
+		m.set.beyond.Add(uint64(n - mostAsked))
+		return list[:mostAsked]
+	}
+	return list
 }
 
 // ofFile reports whether a kind is about a file itself.
