@@ -25,6 +25,11 @@ func TestCorpusFiles(t *testing.T) {
 		{"plaso_NTUSER.DAT", "registry", map[string]int{"key": 1597, "value": 2310, "userassist": 11, "run": 2}, 0},
 		{"plaso_SAM", "registry", map[string]int{"key": 76, "value": 84, "account": 3}, 0},
 		{"plaso_win10-Amcache.hve", "registry", map[string]int{"key": 208, "value": 4188, "amcache": 30}, 0},
+		{"plaso_CMD.EXE-087B4001.pf", "prefetch", map[string]int{"execution": 1, "file": 33, "volume": 1}, 0},
+		{"plaso_PING.EXE-B29F6629.pf", "prefetch", map[string]int{"execution": 1, "file": 27, "volume": 1}, 0},
+		{"plaso_TASKHOST.EXE-3AE259FC.pf", "prefetch", map[string]int{"execution": 4, "file": 51, "volume": 1}, 0},
+		{"plaso_BYTECODEGENERATOR.EXE-C1E9BCE6.pf", "prefetch", map[string]int{"execution": 7, "file": 1085, "volume": 1}, 0},
+		{"plaso_example.lnk", "lnk", map[string]int{"lnk": 1}, 0},
 		{"plaso_corrupt_sub_key_list.hiv", "registry", map[string]int{"key": 100, "value": 99}, 1},
 	} {
 		got := map[string]int{}

@@ -14,6 +14,7 @@ python3 hostile_captures.py
 python3 truth_captures.py
 python3 evtx.py ../artifact/sysmon.evtx
 python3 hive.py ../artifact/sample.hive
+python3 windows.py ../artifact
 ./image.sh
 ./small.sh
 ./containers.sh
