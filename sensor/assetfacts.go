@@ -35,7 +35,6 @@ var tells = [event.NumFields]tell{
 	event.SaksiSSHHassh:          {kind: asset.Print, of: ofClient, prefix: "hassh "},
 	event.SaksiSSHHasshServer:    {kind: asset.Print, of: ofServer, prefix: "hassh_server "},
 	event.SaksiTLSJA4:            {kind: asset.Print, of: ofClient, prefix: "ja4 "},
-	event.TLSServerJA3S:          {kind: asset.Print, of: ofServer, prefix: "ja3s "},
 	event.TLSServerHashSHA256:    {kind: asset.Cert, of: ofServer},
 	event.SaksiNtlmHost:          {kind: asset.Name, of: ofClient, via: "ntlm"},
 	event.SaksiNtlmServer:        {kind: asset.Name, of: ofServer, via: "ntlm"},
@@ -158,12 +157,20 @@ func (w *worker) name(s side, name, via string) {
 	w.fact(asset.Fact{Host: w.key(s), Kind: asset.Name, Value: name, Via: via})
 }
 
+// maxCertNames bounds the names of one certificate that are told: some stand for
+// hundreds of sites.
+const maxCertNames = 4
+
 func (w *worker) assetsOfTLS(e *event.Event, _ string) {
-	for _, f := range [2]event.Field{event.TLSServerX509SubjectCommonName, event.TLSServerX509AlternativeNames} {
-		for v := range e.Values(f) {
-			if s := v.Str(); !strings.HasPrefix(s, "*") && strings.IndexByte(s, ' ') < 0 && strings.IndexByte(s, '.') > 0 {
-				w.name(ofServer, s, "certificate")
-			}
+	n := 0
+	for i := range e.Len() {
+		v := e.At(i)
+		if v.Field != event.TLSServerX509SubjectCommonName && v.Field != event.TLSServerX509AlternativeNames {
+			continue
+		}
+		if s := v.Str(); n < maxCertNames && !strings.HasPrefix(s, "*") && strings.IndexByte(s, ' ') < 0 && strings.IndexByte(s, '.') > 0 {
+			w.name(ofServer, s, "certificate")
+			n++
 		}
 	}
 }

@@ -15,13 +15,17 @@ import (
 // seenFacts is the number of facts a shard remembers having told.
 const seenFacts = 1 << 10
 
+// factsAgain is how long a shard tells nothing twice. An address that made room for
+// others and comes back is known anew after it.
+const factsAgain = 24 * time.Hour
+
 // fact tells the ordered stage something of a host, unless the shard told it
-// within the hour: what tells the same twice changes nothing.
+// lately: what tells the same twice changes nothing.
 func (w *worker) fact(f asset.Fact) {
 	if f.Value == "" || !f.Host.Holds() {
 		return
 	}
-	h := digest(&f, w.pc.Time/int64(time.Hour))
+	h := digest(&f, w.pc.Time/int64(factsAgain))
 	slot := &w.sh.told[h%seenFacts]
 	if *slot == h {
 		return
@@ -43,8 +47,8 @@ func (w *worker) fact(f asset.Fact) {
 
 // digest is a hash of a fact. It is the same in each run, so that what is told
 // twice, when two share a slot, is too.
-func digest(f *asset.Fact, hour int64) uint64 {
-	h := uint64(f.Kind)<<56 ^ uint64(hour) ^ 0x9e3779b97f4a7c15
+func digest(f *asset.Fact, day int64) uint64 {
+	h := uint64(f.Kind)<<56 ^ uint64(day) ^ 0x9e3779b97f4a7c15
 	mix := func(x uint64) {
 		hi, lo := bits.Mul64(h^x, 0xa0761d6478bd642f)
 		h = hi ^ lo ^ 0xe7037ed1a0b428db

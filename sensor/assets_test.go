@@ -92,11 +92,11 @@ func TestAssetsMany(t *testing.T) {
 // TestAssetsSummary proves that a host that two captures show stands once in
 // the summary, and that talkers and assets agree.
 func TestAssetsSummary(t *testing.T) {
-	s, err := Read(context.Background(), Config{Sources: []Source{{Path: demo}, {Path: demo}}, Workers: 2})
+	s, err := Read(context.Background(), Config{Sources: []Source{{Path: demo}, {Path: demo}}, Workers: 2, KeepAssets: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, err := Read(context.Background(), Config{Sources: []Source{{Path: demo}}, Workers: 2})
+	one, err := Read(context.Background(), Config{Sources: []Source{{Path: demo}}, Workers: 2, KeepAssets: true})
 	if err != nil {
 		t.Fatal(err)
 	}

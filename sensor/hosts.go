@@ -42,12 +42,7 @@ func (h *hosts) advance(clock int64) error {
 	if first {
 		return nil
 	}
-	for _, a := range h.table.Assets(true) {
-		if err := h.tell(a); err != nil {
-			return err
-		}
-	}
-	return nil
+	return h.table.Each(true, h.tell)
 }
 
 // close tells of all hosts that are not told yet as they are now, and counts
@@ -57,19 +52,29 @@ func (h *hosts) close() error {
 	s.count("addresses told early for memory", t.Early)
 	s.count("addresses that only sent, forgotten for memory", t.Unmet)
 	s.count("facts of hosts beyond those kept", t.Cut)
-	list := t.Assets(h.src.live)
-	for _, a := range list {
-		s.asset(a)
-	}
-	if h.o.enc != nil && h.o.rules.Sigma == nil { // nothing stands behind an event of a host
-		return h.encode(list)
-	}
-	for _, a := range list {
-		if err := h.tell(a); err != nil {
-			return err
+	keep := h.o.cfg.KeepAssets
+	var list []*asset.Asset // to be encoded
+	err := t.Each(!keep, func(a *asset.Asset) error {
+		if keep {
+			s.asset(a)
 		}
+		switch {
+		case !a.Changed:
+			return nil
+		case h.o.cfg.Workers == 1 || h.o.enc == nil || h.o.rules.Sigma != nil: // else nothing stands behind an event of a host
+			return h.tell(a)
+		}
+		if list = append(list, a.Clone()); len(list) < hostsAtOnce*h.o.cfg.Workers {
+			return nil
+		}
+		err := h.encode(list)
+		list = list[:0]
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	return nil
+	return h.encode(list)
 }
 
 // hostsAtOnce is how many hosts a worker encodes before they are written.

@@ -80,7 +80,7 @@ type Summary struct {
 	Suppressed   uint64  // hits that thresholds kept back
 	Decrypted    uint64  // sessions of TLS of which something was decrypted
 	// Assets are the hosts of which something is known, the one seen first
-	// first, at most maxCounted.
+	// first, at most maxCounted; none without Config.KeepAssets.
 	Assets []*asset.Asset
 
 	events     map[string]uint64
@@ -205,7 +205,7 @@ func (s *Summary) asset(a *asset.Asset) {
 		return
 	}
 	s.assets[a.ID] = len(s.Assets)
-	s.Assets = append(s.Assets, a)
+	s.Assets = append(s.Assets, a.Clone())
 }
 
 // alert counts an alert that stands.

@@ -88,7 +88,7 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 	if err := checkWorkers(o.workers); err != nil {
 		return err
 	}
-	cfg := sensor.Config{Workers: o.workers, NoChecksum: o.noChecksum}
+	cfg := sensor.Config{Workers: o.workers, NoChecksum: o.noChecksum, KeepAssets: a.format == "table"}
 	if err := o.suricata.apply(&cfg); err != nil {
 		return err
 	}

@@ -79,6 +79,7 @@ func (o *sensorAssetsOptions) run(ctx context.Context, a *app, args []string) er
 	if err != nil {
 		return err
 	}
+	cfg.KeepAssets = out.blocks
 	if !out.blocks {
 		cfg.Sink = findings.SinkFunc(func(e *event.Event) error {
 			if d, _ := e.GetStr(event.EventDataset); d != asset.Dataset {

@@ -128,7 +128,7 @@ func (o *sensorRunOptions) run(ctx context.Context, a *app, interfaces []string)
 		return err
 	}
 	slices.Sort(interfaces)
-	cfg := sensor.Config{Workers: o.workers, NoChecksum: o.noChecksum, Health: &r.health}
+	cfg := sensor.Config{Workers: o.workers, NoChecksum: o.noChecksum, Health: &r.health, KeepAssets: a.format == "table"}
 	if err := o.suricata.apply(&cfg); err != nil {
 		return err
 	}

@@ -146,9 +146,10 @@ const (
 type host struct {
 	key                        Key
 	prev, next                 int32
-	met                        bool // something came back to it, or it told something
-	told                       bool // nothing new since it was emitted
-	cut                        bool // more facts than are kept
+	moved                      uint64 // Table.tick when it came to the front of its list
+	met                        bool   // something came back to it, or it told something
+	told                       bool   // nothing new since it was emitted
+	cut                        bool   // more facts than are kept
 	dead                       bool
 	first, last                int64
 	packet                     uint64 // number of the first
@@ -159,8 +160,8 @@ type host struct {
 	services                   []Service
 }
 
-// list is a ring of hosts, the one seen last first. Its index 0 or 1 in
-// Table.hosts is its anchor.
+// Lists of hosts are rings, those seen last near the front. Their anchors are the
+// first two of Table.hosts.
 const (
 	strangers = iota // addresses that only sent, and told nothing
 	known
@@ -173,8 +174,10 @@ type Table struct {
 	hosts  []host
 	free   []int32
 	bytes  int
+	tick   uint64 // counts touches
+	joiner joiner
 	// Evicted is called with the asset of an address that makes room for
-	// others; nil for nothing.
+	// others, which is used again; nil for nothing.
 	Evicted func(*Asset)
 	// Early is how often that was, Unmet how often of an address that only
 	// sent, which tells no asset.
@@ -212,6 +215,7 @@ func (t *Table) link(i, list int32) {
 
 // touch finds or makes the host of a key.
 func (t *Table) touch(k Key, packet uint64, first, last int64, met bool) *host {
+	t.tick++
 	i, ok := t.index[k]
 	if !ok {
 		if len(t.index) >= t.limits.Hosts {
@@ -226,19 +230,29 @@ func (t *Table) touch(k Key, packet uint64, first, last int64, met bool) *host {
 		}
 		t.hosts[i] = host{key: k, packet: packet, first: first, last: last, met: met}
 		t.index[k] = i
-	} else {
-		t.unlink(i)
+		t.front(i)
+		return &t.hosts[i]
 	}
 	h := &t.hosts[i]
-	h.met = h.met || met
 	h.first, h.last = min(h.first, first), max(h.last, last)
 	h.packet = min(h.packet, packet)
+	if met && !h.met || t.tick-h.moved > uint64(t.limits.Hosts/8) { // those near the front need not move
+		h.met = h.met || met
+		t.unlink(i)
+		t.front(i)
+	}
+	return h
+}
+
+// front puts a host at the front of its list.
+func (t *Table) front(i int32) {
+	h := &t.hosts[i]
+	h.moved = t.tick
 	if h.met {
 		t.link(i, known)
 	} else {
 		t.link(i, strangers)
 	}
-	return h
 }
 
 // evict ends the address that was not seen for the longest, strangers first.
@@ -251,7 +265,7 @@ func (t *Table) evict() {
 		t.Early++
 		if h := &t.hosts[i]; t.Evicted != nil && !h.told {
 			list := []*host{h}
-			if a := join(list, claimed(list)); a != nil {
+			if a := t.join(list, claimed(list)); a != nil {
 				t.Evicted(a)
 			}
 		}
@@ -339,6 +353,9 @@ func (t *Table) Add(f *Fact) {
 		return
 	}
 	h.told = false
+	if h.facts == nil {
+		h.facts = make([]Fact, 0, 4)
+	}
 	h.facts = append(h.facts, Fact{Host: f.Host, Kind: f.Kind, Value: strings.Clone(value), Via: f.Via, Packet: f.Packet, Time: f.Time})
 	for t.bytes += len(value) + factCost; t.bytes > t.limits.Bytes; {
 		t.evict()

@@ -33,6 +33,12 @@ func addrs(list []*Asset) (out []string) {
 	return out
 }
 
+// assets returns the hosts of a table.
+func assets(t *Table, changed bool) (list []*Asset) {
+	t.Each(changed, func(a *Asset) error { list = append(list, a.Clone()); return nil })
+	return list
+}
+
 // TestJoin proves which addresses become one host.
 func TestJoin(t *testing.T) {
 	for _, c := range []struct {
@@ -83,7 +89,7 @@ func TestJoin(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			table := NewTable(Limits{})
 			c.tell(table)
-			if got := addrs(table.Assets(false)); !slices.Equal(got, c.want) {
+			if got := addrs(assets(table, false)); !slices.Equal(got, c.want) {
 				t.Errorf("hosts %q, expected %q", got, c.want)
 			}
 		})
@@ -95,12 +101,12 @@ func TestRouter(t *testing.T) {
 	table := NewTable(Limits{})
 	macFact(table, "192.0.2.1", 1, "arp", 1)
 	for i, v := range []string{"0", "1", "2"} {
-		if a := table.Assets(false); slices.Contains(a[0].Roles, "router") {
+		if a := assets(table, false); slices.Contains(a[0].Roles, "router") {
 			t.Fatalf("a router after %d", i)
 		}
 		fact(table, OfMAC(macOf(1)), Forwards, v, "frame", uint64(i+2))
 	}
-	if a := table.Assets(false); len(a) != 1 || !slices.Contains(a[0].Roles, "router") {
+	if a := assets(table, false); len(a) != 1 || !slices.Contains(a[0].Roles, "router") {
 		t.Errorf("hosts %+v, expected one router", a)
 	}
 }
@@ -111,7 +117,7 @@ func TestFlows(t *testing.T) {
 	table := NewTable(Limits{})
 	table.Flow(&Flow{Orig: ipKey("192.0.2.1"), Resp: ipKey("192.0.2.2"), Proto: 6, Port: 22, App: "ssh", First: 5, Last: 9, Bytes: [2]uint64{10, 20}, Packets: [2]uint32{1, 2}, Packet: 1, Served: true})
 	table.Flow(&Flow{Orig: ipKey("192.0.2.3"), Resp: ipKey("192.0.2.2"), Proto: 17, Port: 53, First: 6, Last: 6, Bytes: [2]uint64{30, 0}, Packets: [2]uint32{1, 0}, Packet: 2})
-	list := table.Assets(false)
+	list := assets(table, false)
 	if got, want := addrs(list), []string{"192.0.2.1", "192.0.2.2"}; !slices.Equal(got, want) {
 		t.Fatalf("hosts %q, expected %q", got, want)
 	}
@@ -119,11 +125,11 @@ func TestFlows(t *testing.T) {
 	if !slices.Equal(a.Services, []string{"tcp/22 ssh"}) || a.Sent != 20 || a.Received != 40 || a.Flows != 2 || a.First != 5 || a.Last != 9 {
 		t.Errorf("the server is %+v", a)
 	}
-	if table.Assets(true) != nil {
+	if assets(table, true) != nil {
 		t.Error("hosts are told as changed that were told before")
 	}
 	fact(table, ipKey("192.0.2.1"), Name, "a", "dhcp", 3)
-	if got := addrs(table.Assets(true)); !slices.Equal(got, []string{"192.0.2.1"}) {
+	if got := addrs(assets(table, true)); !slices.Equal(got, []string{"192.0.2.1"}) {
 		t.Errorf("changed hosts %q, expected the one with a name", got)
 	}
 }
@@ -138,8 +144,8 @@ func TestLimits(t *testing.T) {
 	for i := range 100 {
 		fact(table, ipKey(fmt.Sprintf("198.51.100.%d", i+1)), SYN, "64:1024::mss", "syn", uint64(i+2))
 	}
-	if len(told) != 0 || table.Unmet != 91 || len(table.Assets(false)) != 1 {
-		t.Errorf("told early %q, strangers %d, hosts %d; expected none, 91, 1", told, table.Unmet, len(table.Assets(false)))
+	if len(told) != 0 || table.Unmet != 91 || len(assets(table, false)) != 1 {
+		t.Errorf("told early %q, strangers %d, hosts %d; expected none, 91, 1", told, table.Unmet, len(assets(table, false)))
 	}
 	for i := range 20 {
 		fact(table, ipKey(fmt.Sprintf("203.0.113.%d", i+1)), Name, "x", "dhcp", uint64(i+200))
@@ -156,7 +162,7 @@ func TestLimits(t *testing.T) {
 	if table.Cut == 0 {
 		t.Error("facts beyond those kept were not counted")
 	}
-	list := table.Assets(false)
+	list := assets(table, false)
 	if a := list[len(list)-1]; !a.Cut || len(a.Names) > maxOfKind {
 		t.Errorf("the host with a thousand names says Cut %v and has %d", a.Cut, len(a.Names))
 	}

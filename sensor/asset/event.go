@@ -32,7 +32,6 @@ func (a *Asset) Describe(e *event.Event) {
 		e.Str(event.SaksiAssetVendor, v)
 	}
 	e.Str(event.HostName, a.Name)
-	e.Str(event.HostHostname, a.Name)
 	strs(e, event.SaksiAssetName, a.Names)
 	strs(e, event.RelatedHosts, a.Names)
 	e.Str(event.SaksiAssetDomain, a.Domain)

@@ -37,6 +37,7 @@ type Asset struct {
 	PacketsSent uint64
 	PacketsGot  uint64
 	Cut         bool // more was seen than is kept
+	Changed     bool // something new was seen since it was told last
 }
 
 // Hardware is a device of industrial control by its own words.
@@ -53,17 +54,16 @@ const (
 // strength orders how an address was told to belong to a MAC.
 var strength = map[string]int{"dhcp": 4, "dhcpv6": 4, "arp": 3, "ndp": 3, "profinet": 3, "netbios": 2, "lldp": 2, "cdp": 2, "frame": 1}
 
-// Assets returns the hosts of which something is known, the one seen first
-// first. With changed only those that something new was seen of since they were
-// returned last.
-func (t *Table) Assets(changed bool) []*Asset {
+// Each calls f with the hosts of which something is known, the one seen first
+// first, until it fails. With changed only those that something new was seen of since
+// they were told last. The Asset is used again: keep a Clone.
+func (t *Table) Each(changed bool, f func(*Asset) error) error {
 	var list []*host
 	for i := 2; i < len(t.hosts); i++ {
 		if h := &t.hosts[i]; !h.dead && h.met {
 			list = append(list, h)
 		}
 	}
-	var out []*Asset
 	claims := claimed(list)
 	for _, group := range groups(list, claims) {
 		fresh := false
@@ -71,12 +71,17 @@ func (t *Table) Assets(changed bool) []*Asset {
 			fresh = fresh || !h.told
 			h.told = true
 		}
-		if a := join(group, claims); a != nil && (fresh || !changed) {
-			out = append(out, a)
+		if !fresh && changed {
+			continue
+		}
+		if a := t.join(group, claims); a != nil {
+			a.Changed = fresh
+			if err := f(a); err != nil {
+				return err
+			}
 		}
 	}
-	slices.SortFunc(out, func(a, b *Asset) int { return cmp.Or(cmp.Compare(a.First, b.First), cmp.Compare(a.ID, b.ID)) })
-	return out
+	return nil
 }
 
 // claim is a MAC that an address is told to belong to.
@@ -145,16 +150,55 @@ func groups(list []*host, claims map[Key]claim) (groups [][]*host) {
 		}
 		groups[i] = append(groups[i], h)
 	}
+	for _, g := range groups {
+		slices.SortFunc(g, compareHosts)
+	}
+	slices.SortFunc(groups, func(a, b []*host) int { return compareHosts(a[0], b[0]) })
 	return groups
+}
+
+// compareHosts orders by when they were seen first.
+func compareHosts(a, b *host) int {
+	return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.packet, b.packet), bytes.Compare(a.key[:], b.key[:]))
+}
+
+// joiner is what making an Asset needs, used again.
+type joiner struct {
+	asset    Asset
+	facts    []*Fact
+	services []*Service
+	macs     []Key
+	text     []byte // of Why
+	ends     []int  // in text
+}
+
+// reset empties the lists of a and keeps their memory.
+func (a *Asset) reset() {
+	*a = Asset{
+		Addrs: a.Addrs[:0], MACs: a.MACs[:0], Vendors: a.Vendors[:0], Names: a.Names[:0], Roles: a.Roles[:0], Services: a.Services[:0],
+		Software: a.Software[:0], Devices: a.Devices[:0], Units: a.Units[:0], Certs: a.Certs[:0], Prints: a.Prints[:0], Why: a.Why[:0], Packets: a.Packets[:0],
+	}
+}
+
+// Clone returns a copy that shares nothing with a.
+func (a *Asset) Clone() *Asset {
+	c := *a
+	c.Addrs, c.Devices, c.Packets = slices.Clone(a.Addrs), slices.Clone(a.Devices), slices.Clone(a.Packets)
+	for _, l := range []*[]string{&c.MACs, &c.Vendors, &c.Names, &c.Roles, &c.Services, &c.Software, &c.Units, &c.Certs, &c.Prints, &c.Why, &c.System.Why} {
+		*l = slices.Clone(*l)
+	}
+	return &c
 }
 
 // join makes the asset of the addresses of one host, nil if only its MAC's
 // forwarding is known.
-func join(group []*host, claims map[Key]claim) *Asset {
-	a := &Asset{First: group[0].first, Last: group[0].last}
-	var facts []*Fact
-	var macs []Key
-	var forwards []string
+func (t *Table) join(group []*host, claims map[Key]claim) *Asset {
+	j := &t.joiner
+	a := &j.asset
+	a.reset()
+	j.facts, j.services, j.macs = j.facts[:0], j.services[:0], j.macs[:0]
+	a.First, a.Last = group[0].first, group[0].last
+	forwards := 0
 	for _, h := range group {
 		a.First, a.Last = min(a.First, h.first), max(a.Last, h.last)
 		a.Flows += h.flows
@@ -164,48 +208,52 @@ func join(group []*host, claims map[Key]claim) *Asset {
 		a.PacketsGot += h.packetsGotten
 		a.Cut = a.Cut || h.cut
 		if _, ok := h.key.mac(); ok {
-			macs = append(macs, h.key)
+			j.macs = append(j.macs, h.key)
 		} else {
 			a.Addrs = append(a.Addrs, h.key.addr())
 		}
 		if c, ok := claims[h.key]; ok {
-			macs = append(macs, c.mac)
+			j.macs = append(j.macs, c.mac)
 		}
 		for i := range h.facts {
-			switch f := &h.facts[i]; f.Kind {
-			case Forwards:
-				forwards = append(forwards, f.Value)
-			default:
-				facts = append(facts, f)
+			if f := &h.facts[i]; f.Kind == Forwards {
+				forwards++
+			} else {
+				j.facts = append(j.facts, f)
 			}
 		}
 		for i := range h.services {
-			s := &h.services[i]
-			text := s.Transport + "/" + strconv.Itoa(int(s.Port))
-			if s.App != "" {
-				text += " " + s.App
-			}
-			a.Services = append(a.Services, text)
+			j.services = append(j.services, &h.services[i])
 		}
 	}
-	if len(forwards) >= minForwards {
+	if forwards >= minForwards {
 		a.Roles = append(a.Roles, "router")
-	} else if len(a.Addrs) == 0 && len(facts) == 0 {
+	} else if len(a.Addrs) == 0 && len(j.facts) == 0 {
 		return nil
 	}
-	slices.SortFunc(facts, func(x, y *Fact) int {
+	slices.SortFunc(j.facts, func(x, y *Fact) int {
 		return cmp.Or(cmp.Compare(x.Packet, y.Packet), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Via, y.Via), cmp.Compare(x.Value, y.Value))
 	})
 	slices.SortFunc(a.Addrs, func(x, y netip.Addr) int { return x.Compare(y) })
-	slices.SortFunc(macs, func(x, y Key) int { return bytes.Compare(x[:], y[:]) })
-	for _, k := range slices.Compact(macs) {
+	slices.SortFunc(j.macs, func(x, y Key) int { return bytes.Compare(x[:], y[:]) })
+	for _, k := range slices.Compact(j.macs) {
 		m, _ := k.mac()
 		a.MACs = append(a.MACs, MACText(m))
 		a.Vendors = append(a.Vendors, Vendor(m))
 	}
-	a.interpret(facts)
-	slices.SortFunc(a.Services, compareServices)
-	a.Services = slices.Compact(a.Services)
+	slices.SortFunc(j.services, func(x, y *Service) int {
+		return cmp.Or(cmp.Compare(x.proto, y.proto), cmp.Compare(x.Port, y.Port), cmp.Compare(x.App, y.App))
+	})
+	for _, s := range j.services {
+		text := s.Transport + "/" + strconv.Itoa(int(s.Port))
+		if s.App != "" {
+			text += " " + s.App
+		}
+		if n := len(a.Services); n == 0 || a.Services[n-1] != text {
+			a.Services = append(a.Services, text)
+		}
+	}
+	j.interpret()
 	switch {
 	case len(a.MACs) == 1:
 		a.ID = a.MACs[0]
@@ -251,7 +299,9 @@ var nameRank = map[string]int{
 }
 
 // interpret says what the facts mean.
-func (a *Asset) interpret(facts []*Fact) {
+func (j *joiner) interpret() {
+	a, facts := &j.asset, j.facts
+	j.text, j.ends = j.text[:0], j.ends[:0]
 	var best int
 	var op opinions
 	var domain int
@@ -303,10 +353,20 @@ func (a *Asset) interpret(facts []*Fact) {
 			a.device(Hardware{Product: f.Value})
 		}
 		op.hear(f)
-		add(&a.Why, f.Kind.String()+" "+text+": "+f.Via+", packet "+strconv.FormatUint(f.Packet, 10))
+		if f.Kind != Cert && f.Kind != Print { // they name nothing but themselves
+			b := append(append(append(append(j.text, f.Kind.String()...), ' '), text...), ": "...)
+			b = append(append(b, f.Via...), ", packet "...)
+			j.text = strconv.AppendUint(b, f.Packet, 10)
+			j.ends = append(j.ends, len(j.text))
+		}
 		if n := len(a.Packets); n < maxPackets && (n == 0 || a.Packets[n-1] != f.Packet) {
 			a.Packets = append(a.Packets, f.Packet)
 		}
+	}
+	why, at := string(j.text), 0
+	for _, end := range j.ends {
+		a.Why = append(a.Why, why[at:end])
+		at = end
 	}
 	a.System = op.decide()
 	a.guessRoles()

@@ -174,7 +174,7 @@ func FuzzFrame(f *testing.F) {
 			Frame(ether, macOf(1), b, add)
 		}
 		ND(ipKey("fe80::1").addr(), b, add)
-		for _, a := range table.Assets(false) {
+		for _, a := range assets(table, false) {
 			if a.ID == "" {
 				t.Error("a host without an id")
 			}
