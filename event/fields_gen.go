@@ -9,7 +9,7 @@ const (
 	SaksiAssetCertificate                                  // Saksi.asset.certificate: SHA-256 of the certificates it showed
 	SaksiAssetDevice                                       // Saksi.asset.device: industrial devices and hardware, by their own words: vendor, product, model, serial number, version
 	SaksiAssetDomain                                       // Saksi.asset.domain: domain or work group
-	SaksiAssetFingerprint                                  // Saksi.asset.fingerprint: fingerprints of its software: ja4, ja3s, hassh, hassh_server
+	SaksiAssetFingerprint                                  // Saksi.asset.fingerprint: fingerprints of its software: ja4, hassh, hassh_server
 	SaksiAssetFlows                                        // Saksi.asset.flows: flows it took part in
 	SaksiAssetID                                           // Saksi.asset.id: what a host is told by: its hardware address if it was seen, else its IP address
 	SaksiAssetName                                         // Saksi.asset.name: its names, whoever gave them
@@ -585,7 +585,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.asset.certificate", typ: Keyword, array: true, doc: "SHA-256 of the certificates it showed"},
 	{name: "Saksi.asset.device", typ: Keyword, array: true, doc: "industrial devices and hardware, by their own words: vendor, product, model, serial number, version"},
 	{name: "Saksi.asset.domain", typ: Keyword, array: false, doc: "domain or work group"},
-	{name: "Saksi.asset.fingerprint", typ: Keyword, array: true, doc: "fingerprints of its software: ja4, ja3s, hassh, hassh_server"},
+	{name: "Saksi.asset.fingerprint", typ: Keyword, array: true, doc: "fingerprints of its software: ja4, hassh, hassh_server"},
 	{name: "Saksi.asset.flows", typ: Long, array: false, doc: "flows it took part in"},
 	{name: "Saksi.asset.id", typ: Keyword, array: false, doc: "what a host is told by: its hardware address if it was seen, else its IP address"},
 	{name: "Saksi.asset.name", typ: Keyword, array: true, doc: "its names, whoever gave them"},
