@@ -188,7 +188,7 @@ func eveTransport(name string) string {
 
 // eveApp are the protocols that Suricata calls otherwise.
 var eveApp = map[string]string{
-	"kerberos": "krb5", "vnc": "rfb", "postgresql": "pgsql", "ethernetip": "enip", "bittorrent_dht": "bittorrent-dht", "ftp_data": "ftp-data",
+	"kerberos": "krb5", "vnc": "rfb", "postgresql": "pgsql", "ethernetip": "enip", "bittorrent_dht": "bittorrent-dht",
 }
 
 func eveAppProto(name string) string {

@@ -91,7 +91,7 @@ func (w *eve) application(e *Event) {
 	switch p {
 	case "http2", "doh":
 		p = "http"
-	case "ftp_data":
+	case "ftp-data":
 		return
 	}
 	k, ok := eveKinds["saksi."+p]

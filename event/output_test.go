@@ -70,6 +70,18 @@ func TestEVEMetadata(t *testing.T) {
 
 // TestZeekService proves that services are named as Zeek does, by transport.
 func TestZeekService(t *testing.T) {
+	var smb, starttls Event
+	smb.Str(NetworkProtocol, "smb")
+	smb.Str(NetworkTransport, "tcp")
+	for _, name := range []string{"gssapi", "ntlm", "dcerpc"} {
+		smb.Str(SaksiFlowWithin, name)
+	}
+	starttls.Str(NetworkProtocol, "tls")
+	starttls.Str(NetworkTransport, "tcp")
+	starttls.Str(SaksiFlowVia, "smtp")
+	if a, b := zeekService(&smb), zeekService(&starttls); a != "gssapi,smb,ntlm,dce_rpc" || b != "smtp,ssl" {
+		t.Errorf("services are %q and %q", a, b)
+	}
 	for _, x := range [][3]string{
 		{"kerberos", "tcp", "krb_tcp"},
 		{"kerberos", "udp", "krb"},

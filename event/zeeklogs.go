@@ -23,11 +23,37 @@ var zeekKnown = func() map[string]bool {
 	return m
 }()
 
-// zeekService is the service of a connection; what Zeek has no analyzer of is
-// unset.
+// zeekService is the service of a connection, or the list of them if it began
+// as another (STARTTLS, CONNECT); what Zeek has no analyzer of is unset.
 func zeekService(e *Event) string {
 	p, _ := e.GetStr(NetworkProtocol)
-	if t, _ := e.GetStr(NetworkTransport); t == "udp" && zeekDatagrams[p] != "" {
+	t, _ := e.GetStr(NetworkTransport)
+	service := zeekServiceOf(p, t)
+	for _, name := range e.all(SaksiFlowWithin) {
+		switch name {
+		case "gssapi":
+			service = "gssapi," + service
+		case "kerberos":
+			service += ",krb"
+		case "dcerpc":
+			service += ",dce_rpc"
+		default:
+			service += "," + name
+		}
+	}
+	if via, ok := e.GetStr(SaksiFlowVia); ok && via != p {
+		switch first := zeekServiceOf(via, t); {
+		case service == "":
+			return first
+		case first != "" && first != service:
+			return first + "," + service
+		}
+	}
+	return service
+}
+
+func zeekServiceOf(p, transport string) string {
+	if transport == "udp" && zeekDatagrams[p] != "" {
 		return zeekDatagrams[p]
 	}
 	if s, ok := zeekServices[p]; ok {

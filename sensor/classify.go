@@ -73,8 +73,14 @@ func (l label) reason() reason { return reason(l >> 16) }
 // and mark stands the index of the protocol the flow began as, if it changed.
 const extLabel = 1 << 31
 
+// extWithin says that what stands there are the protocols carried instead.
+const extWithin = 1 << 30
+
 // ext is what is left of c when the flow is no longer parsed.
 func (c *conn) ext() uint32 {
+	if c.within != 0 && c.via == 0 {
+		return extLabel | extWithin | uint32(c.within)<<labelBits | uint32(c.label)
+	}
 	if c.label == 0 && c.via == 0 {
 		return 0
 	}
@@ -238,7 +244,11 @@ func (w *worker) labelOf(r *flow.Record) (l label, via uint8) {
 	if w.conn != nil {
 		ext = w.conn.ext()
 	}
-	return label(ext & (1<<labelBits - 1)), uint8(ext &^ extLabel >> labelBits)
+	l = label(ext & (1<<labelBits - 1))
+	if ext&extWithin != 0 {
+		return l, 0
+	}
+	return l, uint8(ext &^ extLabel >> labelBits)
 }
 
 // guess names the protocol of a connection by its port where its content could

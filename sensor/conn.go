@@ -39,6 +39,7 @@ type conn struct {
 	tcp    *tcpstate.Conn // while a rule asks for events of streams
 	holes  bool           // bytes were found missing
 	ids    flowIDs
+	within uint8     // protocols carried
 	held   []held    // alerts that wait for a packet
 	acked  [2]uint32 // of each direction, where alerts wait
 	label  label     // what names the application

@@ -126,6 +126,7 @@ func (w *worker) Emit(e *event.Event) {
 		w.detailTx(e)
 	}
 	w.remember(e)
+	w.notice(e)
 	w.push(e, itemEvent, 0)
 }
 
@@ -238,6 +239,7 @@ func (w *worker) emitFlow(r *flow.Record, why flow.EndReason) {
 	if w.conn != nil && w.conn.missed > 0 {
 		e.Int(event.SaksiFlowMissedBytes, int64(w.conn.missed))
 	}
+	w.aboutWithin(e)
 	if w.cfg.Detail {
 		w.detailFlow(e, r)
 	}

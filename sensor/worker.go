@@ -267,6 +267,7 @@ func (w *worker) getConn() *conn {
 		c = &conn{}
 	}
 	c.label, c.via = w.labelOf(w.rec)
+	c.within = w.withinOf()
 	w.rec.Ext, c.record = k, w.flow
 	sh.conns[k-1] = c
 	w.conn = c

@@ -18,6 +18,9 @@ func init() {
 		Transport: TCP, First: []string{"{", "[{"},
 		Detect: func(p *Probe) Verdict {
 			b := p.Data[:min(len(p.Data), 512)]
+			if detectStratum(p) == Yes {
+				return No
+			}
 			if i := bytes.Index(b, []byte(`"jsonrpc"`)); i >= 0 && bytes.Contains(b[i:], []byte(`"2.0"`)) {
 				return Yes
 			}

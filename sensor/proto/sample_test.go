@@ -360,6 +360,7 @@ func TestEveryPort(t *testing.T) {
 // portBound are the protocols whose format is shared or too loose, so that only the
 // port or a multicast group tells them apart.
 var portBound = map[string]bool{
+	"afp": true, "babel": true, "ge-srtp": true, "glbp": true, "oicq": true, "skinny": true, "smart-install": true,
 	"ipsec-nat-t": true, "zoom": true, "viber": true, "teamviewer": true, "zerotier": true, "mdns": true, "llmnr": true, "dhcpv6": true, "vxlan": true, "geneve": true, "gtp": true, "teredo": true, "ftp-data": true,
 }
 
