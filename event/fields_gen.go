@@ -123,6 +123,7 @@ const (
 	SaksiFlowState                                         // Saksi.flow.state: connection state in Zeek's terms (SF, S0, REJ ...)
 	SaksiFlowVia                                           // Saksi.flow.via: protocol the flow began as, before it carried another: socks, http, smtp
 	SaksiFlowWhy                                           // Saksi.flow.why: what the classification rests on
+	SaksiFlowWithin                                        // Saksi.flow.within: protocols that the flow's own carried: gssapi, ntlm, kerberos, dcerpc
 	SaksiFtpArgument                                       // Saksi.ftp.argument: argument of the FTP command; never a password
 	SaksiFtpCommand                                        // Saksi.ftp.command: FTP command, upper case
 	SaksiFtpReplyCode                                      // Saksi.ftp.reply_code: final reply to the FTP command
@@ -189,7 +190,7 @@ const (
 	SaksiNtpVersion                                        // Saksi.ntp.version: NTP version
 	SaksiOpcuaApplication                                  // Saksi.opcua.application: URI of the application that opens a session
 	SaksiOpcuaSecurityPolicy                               // Saksi.opcua.security_policy: security policy of the channel, last part of its URI
-	SaksiProxyVersion                                      // Saksi.proxy.version: version of SOCKS
+	SaksiProxyVersion                                      // Saksi.proxy.version: version of SOCKS or of PROXY
 	SaksiQuicRetry                                         // Saksi.quic.retry: the server asked the client to prove its address by a Retry
 	SaksiQuicServerVersions                                // Saksi.quic.server_versions: versions the server offered in a Version Negotiation
 	SaksiQuicVersion                                       // Saksi.quic.version: version of QUIC: 1, 2, draft-29, Q046, mvfst-2
@@ -699,6 +700,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.flow.state", typ: Keyword, array: false, doc: "connection state in Zeek's terms (SF, S0, REJ ...)"},
 	{name: "Saksi.flow.via", typ: Keyword, array: false, doc: "protocol the flow began as, before it carried another: socks, http, smtp"},
 	{name: "Saksi.flow.why", typ: Keyword, array: true, doc: "what the classification rests on"},
+	{name: "Saksi.flow.within", typ: Keyword, array: true, doc: "protocols that the flow's own carried: gssapi, ntlm, kerberos, dcerpc"},
 	{name: "Saksi.ftp.argument", typ: Keyword, array: false, doc: "argument of the FTP command; never a password"},
 	{name: "Saksi.ftp.command", typ: Keyword, array: false, doc: "FTP command, upper case"},
 	{name: "Saksi.ftp.reply_code", typ: Long, array: false, doc: "final reply to the FTP command"},
@@ -765,7 +767,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.ntp.version", typ: Long, array: false, doc: "NTP version"},
 	{name: "Saksi.opcua.application", typ: Keyword, array: false, doc: "URI of the application that opens a session"},
 	{name: "Saksi.opcua.security_policy", typ: Keyword, array: false, doc: "security policy of the channel, last part of its URI"},
-	{name: "Saksi.proxy.version", typ: Keyword, array: false, doc: "version of SOCKS"},
+	{name: "Saksi.proxy.version", typ: Keyword, array: false, doc: "version of SOCKS or of PROXY"},
 	{name: "Saksi.quic.retry", typ: Boolean, array: false, doc: "the server asked the client to prove its address by a Retry"},
 	{name: "Saksi.quic.server_versions", typ: Keyword, array: true, doc: "versions the server offered in a Version Negotiation"},
 	{name: "Saksi.quic.version", typ: Keyword, array: false, doc: "version of QUIC: 1, 2, draft-29, Q046, mvfst-2"},
