@@ -42,8 +42,8 @@ type ruleInput struct {
 	content func(ctx context.Context, data []byte) error
 }
 
-// inputKinds are the kinds an input can be said to be.
-var inputKinds = []string{pack.Capture, pack.Log, pack.Plain, pack.Image, pack.Events}
+// inputKinds are the kinds an input of explain and profile can be said to be.
+var inputKinds = []string{pack.Capture, pack.Log, pack.Plain, pack.Events}
 
 // captureMagics begin captures, and what may hold one: pcap of both byte orders
 // and resolutions, pcapng, gzip and Zstandard.

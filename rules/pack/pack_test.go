@@ -125,3 +125,36 @@ func TestJudge(t *testing.T) {
 		t.Errorf("covered: %v, %v", found, left)
 	}
 }
+
+// FuzzLoad proves that no pack.yaml panics, and that what loads has paths below
+// its folder, tests that expect something, and a verdict.
+func FuzzLoad(f *testing.F) {
+	f.Add("pack: 1\nname: p\nversion: 1\ntests: [{input: a, expect: [{rule: x, count: 2}], not: [y], only: true}]\n")
+	f.Add("pack: 1\nname: p\nversion: 1\nrules: [a/../../b]\n")
+	f.Add("pack: 1\nname: &a p\nversion: *a\ntests: [&t {input: a, only: true}, *t]\n")
+	f.Add("pack: [1]\n? {}\n: !!binary x\n")
+	folder := f.TempDir()
+	f.Fuzz(func(t *testing.T, text string) {
+		if err := os.WriteFile(filepath.Join(folder, FileName), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p, err := Load(folder)
+		if err != nil {
+			return
+		}
+		for _, path := range p.Rules {
+			if rel, err := filepath.Rel(folder, path); err != nil || !filepath.IsLocal(rel) {
+				t.Fatalf("%q leads out of the pack", path)
+			}
+		}
+		for i := range p.Tests {
+			x := &p.Tests[i]
+			if rel, err := filepath.Rel(folder, x.Input); err != nil || !filepath.IsLocal(rel) || len(x.Expect)+len(x.Not) == 0 && !x.Only {
+				t.Fatalf("%+v", x)
+			}
+			if v := x.Judge(nil, nil, nil); v.Pass == (len(v.Why) > 0) {
+				t.Fatalf("%+v", v)
+			}
+		}
+	})
+}
