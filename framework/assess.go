@@ -323,7 +323,7 @@ func (s *assessor) evidence(q string) ([]EvidenceRef, error) {
 			return nil, err
 		}
 		r := EvidenceRef{ID: d.ID, Line: s.next(), Time: d.Time.UTC().Format(time.RFC3339)}
-		r.Rule, _ = e.GetStr(event.RuleName)
+		r.Rule = ruleOf(e)
 		r.Severity, _ = e.GetInt(event.EventSeverity)
 		r.Source, _ = e.GetStr(event.SaksiEvidenceName)
 		r.SourceKey, _ = e.GetStr(event.SaksiEvidenceKey)
@@ -334,6 +334,19 @@ func (s *assessor) evidence(q string) ([]EvidenceRef, error) {
 		list = append(list, r)
 	}
 	return list, nil
+}
+
+// ruleOf names the rule of a finding. A report goes to many: what it says of an
+// indicator that is for fewer is its marking alone.
+func ruleOf(e *event.Event) string {
+	switch mark, _ := e.GetStr(event.ThreatIndicatorMarkingTlp); mark {
+	case "", "CLEAR", "GREEN":
+		name, _ := e.GetStr(event.RuleName)
+		return name
+	case "AMBER", "AMBER+STRICT", "RED":
+		return "indicator withheld, TLP:" + mark
+	}
+	return "indicator withheld, unknown marking"
 }
 
 // Where says in words where a finding's evidence lies: a path on an image, or

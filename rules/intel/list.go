@@ -340,6 +340,13 @@ func guess(s string, room *[2]Term) ([]Term, error) {
 		k = Email
 	default:
 		k = Domain
+		if host, port, ok := strings.Cut(s, ":"); ok && allDigits(port) {
+			pair, err := withPort(Domain, DestinationPort)(host + "|" + port)
+			if err != nil {
+				return nil, err
+			}
+			return pair[0], nil
+		}
 		if !strings.Contains(strings.TrimPrefix(s, "."), ".") {
 			return nil, errors.New("it is no address, digest, URL, e-mail address or domain name")
 		}

@@ -22,6 +22,16 @@ func (n *number) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// truth is a truth value that MISP writes as such, as a number or as a text.
+type truth bool
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *truth) UnmarshalJSON(b []byte) error {
+	s := strings.ToLower(strings.Trim(string(b), `"`))
+	*t = s == "true" || s == "1"
+	return nil
+}
+
 type mispTag struct {
 	Name string `json:"name"`
 }
@@ -41,8 +51,8 @@ type mispAttribute struct {
 	UUID      string       `json:"uuid"`
 	Type      string       `json:"type"`
 	Value     string       `json:"value"`
-	ToIDS     bool         `json:"to_ids"`
-	Deleted   bool         `json:"deleted"`
+	ToIDS     truth        `json:"to_ids"`
+	Deleted   truth        `json:"deleted"`
 	Relation  string       `json:"object_relation"`
 	Comment   string       `json:"comment"`
 	Timestamp number       `json:"timestamp"`
@@ -162,7 +172,7 @@ func galaxies(techniques []string, list []mispGalaxy) []string {
 func (r *reading) mispObject(raw json.RawMessage, src uint32, line, column, n int) error {
 	var o struct {
 		Name      string            `json:"name"`
-		Deleted   bool              `json:"deleted"`
+		Deleted   truth             `json:"deleted"`
 		Attribute []json.RawMessage `json:"Attribute"`
 	}
 	if err := json.Unmarshal(raw, &o); err != nil {
@@ -192,10 +202,10 @@ func (r *reading) attribute(raw json.RawMessage, src uint32, line, column int, p
 		return say(rules.Wrong, "attribute", "it can't be read: "+err.Error())
 	}
 	switch {
-	case a.Deleted:
+	case bool(a.Deleted):
 		r.without["they are deleted"]++
 		return nil
-	case !a.ToIDS:
+	case !bool(a.ToIDS):
 		r.without["to_ids is not set"]++
 		return nil
 	}

@@ -75,9 +75,12 @@ var mispTypes = map[string]mispMaker{
 	"x509-fingerprint-sha1": one(CertSHA1), "x509-fingerprint-sha256": one(CertSHA256),
 	"ja3-fingerprint-md5": one(JA3), "hassh-md5": one(HASSH), "hasshserver-md5": one(HASSHServer), "user-agent": one(UserAgent),
 	"stix2-pattern": func(value string) ([][]Term, error) {
-		p, err := parsePattern(value)
+		p, left, err := parsePattern(value)
 		if err != nil {
 			return nil, err
+		}
+		if len(left) > 0 {
+			return nil, left[0]
 		}
 		return p, nil
 	},

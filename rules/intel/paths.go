@@ -62,7 +62,7 @@ func (c *comparing) alternatives() ([][]placed, *patternError) {
 		if err != nil {
 			return nil, err
 		}
-		terms = append(terms, placed{t, c.at, path})
+		terms = append(terms, placed{Term: t, at: c.at, path: path})
 	}
 	if len(terms) == 0 {
 		return nil, p.wrong(c.opAt, "empty set", "the set is empty")
@@ -86,14 +86,18 @@ func (c *comparing) alternatives() ([][]placed, *patternError) {
 	return out, nil
 }
 
-// family asks for the family of an address, which is told by its kind.
+// family asks for the family of an address, which is told by its kind. That a
+// reference is a name asks nothing: its value says so.
 func (c *comparing) family(path string) ([][]placed, *patternError) {
-	name := map[string]string{"ipv4-addr": "ipv4", "ipv6-addr": "ipv6"}[c.values[0].text]
-	if c.op != "=" || c.not || name == "" {
-		return nil, c.p.refused(c.opAt, "reference type", "the type of a reference is only compared with 'ipv4-addr' or 'ipv6-addr'")
+	name := map[string]string{"ipv4-addr": "ipv4", "ipv6-addr": "ipv6", "domain-name": "domain"}[c.values[0].text]
+	switch {
+	case c.op != "=" || c.not || name == "":
+		return nil, c.p.refused(c.opAt, "reference type", "the type of a reference is only compared with 'ipv4-addr', 'ipv6-addr' or 'domain-name'")
+	case name == "domain":
+		return [][]placed{{}}, nil
 	}
 	t := Term{Kind: Protocol, Value: name, key: name}
-	return [][]placed{{{t, c.at, path}}}, nil
+	return [][]placed{{{Term: t, at: c.at, path: path}}}, nil
 }
 
 // term reads one value by the comparison's operator.
@@ -137,6 +141,11 @@ func (c *comparing) term(kind Kind, v token) (Term, *patternError) {
 		return Term{Kind: kind, Op: op, Value: value, number: n}, nil
 	}
 	t, err := newTerm(kind, value)
+	if err != nil && (kind == Source || kind == Destination) { // the other end may be known by its name
+		if name, nerr := newTerm(Domain, value); nerr == nil {
+			t, err = name, nil
+		}
+	}
 	if err != nil {
 		return Term{}, p.wrong(v.at, "value", "%v", err)
 	}

@@ -27,42 +27,57 @@ type patternError struct {
 func (e *patternError) Error() string { return fmt.Sprintf("byte %d: %s", e.at+1, e.msg) }
 
 // parsePattern reads a pattern of STIX 2.1 (section 9) as alternatives, of each of
-// which all terms must hold. What asks for more than one observation, or for
-// more than an event of ours tells, is refused.
-func parsePattern(s string) ([][]Term, *patternError) {
+// which all terms must hold. What asks for more than one observation is
+// refused. An alternative that asks for more than an event of ours tells is left
+// out, and said in left; when no other is there, the pattern is refused.
+func parsePattern(s string) (out [][]Term, left []*patternError, err *patternError) {
 	p := &patternParser{lexer: lexer{s: s}}
 	if len(s) > maxPattern {
-		return nil, p.wrong(0, "pattern too long", "the pattern has %d bytes, more than %d", len(s), maxPattern)
+		return nil, nil, p.wrong(0, "pattern too long", "the pattern has %d bytes, more than %d", len(s), maxPattern)
 	}
 	if !utf8.ValidString(s) {
-		return nil, p.wrong(0, "pattern", "the pattern is no UTF-8")
+		return nil, nil, p.wrong(0, "pattern", "the pattern is no UTF-8")
 	}
 	p.next()
 	alts, err := p.observations(0)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if p.tok.kind != tokEnd {
-		return nil, p.expected("the end, OR, or a new observation")
+		return nil, nil, p.expected("the end, OR, or a new observation")
 	}
 	for _, terms := range alts {
 		if err := check(p, terms); err != nil {
-			return nil, err
+			if err.level == rules.Wrong {
+				return nil, nil, err
+			}
+			if len(left) == 0 || left[len(left)-1].at != err.at {
+				left = append(left, err)
+			}
+			continue
 		}
-	}
-	out := make([][]Term, len(alts))
-	for i, terms := range alts {
+		var one []Term
 		for _, t := range terms {
-			out[i] = append(out[i], t.Term)
+			one = append(one, t.Term)
 		}
+		out = append(out, one)
 	}
-	return out, nil
+	if len(out) == 0 {
+		return nil, nil, left[0]
+	}
+	return out, left, nil
 }
 
 // check refuses an alternative that can't be looked up, or that never holds.
 func check(p *patternParser, terms []placed) *patternError {
-	best := -1
+	best, first := -1, 0
 	for i := range terms {
+		if i == 0 {
+			first = terms[i].at
+		}
+		if terms[i].refused != nil {
+			return terms[i].refused
+		}
 		best = max(best, anchorRank(&terms[i].Term))
 		for j := range i {
 			a, b := &terms[j], &terms[i]
@@ -72,7 +87,7 @@ func check(p *patternParser, terms []placed) *patternError {
 		}
 	}
 	if best < 0 {
-		return p.refused(terms[0].at, "nothing to look up", "the comparison names no value that can be looked up")
+		return p.refused(first, "nothing to look up", "the comparison names no value that can be looked up")
 	}
 	return nil
 }
@@ -85,8 +100,9 @@ func manyValued(path string) bool {
 // placed is a term with its place and path.
 type placed struct {
 	Term
-	at   int
-	path string
+	at      int
+	path    string
+	refused *patternError // why it can't be asked
 }
 
 type patternParser struct {
@@ -256,7 +272,11 @@ func (p *patternParser) test(depth int) ([][]placed, *patternError) {
 	if c.values, err = p.values(c.op == "IN"); err != nil {
 		return nil, err
 	}
-	return c.alternatives()
+	alts, err := c.alternatives()
+	if err != nil && err.level == rules.Refused {
+		return [][]placed{{{at: at, path: path, refused: err}}}, nil
+	}
+	return alts, err
 }
 
 // values reads a literal, or for IN a set of them.

@@ -41,6 +41,13 @@ func TestPattern(t *testing.T) {
 		{`[file:name = 'it\'s\\x']`, "[file:name = 'x']"},
 		{"[domain-name:value = 'a.example' AND domain-name:resolves_to_refs[*].value = '192.0.2.1']", "[domain-name:value = 'a.example' AND ipv4-addr:value = '192.0.2.1']"},
 
+		{"[network-traffic:dst_ref.type = 'domain-name' AND network-traffic:dst_ref.value = 'a.example' AND network-traffic:dst_port = '443']", "[domain-name:value = 'a.example' AND network-traffic:dst_port = 443]"},
+		{"[file:hashes.MD5 = 'd41d8cd98f00b204e9800998ecf8427e' OR file:hashes.SSDEEP = '3::']", "[file:hashes.MD5 = 'd41d8cd98f00b204e9800998ecf8427e'] without 58"},
+		{"[domain-name:value = 'a.example'] OR [mutex:name = 'x' AND file:name = 'y'] OR [url:value LIKE '%x%']", "[domain-name:value = 'a.example'] without 39 without 96"},
+
+		{"[network-traffic:dst_ref.type = 'domain-name']", "refused 1 names no value"},
+		{"[mutex:name = 'x' OR mutex:name = 'y']", "refused 2 mutex:name is told by no event"},
+		{"[mutex:name = 'x' OR file:hashes.MD5 = 'abc']", "error 40 it is no digest"},
 		{"", "error 1 expected [ or ("},
 		{"[domain-name:value = 'a.example'", "error 33 expected AND, OR or ], found the end"},
 		{"[domain-name:value = 'a.example", "error 22 the text does not end"},
@@ -62,12 +69,15 @@ func TestPattern(t *testing.T) {
 		{"[file:created = t'2020-01-01T00:00:00Z']", "refused 17 a time, hexadecimal or binary value"},
 		{"[" + strings.Repeat("(", 200) + "domain-name:value = 'a.example'" + strings.Repeat(")", 200) + "]", "refused 103 parentheses are nested"},
 	} {
-		alts, err := parsePattern(c.pattern)
+		alts, left, err := parsePattern(c.pattern)
 		var got string
 		if err == nil {
 			var list []string
 			for _, terms := range alts {
 				list = append(list, (&mixed{terms: terms}).text())
+			}
+			for _, l := range left {
+				list = append(list, "without "+itoa(int64(l.at+1)))
 			}
 			if got = strings.Join(list, " "); got != c.want {
 				t.Errorf("%s\nmeans %s\nexpected %s", c.pattern, got, c.want)
@@ -94,7 +104,7 @@ func TestPatternBounds(t *testing.T) {
 		strings.Repeat("(", 100_000),
 		strings.Repeat("[", 2<<20),
 	} {
-		if _, err := parsePattern(p); err == nil {
+		if _, _, err := parsePattern(p); err == nil {
 			t.Errorf("%.60s... is taken", p)
 		}
 	}

@@ -137,7 +137,10 @@ func (s *stixReader) indicator(o *stixObject, line, column, n int) error {
 	if o.Confidence != nil && *o.Confidence >= 0 && *o.Confidence <= 100 {
 		x.Confidence = *o.Confidence
 	}
-	patterns, perr := parsePattern(o.Pattern)
+	patterns, left, perr := parsePattern(o.Pattern)
+	for _, l := range left {
+		_ = say(rules.Advice, "alternative of "+l.reason, ".pattern, byte %d: this alternative is not looked for: %s", l.at+1, l.msg) // it reports, and returns nothing
+	}
 	if perr != nil {
 		return say(perr.level, perr.reason, ".pattern, byte %d: %s", perr.at+1, perr.msg)
 	}
