@@ -15,6 +15,7 @@ const (
 	tokName
 	tokText   // in quotes
 	tokNumber // whole
+	tokOther  // a value that nothing of ours is compared with: a fraction, a time, hexadecimal, binary, true or false
 	tokOp
 )
 
@@ -106,20 +107,29 @@ func (l *lexer) token() (token, *patternError) {
 		if _, err := l.quoted(at + 1); err != nil {
 			return token{kind: -1, at: at}, err
 		}
-		return token{kind: -1, at: at}, &patternError{at, rules.Refused, "pattern: value", "a time, hexadecimal or binary value is compared with nothing of ours"}
-	case c == '-' || c == '+' || c >= '0' && c <= '9':
-		n := 1
-		for n < len(rest) && rest[n] >= '0' && rest[n] <= '9' {
+		return token{tokOther, l.s[at:l.at], at}, nil
+	case c == '-' || c == '+' || c == '.' || c >= '0' && c <= '9':
+		kind, n := tokNumber, 0
+		if c == '-' || c == '+' {
+			n++
+		}
+		for n < len(rest) && (rest[n] >= '0' && rest[n] <= '9' || rest[n] == '.' && kind == tokNumber) {
+			if rest[n] == '.' {
+				kind = tokOther
+			}
 			n++
 		}
 		l.at += n
-		return token{tokNumber, rest[:n], at}, nil
+		return token{kind, rest[:n], at}, nil
 	case c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z':
 		n := 1
 		for n < len(rest) && (rest[n] == '_' || rest[n] == '-' || rest[n] >= '0' && rest[n] <= '9' || rest[n] >= 'a' && rest[n] <= 'z' || rest[n] >= 'A' && rest[n] <= 'Z') {
 			n++
 		}
 		l.at += n
+		if w := rest[:n]; strings.EqualFold(w, "true") || strings.EqualFold(w, "false") {
+			return token{tokOther, w, at}, nil
+		}
 		return token{tokName, rest[:n], at}, nil
 	}
 	return l.fail(at, "%q has no meaning here", []rune(rest[:min(len(rest), 4)])[0])

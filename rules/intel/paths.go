@@ -104,6 +104,9 @@ func (c *comparing) family(path string) ([][]placed, *patternError) {
 func (c *comparing) term(kind Kind, v token) (Term, *patternError) {
 	p := c.p
 	value, op := v.text, Equal
+	if v.kind == tokOther {
+		return Term{}, p.refused(v.at, "value", "a fraction, time, hexadecimal, binary or truth value is compared with nothing of ours")
+	}
 	switch c.op {
 	case "=", "IN":
 	case "!=":
@@ -124,7 +127,7 @@ func (c *comparing) term(kind Kind, v token) (Term, *patternError) {
 		if kind != Address {
 			return Term{}, p.refused(c.opAt, "ISSUBSET", "ISSUBSET is honored for addresses on either side only")
 		}
-	case "MATCHES", "ISSUPERSET", "EXISTS":
+	case "MATCHES", "ISSUPERSET":
 		return Term{}, p.refused(c.opAt, c.op, "%s is not honored", c.op)
 	default:
 		return Term{}, p.wrong(c.opAt, "syntax", "%q is no operator", short(c.op))

@@ -250,9 +250,16 @@ func (p *patternParser) test(depth int) ([][]placed, *patternError) {
 		return alts, nil
 	}
 	at := p.tok.at
+	exists := p.word("EXISTS")
+	if exists {
+		p.next()
+	}
 	path, err := p.path()
 	if err != nil {
 		return nil, err
+	}
+	if exists {
+		return [][]placed{{{at: at, path: path, refused: p.refused(at, "EXISTS", "EXISTS is not honored")}}}, nil
 	}
 	not := p.word("NOT")
 	if not {
@@ -272,6 +279,9 @@ func (p *patternParser) test(depth int) ([][]placed, *patternError) {
 	if c.values, err = p.values(c.op == "IN"); err != nil {
 		return nil, err
 	}
+	if v := c.values[0]; v.kind != tokText && (c.op == "LIKE" || c.op == "MATCHES" || c.op == "ISSUBSET" || c.op == "ISSUPERSET") {
+		return nil, p.wrong(v.at, "syntax", "expected a text after %s, found %s", c.op, v.shown())
+	}
 	alts, err := c.alternatives()
 	if err != nil && err.level == rules.Refused {
 		return [][]placed{{{at: at, path: path, refused: err}}}, nil
@@ -279,10 +289,14 @@ func (p *patternParser) test(depth int) ([][]placed, *patternError) {
 	return alts, err
 }
 
+func (p *patternParser) value() bool {
+	return p.tok.kind == tokText || p.tok.kind == tokNumber || p.tok.kind == tokOther
+}
+
 // values reads a literal, or for IN a set of them.
 func (p *patternParser) values(set bool) ([]token, *patternError) {
 	if !set {
-		if p.tok.kind != tokText && p.tok.kind != tokNumber {
+		if !p.value() {
 			return nil, p.expected("a value")
 		}
 		v := p.tok
@@ -295,7 +309,7 @@ func (p *patternParser) values(set bool) ([]token, *patternError) {
 	var list []token
 	for p.tok.kind != ')' {
 		p.next()
-		if p.tok.kind != tokText && p.tok.kind != tokNumber {
+		if !p.value() {
 			return nil, p.expected("a value")
 		}
 		list = append(list, p.tok)

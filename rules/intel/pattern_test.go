@@ -66,7 +66,12 @@ func TestPattern(t *testing.T) {
 		{"[url:value LIKE 'http://a/%']", "refused 17 of LIKE only"},
 		{"[network-traffic:dst_port = 443]", "refused 2 names no value that can be looked up"},
 		{"[domain-name:value != 'a.example']", "refused 2 names no value"},
-		{"[file:created = t'2020-01-01T00:00:00Z']", "refused 17 a time, hexadecimal or binary value"},
+		{"[file:size = 4.5]", "refused 14 a fraction, time"},
+		{"[file:name = TRUE OR file:name = h'00']", "refused 14 a fraction, time"},
+		{"[EXISTS file:name]", "refused 2 EXISTS is not honored"},
+		{"[file:created = t'2020-01-01T00:00:00Z']", "refused 2 file:created is told by no event"},
+		{"[file:name LIKE 10]", "error 17 expected a text after LIKE, found 10"},
+		{"[file:name = 1.2.3]", "error 17 expected AND, OR or ]"},
 		{"[" + strings.Repeat("(", 200) + "domain-name:value = 'a.example'" + strings.Repeat(")", 200) + "]", "refused 103 parentheses are nested"},
 	} {
 		alts, left, err := parsePattern(c.pattern)
