@@ -104,9 +104,10 @@ func generate(kind string, pass PassFunc) (priv, public []byte, err error) {
 
 // Signer signs with one private key.
 type Signer struct {
-	s   signature.Signer
-	pub *Public
-	der []byte
+	s      signature.Signer
+	remote func(ctx context.Context, digest []byte) ([]byte, error) // instead of s
+	pub    *Public
+	der    []byte
 }
 
 // LoadSigner reads a private key. Reading order: PEM blocks of cosign's
@@ -138,6 +139,20 @@ func LoadSigner(path string, pass PassFunc) (*Signer, error) {
 		return nil, fmt.Errorf("%w: the signing key %s: %w", ErrTrust, path, err)
 	}
 	return &Signer{s: s, pub: pub, der: pub.der}, nil
+}
+
+// RemoteSigner signs with a private key that is kept elsewhere, as on a token:
+// sign gets a SHA-256 digest and gives a signature (ASN.1 DER). The key must be
+// ECDSA P-256 or RSA.
+func RemoteSigner(key crypto.PublicKey, sign func(ctx context.Context, digest []byte) ([]byte, error)) (*Signer, error) {
+	pub, err := newPublic(key)
+	if err != nil {
+		return nil, err
+	}
+	if pub.Kind() == KeyEd25519 {
+		return nil, fmt.Errorf("%w: an Ed25519 key signs whole messages; expected ECDSA P-256 or RSA", ErrTrust)
+	}
+	return &Signer{remote: sign, pub: pub, der: pub.der}, nil
 }
 
 // LoadPublic reads a public key in PEM.
@@ -246,6 +261,9 @@ func (p *Public) Verify(msg, sig []byte) bool {
 }
 
 // Sign gives the signature over msg in the form that Public.Verify takes.
-func (s *Signer) Sign(_ context.Context, msg []byte) ([]byte, error) {
+func (s *Signer) Sign(ctx context.Context, msg []byte) ([]byte, error) {
+	if s.remote != nil {
+		return s.remote(ctx, sum256(msg))
+	}
 	return s.s.SignMessage(bytes.NewReader(msg))
 }

@@ -9,6 +9,7 @@ import (
 	"saksi/forensics/artifact"
 	"saksi/internal/libpcap"
 	"saksi/internal/libyara"
+	"saksi/internal/token"
 	"saksi/internal/tsk"
 	"saksi/internal/tskworker"
 	"saksi/internal/worker"
@@ -20,7 +21,7 @@ var version = "dev"
 func main() {
 	if worker.Serving(os.Args[1:]) {
 		handlers := map[string]worker.Handler{}
-		for _, more := range []map[string]worker.Handler{libyara.Handlers(), tskworker.Handlers(), libpcap.Handlers(), artifact.Handlers()} {
+		for _, more := range []map[string]worker.Handler{libyara.Handlers(), tskworker.Handlers(), libpcap.Handlers(), artifact.Handlers(), token.Handlers()} {
 			for op, h := range more {
 				handlers[op] = h
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // envVar is one variable of the environment that Saksi reads. This file is the
@@ -55,4 +56,17 @@ func configFiles() []string {
 		files = append(files, filepath.Join(d, "saksi", "config.yaml"))
 	}
 	return append(files, "/etc/saksi/config.yaml")
+}
+
+// tokenEnv is what the library of a PKCS #11 token may read: its own settings and
+// nothing of ours.
+func tokenEnv() []string {
+	var list []string
+	for _, e := range os.Environ() {
+		name, _, _ := strings.Cut(e, "=")
+		if name == "HOME" || name == "SOFTHSM2_CONF" || strings.HasPrefix(name, "PKCS11_") || strings.HasPrefix(name, "OPENSC_") {
+			list = append(list, e)
+		}
+	}
+	return list
 }

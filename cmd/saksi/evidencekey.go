@@ -16,7 +16,7 @@ import (
 
 func evidenceKey(a *app) *cobra.Command {
 	return noun("key", "Signing keys and the register of who holds them",
-		evidenceKeyNew(a), evidenceKeyList(a), evidenceKeyExport(a), evidenceKeyRotate(a), evidenceKeyRevoke(a))
+		evidenceKeyNew(a), evidenceKeyPublic(a), evidenceKeyList(a), evidenceKeyExport(a), evidenceKeyRotate(a), evidenceKeyRevoke(a))
 }
 
 // registerFlags say whose a key is.
@@ -79,6 +79,47 @@ func evidenceKeyNew(a *app) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&kind, "type", evidence.KeyECDSA, "kind of key: ecdsa, ed25519 or rsa")
+	o.addPerson(c)
+	return c
+}
+
+func evidenceKeyPublic(a *app) *cobra.Command {
+	o := &registerFlags{}
+	c := &cobra.Command{
+		Use:   "public KEY",
+		Short: "Write the public half of a key, one on a token too",
+		Long: "KEY is a key file, or the address of a key on a PKCS #11 token (RFC 7512), whose PIN is asked for as a pass phrase:\n" +
+			"pkcs11:token=LAB;object=aminah?module-path=/usr/lib/softhsm/libsofthsm2.so. Wherever a signing key is named, so can one on a token be.\n" +
+			"With --person and --role the key is entered in the register of keys.",
+		Example: "  saksi evidence key public 'pkcs11:token=LAB;object=aminah?module-path=/usr/lib/softhsm/libsofthsm2.so' --person Aminah --role examiner --to aminah.pub",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if (o.person == "") != (o.role == "") {
+				return usage("--person and --role go together")
+			}
+			s, err := a.signer(args[0])
+			if err != nil {
+				return err
+			}
+			if o.person != "" {
+				if err := o.enroll(s.Public(), ""); err != nil {
+					return err
+				}
+			}
+			b, err := s.Public().PEM()
+			if err != nil {
+				return err
+			}
+			w, done, err := a.open()
+			if err != nil {
+				return err
+			}
+			if _, err := w.Write(b); err != nil {
+				return err
+			}
+			return done()
+		},
+	}
 	o.addPerson(c)
 	return c
 }

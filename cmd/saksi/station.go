@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,11 +10,14 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/term"
 
 	"saksi/casefile"
 	"saksi/evidence"
+	"saksi/internal/tokenclient"
+	"saksi/internal/worker"
 )
 
 // stationKey is the path of this machine's own key: it signs where no
@@ -43,11 +47,33 @@ func (a *app) signer(path string) (*evidence.Signer, error) {
 		}
 		path = station
 	}
+	if strings.HasPrefix(path, tokenclient.Scheme) {
+		return a.tokenSigner(path)
+	}
 	s, err := evidence.LoadSigner(path, a.passphrase)
 	if err != nil {
 		return nil, evidenceError(err)
 	}
 	return s, nil
+}
+
+// tokenSigner signs with a key on a PKCS #11 token; the PIN is asked for as a
+// pass phrase.
+func (a *app) tokenSigner(address string) (*evidence.Signer, error) {
+	k, err := tokenclient.Parse(address)
+	if err != nil {
+		return nil, fail(exitTrust, err)
+	}
+	pin, err := a.passphrase(false)
+	if err != nil {
+		return nil, fail(exitTrust, err)
+	}
+	c, err := tokenclient.Open(context.Background(), worker.Config{Path: a.worker, Version: version, Env: tokenEnv()}, k, pin)
+	if err != nil {
+		return nil, fail(exitTrust, err)
+	}
+	s, err := evidence.RemoteSigner(c.Public(), c.Sign)
+	return s, evidenceError(err)
 }
 
 // errNoPassphrase is returned when a key needs a pass phrase and nobody can be

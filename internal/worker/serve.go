@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"saksi/internal/sandbox"
@@ -26,6 +27,7 @@ const (
 	socketFD  = 3
 	argNet    = "net"
 	argNoNet  = "shared-net"
+	argToken  = "token"
 	serveArgs = 5 // serve, version, net, memory bytes, cpu seconds
 )
 
@@ -60,10 +62,39 @@ func Serve(args []string, version string, handlers map[string]Handler) error {
 		// The collector works harder before the limit strikes.
 		debug.SetMemoryLimit(int64(memory / 4 * 3))
 	}
+	if args[2] == argToken {
+		if err := hello(conn, version, sandbox.Layers{}); err != nil {
+			return err
+		}
+		return serve(conn, tokenOps(handlers, true))
+	}
 	layers, err := sandbox.Apply(sandbox.Limits{Memory: memory, CPU: time.Duration(cpu) * time.Second}, args[2] == argNet)
 	if err != nil {
 		return err
 	}
+	if err := hello(conn, version, layers); err != nil {
+		return err
+	}
+	return serve(conn, tokenOps(handlers, false))
+}
+
+// TokenOps begins the names of operations on tokens of keys, which a worker of
+// their own answers and no other does.
+const TokenOps = "token."
+
+// tokenOps are the handlers of operations on tokens, or the others.
+func tokenOps(handlers map[string]Handler, token bool) map[string]Handler {
+	out := map[string]Handler{}
+	for op, h := range handlers {
+		if strings.HasPrefix(op, TokenOps) == token {
+			out[op] = h
+		}
+	}
+	return out
+}
+
+// hello greets the parent.
+func hello(conn *net.UnixConn, version string, layers sandbox.Layers) error {
 	var w wire.Writer
 	w.String(version)
 	w.Bool(layers.Network)
@@ -74,7 +105,7 @@ func Serve(args []string, version string, handlers map[string]Handler) error {
 	if err := writeFrame(conn, kindHello, w.B, nil); err != nil {
 		return fmt.Errorf("greeting the parent: %w", err)
 	}
-	return serve(conn, handlers)
+	return nil
 }
 
 type call struct {

@@ -79,6 +79,11 @@ type Config struct {
 	Version          string // of this build; the worker's must equal it
 	Limits           Limits
 	AllowUnsandboxed bool // go on when the kernel gives no closed sandbox
+	// Token starts a worker that does nothing but ask a token of keys: it loads
+	// the library that the user named, which reaches what it needs, so nothing is
+	// closed to it; and it answers no operation of another worker.
+	Token bool
+	Env   []string // NAME=VALUE that the token's library reads
 }
 
 // Worker is one running process. It serves one call at a time; it is not safe
@@ -126,6 +131,13 @@ func Start(ctx context.Context, c Config) (*Worker, error) {
 	if c.Limits.Unit == 0 {
 		c.Limits.Unit = DefaultUnit
 	}
+	if c.Token {
+		w, err := start(ctx, path, c, false)
+		if err != nil {
+			err = fmt.Errorf("starting %s: %w", path, err)
+		}
+		return w, err
+	}
 	w, err := start(ctx, path, c, true)
 	if err != nil && (errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EACCES)) {
 		// No network namespace to be had: seccomp alone refuses sockets.
@@ -164,8 +176,11 @@ func start(ctx context.Context, path string, c Config, ownNet bool) (*Worker, er
 			attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}}
 		}
 	}
+	if c.Token {
+		network = argToken
+	}
 	cmd := exec.Command(path, serveArg, c.Version, network, fmt.Sprint(c.Limits.Memory), fmt.Sprint(int64(c.Limits.CPU/time.Second)))
-	cmd.Env = []string{"GOTRACEBACK=none", "LC_ALL=C", "TZ=UTC"}
+	cmd.Env = append([]string{"GOTRACEBACK=none", "LC_ALL=C", "TZ=UTC"}, c.Env...)
 	cmd.Dir = "/"
 	cmd.ExtraFiles = []*os.File{theirs} // becomes descriptor 3
 	cmd.SysProcAttr = attr
