@@ -228,7 +228,7 @@ func (d *infoDoc) text(w io.Writer) {
 func forensicsFormats(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "formats",
-		Short: "List the containers, partition tables and file systems that are read",
+		Short: "List the containers, partition tables, volume managers and file systems that are read",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			r, err := a.rows("kind", "name", "what", "reference")
@@ -242,6 +242,11 @@ func forensicsFormats(a *app) *cobra.Command {
 			}
 			for _, s := range volume.Schemes() {
 				if err := r.add("partition table", s.Name, s.Doc, s.Reference); err != nil {
+					return err
+				}
+			}
+			for _, l := range volume.Layers() {
+				if err := r.add("volume manager", l.Name, l.Doc, l.Reference); err != nil {
 					return err
 				}
 			}

@@ -1,7 +1,6 @@
 package filesystem
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"sort"
@@ -100,15 +99,16 @@ var named = []struct {
 	what  string
 	hint  string
 }{
-	{3, "-FVE-FS-", "BitLocker", "unlock it with 'dislocker' and open the result"},
-	{0, "LUKS\xba\xbe", "LUKS", "unlock it with 'cryptsetup open --readonly'"},
+	{3, fveSignature, nameBitLocker, "unlock it with 'dislocker' and open the result"},
+	{424, fveUsedSpace, nameBitLocker, "unlock it with 'dislocker' and open the result"},
+	{424, fveToGo, nameBitLocker, "unlock it with 'dislocker' and open the result"},
+	{0, "LUKS\xba\xbe", nameLUKS, "unlock it with 'cryptsetup open --readonly'"},
+	{88, "CS", nameCoreStorage, "unlock it with 'fvdemount' of libfvde and open the result"},
 	{0, "XFSB", "XFS", "mount it read-only (ro,norecovery)"},
 	{0x10040, "_BHRfS_M", "Btrfs", "mount it read-only"},
 	{3, "ReFS\x00\x00\x00\x00", "ReFS", "open it in Windows, read-only"},
 	{0x400, "\x10\x20\xf5\xf2", "F2FS", "mount it read-only"},
 	{0, "hsqs", "SquashFS", "unpack it with 'unsquashfs'"},
-	{536, "LVM2 001", "LVM2", "activate it with 'vgchange -ay' on a read-only loop device"},
-	{0x1000, "\xfc\x4e\x2b\xa9", "Linux RAID", "assemble it with 'mdadm --assemble --readonly'"},
 	{4086, "SWAPSPACE2", "Linux swap", "search it with 'forensics scan' of the raw container"},
 	{0x2000, "\x0c\xb1\xba\x00", "ZFS", "import it with 'zpool import -o readonly=on'"},
 }
@@ -116,7 +116,7 @@ var named = []struct {
 // Named tells what a volume is that no reader takes: the name and what to do.
 func Named(head []byte) (what, hint string) {
 	for _, n := range named {
-		if len(head) >= n.at+len(n.magic) && bytes.HasPrefix(head[n.at:], []byte(n.magic)) {
+		if magicAt(head, n.at, n.magic) && (n.what != nameCoreStorage || magicAt(head, 8, "\x01\x00\x10\x00")) {
 			return n.what, n.hint
 		}
 	}
@@ -133,7 +133,7 @@ func Open(m Media) (Reader, error) {
 	}
 	head = head[:n]
 	if what, hint := Named(head); what != "" {
-		return nil, fmt.Errorf("opening the volume at offset %d: it is %s, which is %w; %s", m.Offset, what, ErrUnsupported, hint)
+		return nil, fmt.Errorf("opening the volume at offset %d: it is %s, which is %w; %s", m.Offset, what+method(m, head, what), ErrUnsupported, hint)
 	}
 	var last error
 	for _, f := range formats {

@@ -33,11 +33,11 @@ func (s *session) table() {
 			})
 			continue
 		}
-		found = s.volume(p.Start, p.Length, p.Desc) || found
+		found = s.volume(p.Start, p.Length, p.Desc, 0) || found
 	}
 	whole := func() bool {
 		n := len(t.Volumes)
-		if s.volume(0, s.im.Size, "whole image") {
+		if s.volume(0, s.im.Size, "whole image", 0) {
 			return true
 		}
 		t.Volumes = t.Volumes[:n]
@@ -45,7 +45,7 @@ func (s *session) table() {
 	}
 	switch {
 	case len(t.Volumes) == 0:
-		s.volume(0, s.im.Size, "whole image")
+		s.volume(0, s.im.Size, "whole image", 0)
 	case !found:
 		whole()
 	case s.isISO():
@@ -62,10 +62,31 @@ func (s *session) isISO() bool {
 	return n == 5 && string(b) == "CD001"
 }
 
-// volume adds the volume, or those of the APFS container it is, and reports
-// whether a file system was found.
-func (s *session) volume(offset, length int64, desc string) bool {
+// maxLayers bounds how deep volumes lie in one another.
+const maxLayers = 4
+
+// volume adds the volume, or those of the layer or the APFS container it is,
+// and reports whether a file system was found.
+func (s *session) volume(offset, length int64, desc string, depth int) bool {
 	length = min(length, s.im.Size-offset)
+	if depth < maxLayers {
+		name, parts, err := volume.Inside(s.im, offset, length)
+		found := false
+		for _, p := range parts {
+			d := desc + ", " + p.Description
+			if p.Problem != "" {
+				s.add(volume.Volume{Offset: p.Offset, Length: p.Length, Description: d, Problem: p.Problem})
+				continue
+			}
+			found = s.volume(p.Offset, p.Length, d, depth+1) || found
+		}
+		if err != nil {
+			s.add(volume.Volume{Offset: offset, Length: length, Description: desc, Problem: err.Error()})
+		}
+		if name != "" {
+			return found
+		}
+	}
 	m := s.media(offset, length, false, 0)
 	magic := make([]byte, 4)
 	if n, _ := m.ReadAt(magic, offset+32); n == 4 && string(magic) == "NXSB" {
