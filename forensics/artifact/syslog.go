@@ -17,14 +17,14 @@ import (
 func init() {
 	register(Format{
 		Name:      "syslog",
-		Doc:       "syslog, auth.log, messages and the like as rsyslog writes them; times without year and zone need the year of the first line, and are taken as UTC",
+		Doc:       "syslog, auth.log, messages and the like as rsyslog writes them, with the events of Sysmon for Linux; times without year and zone need the year of the first line, and are taken as UTC",
 		Reference: "RFC 3164 section 4.1; rsyslog.conf(5), RSYSLOG_TraditionalFileFormat and RSYSLOG_FileFormat",
 		Detect:    func(head []byte) bool { return syslogLine.MatchString(firstLine(head)) },
 		Parse:     parseSyslog,
 		Event:     eventSyslog,
 		Log:       sourcesSyslog,
-		Samples:   []string{"auth.log", "../capture/demo.auth.log"},
-		Hostile:   []string{"auth.log @2=ff", "auth.log @40=0a5b5d3a"},
+		Samples:   []string{"auth.log", "../capture/demo.auth.log", "sysmon.syslog"},
+		Hostile:   []string{"auth.log @2=ff", "auth.log @40=0a5b5d3a", "sysmon.syslog @600=3c3c3c26", "sysmon.syslog cut=900"},
 	})
 }
 
@@ -48,6 +48,9 @@ func parseSyslog(in Input, emit func(*Record) error, problem func(Problem)) erro
 		}
 		for i, name := range []string{"time", "host", "program", "pid", "message"} {
 			rec.Fields = append(rec.Fields, Field{name, m[i+1]})
+		}
+		if isSysmon(rec) {
+			sysmonEvent(rec, m[5], problem)
 		}
 		return emit(rec)
 	}, problem)
@@ -94,6 +97,9 @@ var programs = map[string][]string{
 }
 
 func sourcesSyslog(r *Record) ([]sigma.Source, []sigma.Alias) {
+	if isSysmon(r) {
+		return sigma.Linux(r.Get("EventID")), nil
+	}
 	sources := []sigma.Source{{Product: "linux", Service: "syslog"}}
 	for _, s := range programs[strings.ToLower(r.Get("program"))] {
 		sources = append(sources, sigma.Source{Product: "linux", Service: s})
@@ -120,7 +126,7 @@ func eventSyslog(r *Record, e *event.Event) {
 	e.Str(event.ProcessName, program)
 	putNumber(e, event.ProcessPID, r.Get("pid"))
 	e.Str(event.Message, message)
-	if r.Time != 0 && !strings.Contains(r.Get("time"), "T") {
+	if r.Time != 0 && !strings.Contains(r.Get("time"), "T") && r.Get("SystemTime") == "" {
 		e.Str(event.SaksiAssumed, "year "+strconv.Itoa(time.Unix(0, r.Time).UTC().Year()))
 		e.Str(event.SaksiAssumed, "zone UTC")
 	}
@@ -129,6 +135,10 @@ func eventSyslog(r *Record, e *event.Event) {
 		tag += "[" + pid + "]"
 	}
 	e.Str(event.EventOriginal, r.Get("time")+" "+r.Get("host")+" "+tag+": "+message)
+	if isSysmon(r) {
+		eventSysmon(r, e)
+		return
+	}
 	if m := syslogUser.FindStringSubmatch(message); m != nil && strings.HasPrefix(program, "sshd") {
 		e.Str(event.UserName, m[1])
 		if e.SetText(event.SourceIP, m[2]) == nil {

@@ -131,6 +131,18 @@ func Windows(channel, id, operation string) ([]Source, []Alias) {
 	return sources, aliases
 }
 
+// sysmonLinux are the categories of the events of Sysmon for Linux, by number
+// (Sigma taxonomy appendix 2.1.0, "Linux Folder"; Sysmon for Linux, README.md).
+var sysmonLinux = map[string]string{
+	"1": "process_creation", "3": "network_connection", "5": "process_termination", "9": "raw_access_thread", "11": "file_event", "16": "sysmon_status",
+	"23": "file_delete",
+}
+
+// Linux tells the log sources of an event of Sysmon for Linux by its number.
+func Linux(id string) []Source {
+	return []Source{{Category: sysmonLinux[id], Product: "linux", Service: "sysmon"}, {Product: "linux", Service: "syslog"}}
+}
+
 // linux are the services of Linux whose logs are read.
 var linux = []string{"auditd", "auth", "clamav", "cron", "guacamole", "sshd", "sudo", "syslog", "vsftpd"}
 
@@ -160,6 +172,9 @@ var readable = func() []Source {
 		}
 	}
 	category("security", "process_creation", "registry_event", "registry_add", "registry_set")
+	for _, c := range sysmonLinux {
+		list = append(list, Source{Category: c, Product: "linux", Service: "sysmon"})
+	}
 	for _, s := range linux {
 		list = append(list, Source{Product: "linux", Service: s})
 	}
