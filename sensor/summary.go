@@ -13,6 +13,7 @@ import (
 	"saksi/sensor/capture"
 	"saksi/sensor/decode"
 	"saksi/sensor/flow"
+	"saksi/sensor/keylog"
 	"saksi/sensor/proto"
 	"saksi/sensor/stream"
 )
@@ -27,13 +28,14 @@ type Count struct {
 type SourceSummary struct {
 	Name, Key   string
 	Stats       capture.Stats
-	WireBytes   uint64 // sum of the original lengths
-	Filtered    uint64 // packets that Config.Filter left out
-	Outside     uint64 // packets left out because Config.Authority does not cover them
-	Privileged  uint64 // packets left out because it marks them as privileged
-	First, Last int64  // Unix nanoseconds; 0 without packets
-	Offload     bool   // checksums were wrong from the start and not looked at
-	Error       string // why reading stopped early, "" if it did not
+	WireBytes   uint64        // sum of the original lengths
+	Filtered    uint64        // packets that Config.Filter left out
+	Outside     uint64        // packets left out because Config.Authority does not cover them
+	Privileged  uint64        // packets left out because it marks them as privileged
+	Keys        keylog.Counts // of the TLS secrets in the capture
+	First, Last int64         // Unix nanoseconds; 0 without packets
+	Offload     bool          // checksums were wrong from the start and not looked at
+	Error       string        // why reading stopped early, "" if it did not
 	Undecoded   []Count
 	NotIP       []Count // of them, frames that carry no IP, by kind
 	UnknownLink []Count // frames by link type not decoded
@@ -271,6 +273,9 @@ func (s *SourceSummary) see(t int64) {
 // finish takes over what reader and decoder counted.
 func (s *SourceSummary) finish(src *source) {
 	s.Stats = src.reader.Stats()
+	if s.Stats.KeyLogs > 0 {
+		s.Keys = src.keys.Counts()
+	}
 	d := src.dec
 	for r, n := range d.Reasons {
 		if n > 0 && decode.Reason(r) != decode.OK && decode.Reason(r) != decode.Fragment {

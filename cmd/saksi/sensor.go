@@ -102,6 +102,9 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 		if cfg.Keys, err = keylog.Read(o.tlsKeys); err != nil {
 			return fail(exitUsage, err)
 		}
+		if n := cfg.Keys.Counts(); n.Malformed+n.Left > 0 {
+			a.warn(fmt.Sprintf("key log %s: %d secrets, %d lines not understood, %d secrets beyond those kept", oneLine(o.tlsKeys), n.Secrets, n.Malformed, n.Left))
+		}
 	}
 	sets, err := o.compile(cmd.Context(), a)
 	if err != nil {

@@ -172,6 +172,8 @@ func printSource(w io.Writer, s *sensor.SourceSummary) {
 		{s.Stats.Dropped, "packets dropped by the capturing side"},
 		{s.Stats.Truncated, "packets cut by the snapshot length"},
 		{s.Stats.KeyLogs, "blocks of TLS secrets, used"},
+		{s.Keys.Malformed, "lines of TLS secrets not understood"},
+		{s.Keys.Left, "TLS secrets beyond those kept"},
 		{s.Stats.Secrets - s.Stats.KeyLogs, "blocks of decryption secrets, not used"},
 		{s.Outside, "packets left out because the authority does not cover them"},
 		{s.Privileged, "packets left out as privileged"},

@@ -45,7 +45,7 @@ var others = map[string]bool{
 
 const (
 	// maxSecrets bounds the secrets of one Log, about 200 bytes each.
-	maxSecrets = 1 << 20
+	maxSecrets = 1 << 19
 	// maxSession bounds the secrets of one session; an honest one has five.
 	maxSession = 16
 	// maxLine bounds a line; the longest of a known label has 165 bytes.
