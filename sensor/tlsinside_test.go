@@ -3,6 +3,7 @@ package sensor
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -61,7 +62,7 @@ func TestTLSHTTP2(t *testing.T) {
 	l.conn <- s
 	cfg := logged(&keys)
 	cfg.InsecureSkipVerify = true
-	tr := &http.Transport{TLSClientConfig: cfg, ForceAttemptHTTP2: true, Dial: func(string, string) (net.Conn, error) { return c, nil }}
+	tr := &http.Transport{TLSClientConfig: cfg, ForceAttemptHTTP2: true, DialContext: func(context.Context, string, string) (net.Conn, error) { return c, nil }}
 	for i := range 3 {
 		r, err := (&http.Client{Transport: tr}).Get(fmt.Sprintf("https://portal.agensi.example/h%d", i))
 		if err != nil {
@@ -105,7 +106,8 @@ func TestTLSResumed(t *testing.T) {
 		var keys bytes.Buffer
 		client := logged(&keys, v)
 		client.ClientSessionCache = tls.NewLRUClientSessionCache(4)
-		server := &tls.Config{SessionTicketKey: [32]byte{7}}
+		server := &tls.Config{}
+		server.SetSessionTicketKeys([][32]byte{{7}})
 		resumed := 0
 		for range 3 {
 			session(t, &w, 443, client, server, func(c *tls.Conn) error {
@@ -249,6 +251,15 @@ func TestTLSWrongKeys(t *testing.T) {
 					wrong[i] = '0'
 				}
 			}
+		}
+		hello := slices.IndexFunc(packets, func(p capture.Packet) bool { return len(p.Data) > 54 })
+		end := hello + 1
+		for len(packets[end-1].Data) == 54+maxSegment { // it may take two segments
+			end++
+		}
+		_, sum := opened(t, pcapng(t, slices.Delete(slices.Clone(packets), hello, end), keys.Bytes()), nil, nil)
+		if odd(&sum, "the hello was not seen") != 1 || sum.Decrypted != 0 {
+			t.Errorf("%s, without a hello: %v", tls.VersionName(v), sum.Oddities)
 		}
 		late := pcapng(t, packets, nil)
 		late = appendKeyLog(late, keys.Bytes())

@@ -37,6 +37,7 @@ type Decryption uint8
 const (
 	Decrypted     Decryption = iota
 	NoSecret                 // the keys hold none of the session
+	NoHello                  // the client's hello was not seen
 	NoCipher                 // its cipher suite is not one that is opened here
 	NoVersion                // its version is not, or its records are compressed
 	BadRecord                // a record does not open with its secret
@@ -49,7 +50,7 @@ const (
 )
 
 var decryptionNames = [NumDecryptions]string{
-	"decrypted", "no secret", "cipher suite not supported", "version not supported", "a record does not open", "bytes are missing",
+	"decrypted", "no secret", "the hello was not seen", "cipher suite not supported", "version not supported", "a record does not open", "bytes are missing",
 	"outside of the authority's scope", "privileged", "nested too deep",
 	"only the handshake, of QUIC",
 }

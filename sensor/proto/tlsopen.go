@@ -141,6 +141,10 @@ func (p *tlsParser) stop(c *Context, why Decryption) {
 func (p *tlsParser) closeOpen(c *Context) {
 	switch {
 	case p.open == nil:
+		if p.started && !p.keyed && !c.Keys.Empty() {
+			p.keyed = true
+			c.CountOpened(NoHello, false)
+		}
 	case p.decrypted:
 		p.open = nil
 		c.CountOpened(Decrypted, true)

@@ -32,7 +32,7 @@ type Opener struct {
 	suite   suite
 	version uint16
 	etm     bool
-	aead    cipher.AEAD
+	aead    aead
 	iv      []byte
 	cbc     cipher.BlockMode
 	stream  *rc4.Cipher
@@ -40,6 +40,12 @@ type Opener struct {
 	sum     []byte
 	seq     uint64
 	secret  []byte // of TLS 1.3
+}
+
+// aead is the half of cipher.AEAD that opens.
+type aead interface {
+	Overhead() int
+	Open(dst, nonce, sealed, more []byte) ([]byte, error)
 }
 
 // Session is what the keys of TLS 1.2 and below are made from.
@@ -63,7 +69,7 @@ func (s *Session) Openers() (client, server *Opener) {
 		macSize = u.mac().Size()
 	}
 	switch u.mode {
-	case modeGCM:
+	case modeGCM, modeCCM, modeCCM8:
 		ivSize = 4
 	case modeChaCha:
 		ivSize = 12
@@ -102,6 +108,13 @@ func (o *Opener) use(key, iv []byte) bool {
 	case modeGCM:
 		if block, err = aes.NewCipher(key); err == nil {
 			o.aead, err = cipher.NewGCM(block)
+		}
+	case modeCCM, modeCCM8:
+		if block, err = aes.NewCipher(key); err == nil {
+			o.aead = &ccm{block, 16}
+			if o.suite.mode == modeCCM8 {
+				o.aead = &ccm{block, 8}
+			}
 		}
 	case modeChaCha:
 		o.aead, err = chacha20poly1305.New(key)
@@ -202,11 +215,11 @@ func (o *Opener) Lost() bool {
 func (o *Opener) Overhead() int {
 	switch {
 	case o.version == 0x0304:
-		return 17
-	case o.suite.mode == modeGCM:
-		return 24
+		return o.aead.Overhead() + 1
+	case o.aead != nil && o.suite.mode != modeChaCha:
+		return o.aead.Overhead() + 8
 	case o.aead != nil:
-		return 16
+		return o.aead.Overhead()
 	case o.suite.mac != nil && o.cbc != nil:
 		return o.mac.Size() + 1
 	case o.mac != nil:
@@ -275,7 +288,7 @@ func (o *Opener) authenticated(head []byte, n int) (b [13]byte) {
 // openAEAD opens a GenericAEADCipher (RFC 5246 section 6.2.3.3).
 func (o *Opener) openAEAD(dst, head, fragment []byte) ([]byte, bool) {
 	n := o.nonce()
-	if o.suite.mode == modeGCM {
+	if o.suite.mode != modeChaCha { // the second part of the nonce is in the record
 		if len(fragment) < 8 {
 			return dst, false
 		}
