@@ -13,7 +13,7 @@ type digests struct{ md5, sha1 hash.Hash }
 
 // newDigests makes those that a rule or an indicator looks at.
 func (w *worker) newDigests() (d digests) {
-	if w.wantMD5 || w.Wants(suricata.BufFileMD5) {
+	if w.cfg.MD5 || w.wantMD5 || w.Wants(suricata.BufFileMD5) {
 		d.md5 = md5.New()
 	}
 	if w.wantSHA1 || w.Wants(suricata.BufFileSHA1) {

@@ -114,7 +114,7 @@ func (c *carver) Close(whole bool, why string, about func(e *event.Event)) {
 	e.Int(event.FileSize, f.Size)
 	e.Str(event.FileMimeType, f.MIME)
 	e.Str(event.FileHashSHA256, f.SHA256)
-	if h := c.digests.md5; h != nil && w.wantMD5 {
+	if h := c.digests.md5; h != nil && (w.cfg.MD5 || w.wantMD5) {
 		e.Str(event.FileHashMD5, hex.EncodeToString(h.Sum(nil)))
 	}
 	if h := c.digests.sha1; h != nil && w.wantSHA1 {

@@ -121,6 +121,8 @@ type Config struct {
 	// Memory is how much the process may take, in bytes: near it, parsers are
 	// given up. 0 is no limit. The caller sets the limit of the garbage collector.
 	Memory int64
+	// MD5 has the MD5 of carved files told beside their SHA-256.
+	MD5 bool
 	// KeepAssets has the hosts seen kept in the Summary too.
 	KeepAssets bool
 	// Limits bound memory; zero values take the defaults of the packages.

@@ -33,6 +33,7 @@ type sensorReadOptions struct {
 	memory     string
 	noChecksum bool
 	files      string
+	md5        bool
 	bpf        string
 	dataset    string
 	tlsKeys    string
@@ -65,6 +66,7 @@ func sensorRead(a *app) *cobra.Command {
 	addMemory(c, &o.memory)
 	f.BoolVar(&o.noChecksum, "no-checksum", false, "take packets with a wrong checksum as they are")
 	f.StringVar(&o.files, "files", "", "save carved files to this `folder`, named by their SHA-256")
+	f.BoolVar(&o.md5, "md5", false, "also tell the MD5 of carved files")
 	f.StringVar(&o.bpf, "bpf", "", "look only at packets that this `expression` of pcap-filter(7) matches")
 	f.StringVar(&o.tlsKeys, "tls-keys", "", "decrypt TLS with the secrets in this key log `file`, as programs write it under SSLKEYLOGFILE")
 	o.authority.add(c, "TLS is decrypted within it only")
@@ -88,7 +90,7 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 	if err := checkWorkers(o.workers); err != nil {
 		return err
 	}
-	cfg := sensor.Config{Workers: o.workers, NoChecksum: o.noChecksum, KeepAssets: a.format == "table"}
+	cfg := sensor.Config{Workers: o.workers, NoChecksum: o.noChecksum, KeepAssets: a.format == "table", MD5: o.md5}
 	if err := o.suricata.apply(&cfg); err != nil {
 		return err
 	}

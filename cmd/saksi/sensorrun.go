@@ -33,6 +33,7 @@ type sensorRunOptions struct {
 	memory      string
 	noChecksum  bool
 	files       string
+	md5         bool
 	bpf         string
 	promiscuous bool
 	buffer      int
@@ -75,6 +76,7 @@ func sensorRun(a *app) *cobra.Command {
 	addMemory(c, &o.memory)
 	f.BoolVar(&o.noChecksum, "no-checksum", false, "take packets with a wrong checksum as they are")
 	f.StringVar(&o.files, "files", "", "save carved files to this `folder`, named by their SHA-256")
+	f.BoolVar(&o.md5, "md5", false, "also tell the MD5 of carved files")
 	f.StringVar(&o.bpf, "bpf", "", "take only packets that this `expression` of pcap-filter(7) matches; the kernel leaves the others out")
 	f.BoolVar(&o.promiscuous, "promiscuous", true, "also take frames that are sent to others")
 	f.IntVar(&o.buffer, "buffer", capture.DefaultBuffer>>20, "`MiB` of kernel buffer for each interface")
@@ -128,7 +130,7 @@ func (o *sensorRunOptions) run(ctx context.Context, a *app, interfaces []string)
 		return err
 	}
 	slices.Sort(interfaces)
-	cfg := sensor.Config{Workers: o.workers, NoChecksum: o.noChecksum, Health: &r.health, KeepAssets: a.format == "table"}
+	cfg := sensor.Config{Workers: o.workers, NoChecksum: o.noChecksum, Health: &r.health, KeepAssets: a.format == "table", MD5: o.md5}
 	if err := o.suricata.apply(&cfg); err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ func init() {
 		Name: "imap", Doc: "Internet Message Access Protocol", Reference: "RFC 9051, RFC 3501",
 		Transport: TCP, Ports: []uint16{143}, App: suricata.AppIMAP,
 		Detect: detectIMAP, New: func(Transport) Parser { return &imap{} },
-		Samples: []string{"imap.txt", "imap_sasl.txt"}, Hostile: []string{"imap_hostile.txt"},
+		Samples: []string{"imap.txt", "imap_sasl.txt", "imap_mail.txt"}, Hostile: []string{"imap_hostile.txt"},
 	})
 }
 
@@ -58,6 +58,7 @@ type imap struct {
 	mailbox []byte
 	token   bool // a SASL token or a literal is the next line
 	literal [2]int64
+	mail    [2]*mail // the message that the literal is
 }
 
 // Data implements Parser.
@@ -68,8 +69,15 @@ func (p *imap) Data(c *Context, dir Dir, b []byte) Result {
 			if dir == FromClient && p.command == "LOGIN" && p.user == nil && n == p.literal[dir] {
 				p.user = dbText(b[used : used+int(n)])
 			}
+			if m := p.mail[dir]; m != nil {
+				m.add(c, dir, b[used:used+int(n)])
+			}
 			p.literal[dir] -= n
 			used += int(n)
+			if m := p.mail[dir]; m != nil && p.literal[dir] == 0 {
+				m.end(c, true)
+				p.mail[dir] = nil
+			}
 			continue
 		}
 		line, n, ok := nextLine(b[used:])
@@ -83,6 +91,11 @@ func (p *imap) Data(c *Context, dir Dir, b []byte) Result {
 		p.literal[dir] = imapLiteral(line)
 		if dir == FromClient {
 			p.request(c, line)
+			if p.command == "APPEND" && p.literal[dir] > 0 && !p.token {
+				p.mail[dir] = &mail{}
+			}
+		} else if p.literal[dir] > 0 && imapMessage(line) {
+			p.mail[dir] = &mail{}
 		} else if p.answer(c, line) {
 			c.Redetect, c.Used = true, used
 			return Done
@@ -105,6 +118,23 @@ func imapLiteral(line []byte) int64 {
 		return 0
 	}
 	return n
+}
+
+// imapMessage reports a line of a FETCH response whose literal is a whole message
+// (RFC 9051 section 7.5.2): BODY[], not a part of it, or RFC822.
+func imapMessage(line []byte) bool {
+	up := bytes.ToUpper(line)
+	if !bytes.HasPrefix(up, []byte("* ")) || !bytes.Contains(up, []byte(" FETCH ")) {
+		return false
+	}
+	i := bytes.LastIndexByte(up, '{')
+	item := bytes.TrimRight(up[:max(i, 0)], " ")
+	for _, s := range [...]string{"BODY[]", "RFC822", "BODY[]<0>", "BINARY[]"} {
+		if bytes.HasSuffix(item, []byte(s)) {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *imap) request(c *Context, line []byte) {
@@ -196,13 +226,27 @@ func (p *imap) tell(c *Context, reply string, good bool) {
 }
 
 // Gap implements Parser: lines are found again.
-func (p *imap) Gap(_ *Context, dir Dir, n uint32) bool {
-	p.literal[dir] = max(0, p.literal[dir]-int64(n))
+func (p *imap) Gap(c *Context, dir Dir, n uint32) bool {
+	lost := min(p.literal[dir], int64(n))
+	p.literal[dir] -= lost
+	if m := p.mail[dir]; m != nil {
+		m.gap(uint32(lost))
+		if p.literal[dir] == 0 {
+			m.end(c, false)
+			p.mail[dir] = nil
+		}
+	}
 	return true
 }
 
 // Close implements Parser.
 func (p *imap) Close(c *Context) {
+	for d, m := range p.mail {
+		if m != nil {
+			m.end(c, false)
+			p.mail[d] = nil
+		}
+	}
 	if p.command != "" {
 		p.tell(c, "", false)
 		p.command = ""

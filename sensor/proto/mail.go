@@ -3,6 +3,7 @@ package proto
 import (
 	"bytes"
 	"mime"
+	netmail "net/mail"
 
 	"saksi/event"
 )
@@ -49,7 +50,70 @@ func (m *mail) header(name string) string {
 	return ""
 }
 
+// add takes the next bytes of the message, which is carved whole, and its
+// attachments by themselves.
+func (m *mail) add(c *Context, dir Dir, b []byte) {
+	for rest := b; len(rest) > 0 && !m.headEnd; {
+		n := bytes.IndexByte(rest, '\n') + 1
+		if n == 0 {
+			n = len(rest)
+		}
+		if line := rest[:n]; len(bytes.TrimRight(line, "\r\n")) == 0 && (len(m.head) == 0 || m.head[len(m.head)-1] == '\n') || len(m.head)+n > maxMailHead {
+			m.headEnd = true
+		} else {
+			m.head = append(m.head, line...)
+		}
+		rest = rest[n:]
+	}
+	if m.file == nil {
+		m.file = c.OpenFile("", dir)
+		m.parts.dir, m.parts.about = dir, m.describe
+	}
+	if m.file != nil {
+		m.file.Write(b)
+		m.parts.write(c, b)
+	}
+}
+
+// gap notes missing bytes of the message.
+func (m *mail) gap(n uint32) {
+	if m.file != nil {
+		m.file.Gap(n)
+		m.parts.gap(n)
+	}
+}
+
+// end closes the files of the message.
+func (m *mail) end(c *Context, whole bool) {
+	if m.file == nil {
+		return
+	}
+	m.parts.finish(c, whole)
+	m.file.Close(whole, "connection_end", m.describe)
+	m.file = nil
+}
+
+// fromHead takes sender and recipients from the head of the message, where no
+// envelope is seen.
+func (m *mail) fromHead(e *event.Event) {
+	for _, f := range [...]struct {
+		name string
+		f    event.Field
+	}{{"from", event.EmailFromAddress}, {"to", event.EmailToAddress}} {
+		list, err := netmail.ParseAddressList(m.header(f.name))
+		if err != nil {
+			continue
+		}
+		for _, a := range list[:min(len(list), maxRecipients)] {
+			e.Str(f.f, a.Address)
+		}
+	}
+}
+
 func (m *mail) describe(e *event.Event) {
+	if m.from == nil && m.to == nil {
+		m.fromHead(e)
+	}
 	e.Bytes(event.EmailFromAddress, m.from)
 	for _, a := range m.to {
 		e.Bytes(event.EmailToAddress, a)

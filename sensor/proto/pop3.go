@@ -16,7 +16,7 @@ func init() {
 		Name: "pop3", Doc: "Post Office Protocol version 3", Reference: "RFC 1939, RFC 2595, RFC 5034",
 		Transport: TCP, Ports: []uint16{110}, App: suricata.AppPOP3,
 		Detect: detectPOP3, New: func(Transport) Parser { return &pop3{} },
-		Samples: []string{"pop3.txt"}, Hostile: []string{"pop3_hostile.txt"},
+		Samples: []string{"pop3.txt", "pop3_mail.txt"}, Hostile: []string{"pop3_hostile.txt"},
 	})
 }
 
@@ -42,10 +42,14 @@ type pop3 struct {
 	token   bool     // a SASL token is the next line
 	tokens  int      // of LOGIN, which has two
 	body    bool     // lines of an answer of several are coming
+	mail    *mail    // the message they are of
 }
 
 // pop3Lines stands for a command whose answer has several lines.
-const pop3Lines = "."
+const (
+	pop3Lines = "."
+	pop3Mail  = "RETR" // so does this one's: a message
+)
 
 // maxPOP3Waiting bounds commands sent before their answers (RFC 2449 section 6.6).
 const maxPOP3Waiting = 64
@@ -64,6 +68,8 @@ func (p *pop3) Data(c *Context, dir Dir, b []byte) Result {
 		used += n
 		if dir == FromClient {
 			p.request(c, line)
+		} else if p.mail != nil {
+			p.message(c, b[used-n:used], line)
 		} else if p.answer(c, line) {
 			c.Redetect, c.Used = true, used
 			return Done
@@ -108,7 +114,9 @@ func (p *pop3) request(c *Context, line []byte) {
 		if p.mechanism == "PLAIN" && len(token) > 0 {
 			p.user = base64User(token)
 		}
-	case "RETR", "TOP", "CAPA":
+	case "RETR":
+		said = pop3Mail
+	case "TOP", "CAPA":
 		said = pop3Lines
 	case "LIST", "UIDL":
 		if len(arg) == 0 {
@@ -151,12 +159,28 @@ func (p *pop3) answer(c *Context, line []byte) bool {
 	case pop3Lines:
 		p.body = good
 		return false
+	case pop3Mail:
+		if p.packets.Add(c.Number); good {
+			p.mail = &mail{}
+		}
+		return false
 	case "":
 		return false
 	}
 	p.packets.Add(c.Number)
 	p.tell(c, said, true, good)
 	return said == "STLS" && good
+}
+
+// message takes a line of a message, with its end and without: a dot ends it, and
+// is doubled where it begins a line (RFC 1939 section 3).
+func (p *pop3) message(c *Context, raw, line []byte) {
+	if string(line) == "." {
+		p.mail.end(c, true)
+		p.mail = nil
+		return
+	}
+	p.mail.add(c, FromServer, bytes.TrimPrefix(raw, []byte(".")))
 }
 
 func (p *pop3) tell(c *Context, said string, known, good bool) {
@@ -173,12 +197,21 @@ func (p *pop3) tell(c *Context, said string, known, good bool) {
 }
 
 // Gap implements Parser: lines are found again.
-func (p *pop3) Gap(*Context, Dir, uint32) bool { return true }
+func (p *pop3) Gap(_ *Context, dir Dir, n uint32) bool {
+	if p.mail != nil && dir == FromServer {
+		p.mail.gap(n)
+	}
+	return true
+}
 
 // Close implements Parser.
 func (p *pop3) Close(c *Context) {
+	if p.mail != nil {
+		p.mail.end(c, false)
+		p.mail = nil
+	}
 	for _, said := range p.waiting {
-		if said != "" && said != pop3Lines {
+		if said != "" && said != pop3Lines && said != pop3Mail {
 			p.tell(c, said, false, false)
 			break
 		}

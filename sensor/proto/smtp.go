@@ -68,6 +68,7 @@ type mail struct {
 	kept    []byte // of the message, for the rules
 	headEnd bool
 	file    FileWriter
+	parts   mimeParts
 	started bool
 	sent    bool // the message is complete
 	code    int  // reply to it, or to what ended the transaction
@@ -268,22 +269,10 @@ func (p *smtp) message(c *Context, b []byte) int {
 
 func (p *smtp) content(c *Context, b []byte) {
 	m := p.mail
-	if m.file == nil {
-		m.file = c.OpenFile("", FromClient)
-	}
-	if m.file != nil {
-		m.file.Write(b)
-	}
 	if c.Matching() {
 		m.kept = append(m.kept, b[:max(0, min(len(b), maxMailInspect-len(m.kept)))]...)
 	}
-	if !m.headEnd {
-		if len(bytes.TrimRight(b, "\r\n")) == 0 || len(m.head)+len(b) > maxMailHead {
-			m.headEnd = true
-		} else {
-			m.head = append(m.head, b...)
-		}
-	}
+	m.add(c, FromClient, b)
 }
 
 // endMessage closes the file of the message; its reply is awaited and the next
@@ -296,10 +285,7 @@ func (p *smtp) endMessage(c *Context, whole bool) {
 		p.inspect(c, m)
 		m.kept = nil
 	}
-	if m.file != nil {
-		m.file.Close(whole, "connection_end", m.describe)
-		m.file = nil
-	}
+	m.end(c, whole)
 	p.await(smtpEnd, m)
 	p.mail = &mail{}
 }
@@ -335,9 +321,7 @@ func (p *smtp) Gap(_ *Context, dir Dir, n uint32) bool {
 		p.chunk -= int64(n)
 	}
 	p.line = false
-	if p.mail.file != nil {
-		p.mail.file.Gap(n)
-	}
+	p.mail.gap(n)
 	return true
 }
 
