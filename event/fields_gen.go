@@ -283,6 +283,8 @@ const (
 	SaksiVncVersion                                        // Saksi.vnc.version: version of RFB
 	SaksiVpnExchange                                       // Saksi.vpn.exchange: first IKE exchange seen: ike_sa_init, aggressive ...
 	SaksiVpnHost                                           // Saksi.vpn.host: names the ends of a tunnel give themselves
+	SaksiVpnProtection                                     // Saksi.vpn.protection: how the control channel of OpenVPN is protected: none, tls-auth and its digest, tls-crypt, tls-crypt-v2
+	SaksiVpnSession                                        // Saksi.vpn.session: session ids of the two ends, hex
 	SaksiVpnTransform                                      // Saksi.vpn.transform: algorithms offered, by the numbers of IANA: "encr 12 256"
 	SaksiVpnVendor                                         // Saksi.vpn.vendor: vendors the ends of a tunnel name, or their vendor ids in hex
 	SaksiVpnVersion                                        // Saksi.vpn.version: version of the tunnel's protocol
@@ -860,6 +862,8 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.vnc.version", typ: Keyword, array: false, doc: "version of RFB"},
 	{name: "Saksi.vpn.exchange", typ: Keyword, array: false, doc: "first IKE exchange seen: ike_sa_init, aggressive ..."},
 	{name: "Saksi.vpn.host", typ: Keyword, array: true, doc: "names the ends of a tunnel give themselves"},
+	{name: "Saksi.vpn.protection", typ: Keyword, array: false, doc: "how the control channel of OpenVPN is protected: none, tls-auth and its digest, tls-crypt, tls-crypt-v2"},
+	{name: "Saksi.vpn.session", typ: Keyword, array: true, doc: "session ids of the two ends, hex"},
 	{name: "Saksi.vpn.transform", typ: Keyword, array: true, doc: "algorithms offered, by the numbers of IANA: \"encr 12 256\""},
 	{name: "Saksi.vpn.vendor", typ: Keyword, array: true, doc: "vendors the ends of a tunnel name, or their vendor ids in hex"},
 	{name: "Saksi.vpn.version", typ: Keyword, array: false, doc: "version of the tunnel's protocol"},
