@@ -6,6 +6,7 @@ package proto
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 
 	"saksi/event"
@@ -169,6 +170,19 @@ func (p *httpParser) Data(c *Context, dir Dir, b []byte) Result {
 				used++
 				p.scanned[dir] = 0
 			}
+			if dir == FromServer && used < len(b) {
+				is, more := http.StatusLine(b[used:])
+				if n := http.JunkLine(b[used:]); !is && n > 0 {
+					used += n
+					p.scanned[dir] = 0
+					continue
+				}
+				if !is && !more { // a body without a head
+					m.seen, m.body = true, http.Body{Framing: http.Close}
+					p.scanned[dir], p.partial[dir] = 0, nil
+					continue
+				}
+			}
 			n := http.EndOfHead(b[used:], p.scanned[dir])
 			if n == 0 {
 				if len(b)-used > http.MaxHead {
@@ -181,14 +195,11 @@ func (p *httpParser) Data(c *Context, dir Dir, b []byte) Result {
 			p.scanned[dir], p.partial[dir] = 0, nil
 			raw := append([]byte(nil), b[used:used+n]...)
 			used += n
-			if dir == FromServer {
-				raw = http.SkipJunkLine(raw)
-			}
 			if !http.ParseHead(&m.head, raw, dir == FromServer) {
 				return Broken
 			}
 			m.seen = true
-			p.begin(c, t, m, dir)
+			p.begin(c, t, m, dir, b[used:])
 		} else {
 			content, n, end := m.body.Next(b[used:])
 			used += n
@@ -207,13 +218,13 @@ func (p *httpParser) Data(c *Context, dir Dir, b []byte) Result {
 	return Result(used)
 }
 
-// begin looks at a head that is complete.
-func (p *httpParser) begin(c *Context, t *httpTx, m *httpMessage, dir Dir) {
+// begin looks at a head that is complete; rest is what has come behind it.
+func (p *httpParser) begin(c *Context, t *httpTx, m *httpMessage, dir Dir, rest []byte) {
 	if dir == FromClient {
 		m.body = http.BodyOf(&m.head, false, false)
 	} else {
 		code := string(m.head.Status)
-		if strings.HasPrefix(code, "1") && code != "101" && m.head.Get("content-length") == nil { // the final one follows
+		if interim(code) && m.head.Get("content-length") == nil { // the final one follows
 			t.rsp = httpMessage{}
 			t.continued++
 			return
@@ -232,11 +243,20 @@ func (p *httpParser) begin(c *Context, t *httpTx, m *httpMessage, dir Dir) {
 			})
 		}
 		m.body = http.BodyOf(&m.head, true, noBody)
+		if is, more := http.StatusLine(rest); noBody && !p.tunnel && !is && !more { // a body all the same
+			m.body = http.Body{Framing: http.Close}
+		}
 	}
 	m.codings = m.head.Codings()
 	if m.body.Ended() {
 		p.end(c, t, m, dir, true, "")
 	}
+}
+
+// interim reports a status that a final one follows (RFC 9110 section 15.2).
+func interim(code string) bool {
+	n, err := strconv.Atoi(code)
+	return err == nil && n >= 100 && n < 200 && n != 101
 }
 
 // content takes bytes of a body.

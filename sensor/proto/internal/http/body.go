@@ -74,7 +74,7 @@ func BodyOf(h *Head, response, noBody bool) Body {
 const maxEmpty = 4
 
 // maxChunkLine bounds a chunk's size line, or a trailer line.
-const maxChunkLine = 8 << 10
+const maxChunkLine = 16 << 10
 
 // Next takes bytes from the head of b: content to be used, how many bytes of b
 // it and the framing take, and whether the body ends there. With neither
@@ -101,7 +101,7 @@ func (y *Body) Next(b []byte) (content []byte, used int, end bool) {
 			}
 			return rest[:n], used + n, false
 		default:
-			if c := rest[0]; y.state == chunkSize && unhex(c) < 0 && bytes.IndexByte([]byte("\r\n \t\v\f;"), c) < 0 {
+			if c := rest[0]; y.state == chunkSize && unhex(c) < 0 && bytes.IndexByte([]byte("\r\n \t\v\f"), c) < 0 {
 				y.Framing, y.BadChunk = Close, true // not chunked at all: see below
 				return rest, len(b), false
 			}
@@ -123,14 +123,12 @@ func (y *Body) Next(b []byte) (content []byte, used int, end bool) {
 					return nil, used, true
 				}
 			case chunkSize:
-				if k := bytes.IndexByte(line, ';'); k >= 0 {
-					y.Extension = true
-					line = bytes.TrimSpace(line[:k])
-				}
 				if len(line) == 0 && y.empty < maxEmpty {
 					y.empty++
 					continue
 				}
+				y.Extension = y.Extension || bytes.IndexByte(line, ';') >= 0
+				line = line[:digits(line)] // what follows them is passed over
 				n, perr := strconv.ParseInt(string(line), 16, 62)
 				if perr != nil || n < 0 {
 					// Not chunked at all, or no longer: as browsers do, the rest
@@ -146,6 +144,16 @@ func (y *Body) Next(b []byte) (content []byte, used int, end bool) {
 		}
 	}
 	return nil, used, false
+}
+
+// digits tells how many hexadecimal digits a line begins with.
+func digits(line []byte) int {
+	for i, c := range line {
+		if unhex(c) < 0 {
+			return i
+		}
+	}
+	return len(line)
 }
 
 // Skip passes over n missing bytes. It returns false if the framing is lost.
@@ -175,18 +183,28 @@ func (y *Body) Skip(n uint32) bool {
 // Ended reports a body of known length that is complete.
 func (y *Body) Ended() bool { return y.Framing == None || y.Framing == Length && y.left == 0 }
 
-// codings are the names that mean one (IANA "HTTP Content Coding Registry");
-// other words are passed over, as clients do.
-var codings = map[string]bool{
-	"gzip": true, "x-gzip": true, "deflate": true, "x-deflate": true, "zstd": true, "br": true, "compress": true, "x-compress": true,
+// coding tells which one a word means (IANA "HTTP Content Coding Registry"); ""
+// if none. As clients do, it looks for the two common names within the word.
+func coding(word string) string {
+	switch {
+	case strings.Contains(word, "gzip"):
+		return "gzip"
+	case strings.Contains(word, "deflate"):
+		return "deflate"
+	}
+	switch word {
+	case "zstd", "br", "compress", "x-compress":
+		return word
+	}
+	return ""
 }
 
 // Codings lists the content codings of a head in the order they were applied.
 func (h *Head) Codings() []string {
 	var out []string
 	h.Tokens("content-encoding", func(t string) {
-		if codings[t] && len(out) < maxCodings {
-			out = append(out, t)
+		if c := coding(t); c != "" && len(out) < maxCodings {
+			out = append(out, c)
 		}
 	})
 	return out
@@ -217,21 +235,8 @@ func Decode(codings []string, data []byte, limit int) (out []byte, whole bool) {
 func decode(coding string, data []byte, limit int) (out []byte, whole, ok bool) {
 	var r io.Reader
 	switch coding {
-	case "gzip", "x-gzip":
-		body := gzipBody(data)
-		if z, err := gzip.NewReader(bytes.NewReader(data)); err == nil {
-			r = z
-		} else if body != nil {
-			r = flate.NewReader(bytes.NewReader(body))
-		} else {
-			r = flate.NewReader(bytes.NewReader(data))
-		}
-	case "deflate", "x-deflate": // zlib by the specification, raw by habit
-		if z, err := zlib.NewReader(bytes.NewReader(data)); err == nil {
-			r = z
-		} else {
-			r = flate.NewReader(bytes.NewReader(data))
-		}
+	case "gzip", "deflate": // either label is seen on either form, and on none
+		r = inflater(data)
 	case "zstd":
 		z, err := zstd.NewReader(bytes.NewReader(data), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxZstd), zstd.WithDecoderLowmem(true))
 		if err != nil {
@@ -252,6 +257,20 @@ func decode(coding string, data []byte, limit int) (out []byte, whole, ok bool) 
 		return nil, false, false
 	}
 	return out, err == nil, true
+}
+
+// inflater reads DEFLATE data in whichever of its three forms it comes.
+func inflater(data []byte) io.Reader {
+	if z, err := gzip.NewReader(bytes.NewReader(data)); err == nil {
+		return z
+	}
+	if body := gzipBody(data); body != nil {
+		return flate.NewReader(bytes.NewReader(body))
+	}
+	if z, err := zlib.NewReader(bytes.NewReader(data)); err == nil {
+		return z
+	}
+	return flate.NewReader(bytes.NewReader(data))
 }
 
 // gzipBody passes over a gzip header (RFC 1952 section 2.3) without verifying

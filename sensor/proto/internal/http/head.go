@@ -29,8 +29,8 @@ type Head struct {
 
 // EndOfHead finds the empty line that ends a head, looking from an offset, and
 // returns the length of the head with it, or 0. Clients also take a line of one
-// blank before a bare line feed for empty, and behind a bare line feed one of a
-// carriage return.
+// blank before a bare line feed for empty if no empty one follows, and behind a
+// bare line feed one of a carriage return.
 func EndOfHead(b []byte, from int) int {
 	i := max(from-4, 0)
 	for {
@@ -40,10 +40,13 @@ func EndOfHead(b []byte, from int) int {
 		}
 		i += k + 1
 		rest := b[i:]
-		for _, end := range []string{"\n", "\r\n", " \n", "\t\n"} {
+		for _, end := range []string{"\n", "\r\n"} {
 			if bytes.HasPrefix(rest, []byte(end)) {
 				return i + len(end)
 			}
+		}
+		if len(rest) > 2 && (rest[0] == ' ' || rest[0] == '\t') && rest[1] == '\n' && rest[2] != '\n' {
+			return i + 2
 		}
 		if i >= 2 && b[i-2] != '\r' && bytes.HasPrefix(rest, []byte("\r\r\n")) {
 			if bytes.HasPrefix(rest[3:], []byte("\r\n")) {
@@ -54,13 +57,26 @@ func EndOfHead(b []byte, from int) int {
 	}
 }
 
-// SkipJunkLine leaves out a first line that is no status line when a status
-// line follows it: clients pass over such a line.
-func SkipJunkLine(b []byte) []byte {
-	if i := bytes.IndexByte(b, '\n'); i >= 0 && !bytes.HasPrefix(b, []byte("HTTP/")) && bytes.HasPrefix(b[i+1:], []byte("HTTP/")) {
-		return b[i+1:]
+// StatusLine tells whether what begins a response is a status line. Clients pass
+// over blanks and NUL before it and don't mind its case. More is true if there
+// are too few bytes to tell.
+func StatusLine(b []byte) (is, more bool) {
+	b = bytes.TrimLeft(b, " \t\r\n\v\f\x00")
+	if len(b) < 4 {
+		return false, len(b) == 0 || EqualFold(b, "http"[:len(b)])
 	}
-	return b
+	return EqualFold(b[:4], "http") || bytes.HasPrefix(b, []byte("ICY ")), false
+}
+
+// JunkLine measures a first line that is no status line and that clients pass
+// over, as the next line begins like one or it holds nothing; 0 if it is the
+// beginning of a body without a head (RFC 1945 section 6).
+func JunkLine(b []byte) int {
+	i := bytes.IndexByte(b, '\n')
+	if i >= 0 && (i < 2 || bytes.HasPrefix(b[i+1:], []byte("H"))) {
+		return i + 1
+	}
+	return 0
 }
 
 // ParseHead splits a head that EndOfHead found. It returns false if the first
@@ -80,11 +96,8 @@ func ParseHead(h *Head, b []byte, response bool) bool {
 	h.Line = line
 	h.FieldsAt = len(b) - len(rest)
 	if response {
-		h.Proto, line = cutSpace(line)
+		h.Proto, line = cutSpace(bytes.TrimLeft(line, "\v\f\x00"))
 		h.Status, h.Reason = cutSpace(line)
-		if !bytes.HasPrefix(h.Proto, []byte("HTTP/")) && !bytes.HasPrefix(h.Proto, []byte("ICY")) {
-			return false
-		}
 	} else {
 		h.Method, line = cutSpace(line)
 		if i := bytes.LastIndex(line, []byte(" HTTP/")); i >= 0 {
