@@ -22,15 +22,41 @@ func floatBits(x float64) (uint64, bool) {
 // Float returns the number of a Float value.
 func (v Value) Float() float64 { return math.Float64frombits(v.num) }
 
-// paths holds, for each field, its segments already quoted and with a colon.
-var paths = func() [NumFields][]string {
-	var p [NumFields][]string
-	for i := 1; i < NumFields; i++ {
-		for _, s := range strings.Split(fields[i].name, ".") {
-			p[i] = append(p[i], `"`+s+`":`)
+// path is how a field is written.
+type path struct {
+	text string // the keys of its objects and its own: `"dns":{"question":{"name":`
+	// objects holds, for each object around the field, from the outermost on,
+	// the first field that is in it too, and where in text what is in it begins.
+	objects []object
+}
+
+type object struct {
+	first Field
+	at    int
+}
+
+// paths holds the path of each field. As fields are in the order of their paths,
+// those of one object follow each other: a field that is neither before the first
+// of an object nor behind another in it is in it.
+var paths = func() [NumFields]path {
+	var all [NumFields]path
+	first := map[string]Field{}
+	for i := Field(1); int(i) < NumFields; i++ {
+		p := &all[i]
+		name := fields[i].name
+		for k := range len(name) {
+			if name[k] != '.' {
+				continue
+			}
+			if _, ok := first[name[:k]]; !ok {
+				first[name[:k]] = i
+			}
+			p.text += `"` + name[strings.LastIndexByte(name[:k], '.')+1:k] + `":{`
+			p.objects = append(p.objects, object{first[name[:k]], len(p.text)})
 		}
+		p.text += `"` + name[strings.LastIndexByte(name, '.')+1:] + `":`
 	}
-	return p
+	return all
 }()
 
 // derived marks the fields that are no part of a document's identity: the id
@@ -143,16 +169,16 @@ func (e *Event) appendFields(dst []byte, withDerived bool) []byte {
 	return dst
 }
 
-// eventSegment is the first segment of the fields beside event.id.
-var eventSegment = paths[EventID][0]
+// firstOfEvent is the first field of the object that event.id is in.
+var firstOfEvent = paths[EventID].objects[0].first
 
 // appendDocument also returns where event.id would follow what is written, or
 // 0 if no other field of the event object comes before it.
 func (e *Event) appendDocument(dst []byte, withDerived bool) (_ []byte, idAt int) {
 	e.sort()
 	dst = append(dst, '{')
-	var open []string // segments of the objects that are open
-	first := true
+	var last Field // written
+	open := 0      // objects around it
 	for i := 0; i < len(e.order); {
 		v := &e.vals[uint32(e.order[i])]
 		f := v.Field
@@ -164,24 +190,20 @@ func (e *Event) appendDocument(dst []byte, withDerived bool) (_ []byte, idAt int
 			i = j
 			continue
 		}
-		path := paths[f]
-		common := 0
-		for common < len(open) && common < len(path)-1 && open[common] == path[common] {
+		p := &paths[f]
+		common, at := 0, 0
+		for common < len(p.objects) && p.objects[common].first <= last {
+			at = p.objects[common].at
 			common++
 		}
-		for k := len(open); k > common; k-- {
+		for ; open > common; open-- {
 			dst = append(dst, '}')
 		}
-		if !first {
+		if last != 0 {
 			dst = append(dst, ',')
 		}
-		first = false
-		for k := common; k < len(path)-1; k++ {
-			dst = append(dst, path[k]...)
-			dst = append(dst, '{')
-		}
-		open = path[:len(path)-1]
-		dst = append(dst, path[len(path)-1]...)
+		dst = append(dst, p.text[at:]...)
+		open, last = len(p.objects), f
 		if fields[f].array {
 			dst = append(dst, '[')
 			for k := i; k < j; k++ {
@@ -194,12 +216,12 @@ func (e *Event) appendDocument(dst []byte, withDerived bool) (_ []byte, idAt int
 		} else {
 			dst = e.vals[uint32(e.order[j-1])].appendJSON(dst)
 		}
-		if f < EventID && len(path) == 2 && path[0] == eventSegment {
+		if f < EventID && f >= firstOfEvent && open == 1 {
 			idAt = len(dst)
 		}
 		i = j
 	}
-	for range open {
+	for ; open > 0; open-- {
 		dst = append(dst, '}')
 	}
 	return append(dst, '}'), idAt
@@ -259,6 +281,14 @@ func AppendTime(dst []byte, ns int64) []byte {
 	return append(dst, b[:]...)
 }
 
+// asIs are the bytes that stand for themselves in a JSON string.
+var asIs = func() (t [256]bool) {
+	for c := 0x20; c < 0x7f; c++ {
+		t[c] = c != '"' && c != '\\'
+	}
+	return t
+}()
+
 const hexDigits = "0123456789abcdef"
 
 // appendString appends s as a JSON string as jq writes it: the short escapes,
@@ -269,11 +299,11 @@ func appendString(dst []byte, s string) []byte {
 	start := 0
 	for i := 0; i < len(s); {
 		c := s[i]
+		if asIs[c] {
+			i++
+			continue
+		}
 		if c < utf8.RuneSelf {
-			if c >= 0x20 && c != '"' && c != '\\' && c != 0x7f {
-				i++
-				continue
-			}
 			dst = append(dst, s[start:i]...)
 			switch c {
 			case '"', '\\':

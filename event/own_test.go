@@ -2,6 +2,7 @@ package event
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -57,5 +58,35 @@ func TestEncode(t *testing.T) {
 		if id, _ := e.GetStr(EventID); len(id) != 64 || id != e.ID() {
 			t.Errorf("AppendJSON left the id %q; expected %s", id, e.ID())
 		}
+	}
+}
+
+// TestObjects proves what the encoder rests on: the fields of one object follow
+// each other.
+func TestObjects(t *testing.T) {
+	closed := map[string]bool{}
+	var open []string
+	for _, f := range AllFields() {
+		parts := strings.Split(f.Name(), ".")
+		for k := range len(parts) - 1 {
+			object := strings.Join(parts[:k+1], ".")
+			if k < len(open) && open[k] == object {
+				continue
+			}
+			for _, o := range open[min(k, len(open)):] {
+				closed[o] = true
+			}
+			open = append(open[:min(k, len(open))], object)
+			if closed[object] {
+				t.Errorf("%s lies apart from the fields of %s before it", f.Name(), object)
+			}
+		}
+		for _, o := range open[min(len(parts)-1, len(open)):] {
+			closed[o] = true
+		}
+		open = open[:min(len(parts)-1, len(open))]
+	}
+	if len(closed) < 50 {
+		t.Errorf("only %d objects", len(closed))
 	}
 }
