@@ -12,6 +12,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math/big"
 	"net/http"
@@ -587,4 +588,46 @@ func TestSealInterrupted(t *testing.T) {
 	if v, err = Verify(t.Context(), dir, VerifyOptions{Trust: evidence.TrustKey(pub)}); err != nil || len(v.Problems) != 0 {
 		t.Errorf("%+v, %v", v, err)
 	}
+}
+
+// TestManySubjects proves that a case with more files than one statement takes
+// is signed through a manifest, that a change in any of them shows, and that the
+// manifest itself can't be changed or planted.
+func TestManySubjects(t *testing.T) {
+	s, pub := key(t)
+	dir := makeCase(t, s)
+	for i := range evidence.MaxSubjects {
+		if err := os.WriteFile(filepath.Join(dir, ReportsDir, fmt.Sprintf("%04d", i)), []byte{byte(i)}, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := Open(t.Context(), dir, Options{Who: "ana", Tool: "saksi test", Signer: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, err := c.SignExamination(t.Context(), 0)
+	if err = errors.Join(err, c.Close()); err != nil {
+		t.Fatal(err)
+	}
+	manifest := strings.TrimSuffix(name, statementSuffix) + manifestSuffix
+	check := func(item, kind string) {
+		t.Helper()
+		v, err := Verify(t.Context(), dir, VerifyOptions{Trust: evidence.TrustKey(pub)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if item == "" && len(v.Problems) > 0 || item != "" && !slices.ContainsFunc(v.Problems, func(p Problem) bool { return p.Item == item && p.Kind == kind }) {
+			t.Errorf("%s %s: %+v", item, kind, v.Problems)
+		}
+	}
+	check("", "")
+	edit(t, filepath.Join(dir, ReportsDir, "0500"), flip)
+	check(ReportsDir+"/0500", KindDigest)
+	edit(t, filepath.Join(dir, ReportsDir, "0500"), flip)
+	edit(t, filepath.Join(dir, manifest), flip)
+	check(manifest, KindDigest)
+	edit(t, filepath.Join(dir, manifest), flip)
+	planted := StatementsDir + "/x" + manifestSuffix
+	write(t, filepath.Join(dir, planted))
+	check(planted, KindExtra)
 }

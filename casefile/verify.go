@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -28,6 +29,10 @@ const (
 
 // statementSuffix ends the names of statements.
 const statementSuffix = ".sigstore.json"
+
+// manifestSuffix ends the names of manifests that stand for the subjects of a
+// statement.
+const manifestSuffix = "-manifest.sha256"
 
 // Problem is one thing that does not verify.
 type Problem struct {
@@ -266,6 +271,9 @@ func (v *verifier) statements(entries []evidence.Entry) map[string]bool {
 	}
 	for _, e := range list {
 		path := StatementsDir + "/" + e.Name()
+		if strings.HasSuffix(e.Name(), manifestSuffix) {
+			continue // what no statement names is extra
+		}
 		there[path] = true
 		if !strings.HasSuffix(e.Name(), statementSuffix) {
 			continue // extras says so
@@ -295,9 +303,35 @@ func (v *verifier) statements(entries []evidence.Entry) map[string]bool {
 				continue
 			}
 			v.expect(s.Name, s.Digest["sha256"])
+			if strings.HasSuffix(s.Name, manifestSuffix) {
+				v.subjects(s.Name)
+			}
 		}
 	}
 	return there
+}
+
+// subjects checks the files of a manifest that stands for the subjects of a
+// statement.
+func (v *verifier) subjects(path string) {
+	f, ok := v.open(path)
+	if !ok {
+		return
+	}
+	defer f.Close()
+	seen := map[string]bool{}
+	err := readManifest(io.LimitReader(f, maxTagFile), func(l manifestLine) {
+		if seen[l.Path] {
+			v.add(path, KindForm, "each subject once", l.Path+" twice")
+		}
+		seen[l.Path] = true
+		v.expect(l.Path, l.SHA256)
+	}, func(n int, text string) {
+		v.add(path, KindForm, "a SHA-256, two spaces and a path", fmt.Sprintf("line %d: %.80q", n, text))
+	})
+	if err != nil {
+		v.add(path, KindForm, "a manifest", err.Error())
+	}
 }
 
 // read reads a statement once, for its digest and for what it says.

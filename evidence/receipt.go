@@ -37,7 +37,10 @@ func (st *LogState) Receipt(dir string, i int64) (*Receipt, error) {
 		return nil, fmt.Errorf("a receipt for entry %d: %w", i, err)
 	}
 	r := &Receipt{Index: i, Proof: proof, Checkpoint: st.checkpoint}
-	r.Line, err = entryLine(dir, i)
+	if r.Line, err = entryLine(dir, i); err != nil {
+		return nil, fmt.Errorf("a receipt for entry %d: %w", i, err)
+	}
+	r.Entry, err = parseEntry(r.Line)
 	return r, err
 }
 

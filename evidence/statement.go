@@ -26,6 +26,8 @@ const (
 	PredicateAcquisition = "https://saksi.example/predicate/acquisition/v1"
 	PredicateFile        = "https://saksi.example/predicate/file/v1"
 	PredicateSeal        = "https://saksi.example/predicate/seal/v1"
+	PredicateCustody     = "https://saksi.example/predicate/custody-event/v1"
+	PredicateCertificate = "https://saksi.example/predicate/certificate/v1"
 )
 
 // MaxSubjects is the largest number of subjects of one statement; more are

@@ -161,6 +161,7 @@ func evidenceDispose(a *app) *cobra.Command {
 func evidenceReceipt(a *app) *cobra.Command {
 	var entry int64
 	var key, code string
+	state := &stateFlags{}
 	c := &cobra.Command{
 		Use:   "receipt DIR",
 		Short: "Write a receipt for an entry of the custody log",
@@ -168,7 +169,7 @@ func evidenceReceipt(a *app) *cobra.Command {
 			"on paper if need be, can later show that the log was set back or rewritten: 'saksi evidence verify DIR --key KEY.pub --receipt FILE'.",
 		Example: "  saksi evidence receipt kes-17 --to receipt.txt\n  saksi evidence receipt kes-17 --entry 4 --qr receipt.png --to receipt.txt",
 		Args:    cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			var pub *evidence.Public
 			if key != "" {
 				var err error
@@ -191,16 +192,10 @@ func evidenceReceipt(a *app) *cobra.Command {
 					return err
 				}
 			}
-			w, done, err := a.open()
-			if err != nil {
-				return err
-			}
-			if _, err := w.Write(text); err != nil {
-				return err
-			}
-			return done()
+			return a.signed(cmd, state, text, evidence.PredicateCustody, custodyStatement(args[0], rc))
 		},
 	}
+	state.add(c)
 	f := c.Flags()
 	f.Int64Var(&entry, "entry", -1, "`number` of the entry; negative ones count from the end")
 	f.StringVar(&key, "key", "", "public key `file` that the log's checkpoint must be signed by")

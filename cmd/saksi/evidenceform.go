@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"slices"
@@ -9,11 +10,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"saksi/casefile/form"
+	"saksi/evidence"
 	"saksi/internal/document"
 )
 
 func evidenceForm(a *app) *cobra.Command {
 	var kind, lang, format, exhibit string
+	state := &stateFlags{}
 	c := &cobra.Command{
 		Use:   "form DIR --to FILE",
 		Short: "Fill the chain-of-custody form, or the certificate of section 90A, from the custody log",
@@ -21,7 +24,7 @@ func evidenceForm(a *app) *cobra.Command {
 			"form of each exhibit; certificate drafts the certificate of section 90A of the Evidence Act 1950 over what the log records as produced.",
 		Example: "  saksi evidence form kes-17 --to borang.pdf\n  saksi evidence form kes-17 --kind certificate --lang en --format html --to certificate.html",
 		Args:    cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains(form.Langs, lang) {
 				return usage("--lang %q: expected one of %s", lang, strings.Join(form.Langs, ", "))
 			}
@@ -53,16 +56,14 @@ func evidenceForm(a *app) *cobra.Command {
 			default:
 				return usage("--format %q: expected pdf or html", format)
 			}
-			w, done, err := a.open()
-			if err != nil {
-				return err
-			}
-			if err := write(w); err != nil {
+			var out bytes.Buffer
+			if err := write(&out); err != nil {
 				return fmt.Errorf("writing the form: %w", err)
 			}
-			return done()
+			return a.signed(cmd, state, out.Bytes(), evidence.PredicateCertificate, certificateStatement(args[0], kind, lang))
 		},
 	}
+	state.add(c)
 	f := c.Flags()
 	f.StringVar(&kind, "kind", "custody", "form: custody or certificate")
 	f.StringVar(&lang, "lang", "ms", "language: ms or en")

@@ -80,6 +80,7 @@ func scripts(t *testing.T, dir string, env map[string]string) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"await":        cmdAwait,
+			"conforms":     cmdConforms,
 			"exitcode":     cmdExitCode,
 			"firstid":      cmdFirstID,
 			"flip":         cmdFlip,
