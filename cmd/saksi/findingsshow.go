@@ -181,6 +181,7 @@ func (s *shower) show(ctx context.Context) error {
 	s.field("deleted", event.SaksiFileDeleted)
 	s.field("rule text", event.SaksiRuleText)
 	s.field("rule sha256", event.SaksiRuleDigest)
+	s.indicator()
 	s.field("masked", event.SaksiMasked)
 	for v := range s.e.Values(event.SaksiLink) {
 		s.line("joins", "saksi findings show "+s.where+v.Str())

@@ -139,3 +139,22 @@ func eachIndicator(paths []string, f func(e *rules.Entry) error) error {
 	}
 	return nil
 }
+
+// indicator shows what a finding says of the indicator it rests on.
+func (s *shower) indicator() {
+	if !s.e.Has(event.ThreatIndicatorType) {
+		return
+	}
+	s.field("indicator", event.ThreatIndicatorName)
+	s.field("matched in", event.SaksiIndicatorMatched)
+	s.field("about it", event.ThreatIndicatorDescription)
+	s.field("said by", event.ThreatIndicatorProvider)
+	s.field("feed", event.ThreatFeedName)
+	s.field("reference", event.ThreatIndicatorReference)
+	s.field("stands at", event.SaksiIndicatorPlace)
+	s.field("confidence", event.ThreatIndicatorConfidence)
+	s.field("tlp", event.ThreatIndicatorMarkingTlp)
+	s.field("validity", event.SaksiIndicatorValidity)
+	s.field("valid from", event.SaksiIndicatorValidFrom)
+	s.field("valid until", event.SaksiIndicatorValidUntil)
+}
