@@ -198,7 +198,7 @@ func (b *builder) finish(report *reporter) *Set {
 		}
 	}
 	s.prefixes.sort()
-	s.arena = slices.Clip(s.arena)
+	s.arena = slices.Concat(s.arena) // what it had to grow is given back
 	s.table = b.table.build()
 	s.pool.New = func() any { return &scratch{set: s} }
 	return s

@@ -200,7 +200,8 @@ func (b *tableBuilder) build() *table {
 		b.t.parts[i] = newPart(b.parts[i])
 		b.parts[i] = nil
 	}
-	return &b.t
+	t := b.t // not the builder's own, which would keep the builder
+	return &t
 }
 
 func newPart(blocks [][]keyed) (p part) {
