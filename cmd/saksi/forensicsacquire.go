@@ -28,8 +28,6 @@ type acquireFlags struct {
 	fill      string
 	noVerify  bool
 	authority string
-	serial    string
-	model     string
 	caseDir   string
 	key       string
 	why       string
@@ -65,8 +63,8 @@ func forensicsAcquire(a *app) *cobra.Command {
 	f.StringVar(&o.Labels.Examiner, "examiner", "", "`name` of the examiner (default: yours)")
 	f.StringVar(&o.Labels.Description, "description", "", "what the source is, in `words`")
 	f.StringVar(&o.Labels.Notes, "notes", "", "`notes`")
-	f.StringVar(&o.serial, "serial", "", "serial `number` on the label, where the device does not tell it")
-	f.StringVar(&o.model, "model", "", "`model` on the label, where the device does not tell it")
+	f.StringVar(&o.Labels.Serial, "serial", "", "serial `number` on the label, where the device does not tell it")
+	f.StringVar(&o.Labels.Model, "model", "", "`model` on the label, where the device does not tell it")
 	f.StringVar(&o.authority, "authority", "", "YAML `file` of the warrant, consent or instruction on which this is done; what it does not cover is refused")
 	f.StringVar(&o.caseDir, "case", "", "case `folder`: the image becomes its exhibit")
 	f.StringVar(&o.why, "why", "", "why, for the custody log")
@@ -118,16 +116,37 @@ func (o *acquireFlags) options(cmd *cobra.Command, a *app) error {
 		o.Labels.Examiner = who()
 	}
 	if o.Resume {
-		for _, name := range []string{"format", "compression", "segment-size", "hash", "fill", "case-number", "exhibit", "examiner", "description", "notes"} {
-			if cmd.Flags().Changed(name) {
-				return usage("--%s is what the acquisition was begun with; leave it out with --resume", name)
-			}
+		if err := o.asBegun(cmd); err != nil {
+			return err
 		}
 	}
 	if o.authority != "" {
 		if o.Authority, err = evidence.ReadAuthority(o.authority); err != nil {
 			return fail(exitUsage, err)
 		}
+	}
+	return nil
+}
+
+// asBegun refuses flags that say another thing than the acquisition that is
+// gone on with was begun with.
+func (o *acquireFlags) asBegun(cmd *cobra.Command) error {
+	was, err := acquire.Begun(o.To)
+	if err != nil {
+		return o.fail(nil, nil, err)
+	}
+	for _, f := range []struct{ flag, now, was string }{
+		{"format", o.Form, was.Form}, {"compression", o.Compression, was.Compression}, {"segment-size", fmt.Sprint(o.SegmentSize), fmt.Sprint(was.SegmentSize)},
+		{"fill", hex.EncodeToString(o.Fill), hex.EncodeToString(was.Fill)}, {"case-number", o.Labels.Case, was.Labels.Case}, {"exhibit", o.Labels.Exhibit, was.Labels.Exhibit},
+		{"examiner", o.Labels.Examiner, was.Labels.Examiner}, {"description", o.Labels.Description, was.Labels.Description}, {"notes", o.Labels.Notes, was.Labels.Notes},
+		{"serial", o.Labels.Serial, was.Labels.Serial}, {"model", o.Labels.Model, was.Labels.Model},
+	} {
+		if cmd.Flags().Changed(f.flag) && f.now != f.was {
+			return usage("--%s is %q; the acquisition was begun with %q, and goes on so", f.flag, f.now, f.was)
+		}
+	}
+	if cmd.Flags().Changed("hash") && slices.ContainsFunc(o.Hashes, func(h string) bool { return !slices.Contains(was.Hashes, h) }) {
+		return usage("--hash is %s; the acquisition was begun with %s, and goes on so", strings.Join(o.Hashes, ","), strings.Join(was.Hashes, ","))
 	}
 	return nil
 }
@@ -159,12 +178,6 @@ func (o *acquireFlags) run(cmd *cobra.Command, a *app, source string) (err error
 		return fail(exitFailed, err)
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	if s.Info.Serial == "" {
-		s.Info.Serial = o.serial
-	}
-	if s.Info.Model == "" {
-		s.Info.Model = o.model
-	}
 	o.warn(a, &s.Info)
 	if c != nil {
 		o.Begin = func(from int64) error { return c.Record(ctx, o.entry(c, &s.Info, from)) }
@@ -207,6 +220,12 @@ func (o *acquireFlags) warn(a *app, i *acquire.Info) {
 	}
 	if p.DeviceFlag == "read-write" {
 		a.warn(i.Path + " is not set read-only: 'blockdev --setro' does that, a write blocker is better; write blocker: " + p.Blocker)
+	}
+	var fs unix.Statfs_t
+	if err := unix.Statfs(filepath.Dir(o.To), &fs); err == nil && o.Form != acquire.E01 && !o.Resume {
+		if free := int64(fs.Bavail) * fs.Bsize; free < i.Bytes {
+			a.warn(fmt.Sprintf("%s has %s free, the source has %s: unless much of it is zeros the disk gets full; an E01 takes less", filepath.Dir(o.To), size(free, "B"), size(i.Bytes, "B")))
+		}
 	}
 	for _, area := range []struct{ name, text string }{{"host protected area", i.HPA}, {"device configuration overlay", i.DCO}} {
 		if strings.HasPrefix(area.text, "THERE IS ONE") {

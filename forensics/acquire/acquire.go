@@ -38,6 +38,10 @@ type Labels struct {
 	Examiner    string `json:"examiner,omitempty"`
 	Description string `json:"description,omitempty"`
 	Notes       string `json:"notes,omitempty"`
+	// Serial and Model are on the source's label, for one that does not tell
+	// them.
+	Serial string `json:"serial,omitempty"`
+	Model  string `json:"model,omitempty"`
 }
 
 // Options of Run.
@@ -169,11 +173,13 @@ func run(ctx context.Context, s *Source, o *Options) (rec *Record, err error) {
 			return nil, err
 		}
 	}
+	told := s.Info.Serial
+	s.Info.Serial, s.Info.Model = first(told, o.Labels.Serial), first(s.Info.Model, o.Labels.Model)
 	if err := errors.Join(o.check(s), s.allowed(o, time.Now())); err != nil {
 		return nil, err
 	}
 	if !o.Resume {
-		r.st = newState(s, o)
+		r.st = newState(s, o, told)
 	}
 	defer func() {
 		if r.sink != nil {
@@ -333,9 +339,7 @@ func (r *acquisition) end(ctx context.Context, stopped error) (*Record, error) {
 // seal ends an acquisition that is complete: there is nothing to go on with.
 func (r *acquisition) seal() error {
 	for _, p := range r.sink.paths() {
-		if err := os.Chmod(p, 0o400); err != nil {
-			return err
-		}
+		_ = os.Chmod(p, 0o400) // a file system without modes refuses
 	}
 	if err := os.Remove(statePath(r.o.To)); err != nil {
 		return err

@@ -92,7 +92,7 @@ func (s *rawSink) writeAt(p []byte) error {
 	if s.direct != nil && s.pos%page == 0 && uintptr(unsafe.Pointer(&p[0]))%page == 0 {
 		n, err := s.direct.WriteAt(p[:len(p)-len(p)%page], s.pos)
 		done = n
-		if errors.Is(err, unix.EINVAL) {
+		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOTSUP) {
 			err = s.direct.Close()
 			s.direct = nil
 		}

@@ -58,46 +58,73 @@ const maxState = 256 << 20
 // statePath is where the state of an acquisition is.
 func statePath(to string) string { return to + ".resume" }
 
-func newState(s *Source, o *Options) *state {
+// newState begins a state. serial is what the device told.
+func newState(s *Source, o *Options, serial string) *state {
 	o.begun = time.Now().UTC().Format(time.RFC3339)
 	return &state{
-		Format: stateFormat, Tool: o.Tool, Set: uuid.New(), Path: s.Info.Path, Bytes: s.size, Sector: s.Info.LogicalSector, Serial: s.Info.Serial, to: o.To,
+		Format: stateFormat, Tool: o.Tool, Set: uuid.New(), Path: s.Info.Path, Bytes: s.size, Sector: s.Info.LogicalSector, Serial: serial, to: o.To,
 		Form: o.Form, Compression: o.Compression, SegmentSize: o.SegmentSize, Hashes: o.Hashes, Fill: hex.EncodeToString(o.Fill), Labels: o.Labels,
 		Sessions: []Session{{Begun: o.begun, Tool: o.Tool}},
 	}
 }
 
-// readState reads the state of an acquisition and makes its options those it
-// was begun with.
-func readState(s *Source, o *Options) (*state, error) {
-	b, err := evidence.ReadRegular(statePath(o.To), maxState)
+// Begun is what an acquisition that can be gone on with was begun with: the
+// form, the hashes, the pattern and what the examiner stated.
+func Begun(to string) (Options, error) {
+	st, err := loadState(to)
+	if err != nil {
+		return Options{}, err
+	}
+	o := Options{To: to}
+	return o, st.apply(&o)
+}
+
+// loadState reads the state of an acquisition.
+func loadState(to string) (*state, error) {
+	b, err := evidence.ReadRegular(statePath(to), maxState)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, unusable("%s is not there: no acquisition of that name can be gone on with", statePath(o.To))
+		return nil, unusable("%s is not there: no acquisition of that name can be gone on with", statePath(to))
 	}
 	if err != nil {
 		return nil, err
 	}
-	st := &state{to: o.To}
+	st := &state{to: to}
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(st); err != nil {
-		return nil, fmt.Errorf("reading the state %s: %w", statePath(o.To), err)
+		return nil, fmt.Errorf("reading the state %s: %w", statePath(to), err)
 	}
 	switch {
 	case st.Format != stateFormat:
-		return nil, fmt.Errorf("reading the state %s: format %d; this version reads %d", statePath(o.To), st.Format, stateFormat)
+		return nil, fmt.Errorf("reading the state %s: format %d; this version reads %d", statePath(to), st.Format, stateFormat)
 	case len(st.Sessions) == 0 || st.Position.Media < 0 || len(st.Hashes) == 0 || len(st.States) != len(st.Hashes):
-		return nil, fmt.Errorf("reading the state %s: it is damaged", statePath(o.To))
-	case st.Bytes != s.size, st.Serial != s.Info.Serial, st.Sector != s.Info.LogicalSector:
+		return nil, fmt.Errorf("reading the state %s: it is damaged", statePath(to))
+	}
+	return st, nil
+}
+
+// apply makes options those of the state.
+func (st *state) apply(o *Options) (err error) {
+	o.Form, o.Compression, o.SegmentSize, o.Hashes, o.Labels = st.Form, st.Compression, st.SegmentSize, st.Hashes, st.Labels
+	if o.Fill, err = hex.DecodeString(st.Fill); err != nil {
+		return fmt.Errorf("reading the state %s: its pattern: %w", statePath(st.to), err)
+	}
+	o.begun = st.Sessions[0].Begun
+	return nil
+}
+
+// readState reads the state of an acquisition of this source and makes the
+// options those it was begun with.
+func readState(s *Source, o *Options) (*state, error) {
+	st, err := loadState(o.To)
+	if err != nil {
+		return nil, err
+	}
+	if st.Bytes != s.size || st.Serial != s.Info.Serial || st.Sector != s.Info.LogicalSector {
 		return nil, unusable("the acquisition was begun on %s, %d bytes, serial %q, sectors of %d; this source has %d bytes, serial %q, sectors of %d",
 			st.Path, st.Bytes, st.Serial, st.Sector, s.size, s.Info.Serial, s.Info.LogicalSector)
 	}
-	o.Form, o.Compression, o.SegmentSize, o.Hashes, o.Labels = st.Form, st.Compression, st.SegmentSize, st.Hashes, st.Labels
-	if o.Fill, err = hex.DecodeString(st.Fill); err != nil {
-		return nil, fmt.Errorf("reading the state %s: its pattern: %w", statePath(o.To), err)
-	}
-	o.begun = st.Sessions[0].Begun
-	return st, nil
+	return st, st.apply(o)
 }
 
 // here is the point at which the hashes stand.
