@@ -248,6 +248,20 @@ func TestRefusals(t *testing.T) {
 	if im, err := Open(segs("a.002", "a.001")); err != nil || im.Size != 2048 || im.Segments[0] != "a.001" {
 		t.Errorf("pieces out of order: %v", err)
 	}
+	for first, third := range map[string]string{"d.000": "d.002", "d.001": "d.003", "d.00": "d.02", "d.0001": "d.0003", "d.aa": "d.ac", "d.aaaa": "d.aaac", "d.002": "", "d.ab": "", "d.a": "", "d.raw": "", "d.99": "", "d": "", "d.zz": "", "d.aA": ""} {
+		if got := rawNext(first, 2); got != third {
+			t.Errorf("two behind %s: %q, expected %q", first, got, third)
+		}
+	}
+	if rawNext("d.00", 100) != "" || rawNext("d.aa", 26*26) != "" || rawNext("d.aa", 26) != "d.ba" {
+		t.Error("the last of a set has another behind it")
+	}
+	if _, err := Open(segs("a", "b")); !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "none of a piece") {
+		t.Errorf("names without numbers: %v", err)
+	}
+	if im, err := Open(segs("a.ab", "a.aa")); err != nil || im.Size != 2048 || im.Segments[0] != "a.aa" {
+		t.Errorf("lettered pieces out of order: %v", err)
+	}
 	e01 := segment(t, filepath.Join(samples, "container/split.E01"))
 	if _, err := Open([]Segment{e01}); !errors.As(err, &m) || m.Names[0] != "split.E02" {
 		t.Errorf("a missing segment: %v", err)

@@ -3,20 +3,20 @@ package image
 // Raw images: the media as it is, in one file or in numbered pieces.
 //
 // There is no header. Pieces are named NAME.000, NAME.001 … or from .001 on
-// (dd, split, FTK Imager, dcfldd); their concatenation is the media.
+// (dd, FTK Imager, dcfldd), or NAME.aa, NAME.ab … (split); their concatenation
+// is the media.
 
 import (
 	"bytes"
 	"fmt"
 	"sort"
-	"strconv"
 	"strings"
 )
 
 func init() {
 	register(Format{
 		Name:      "raw",
-		Doc:       "raw media in one file or in numbered pieces (.000 or .001 on); also what no other format recognizes",
+		Doc:       "raw media in one file or in pieces (.000 or .001 on, two to four digits; .aa on); also what no other format recognizes",
 		Reference: "dd(1), POSIX.1-2017; piece names as split(1) -d and FTK Imager write them",
 		Next:      rawNext,
 		Open:      openRaw,
@@ -25,17 +25,59 @@ func init() {
 	})
 }
 
-// rawNext: only names that end in .000 or .001 begin a set.
+// rawNext: names that end in .00 or .01 (two to four digits), or in as many
+// letters a, as split(1) gives, begin a set.
 func rawNext(first string, n int) string {
-	stem, digits, ok := cutLast(first)
-	if !ok || (digits != "000" && digits != "001") {
+	stem, ext, ok := cutLast(first)
+	from := pieceNumber(ext)
+	if !ok || from < 0 || from > 1 || from == 1 && ext[0] >= 'a' {
 		return ""
 	}
-	from := int(digits[2] - '0')
-	if from+n > 999 {
+	name := pieceName(from+n, len(ext), ext[0] >= 'a')
+	if name == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s.%03d", stem, from+n)
+	return stem + "." + name
+}
+
+// pieceNumber is the number of a piece by the last part of its name, -1 if that
+// is none: two to four digits, or letters a to z as digits of base 26.
+func pieceNumber(ext string) int {
+	if len(ext) < 2 || len(ext) > 4 {
+		return -1
+	}
+	n, base, zero := 0, 10, byte('0')
+	if ext[0] >= 'a' {
+		base, zero = 26, 'a'
+	}
+	for i := range len(ext) {
+		d := int(ext[i]) - int(zero)
+		if d < 0 || d >= base {
+			return -1
+		}
+		n = n*base + d
+	}
+	return n
+}
+
+// pieceName is the name of that number, "" when it takes more digits.
+func pieceName(n, digits int, letters bool) string {
+	if !letters {
+		s := fmt.Sprintf("%0*d", digits, n)
+		if len(s) > digits {
+			return ""
+		}
+		return s
+	}
+	b := make([]byte, digits)
+	for i := digits - 1; i >= 0; i-- {
+		b[i] = 'a' + byte(n%26)
+		n /= 26
+	}
+	if n > 0 {
+		return ""
+	}
+	return string(b)
 }
 
 // cutLast splits "stem.ext".
@@ -111,17 +153,16 @@ func orderRaw(segs []Segment) ([]Segment, error) {
 	segs = append([]Segment(nil), segs...)
 	number := func(s Segment) int {
 		_, ext, _ := cutLast(s.Name)
-		n, err := strconv.Atoi(ext)
-		if err != nil {
-			return -1
-		}
-		return n
+		return pieceNumber(ext)
 	}
 	sort.SliceStable(segs, func(i, j int) bool { return number(segs[i]) < number(segs[j]) })
+	if number(segs[0]) < 0 {
+		return nil, fmt.Errorf("opening %s: its name is none of a piece, and there are %d other files: %w", segs[0].Name, len(segs)-1, ErrMissing)
+	}
 	for i, s := range segs[1:] {
 		if n, want := number(s), number(segs[0])+i+1; n != want {
-			stem, _, _ := cutLast(segs[0].Name)
-			return nil, &MissingError{Image: segs[0].Name, Names: []string{fmt.Sprintf("%s.%03d", stem, want)}, Why: "piece"}
+			stem, ext, _ := cutLast(segs[0].Name)
+			return nil, &MissingError{Image: segs[0].Name, Names: []string{stem + "." + pieceName(want, len(ext), ext[0] >= 'a')}, Why: "piece"}
 		}
 	}
 	return segs, nil
