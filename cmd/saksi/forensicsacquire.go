@@ -136,10 +136,17 @@ func (o *acquireFlags) asBegun(cmd *cobra.Command) error {
 		return o.fail(nil, nil, err)
 	}
 	for _, f := range []struct{ flag, now, was string }{
-		{"format", o.Form, was.Form}, {"compression", o.Compression, was.Compression}, {"segment-size", fmt.Sprint(o.SegmentSize), fmt.Sprint(was.SegmentSize)},
-		{"fill", hex.EncodeToString(o.Fill), hex.EncodeToString(was.Fill)}, {"case-number", o.Labels.Case, was.Labels.Case}, {"exhibit", o.Labels.Exhibit, was.Labels.Exhibit},
-		{"examiner", o.Labels.Examiner, was.Labels.Examiner}, {"description", o.Labels.Description, was.Labels.Description}, {"notes", o.Labels.Notes, was.Labels.Notes},
-		{"serial", o.Labels.Serial, was.Labels.Serial}, {"model", o.Labels.Model, was.Labels.Model},
+		{"format", o.Form, was.Form},
+		{"compression", o.Compression, was.Compression},
+		{"segment-size", fmt.Sprint(o.SegmentSize), fmt.Sprint(was.SegmentSize)},
+		{"fill", hex.EncodeToString(o.Fill), hex.EncodeToString(was.Fill)},
+		{"case-number", o.Labels.Case, was.Labels.Case},
+		{"exhibit", o.Labels.Exhibit, was.Labels.Exhibit},
+		{"examiner", o.Labels.Examiner, was.Labels.Examiner},
+		{"description", o.Labels.Description, was.Labels.Description},
+		{"notes", o.Labels.Notes, was.Labels.Notes},
+		{"serial", o.Labels.Serial, was.Labels.Serial},
+		{"model", o.Labels.Model, was.Labels.Model},
 	} {
 		if cmd.Flags().Changed(f.flag) && f.now != f.was {
 			return usage("--%s is %q; the acquisition was begun with %q, and goes on so", f.flag, f.now, f.was)
