@@ -67,7 +67,7 @@ type explained struct {
 	id       string
 	found    []*rules.Trial // matches, in their order, at most o.most
 	missed   []*rules.Trial // the others that came furthest
-	byPacket map[uint64]*rules.Trial
+	byPacket map[uint64]*rules.Trial // of found
 	where    string // of the record under work
 
 	trials, matches, left uint64
@@ -106,19 +106,18 @@ func (x *explained) packet(t *suricata.Trial) {
 		return
 	}
 	if !t.Ordered {
-		x.add(&t.Trial)
-		if t.Found {
+		kept := len(x.found)
+		if x.add(&t.Trial); len(x.found) > kept {
 			x.byPacket[t.Packet] = &t.Trial
 		}
 		return
 	}
+	if !t.Found {
+		x.matches--
+		x.stopped[t.Conditions[0].Text]++
+	}
 	if m := x.byPacket[t.Packet]; m != nil {
-		m.Conditions = append(m.Conditions, t.Conditions...)
-		if !t.Found && m.Found {
-			m.Found = false
-			x.matches--
-			x.stopped[t.Conditions[0].Text]++
-		}
+		m.Conditions, m.Found = append(m.Conditions, t.Conditions...), m.Found && t.Found
 	}
 }
 

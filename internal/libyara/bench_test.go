@@ -71,24 +71,19 @@ func BenchmarkFolder(b *testing.B) {
 		var wg sync.WaitGroup
 		var mu sync.Mutex
 		matched := 0
+		p, err := yara.NewPool(b.Context(), worker.Config{Path: self, Version: testVersion}, sources, nil, 2)
+		if err != nil {
+			b.Fatal(err)
+		}
 		for range 2 {
 			wg.Go(func() {
-				c, err := yara.NewClient(b.Context(), worker.Config{Path: self, Version: testVersion}, sources, nil)
-				if err != nil {
-					b.Error(err)
-					for range next {
-						continue
-					}
-					return
-				}
-				defer c.Close()
 				for path := range next {
 					data, err := os.ReadFile(path)
 					if err != nil {
 						b.Error(err)
 						continue
 					}
-					m, err := c.Scan(b.Context(), &yara.Content{Path: path, Data: data})
+					m, err := p.Scan(b.Context(), &yara.Content{Path: path, Data: data})
 					if err != nil {
 						b.Error(err)
 					}
@@ -103,6 +98,9 @@ func BenchmarkFolder(b *testing.B) {
 		}
 		close(next)
 		wg.Wait()
+		if err := p.Close(); err != nil {
+			b.Error(err)
+		}
 		if want := strings.Count(string(out), "\n"); matched != want {
 			b.Errorf("%d matches, yara has %d", matched, want)
 		}

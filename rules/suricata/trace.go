@@ -54,7 +54,10 @@ func (s *Set) Trace(sid int64, emit func(*Trial)) *Trace {
 	}
 	r := s.rules[i]
 	t := &Trace{set: s, rule: r, emit: emit}
-	t.parsed, _ = parse(r.Text) // it was parsed before
+	var err *fault
+	if t.parsed, err = parse(r.Text); err != nil { // it was parsed before
+		return nil
+	}
 	var it *item
 	switch r.kind {
 	case kindTx:
