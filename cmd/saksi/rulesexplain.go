@@ -65,10 +65,10 @@ func rulesExplain(a *app) *cobra.Command {
 type explained struct {
 	o        *rulesExplainOptions
 	id       string
-	found    []*rules.Trial // matches, in their order, at most o.most
-	missed   []*rules.Trial // the others that came furthest
+	found    []*rules.Trial          // matches, in their order, at most o.most
+	missed   []*rules.Trial          // the others that came furthest
 	byPacket map[uint64]*rules.Trial // of found
-	where    string // of the record under work
+	where    string                  // of the record under work
 
 	trials, matches, left uint64
 	stopped               map[string]uint64 // trials by the condition that was not met
