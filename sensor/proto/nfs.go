@@ -38,7 +38,8 @@ func init() {
 }
 
 const (
-	// maxRPCHead is how much of a message is read; what follows are a file's bytes.
+	// maxRPCHead is how much of a message is read; what follows are a file's bytes,
+	// which are carved.
 	maxRPCHead = 4 << 10
 	// maxRPCOpen bounds the calls of a flow that wait for their replies.
 	maxRPCOpen = 32
@@ -60,12 +61,6 @@ var rpcProcedures = map[int][]string{
 	100003<<4 | 2: {"null", "getattr", "setattr", "root", "lookup", "readlink", "read", "writecache", "write", "create", "remove", "rename", "link", "symlink", "mkdir", "rmdir", "readdir", "statfs"},
 	100003<<4 | 3: {"null", "getattr", "setattr", "lookup", "access", "readlink", "read", "write", "create", "mkdir", "symlink", "mknod", "remove", "rmdir", "rename", "link", "readdir", "readdirplus", "fsstat", "fsinfo", "pathconf", "commit"},
 	100003<<4 | 4: {"null", "compound"},
-}
-
-var nfsStatus = map[int]string{
-	1: "PERM", 2: "NOENT", 5: "IO", 6: "NXIO", 13: "ACCES", 17: "EXIST", 18: "XDEV", 19: "NODEV", 20: "NOTDIR", 21: "ISDIR",
-	22: "INVAL", 27: "FBIG", 28: "NOSPC", 30: "ROFS", 31: "MLINK", 63: "NAMETOOLONG", 66: "NOTEMPTY", 69: "DQUOT", 70: "STALE",
-	10001: "BADHANDLE", 10004: "NOTSUPP", 10006: "SERVERFAULT", 10008: "DELAY", 10016: "WRONGSEC", 10022: "STALE_CLIENTID",
 }
 
 // detectRPC looks for a call; family tells whether its program is one of NFS's.
@@ -106,6 +101,8 @@ type rpcCall struct {
 	asked                       string
 	port, bytes, calls          int64
 	outcome, fault              string
+	data                        nfsData // of a write; of a read its offset
+	given                       string  // handle that the reply gives for name
 }
 
 // rpc parses the calls of one flow.
@@ -116,6 +113,7 @@ type rpc struct {
 	open    []rpcCall
 	id      uint64   // of what rules saw last
 	run     *rpcCall // reads or writes of one file in a row, not told yet
+	files   nfsFiles
 }
 
 // Data implements Parser.
@@ -128,6 +126,7 @@ func (p *rpc) Data(c *Context, dir Dir, b []byte) Result {
 	for used < len(b) {
 		m := b[used:]
 		if n := min(p.skip[dir], len(m)); n > 0 {
+			p.files.more(dir, m[:n])
 			p.skip[dir] -= n
 			used += n
 			continue
@@ -171,6 +170,12 @@ func (p *rpc) message(c *Context, dir Dir, b []byte) {
 			k.credential(&w)
 			if !w.short {
 				k.arguments(&w)
+				switch k.action {
+				case "write":
+					p.files.begin(c, nfsKey{k.handle, dir}, k.data, b)
+				case "commit":
+					p.files.commit(k.handle)
+				}
 				p.ask(c, k)
 			}
 		}
@@ -179,6 +184,10 @@ func (p *rpc) message(c *Context, dir Dir, b []byte) {
 			if k := &p.open[i]; k.xid == xid {
 				k.packets.Add(c.Number)
 				k.reply(&w)
+				p.files.named(k.given, k.name)
+				if k.action == "read" {
+					p.files.begin(c, nfsKey{k.handle, dir}, k.data, b)
+				}
 				p.tell(c, *k)
 				p.open = append(p.open[:i], p.open[i+1:]...)
 				return
@@ -257,15 +266,7 @@ func (k *rpcCall) arguments(w *wire) {
 			}
 			k.newName = printable(w.opaque(255))
 		case "read", "write":
-			switch { // offset and count; of a write in version 2: begin, offset, total, data
-			case k.version == 3:
-				w.take(8)
-			case k.action == "write":
-				w.take(12)
-			default:
-				w.take(4)
-			}
-			k.bytes = int64(w.u32())
+			k.span(w)
 		}
 	case k.program == 100005 && (k.procedure == 1 || k.procedure == 3):
 		k.path = printable(w.opaque(1024))
@@ -303,6 +304,8 @@ func (k *rpcCall) reply(w *wire) {
 	case k.program == 100003, k.program == 100005 && k.procedure == 1:
 		if n := int(w.u32()); n != 0 && !w.short {
 			k.outcome, k.fault = "failure", nameOr(nfsStatus, n, "status-")
+		} else if k.program == 100003 {
+			k.results(w)
 		}
 	case k.program == 100000 && k.version == 2 && k.procedure == 3:
 		if port := w.u32(); !w.short && port < 1<<16 {
@@ -378,6 +381,7 @@ func (p *rpc) Gap(_ *Context, dir Dir, n uint32) bool {
 	if uint32(p.skip[dir]) < n {
 		return false
 	}
+	p.files.lost(dir, int(n))
 	p.skip[dir] -= int(n)
 	return true
 }
@@ -388,5 +392,6 @@ func (p *rpc) Close(c *Context) {
 		p.tell(c, p.open[i])
 	}
 	p.open = nil
+	p.files.close()
 	p.flush(c)
 }

@@ -6,6 +6,13 @@ package proto
 
 import "encoding/hex"
 
+// nfsStatus are the results of all versions.
+var nfsStatus = map[int]string{
+	1: "PERM", 2: "NOENT", 5: "IO", 6: "NXIO", 13: "ACCES", 17: "EXIST", 18: "XDEV", 19: "NODEV", 20: "NOTDIR", 21: "ISDIR",
+	22: "INVAL", 27: "FBIG", 28: "NOSPC", 30: "ROFS", 31: "MLINK", 63: "NAMETOOLONG", 66: "NOTEMPTY", 69: "DQUOT", 70: "STALE",
+	10001: "BADHANDLE", 10004: "NOTSUPP", 10006: "SERVERFAULT", 10008: "DELAY", 10016: "WRONGSEC", 10022: "STALE_CLIENTID",
+}
+
 var nfs4Names = map[int]string{
 	3: "access", 4: "close", 5: "commit", 6: "create", 9: "getattr", 11: "link", 15: "lookup", 16: "lookupp", 18: "open",
 	25: "read", 26: "readdir", 27: "readlink", 28: "remove", 29: "rename", 34: "setattr", 38: "write", 42: "exchange-id",
@@ -55,14 +62,21 @@ func nfs4Op(k *rpcCall, op int, w *wire) bool {
 		return nfs4Open(k, w)
 	case 22:
 		k.handle = hex.EncodeToString(w.opaque(128))
-	case 25:
-		w.take(24)
+	case 5: // commit: offset, count
+		w.take(12)
+	case 25: // 16 offset
+		w.take(16)
+		k.data.offset = w.u64()
 		k.bytes = int64(w.u32())
 	case 29:
 		k.name, k.newName = printable(w.opaque(255)), printable(w.opaque(255))
-	case 38:
-		w.take(28)
-		k.bytes = int64(w.u32())
+	case 38: // 16 offset, how stable
+		w.take(16)
+		k.data.offset = w.u64()
+		w.take(4)
+		n := w.u32()
+		k.bytes = int64(n)
+		k.data.take(w, n)
 		return false
 	case 53: // sequence
 		w.take(32)

@@ -54,6 +54,13 @@ func (w *wire) u32() uint32 {
 	return 0
 }
 
+func (w *wire) u64() uint64 {
+	if b := w.take(8); b != nil {
+		return binary.BigEndian.Uint64(b)
+	}
+	return 0
+}
+
 func (w *wire) le16() int {
 	if b := w.take(2); b != nil {
 		return int(binary.LittleEndian.Uint16(b))
