@@ -54,6 +54,8 @@ const (
 	ActExamine = "examine"
 	ActSign    = "sign statement"
 	ActExport  = "export" // a file made from exhibits
+	ActInspect = "open"   // an exhibit was looked at, and nothing kept of it
+	ActExtract = "extract content"
 
 	ActTransfer = "transfer" // an exhibit changed hands
 )

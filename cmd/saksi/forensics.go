@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"saksi/casefile"
 	"saksi/forensics/disk"
 	"saksi/forensics/filesystem"
 	"saksi/forensics/image"
@@ -84,6 +85,7 @@ type infoVolume struct {
 
 func forensicsInfo(a *app, o *forensicsFlags) *cobra.Command {
 	var hash bool
+	x := &exhibitFlags{}
 	c := &cobra.Command{
 		Use:     "info IMAGE",
 		Short:   "Show container, volumes and file systems of an image",
@@ -91,7 +93,11 @@ func forensicsInfo(a *app, o *forensicsFlags) *cobra.Command {
 		Example: "  saksi forensics info laptop.E01\n  saksi forensics info laptop.E01 --hash -o json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			im, err := disk.Open(cmd.Context(), args[0], o.worker(a))
+			path, err := x.open(cmd, a, args[0], casefile.ActInspect, "look at container and volumes")
+			if err != nil {
+				return err
+			}
+			im, err := disk.Open(cmd.Context(), path, o.worker(a))
 			if err != nil {
 				return imageError(err)
 			}
@@ -114,6 +120,7 @@ func forensicsInfo(a *app, o *forensicsFlags) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&hash, "hash", false, "hash all media (SHA-256) and compare the stored digests")
+	x.add(c)
 	return c
 }
 

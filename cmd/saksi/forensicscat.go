@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"saksi/casefile"
 	"saksi/forensics/disk"
 	"saksi/forensics/filesystem"
 )
@@ -33,6 +34,7 @@ type catOptions struct {
 	inode  string
 	stream string
 	volume int
+	x      exhibitFlags
 }
 
 func forensicsCat(a *app, flags *forensicsFlags) *cobra.Command {
@@ -44,20 +46,30 @@ func forensicsCat(a *app, flags *forensicsFlags) *cobra.Command {
 			"N-TYPE-ID, as 'forensics ls' shows it). A deleted file of which part is gone gives what is there (exit code 3).",
 		Example: "  saksi forensics cat laptop.E01 /Users/nurul/nota.txt\n  saksi forensics cat laptop.E01 --volume 0 --inode 64-128-2 | sha256sum",
 		Args:    cobra.RangeArgs(1, 2),
-		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), a, flags, args) },
+		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, flags, args) },
 	}
 	f := c.Flags()
 	f.StringVar(&o.inode, "inode", "", "inode `address` instead of a path")
 	f.StringVar(&o.stream, "stream", "", "`name` of an alternate stream")
 	f.IntVar(&o.volume, "volume", -1, "`number` of the volume (default: the one that has the path)")
+	o.x.add(c)
 	return c
 }
 
-func (o *catOptions) run(ctx context.Context, a *app, flags *forensicsFlags, args []string) error {
+func (o *catOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args []string) error {
 	if (len(args) == 2) == (o.inode != "") {
 		return usage("name the file by its path or by --inode, one of both")
 	}
-	im, err := disk.Open(ctx, args[0], flags.worker(a))
+	ctx := cmd.Context()
+	what := "inode " + o.inode
+	if len(args) == 2 {
+		what = args[1]
+	}
+	path, err := o.x.open(cmd, a, args[0], casefile.ActExtract, "write the content of "+what)
+	if err != nil {
+		return err
+	}
+	im, err := disk.Open(ctx, path, flags.worker(a))
 	if err != nil {
 		return imageError(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"saksi/casefile"
 	"saksi/event"
 	"saksi/findings"
 	"saksi/forensics/scan"
@@ -30,6 +31,7 @@ var matchFields = []event.Field{
 }
 
 type lsOptions struct {
+	x       exhibitFlags
 	recurse bool
 	live    bool
 	hash    string
@@ -49,6 +51,7 @@ func forensicsLs(a *app, flags *forensicsFlags) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, flags, args) },
 	}
 	f := c.Flags()
+	o.x.add(c)
 	f.BoolVarP(&o.recurse, "recursive", "r", false, "enter folders")
 	f.BoolVar(&o.live, "live", false, "leave deleted files out")
 	f.StringVar(&o.hash, "hash", "none", "digests of the content: none, sha256 or md5 (both)")
@@ -71,6 +74,10 @@ func (o *lsOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args 
 	if len(args) == 2 {
 		folder = path.Clean("/" + args[1])
 	}
+	image, err := o.x.open(cmd, a, args[0], casefile.ActInspect, "list its files")
+	if err != nil {
+		return err
+	}
 	sink, finish, err := a.entries()
 	if err != nil {
 		return err
@@ -90,7 +97,7 @@ func (o *lsOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args 
 		return sink.Emit(e)
 	})
 	cfg := scan.Config{
-		Images: args[:1], Hash: hash, Entries: true, Live: o.live, Volume: o.volume, Workers: o.workers,
+		Images: []string{image}, Hash: hash, Entries: true, Live: o.live, Volume: o.volume, Workers: o.workers,
 		Worker: flags.worker(a), Sink: inside, Warn: a.warn,
 	}
 	if folder == "/" && o.recurse {

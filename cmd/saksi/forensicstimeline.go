@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"saksi/casefile"
 	"saksi/event"
 	"saksi/findings"
 	"saksi/forensics/artifact"
@@ -28,7 +29,7 @@ type timelineOptions struct {
 	year                    int
 	artifacts               []string
 	index                   indexFlags
-	withIndex               bool
+	key                     string
 }
 
 func forensicsTimeline(a *app, flags *forensicsFlags) *cobra.Command {
@@ -58,7 +59,8 @@ Times are UTC. FAT keeps the time of the wall: it is taken as UTC unless --fat-z
 	f.IntVar(&o.workers, "workers", 0, "`number` of workers that read content (default: one a processor)")
 	f.StringArrayVar(&o.artifacts, "artifact", nil, "`file` of an artifact, such as an event log, whose records go in; may be given several times")
 	f.IntVar(&o.year, "year", 0, "`year` of the first record of logs whose times have none")
-	f.StringVar(&o.index.caseID, "case", "", "`folder` of a case whose events go in")
+	f.StringVar(&o.index.caseID, "case", "", "`folder` of a case whose events go in; the images are its exhibits (E1, or their paths), and their examination is recorded")
+	f.StringVar(&o.key, "key", "", "signing key `file` of the case (default: this station's own)")
 	f.StringVar(&o.index.index, "index", "", "`folder` of an index, or the URL of an Elasticsearch node, whose events go in")
 	f.StringVar(&o.index.agency, "agency", "default", "`name` of the agency, for indexes that several share")
 	return c
@@ -148,7 +150,7 @@ func (o *timelineOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags,
 		return usage("--hash %s: expected none, sha256 or md5", o.hash)
 	case len(args)+len(o.artifacts) == 0 && o.index.caseID == "" && o.index.index == "":
 		return usage("name an image, or --artifact, --case or --index")
-	case a.format == "bodyfile" && (len(args) == 0 || len(o.artifacts) > 0 || o.index.caseID != "" || o.index.index != ""):
+	case a.format == "bodyfile" && (len(args) == 0 || len(o.artifacts) > 0 || o.index.index != ""):
 		return usage("-o bodyfile is for the entries of images only")
 	}
 	for _, c := range o.macb {
@@ -204,7 +206,12 @@ func (o *timelineOptions) images(cmd *cobra.Command, a *app, flags *forensicsFla
 		l.body, finish = w, done
 	}
 	var failed error
-	for _, path := range args {
+	x := exhibitFlags{caseID: o.index.caseID, key: o.key}
+	for _, arg := range args {
+		path, err := x.open(cmd, a, arg, casefile.ActExamine, "put its times into a timeline")
+		if err != nil {
+			return errors.Join(err, finish())
+		}
 		if err := o.zonesOf(cmd.Context(), a, flags, path, l); err != nil {
 			return errors.Join(err, finish())
 		}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"saksi/casefile"
+)
+
+// exhibitFlags let a command that only reads be about an exhibit of a case.
+type exhibitFlags struct{ caseID, key string }
+
+func (o *exhibitFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&o.caseID, "case", "", "case `folder` whose exhibit the image is (E1, or its path); that it is opened, and why, is recorded")
+	c.Flags().StringVar(&o.key, "key", "", "signing key `file` of the case (default: this station's own)")
+}
+
+// open gives the path of an image. With a case it must be an exhibit of it, and
+// the act is in the custody log before the first byte is read.
+func (o *exhibitFlags) open(cmd *cobra.Command, a *app, input, act, why string) (path string, err error) {
+	if o.caseID == "" {
+		if dir := caseAround(input); dir != "" {
+			a.warn(fmt.Sprintf("%s lies in the case %s, and that it is read is not recorded; --case %s records it", input, dir, shellWord(dir)))
+		}
+		return input, nil
+	}
+	c, err := a.openCase(cmd, o.caseID, o.key)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	x, err := findExhibit(c, input)
+	if err != nil {
+		return "", err
+	}
+	if x == nil {
+		return "", failHint(exitUsage, fmt.Errorf("%s is no exhibit of case %s", input, c.Info.ID), "'saksi case show %s' lists exhibits", shellWord(o.caseID))
+	}
+	f, x, err := c.OpenExhibit(cmd.Context(), x.ID, act, why)
+	if err != nil {
+		return "", caseError(err)
+	}
+	return c.PathOf(x), f.Close()
+}
+
+// caseAround is the folder of the case that a file lies in, "" for none.
+func caseAround(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return ""
+	}
+	dir := filepath.Dir(filepath.Dir(filepath.Dir(abs))) // CASE/data/exhibits/FILE
+	rel, err := filepath.Rel(dir, abs)
+	if err != nil || filepath.Dir(rel) != filepath.FromSlash(casefile.ExhibitsDir) {
+		return ""
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "case.json")); err != nil {
+		return ""
+	}
+	return dir
+}
