@@ -93,7 +93,7 @@ func (c *check) eval(p *Packet, st *FlowState) bool {
 	case ckWindow:
 		ok = p.Proto == 6 && c.cmp.match(uint64(p.TCPWin))
 	case ckDecodeEvent:
-		ok = p.Events>>c.a&1 != 0
+		ok = p.raised(c.a)
 	case ckVLANID:
 		ok = c.vlan(p)
 	case ckTOS, ckMSS, ckWScale, ckMTU:
@@ -284,6 +284,16 @@ func kwIPProto(b *builder, o *option) *fault {
 	}
 	b.r.checks = append(b.r.checks, check{op: ckIPProto, cmp: c})
 	return nil
+}
+
+// raised looks for a decoding event among those of the packet.
+func (p *Packet) raised(n uint32) bool {
+	for v := p.Events; v != 0; v >>= 8 {
+		if uint32(v&0xff) == n+1 {
+			return true
+		}
+	}
+	return false
 }
 
 // kwDecodeEvent takes decode-event:LAYER.EVENT (Suricata user guide, "Generic

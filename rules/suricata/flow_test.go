@@ -77,7 +77,7 @@ func TestPacketKeywords(t *testing.T) {
 		p.VLAN, p.VLANs = [3]uint16{200, 300, 400}, 3
 		p.IPHeader = []byte("E\x10\x00\x28" + strings.Repeat("\x00", 16))
 		p.Header = []byte("\x00\x50\x12\x34" + strings.Repeat("\x00", 16) + "\x02\x04\x05\xb4\x01\x03\x03\x07")
-		p.Events = 1 << 1
+		p.Events = 2
 		p.ClientBytes, p.ServerBytes = 100, 7
 		return p
 	}

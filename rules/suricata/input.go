@@ -82,7 +82,7 @@ type Packet struct {
 	IPID     uint16
 	FragBits uint8 // bit 0 MF, bit 1 DF, bit 2 RB
 	FragOff  uint16
-	Events   uint64 // decoding events, see Offer.DecodeEvents
+	Events   uint64 // decoding events, a byte each: the place in Offer.DecodeEvents plus one
 	IPHeader []byte // with options or extension headers
 	Header   []byte // of the transport
 	VLAN     [3]uint16

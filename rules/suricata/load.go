@@ -16,8 +16,8 @@ type Offer struct {
 	Buffers    []Buffer
 	Apps       []AppProto // that are recognized; nil: all
 	StreamSize bool
-	// DecodeEvents are the names of decoding events; the place of a name is its
-	// bit in Packet.Events.
+	// DecodeEvents are the names of decoding events, at most 255; Packet.Events
+	// tells them by their place.
 	DecodeEvents []string
 	// StreamEvents are the names of events of TCP streams; the place of a name is
 	// its bit in Packet.StreamEvents.

@@ -108,7 +108,7 @@ type Packet struct {
 	Ether    uint16 // with FlagEvent, of a frame that is no IP packet: Segment is what follows it
 	VLANs    uint8
 	Tunnel   uint8  // 1 + place in TunnelNames of the tunnel it was in, 0 for none
-	Events   uint64 // a bit for each Event
+	Events   uint64 // see Raised
 }
 
 // Payload is the transport payload as captured.
@@ -235,6 +235,9 @@ func (d *Decoder) ip(out []Packet, base *Packet, f *frame, b []byte) ([]Packet, 
 	case 6:
 		return d.ipv6(out, base, f, b)
 	}
+	if base.Events == 0 {
+		d.raise(base, EvIPRawVersion)
+	}
 	return out, BadIP
 }
 
@@ -282,6 +285,9 @@ func (d *Decoder) ipv4(out []Packet, base *Packet, f *frame, b []byte) ([]Packet
 	copy(p.Src[12:], b[12:16])
 	copy(p.Dst[12:], b[16:20])
 	p.Header, p.Segment = b[:hl], b[hl:]
+	if d.WithEvents {
+		d.v4Odd(&p, b[20:hl])
+	}
 	if fo&0x3fff != 0 {
 		return d.fragment(out, &p, f, fragKey{src: p.Src, dst: p.Dst, id: uint32(p.IPID), proto: p.Proto, ctx: f.context()},
 			int(p.FragOff), fo&0x2000 != 0)
@@ -377,6 +383,9 @@ func (d *Decoder) ipv6(out []Packet, base *Packet, f *frame, b []byte) ([]Packet
 		d.raise(&p, EvIPv6TruncatedExt)
 	}
 	p.Proto, p.Segment, p.SegLen = next, seg, uint32(max(left, 0))
+	if d.WithEvents {
+		d.v6Odd(&p)
+	}
 	p.Header = b[:min(len(b), 40+max(n-left, 0))]
 	return d.transport(out, &p, f)
 }

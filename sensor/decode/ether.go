@@ -56,14 +56,18 @@ func (d *Decoder) ether(out []Packet, p *Packet, f *frame, typ uint16, b []byte)
 			if f.vlans < len(f.vlan) {
 				f.vlan[f.vlans] = binary.BigEndian.Uint16(b) & 0xfff
 			}
-			f.vlans++
+			if f.vlans++; f.vlans > len(f.vlan) {
+				d.raise(p, EvVLANLayers)
+			}
 			typ, b = binary.BigEndian.Uint16(b[2:]), b[4:]
 		case etherVNTag: // IEEE 802.1BR, 6 bytes with the EtherType
 			if len(b) < 6 {
+				d.raise(p, EvVNTagTooSmall)
 				return out, ShortLink
 			}
 			typ, b = binary.BigEndian.Uint16(b[4:]), b[6:]
 		case etherNSH:
+			d.nshOdd(p, b)
 			next, n := nsh(b)
 			if n == 0 {
 				return out, ShortLink
@@ -79,6 +83,7 @@ func (d *Decoder) ether(out []Packet, p *Packet, f *frame, typ uint16, b []byte)
 			return d.ethernet(out, p, f, b)
 		case etherPBB: // IEEE 802.1ah I-TAG, then an Ethernet frame
 			if len(b) < 4 {
+				d.raise(p, EvPBBTooSmall)
 				return out, ShortLink
 			}
 			return d.ethernet(out, p, f, b[4:])
@@ -105,6 +110,9 @@ func (d *Decoder) ether(out []Packet, p *Packet, f *frame, typ uint16, b []byte)
 				return d.llc(out, p, f, b)
 			}
 			d.Ether[typ]++
+			if d.WithEvents {
+				d.etherOdd(p, f, typ, b)
+			}
 			switch typ {
 			case etherARP, etherLLDP, etherPROFINET:
 				out = d.tell(out, p, f, typ, b)

@@ -2,7 +2,7 @@ package decode
 
 // Event is something wrong with a packet that rules name with decode-event
 // (Suricata user guide, "Generic Decode Layer Keywords"). Its number is its
-// place in EventNames and its bit in Packet.Events.
+// place in EventNames; Packet.Events holds it plus one in a byte.
 type Event uint8
 
 // Events.
@@ -46,6 +46,64 @@ const (
 	EvICMPv6TooSmall
 	EvVLANTooSmall
 	EvGRETooSmall
+	EvIPv4OptLength
+	EvIPv4OptInvalid
+	EvIPv4OptMalformed
+	EvIPv4OptDuplicate
+	EvIPv4ICMPv6
+	EvIPv6ICMPv4
+	EvIPv6UnknownNext
+	EvIPv6AuthReserved
+	EvIPv6HopUnknown
+	EvIPv6HopPadding
+	EvIPv6DstUnknown
+	EvIPv6DstPadding
+	EvIPv6In6Small
+	EvIPv6In6Version
+	EvIPv4In6Small
+	EvIPv4In6Version
+	EvICMPUnknownCode
+	EvICMPInnerCut
+	EvICMPInnerVersion
+	EvICMPv6UnknownType
+	EvICMPv6UnknownCode
+	EvICMPv6InnerCut
+	EvICMPv6InnerVersion
+	EvICMPv6Unassigned
+	EvICMPv6Experiment
+	EvICMPv6MLDHops
+	EvEtherUnknown
+	EvVLANUnknown
+	EvVLANLayers
+	EvVNTagTooSmall
+	EvPBBTooSmall
+	EvNSHTooSmall
+	EvNSHVersion
+	EvNSHLength
+	EvNSHReserved
+	EvNSHType
+	EvNSHPayload
+	EvARPTooSmall
+	EvARPHardware
+	EvARPProtocol
+	EvARPHardwareSize
+	EvARPProtocolSize
+	EvARPOpcode
+	EvGREVersion
+	EvGRE0Recursion
+	EvGRE0Flags
+	EvGRE0TooBig
+	EvGRE1Checksum
+	EvGRE1Route
+	EvGRE1Strict
+	EvGRE1Recursion
+	EvGRE1Flags
+	EvGRE1NoKey
+	EvGRE1Protocol
+	EvGRE1TooBig
+	EvSCTPTooSmall
+	EvESPTooSmall
+	EvIPRawVersion
 	numEvents
 )
 
@@ -60,12 +118,37 @@ var EventNames = [numEvents]string{
 	"tcp.pkt_too_small", "tcp.hlen_too_small", "tcp.invalid_optlen", "tcp.opt_duplicate", "tcp.opt_invalid_len",
 	"udp.hlen_too_small", "udp.pkt_too_small", "udp.len_invalid",
 	"icmpv4.pkt_too_small", "icmpv4.unknown_type", "icmpv6.pkt_too_small", "vlan.header_too_small", "gre.pkt_too_small",
+	"ipv4.opt_invalid_len", "ipv4.opt_invalid", "ipv4.opt_malformed", "ipv4.opt_duplicate", "ipv4.icmpv6",
+	"ipv6.icmpv4", "ipv6.unknown_next_header", "ipv6.exthdr_ah_res_not_null", "ipv6.hopopts_unknown_opt", "ipv6.hopopts_only_padding",
+	"ipv6.dstopts_unknown_opt", "ipv6.dstopts_only_padding", "ipv6.ipv6_in_ipv6_too_small", "ipv6.ipv6_in_ipv6_wrong_version",
+	"ipv6.ipv4_in_ipv6_too_small", "ipv6.ipv4_in_ipv6_wrong_version", "icmpv4.unknown_code", "icmpv4.ipv4_trunc_pkt",
+	"icmpv4.ipv4_unknown_ver", "icmpv6.unknown_type", "icmpv6.unknown_code", "icmpv6.ipv6_trunc_pkt", "icmpv6.ipv6_unknown_version",
+	"icmpv6.unassigned_type", "icmpv6.experimentation_type", "icmpv6.mld_message_with_invalid_hl", "ethernet.unknown_ethertype",
+	"vlan.unknown_type", "vlan.too_many_layers", "vntag.header_too_small", "ieee8021ah.header_too_small", "nsh.header_too_small",
+	"nsh.unsupported_version", "nsh.bad_header_length", "nsh.reserved_type", "nsh.unsupported_type", "nsh.unknown_payload",
+	"arp.pkt_too_small", "arp.unsupported_hardware", "arp.unsupported_protocol", "arp.invalid_hardware_size",
+	"arp.invalid_protocol_size", "arp.unsupported_opcode", "gre.wrong_version", "gre.version0_recur", "gre.version0_flags",
+	"gre.version0_hdr_too_big", "gre.version1_chksum", "gre.version1_route", "gre.version1_ssr", "gre.version1_recur",
+	"gre.version1_flags", "gre.version1_no_key", "gre.version1_wrong_protocol", "gre.version1_hdr_too_big", "sctp.pkt_too_small",
+	"esp.pkt_too_small", "ipraw.invalid_ip_version",
+}
+
+// Raised reports an event of a packet.
+func (p *Packet) Raised(e Event) bool {
+	for v := p.Events; v != 0; v >>= 8 {
+		if uint8(v) == uint8(e)+1 {
+			return true
+		}
+	}
+	return false
 }
 
 // raise notes an event of a packet. Should the packet come to nothing, it is
 // appended for its event alone when WithEvents is set.
 func (d *Decoder) raise(p *Packet, e Event) {
-	p.Events |= 1 << e
+	if !p.Raised(e) && p.Events>>56 == 0 { // it holds eight; more say nothing new
+		p.Events = p.Events<<8 | uint64(e) + 1
+	}
 	d.raised = true
 	d.broken = *p
 }
@@ -78,7 +161,7 @@ func (d *Decoder) events(out []Packet, from int) []Packet {
 		return out
 	}
 	for i := range out[from:] {
-		if out[from+i].Events&d.broken.Events != 0 {
+		if d.broken.Events != 0 && out[from+i].Raised(Event(uint8(d.broken.Events)-1)) {
 			return out
 		}
 	}
@@ -122,7 +205,13 @@ const icmpTypes = 1<<0 | 1<<3 | 1<<4 | 1<<5 | 0x7ff<<8
 
 // v6Options looks at the options of a hop-by-hop or destination header (RFC
 // 8200 section 4.2).
-func (d *Decoder) v6Options(p *Packet, b []byte) {
+func (d *Decoder) v6Options(p *Packet, b []byte, unknown, padding Event) {
+	padded, whole := true, len(b) > 0
+	defer func() {
+		if padded && whole {
+			d.raise(p, padding)
+		}
+	}()
 	for len(b) > 0 {
 		if b[0] == 0 {
 			b = b[1:]
@@ -130,8 +219,10 @@ func (d *Decoder) v6Options(p *Packet, b []byte) {
 		}
 		if len(b) < 2 || int(b[1])+2 > len(b) {
 			d.raise(p, EvIPv6OptionLength)
+			whole = false
 			return
 		}
+		padded = padded && b[0] == 1
 		switch n := b[1]; b[0] {
 		case 1:
 			if n == 0 {
@@ -152,6 +243,8 @@ func (d *Decoder) v6Options(p *Packet, b []byte) {
 				d.raise(p, EvIPv6OptionLength)
 				return
 			}
+		default:
+			d.raise(p, unknown)
 		}
 		b = b[2+int(b[1]):]
 	}
@@ -168,13 +261,13 @@ func (d *Decoder) v6Header(p *Packet, kind uint8, b []byte, seen *[64]uint8) {
 			d.raise(p, EvIPv6DupHopByHop)
 			return
 		}
-		d.v6Options(p, b[2:])
+		d.v6Options(p, b[2:], EvIPv6HopUnknown, EvIPv6HopPadding)
 	case 60: // before a routing header and at the end
 		if seen[60] > 2 {
 			d.raise(p, EvIPv6DupDestination)
 			return
 		}
-		d.v6Options(p, b[2:])
+		d.v6Options(p, b[2:], EvIPv6DstUnknown, EvIPv6DstPadding)
 	case 43:
 		if seen[43] > 1 {
 			d.raise(p, EvIPv6DupRouting)
@@ -184,6 +277,8 @@ func (d *Decoder) v6Header(p *Packet, kind uint8, b []byte, seen *[64]uint8) {
 	case ProtoAH:
 		if seen[ProtoAH] > 1 {
 			d.raise(p, EvIPv6DupAuth)
+		} else if b[2]|b[3] != 0 {
+			d.raise(p, EvIPv6AuthReserved)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 func names(pkts []Packet) (list []string, broken int) {
 	for i := range pkts {
 		for e, name := range EventNames {
-			if pkts[i].Events>>e&1 != 0 {
+			if pkts[i].Raised(Event(e)) {
 				list = append(list, name)
 			}
 		}
@@ -67,13 +67,34 @@ func TestEvents(t *testing.T) {
 		{v6("0018", "2c", "2c00000000000001"+"1100000000000001"+udp), "ipv6.exthdr_dupl_fh ipv6.exthdr_useless_fh", 0},
 		{v6("0011", "2c", "1100000100000001"+udp+"00"), "ipv6.frag_invalid_length", 0},
 		{v6("0010", "2c", "1101000000000001"+udp), "ipv6.exthdr_useless_fh ipv6.fh_non_zero_reserved_field", 0},
-		{v6("0018", "00", "0000010400000000"+"1100010400000000"+udp), "ipv6.exthdr_dupl_hh", 0},
+		{v6("0018", "00", "0000010400000000"+"1100010400000000"+udp), "ipv6.exthdr_dupl_hh ipv6.hopopts_only_padding", 0},
 		{v6("0010", "3c", "1100050300000000"+udp), "ipv6.exthdr_invalid_optlen", 0},
-		{v6("0010", "3c", "1100010000000000"+udp), "ipv6.zero_len_padn", 0},
+		{v6("0010", "3c", "1100010000000000"+udp), "ipv6.zero_len_padn ipv6.dstopts_only_padding", 0},
+		{v6("0010", "00", "1100180400000000"+udp), "ipv6.hopopts_unknown_opt", 0},
+		{v6("0020", "33", "1104ab00"+strings.Repeat("00", 20)+udp), "ipv6.exthdr_ah_res_not_null", 0},
+		{v6("0008", "fd", udp), "ipv6.unknown_next_header", 0},
+		{v6("0008", "01", "0800000000000000"), "ipv6.icmpv4", 0},
 		{v6("0010", "2b", "1100000000000000"+udp), "ipv6.rh_type_0", 0},
 		{v6("0018", "2b", "2b00020000000000"+"1100020000000000"+udp), "ipv6.exthdr_dupl_rh", 0},
 		{v6("0008", "3b", "0000000000000000"), "ipv6.data_after_none_header", 0},
 		{v6("0004", "3a", "80000000"), "icmpv6.pkt_too_small", 0},
+		{v6("0008", "3a", "8001000000000000"), "icmpv6.unknown_code", 0},
+		{v6("0008", "3a", "0500000000000000"), "icmpv6.unassigned_type", 0},
+		{v6("0008", "3a", "c800000000000000"), "icmpv6.experimentation_type", 0},
+		{v6("0008", "3a", "8200000000000000"), "icmpv6.mld_message_with_invalid_hl", 0},
+		{v6("000c", "3a", "010000000000000060000000"), "icmpv6.ipv6_trunc_pkt", 0},
+		{v4("001c", "3a", "0000", "8000000000000000"), "ipv4.icmpv6", 0},
+		{v4("001c", "01", "0000", "0801000000000000"), "icmpv4.unknown_code", 0},
+		{v4("0020", "01", "0000", "030000000000000045000014"), "icmpv4.ipv4_trunc_pkt", 0},
+		{v4("001e", "2f", "0000", "00070800"+strings.Repeat("00", 6)), "gre.wrong_version", 0},
+		{v4("001e", "2f", "0000", "0001880b"+strings.Repeat("00", 6)), "gre.version1_no_key", 0},
+		{v4("0018", "2f", "0000", "80000800"), "gre.version0_hdr_too_big", 0},
+		{v4("0018", "84", "0000", "10000035"), "sctp.pkt_too_small", 0},
+		{"46000020000100004011000" + "0" + src4 + dst4 + "94050000" + udp, "ipv4.opt_invalid_len", 0},
+		{"46000020000100004011000" + "0" + src4 + dst4 + "e0040000" + udp, "ipv4.opt_invalid", 0},
+		{"47000024000100004011000" + "0" + src4 + dst4 + "9404000094040000" + udp, "ipv4.opt_duplicate", 0},
+		{"46000020000100004011000" + "0" + src4 + dst4 + "07030300" + udp, "ipv4.opt_malformed", 0},
+		{"ff", "ipraw.invalid_ip_version", 1},
 	} {
 		d := New(FragLimits{})
 		d.WithEvents = true
@@ -96,6 +117,39 @@ func TestEvents(t *testing.T) {
 	d := New(FragLimits{}) // unasked, nothing is appended for its event
 	if pkts := d.Decode(nil, 1, 1, linkRaw, []byte{0x45, 0}); len(pkts) != 0 {
 		t.Errorf("%d packets of a broken frame", len(pkts))
+	}
+}
+
+// TestFrameEvents proves decoding events of frames without IP.
+func TestFrameEvents(t *testing.T) {
+	macs := strings.Repeat("00", 12)
+	for _, c := range []struct{ frame, want string }{
+		{"0806" + "0001080006040001" + strings.Repeat("00", 20), ""},
+		{"0806" + "00010800", "arp.pkt_too_small"},
+		{"0806" + "0006080006040001" + strings.Repeat("00", 20), "arp.unsupported_hardware"},
+		{"0806" + "000186dd06040001" + strings.Repeat("00", 20), "arp.unsupported_protocol"},
+		{"0806" + "0001080007040001" + strings.Repeat("00", 20), "arp.invalid_hardware_size"},
+		{"0806" + "0001080006050001" + strings.Repeat("00", 20), "arp.invalid_protocol_size"},
+		{"0806" + "00010800060400ff" + strings.Repeat("00", 20), "arp.unsupported_opcode"},
+		{"1234" + "00", "ethernet.unknown_ethertype"},
+		{"8100" + "00011234", "vlan.unknown_type"},
+		{"8926" + "0001", "vntag.header_too_small"},
+		{"894f" + "00", "nsh.header_too_small"},
+		{"894f" + "4002020100000000", "nsh.unsupported_version"},
+		{"894f" + "0001020100000000", "nsh.bad_header_length"},
+		{"894f" + "0002000100000000", "nsh.reserved_type"},
+		{"894f" + "0002030100000000", "nsh.unsupported_type"},
+	} {
+		d := New(FragLimits{})
+		d.WithEvents = true
+		b, err := hex.DecodeString(macs + c.frame)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _ := names(d.Decode(nil, 1, 1, linkEthernet, b))
+		if want := strings.Fields(c.want); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, expected %v", c.frame, got, want)
+		}
 	}
 }
 

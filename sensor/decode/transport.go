@@ -55,6 +55,7 @@ func (d *Decoder) transport(out []Packet, p *Packet, f *frame) ([]Packet, Reason
 		return d.udpTunnel(out, p, f)
 	case ProtoSCTP: // RFC 9260
 		if len(s) < 12 {
+			d.raise(p, EvSCTPTooSmall)
 			return append(out, *p), ShortTransport
 		}
 		p.SrcPort, p.DstPort, p.HdrLen = binary.BigEndian.Uint16(s), binary.BigEndian.Uint16(s[2:]), 12
@@ -68,6 +69,9 @@ func (d *Decoder) transport(out []Packet, p *Packet, f *frame) ([]Packet, Reason
 		} else if p.Proto == ProtoICMP && (s[0] > 31 || icmpTypes>>s[0]&1 == 0) {
 			d.raise(p, EvICMPUnknownType)
 		}
+		if d.WithEvents && len(s) >= 8 {
+			d.icmpOdd(p, s)
+		}
 		p.ICMPType, p.ICMPCode = s[0], s[1]
 		p.HdrLen = uint16(min(8, len(s)))
 		if len(s) >= 8 {
@@ -77,6 +81,10 @@ func (d *Decoder) transport(out []Packet, p *Packet, f *frame) ([]Packet, Reason
 		return append(out, *p), OK
 	case ProtoIPIP, ProtoIPv6, ProtoGRE, ProtoEtherIP, ProtoMPLS:
 		return d.ipTunnel(out, p, f)
+	case 50: // ESP, RFC 4303
+		if len(s) < 8 {
+			d.raise(p, EvESPTooSmall)
+		}
 	case ProtoAH:
 		if len(s) >= 12 && p.Flags&FlagV6 == 0 {
 			if l := 8 + int(s[1])*4; l <= len(s) && p.SegLen >= uint32(l) {

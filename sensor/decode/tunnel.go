@@ -78,6 +78,9 @@ func (d *Decoder) ipTunnel(out []Packet, p *Packet, f *frame) ([]Packet, Reason)
 			return d.mpls(out, q, g, s)
 		})
 	case ProtoIPIP, ProtoIPv6:
+		if d.WithEvents && p.Flags&FlagV6 != 0 {
+			d.innerOdd(p, s)
+		}
 		return d.tunneled(out, p, f, tunnelIPIP, 0, len(s), func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
 			return d.ip(out, q, g, s)
 		})
@@ -88,6 +91,9 @@ func (d *Decoder) ipTunnel(out []Packet, p *Packet, f *frame) ([]Packet, Reason)
 		return append(out, *p), OK
 	}
 	flags, typ := binary.BigEndian.Uint16(s), binary.BigEndian.Uint16(s[2:])
+	if d.WithEvents {
+		d.greOdd(p, flags, typ)
+	}
 	n, id := 4, uint32(0)
 	if flags&0x8000 != 0 {
 		n += 4
@@ -107,7 +113,10 @@ func (d *Decoder) ipTunnel(out []Packet, p *Packet, f *frame) ([]Packet, Reason)
 			n += 4
 		}
 	}
-	if len(s) < n || flags&0x4000 != 0 {
+	if len(s) < n {
+		d.raise(p, greTooBig[flags&1])
+	}
+	if len(s) < n || flags&0x4000 != 0 || flags&7 > 1 {
 		return append(out, *p), OK
 	}
 	b := s[n:]
