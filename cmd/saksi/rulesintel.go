@@ -14,12 +14,16 @@ import (
 )
 
 // isIndicators tells files of indicators in folders, where other files lie too:
-// bundles and events by their content, CSV files by a column of values. Plain lists
-// are read when they are named themselves.
+// bundles and events by their content, CSV files by a column of values, plain lists
+// by their folder, hashes or indicators. Others are read when they are named
+// themselves.
 func isIndicators(path string) bool {
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".json":
 		return intel.IsJSON(path)
+	case ".txt":
+		folder := filepath.Base(filepath.Dir(path))
+		return folder == "hashes" || folder == "indicators"
 	case ".csv":
 		f, err := os.Open(path)
 		if err != nil {
