@@ -50,6 +50,7 @@ func init() {
 		"saksi.flow":       {name: "flow", write: (*eve).flow},
 		"saksi.file":       {name: "fileinfo", write: (*eve).file},
 		"saksi.alert":      {name: "alert", write: (*eve).alert},
+		"saksi.anomaly":    {name: "anomaly", write: (*eve).anomaly},
 		"saksi.dns":        {name: "dns", write: (*eve).dns},
 		"saksi.mdns":       {name: "mdns", write: (*eve).mdns},
 		"saksi.http":       {name: "http", write: (*eve).http},
@@ -257,7 +258,7 @@ func (w *eve) header(e *Event, kind string) {
 	if kind != "flow" && kind != "fileinfo" {
 		w.number("tx_id", e, SaksiEveTxID)
 	}
-	if kind == "flow" || kind == "alert" || kind == "fileinfo" {
+	if kind == "flow" || kind == "alert" || kind == "fileinfo" || kind == "anomaly" {
 		w.appProto(e)
 	}
 	if kind == "alert" && way != "" {

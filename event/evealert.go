@@ -1,6 +1,7 @@
 package event
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -49,6 +50,15 @@ func (w *eve) alert(e *Event) {
 		w.close()
 	}
 	w.application(e)
+	if b, ok := e.GetStr(SaksiEvePayload); ok {
+		w.str("payload", base64.StdEncoding.EncodeToString([]byte(b)))
+		w.str("payload_printable", printable(b))
+		stream := int64(0)
+		if in, _ := e.GetBool(SaksiEveStream); in {
+			stream = 1
+		}
+		w.num("stream", stream)
+	}
 	if !e.Has(SaksiEveFlowStart) {
 		return
 	}
@@ -58,6 +68,38 @@ func (w *eve) alert(e *Event) {
 	w.str("dest_ip", eveAddr(e, DestinationIP))
 	w.number("src_port", e, SourcePort)
 	w.number("dest_port", e, DestinationPort)
+	w.close()
+}
+
+// printable has a dot for each byte that is not printable ASCII nor a line break.
+func printable(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c != '\r' && c != '\n' && (c < ' ' || c > '~') {
+			b[i] = '.'
+		}
+	}
+	return string(b)
+}
+
+// anomaly writes what is wrong (Suricata user guide, "Event type: Anomaly").
+func (w *eve) anomaly(e *Event) {
+	w.open("anomaly")
+	kind, _ := e.GetStr(SaksiAnomalyType)
+	name, _ := e.GetStr(SaksiAnomalyEvent)
+	if p, ok := e.GetStr(SaksiAnomalyProtocol); ok {
+		w.str("app_proto", p)
+	}
+	w.str("type", kind)
+	switch kind {
+	case "decode":
+		w.str("event", "decoder."+name)
+	case "stream":
+		w.str("event", "stream."+name)
+	default:
+		w.str("event", strings.ToUpper(name))
+		w.str("layer", "proto_parser")
+	}
 	w.close()
 }
 

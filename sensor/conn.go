@@ -36,7 +36,8 @@ type conn struct {
 	window [2][]byte // what rules see before the next chunk
 	state  *suricata.FlowState
 	frames [2]uint64      // bytes of frames, while a rule asks for them
-	tcp    *tcpstate.Conn // while a rule asks for events of streams
+	tcp    *tcpstate.Conn // while a rule or Config.Anomalies asks for events of streams
+	odd    *oddities      // told of the transaction in work
 	holes  bool           // bytes were found missing
 	ids    flowIDs
 	within uint8     // protocols carried

@@ -129,6 +129,26 @@ func (w *worker) detailAlert(e *event.Event, h *suricata.Hit) {
 	}
 }
 
+// maxPayload is how much of a stream an alert carries.
+const maxPayload = 4 << 10
+
+// payload adds to an alert what it matched in: of a stream its last bytes.
+func (w *worker) payload(e *event.Event, v *suricata.Packet, stream bool) {
+	b := v.Payload
+	if stream = stream && w.conn != nil && w.rec != nil && w.rec.Proto == decode.ProtoTCP; stream {
+		dir := flow.FromOrig
+		if !v.ToServer {
+			dir = flow.FromResp
+		}
+		b = w.conn.window[dir]
+		b = b[max(len(b)-maxPayload, 0):]
+	}
+	if len(b) > 0 {
+		e.Str(event.SaksiEvePayload, string(b[:min(len(b), maxPayload)])) // the window moves on
+		e.Bool(event.SaksiEveStream, stream)
+	}
+}
+
 // common marks the fields that an alert does not take over from the event of
 // its transaction: those that every event has, and those about the event.
 var common = func() (m [event.NumFields]bool) {

@@ -30,7 +30,7 @@ func (l *eveLines) Emit(e *event.Event) error {
 func eveOf(t *testing.T, path string, set *suricata.Set, workers int) [][]byte {
 	t.Helper()
 	var l eveLines
-	cfg := Config{Sources: []Source{{Path: path}}, Workers: workers, Rules: RuleSet{Suricata: set}, Sink: &l, NoChecksum: true, Detail: true}
+	cfg := Config{Sources: []Source{{Path: path}}, Workers: workers, Rules: RuleSet{Suricata: set}, Sink: &l, NoChecksum: true, Detail: true, Anomalies: true, Payload: true}
 	if _, err := Read(context.Background(), cfg); err != nil && !errors.Is(err, ErrIncomplete) {
 		t.Fatalf("%s: %v", path, err)
 	}
@@ -155,7 +155,7 @@ func TestEVESchema(t *testing.T) {
 	for _, must := range []string{
 		"flow.tx_cnt", "tcp.tcp_flags_ts", "alert.metadata", "tx_id", "vlan[]", "pkt_src", "community_id", "icmp_type", "direction", "files[].filename",
 		"http.url", "dns.answers[].rdata", "tls.ja4", "ssh.client.hassh.string", "fileinfo.sha256", "krb5.msg_type", "ldap.request.operation",
-		"snmp.pdu_type", "rfb.authentication.security_type", "pgsql.request.simple_query", "smb.dialect", "dhcp.dhcp_type", "tftp.packet",
+		"snmp.pdu_type", "rfb.authentication.security_type", "pgsql.request.simple_query", "smb.dialect", "dhcp.dhcp_type", "tftp.packet", "payload", "payload_printable", "stream", "anomaly.type", "anomaly.event",
 	} {
 		if !seen[must] {
 			t.Errorf("no event has %s", must)

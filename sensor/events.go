@@ -189,13 +189,16 @@ func (w *worker) push(e *event.Event, kind itemKind, ref int) {
 
 // Offer implements proto.Host.
 func (w *worker) Offer(tx suricata.Tx, dir proto.Dir) {
+	if w.cfg.Anomalies {
+		w.txAnomalies(tx, int(dir))
+	}
 	if w.engine != nil {
 		w.matchTx(tx, int(dir))
 	}
 }
 
 // Matching implements proto.Host.
-func (w *worker) Matching() bool { return w.engine != nil }
+func (w *worker) Matching() bool { return w.engine != nil || w.cfg.Anomalies }
 
 // emitFlow tells of a flow that has ended.
 func (w *worker) emitFlow(r *flow.Record, why flow.EndReason) {

@@ -49,7 +49,7 @@ func readSource(ctx context.Context, cfg *Config, in Source, sum *Summary) error
 		ctx = context.WithoutCancel(ctx)
 	}
 	s.verify, s.filter = !cfg.NoChecksum, cfg.Filter
-	s.dec.WithEvents, s.dec.WithFrames = cfg.Rules.decodeEvents(), true
+	s.dec.WithEvents, s.dec.WithFrames = cfg.Anomalies || cfg.Rules.decodeEvents(), true
 	s.authorize(cfg)
 	var seed [8]byte
 	rand.Read(seed[:])
@@ -131,7 +131,7 @@ func (p *pipeline) next(ctx context.Context, b *batch) error {
 	if p.cfg.Reload != nil { // now: on a quiet interface reading took long
 		if r := p.cfg.Reload(); r != nil {
 			p.rules = r
-			p.src.dec.WithEvents = r.decodeEvents()
+			p.src.dec.WithEvents = p.cfg.Anomalies || r.decodeEvents()
 		}
 	}
 	b.rules = p.rules

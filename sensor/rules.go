@@ -85,8 +85,11 @@ func (w *worker) matchPacket(p *decode.Packet, dir int) {
 		w.getConn().frames[dir] += uint64(p.FrameLen)
 	}
 	odd := uint64(0)
-	if w.rules.Suricata.StreamEvents() {
+	if w.rules.Suricata.StreamEvents() || w.cfg.Anomalies {
 		odd = w.streamEvents(p, dir)
+	}
+	if w.cfg.Anomalies {
+		w.packetAnomalies(p, odd, dir)
 	}
 	v := w.fill(dir)
 	v.StreamEvents = odd
@@ -98,16 +101,22 @@ func (w *worker) matchPacket(p *decode.Packet, dir int) {
 	w.alerts(v, nil, nil)
 }
 
-// matchEvents shows to the rules a packet that was not decoded, for what is
-// wrong with it.
-func (w *worker) matchEvents(p *decode.Packet) {
-	w.rec, w.conn = nil, nil
+// broken takes a packet that was not decoded, for what is wrong with it.
+func (w *worker) broken(p *decode.Packet) {
+	w.rec, w.conn, w.pc.Number, w.pc.Time = nil, nil, p.Number, p.Time
+	if w.cfg.Anomalies {
+		w.packetAnomalies(p, 0, flow.FromOrig)
+	}
+	if w.engine == nil {
+		return
+	}
 	v := &w.view
 	*v = suricata.Packet{Number: p.Number, Time: p.Time, Layer: p.Depth, Events: p.Events, Proto: p.Proto, ToServer: true, Seen: true}
 	v.Src, v.Dst = p.Addrs()
 	var st *suricata.FlowState
 	w.hits = w.engine.Packet(w.hits[:0], &st, v)
 	w.alerts(v, nil, nil)
+	w.plain = w.plain[:0]
 }
 
 // matchStream shows a new chunk of a stream, behind what came before it. told
@@ -124,7 +133,9 @@ func (w *worker) matchStream(c *conn, dir int, data []byte, told bool) {
 	toward(v, dir)
 	v.StreamTail, v.AppTold = tail, told
 	w.withState(func(st **suricata.FlowState) { w.hits = w.engine.Stream(w.hits[:0], st, v, win) })
+	w.inStream = true
 	w.alerts(v, nil, nil)
+	w.inStream = false
 }
 
 // pktDir is the direction of the packet in work.
@@ -192,7 +203,9 @@ func (w *worker) matchTx(tx suricata.Tx, dir int) {
 }
 
 // Wants implements proto.Host.
-func (w *worker) Wants(b suricata.Buffer) bool { return w.engine != nil && w.rules.Suricata.Wants(b) }
+func (w *worker) Wants(b suricata.Buffer) bool {
+	return w.engine != nil && w.rules.Suricata.Wants(b) || b == suricata.BufAppEvent && w.cfg.Anomalies
+}
 
 // alerts makes an alert of each hit. earlier are the packets that what matched
 // rests on besides the one that completed it, tx the transaction, if it is one.
@@ -221,6 +234,9 @@ func (w *worker) alert(v *suricata.Packet, h *suricata.Hit, earlier []uint64, tx
 	h.AppendTo(e)
 	if w.cfg.Detail {
 		w.detailAlert(e, h)
+	}
+	if w.cfg.Payload {
+		w.payload(e, v, tx != nil || w.inStream)
 	}
 	kept := hit{packet: *v, hit: *h}
 	kept.packet.Payload, kept.packet.IPHeader, kept.packet.Header = nil, nil, nil

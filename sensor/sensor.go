@@ -114,6 +114,11 @@ type Config struct {
 	// Detail has events carry what only EVE JSON tells (event.Event.AppendEVE);
 	// no document shows it.
 	Detail bool
+	// Anomalies tells of each thing that is wrong with packets, streams and
+	// transactions.
+	Anomalies bool
+	// Payload has alerts carry what they matched in, in EVE JSON.
+	Payload bool
 	// Sink takes the events in packet order.
 	Sink findings.Sink
 	// Progress is called about every MiB of capture; nil for none.

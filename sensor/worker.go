@@ -74,6 +74,7 @@ type worker struct {
 	view      suricata.Packet
 	hits      []suricata.Hit
 	plain     []int // alerts of the packet in work that tell no transaction yet, by their events
+	inStream  bool  // what matches is data of a stream
 	latest    latest
 	stats     workerStats
 	emitted   uint64      // events
@@ -192,10 +193,9 @@ func (w *worker) packet(p *decode.Packet) {
 		if p.Ether != 0 {
 			w.pkt, w.phase, w.now, w.sh, w.rec, w.conn = p, p.Part, p.Number, sh, nil, nil
 			w.neighbor(p)
-		} else if w.engine != nil {
+		} else {
 			w.pkt, w.phase, w.now = p, p.Part, p.Number
-			w.matchEvents(p)
-			w.plain = w.plain[:0]
+			w.broken(p)
 		}
 		return
 	}
@@ -233,6 +233,9 @@ func (w *worker) packet(p *decode.Packet) {
 	}
 	if w.engine != nil {
 		w.matchPacket(p, dir)
+	} else if w.cfg.Anomalies {
+		w.pc.Number, w.pc.Time = p.Number, p.Time
+		w.packetAnomalies(p, w.streamEvents(p, dir), dir)
 	}
 	switch {
 	case datagram:

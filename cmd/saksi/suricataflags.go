@@ -14,6 +14,8 @@ type suricataFlags struct {
 	categories string
 	reputation []string
 	reach      string
+	anomalies  bool
+	payload    bool
 }
 
 // add adds the flags for what rules are compiled with.
@@ -28,6 +30,8 @@ func (o *suricataFlags) add(c *cobra.Command) {
 // addReach adds the flag for what of the traffic rules look at.
 func (o *suricataFlags) addReach(c *cobra.Command) {
 	c.Flags().StringVar(&o.reach, "reach", "suricata", "what rules of Suricata look at: suricata is what Suricata does (no protocols in connections picked up in their middle, nor DNS on other ports), all is `everything` recognized")
+	c.Flags().BoolVar(&o.anomalies, "anomalies", false, "tell of each thing that is wrong with packets, streams and transactions (the events of decode-event, stream-event and app-layer-event), with rules or without")
+	c.Flags().BoolVar(&o.payload, "payload", false, "write into alerts of EVE JSON (-o eve) the bytes they matched in, at most 4 KiB; they may hold secrets")
 }
 
 // config reads the files.
@@ -54,7 +58,7 @@ func (o *suricataFlags) config() (c suricata.Config, err error) {
 
 // apply sets what the sensor does with them.
 func (o *suricataFlags) apply(cfg *sensor.Config) error {
-	cfg.DataDir = o.data
+	cfg.DataDir, cfg.Anomalies, cfg.Payload = o.data, o.anomalies, o.payload
 	switch o.reach {
 	case "", "suricata":
 	case "all":
