@@ -6,6 +6,9 @@ package event
 const (
 	Timestamp                             Field = iota + 1 // @timestamp: ECS
 	SaksiAgencyPath                                        // Saksi.agency_path: agencies above organization.id, root first
+	SaksiAnomalyEvent                                      // Saksi.anomaly.event: what is wrong, as rules of Suricata name it
+	SaksiAnomalyProtocol                                   // Saksi.anomaly.protocol: protocol whose parser found it
+	SaksiAnomalyType                                       // Saksi.anomaly.type: where it is wrong: decode, stream, applayer
 	SaksiAssetCertificate                                  // Saksi.asset.certificate: SHA-256 of the certificates it showed
 	SaksiAssetDevice                                       // Saksi.asset.device: industrial devices and hardware, by their own words: vendor, product, model, serial number, version
 	SaksiAssetDomain                                       // Saksi.asset.domain: domain or work group
@@ -73,6 +76,7 @@ const (
 	SaksiEveIcmpType                                       // Saksi.eve.icmp_type: held for EVE only: ICMP type
 	SaksiEveJA3SString                                     // Saksi.eve.ja3s_string: held for EVE only: text whose MD5 is the JA3S
 	SaksiEvePacket                                         // Saksi.eve.packet: held for EVE only: packet the event was made at
+	SaksiEvePayload                                        // Saksi.eve.payload: held for EVE only: bytes an alert matched in
 	SaksiEvePktSrc                                         // Saksi.eve.pkt_src: held for EVE only: where the packet came from
 	SaksiEveResponseIcmpCode                               // Saksi.eve.response_icmp_code: held for EVE only: code of the answer
 	SaksiEveResponseIcmpType                               // Saksi.eve.response_icmp_type: held for EVE only: type of the answer
@@ -80,6 +84,7 @@ const (
 	SaksiEveSSHClientProto                                 // Saksi.eve.ssh_client_proto: held for EVE only: version of SSH the client names
 	SaksiEveSSHServerHassh                                 // Saksi.eve.ssh_server_hassh: held for EVE only: text whose MD5 is the server's HASSH
 	SaksiEveSSHServerProto                                 // Saksi.eve.ssh_server_proto: held for EVE only: version of SSH the server names
+	SaksiEveStream                                         // Saksi.eve.stream: held for EVE only: they are of a stream
 	SaksiEveTcpFlagsTc                                     // Saksi.eve.tcp_flags_tc: held for EVE only: TCP flags the server sent
 	SaksiEveTcpFlagsTs                                     // Saksi.eve.tcp_flags_ts: held for EVE only: TCP flags the client sent
 	SaksiEveTime                                           // Saksi.eve.time: held for EVE only: time at which Suricata tells of the alert
@@ -585,6 +590,9 @@ var fields = [...]fieldInfo{
 	{},
 	{name: "@timestamp", typ: Date, array: false, doc: ""},
 	{name: "Saksi.agency_path", typ: Keyword, array: true, doc: "agencies above organization.id, root first"},
+	{name: "Saksi.anomaly.event", typ: Keyword, array: false, doc: "what is wrong, as rules of Suricata name it"},
+	{name: "Saksi.anomaly.protocol", typ: Keyword, array: false, doc: "protocol whose parser found it"},
+	{name: "Saksi.anomaly.type", typ: Keyword, array: false, doc: "where it is wrong: decode, stream, applayer"},
 	{name: "Saksi.asset.certificate", typ: Keyword, array: true, doc: "SHA-256 of the certificates it showed"},
 	{name: "Saksi.asset.device", typ: Keyword, array: true, doc: "industrial devices and hardware, by their own words: vendor, product, model, serial number, version"},
 	{name: "Saksi.asset.domain", typ: Keyword, array: false, doc: "domain or work group"},
@@ -652,6 +660,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.eve.icmp_type", typ: Long, array: false, doc: "held for EVE only: ICMP type"},
 	{name: "Saksi.eve.ja3s_string", typ: Keyword, array: false, doc: "held for EVE only: text whose MD5 is the JA3S"},
 	{name: "Saksi.eve.packet", typ: Long, array: false, doc: "held for EVE only: packet the event was made at"},
+	{name: "Saksi.eve.payload", typ: Keyword, array: false, doc: "held for EVE only: bytes an alert matched in"},
 	{name: "Saksi.eve.pkt_src", typ: Keyword, array: false, doc: "held for EVE only: where the packet came from"},
 	{name: "Saksi.eve.response_icmp_code", typ: Long, array: false, doc: "held for EVE only: code of the answer"},
 	{name: "Saksi.eve.response_icmp_type", typ: Long, array: false, doc: "held for EVE only: type of the answer"},
@@ -659,6 +668,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.eve.ssh_client_proto", typ: Keyword, array: false, doc: "held for EVE only: version of SSH the client names"},
 	{name: "Saksi.eve.ssh_server_hassh", typ: Keyword, array: false, doc: "held for EVE only: text whose MD5 is the server's HASSH"},
 	{name: "Saksi.eve.ssh_server_proto", typ: Keyword, array: false, doc: "held for EVE only: version of SSH the server names"},
+	{name: "Saksi.eve.stream", typ: Boolean, array: false, doc: "held for EVE only: they are of a stream"},
 	{name: "Saksi.eve.tcp_flags_tc", typ: Long, array: false, doc: "held for EVE only: TCP flags the server sent"},
 	{name: "Saksi.eve.tcp_flags_ts", typ: Long, array: false, doc: "held for EVE only: TCP flags the client sent"},
 	{name: "Saksi.eve.time", typ: Date, array: false, doc: "held for EVE only: time at which Suricata tells of the alert"},
