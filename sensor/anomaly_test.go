@@ -32,8 +32,8 @@ func TestAnomalies(t *testing.T) {
 	}
 	question := "076578616d706c6504746573740000010001"
 	capture := pcapOf(101,
-		raw("4500000800010000401100000a0000010a000002"), // total length below the header's
-		ip("06", "9c40005000000001000000005011ffff00000000"),    // FIN of no connection
+		raw("4500000800010000401100000a0000010a000002"),      // total length below the header's
+		ip("06", "9c40005000000001000000005011ffff00000000"), // FIN of no connection
 		ip("11", "9c41003500260000123401400001000000000000"+question),
 	)
 	set, problems := suricata.Load([]suricata.Source{{Name: "uji.rules", Data: []byte(`alert udp any any -> any 53 (msg:"a"; content:"example"; sid:1;)`)}}, suricata.Config{Offer: Offer()})
