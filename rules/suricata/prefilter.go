@@ -219,10 +219,14 @@ func (p *prefilter) scan(text []byte, c *candidates) {
 	if p == nil || len(text) < minPattern {
 		return
 	}
-	if p.short != nil {
-		p.scanShort(text, c)
-	}
 	if len(p.grams) == 0 || len(text) < 4 {
+		if p.short != nil {
+			p.scanShort(text, text, c)
+		}
+		return
+	}
+	if p.short != nil {
+		p.scanBoth(text, c)
 		return
 	}
 	bitmap, shift := p.bitmap, p.shift
@@ -250,16 +254,40 @@ func (p *prefilter) lookup(v, h uint32, text []byte, at int, c *candidates) {
 	}
 }
 
-func (p *prefilter) scanShort(text []byte, c *candidates) {
-	v := uint32(foldTable[text[0]])
-	for i, b := range text[1:] {
+// scanBoth looks for long and short literals in one pass over a text of at least
+// four bytes.
+func (p *prefilter) scanBoth(text []byte, c *candidates) {
+	p.scanShort(text[:3], text, c)
+	bitmap, shift := p.bitmap, p.shift
+	short := (*[1024]uint64)(p.short)
+	v := uint32(foldTable[text[0]])<<16 | uint32(foldTable[text[1]])<<8 | uint32(foldTable[text[2]])
+	for i, b := range text[3:] {
+		v = v<<8 | uint32(foldTable[b])
+		if k := v & 0xFFFF; short[k>>6]>>(k&63)&1 != 0 {
+			p.lookupShort(k, text, i+2, c)
+		}
+		h := v * hashFactor
+		if bitmap[h>>shift>>6]>>(h>>shift&63)&1 != 0 {
+			p.lookup(v, h, text, i, c)
+		}
+	}
+}
+
+// scanShort looks for the short literals that begin in part, the head of text.
+func (p *prefilter) scanShort(part, text []byte, c *candidates) {
+	v := uint32(foldTable[part[0]])
+	for i, b := range part[1:] {
 		v = v<<8&0xFFFF | uint32(foldTable[b])
 		if p.short[v>>6]>>(v&63)&1 != 0 {
-			j, ok := slices.BinarySearchFunc(p.shorts, v, func(g gram, k uint32) int { return int(g.key) - int(k) })
-			if ok {
-				p.verify(&p.shorts[j], text, i, c)
-			}
+			p.lookupShort(v, text, i, c)
 		}
+	}
+}
+
+func (p *prefilter) lookupShort(v uint32, text []byte, at int, c *candidates) {
+	j, ok := slices.BinarySearchFunc(p.shorts, v, func(g gram, k uint32) int { return int(g.key) - int(k) })
+	if ok {
+		p.verify(&p.shorts[j], text, at, c)
 	}
 }
 
