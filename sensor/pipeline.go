@@ -60,6 +60,8 @@ func readSource(ctx context.Context, cfg *Config, in Source, sum *Summary) error
 		ctx = context.WithoutCancel(ctx)
 		whole = ctx // being stopped is its end
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends looks at files for which nobody waits any more
 	p.order = newOrder(ctx, cfg, sum, s)
 	defer p.pages.Release()
 	n := cfg.Workers
