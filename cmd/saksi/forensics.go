@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -144,6 +145,13 @@ func newInfo(im *disk.Image) *infoDoc {
 	}
 	for _, v := range i.Table.Volumes {
 		d.Volumes = append(d.Volumes, infoVolume{v.Number, v.Offset, v.Length, v.Description, v.FileSystem.Type, v.FileSystem.BlockSize, v.FileSystem.Size, v.Problem})
+		if n := len(v.Shadows); n > 0 {
+			var times []string
+			for _, t := range v.Shadows {
+				times = append(times, time.Unix(t, 0).UTC().Format(time.RFC3339))
+			}
+			d.Notes = append(d.Notes, fmt.Sprintf("volume %d: it holds %d volume shadow copies, of %s; what they keep is not read: 'vshadowmount' of libvshadow opens them", v.Number, n, strings.Join(times, ", ")))
+		}
 		if fs := v.FileSystem; fs.There < fs.Size {
 			d.Notes = append(d.Notes, fmt.Sprintf("volume %d: the file system claims %d bytes, the image holds %d of them: it was cut", v.Number, fs.Size, fs.There))
 		}

@@ -27,6 +27,9 @@ type Volume struct {
 	Problem     string // why there is no file system
 	Block       uint64 // APFS: block of the volume's superblock in its container
 	Pool        bool   // it is a volume of an APFS container
+	// Shadows are the times, in seconds since 1970, of the volume shadow copies
+	// that it holds.
+	Shadows []int64
 }
 
 // Scheme is a kind of partition table that is read.
@@ -62,6 +65,10 @@ func (t *Table) Append(w *wire.Writer) {
 		w.String(v.Problem)
 		w.Uint(v.Block)
 		w.Bool(v.Pool)
+		w.Uint(uint64(len(v.Shadows)))
+		for _, t := range v.Shadows {
+			w.Int(t)
+		}
 	}
 }
 
@@ -70,10 +77,15 @@ func (t *Table) Read(r *wire.Reader) {
 	*t = Table{Scheme: r.String(), Backup: r.Bool(), Problem: r.String()}
 	n := r.Uint()
 	for i := 0; uint64(i) < n && r.Err() == nil; i++ {
-		t.Volumes = append(t.Volumes, Volume{
+		v := Volume{
 			Number: i, Offset: r.Int(), Length: r.Int(), Description: r.String(),
 			FileSystem: filesystem.Info{Type: r.String(), Format: r.String(), Label: r.String(), BlockSize: r.Int(), Size: r.Int(), There: r.Int()},
 			Problem:    r.String(), Block: r.Uint(), Pool: r.Bool(),
-		})
+		}
+		shadows := r.Uint()
+		for j := uint64(0); j < shadows && r.Err() == nil; j++ {
+			v.Shadows = append(v.Shadows, r.Int())
+		}
+		t.Volumes = append(t.Volumes, v)
 	}
 }

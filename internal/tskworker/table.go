@@ -115,6 +115,11 @@ func (s *session) add(v volume.Volume) bool {
 		} else {
 			s.readers[n] = r
 			v.FileSystem = r.Info()
+			if v.FileSystem.Type == "ntfs" {
+				for _, t := range volume.Shadows(s.im, v.Offset, v.Length) {
+					v.Shadows = append(v.Shadows, t.Unix())
+				}
+			}
 		}
 	}
 	t.Volumes = append(t.Volumes, v)
