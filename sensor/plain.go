@@ -102,6 +102,15 @@ func (w *worker) PlainAs(name string, p proto.Parser) {
 	w.inside(func(c *conn) { c.entry, c.parser = e, p })
 }
 
+// InPlain implements proto.Opened.
+func (w *worker) InPlain(f func()) {
+	entry := w.conn.entry
+	w.inside(func(c *conn) {
+		c.entry = entry
+		f()
+	})
+}
+
 // PlainGap implements proto.Opened.
 func (w *worker) PlainGap(dir proto.Dir, n uint32) {
 	w.inside(func(c *conn) { w.gap(c, int(dir), n) })

@@ -245,7 +245,25 @@ func (p *http2Parser) head(c *Context, dir Dir, s *http2Side) {
 	if m.seen { // trailers
 		return
 	}
-	h := http.Head{Proto: []byte("HTTP/2"), Fields: fields}
+	h, ok := headOf(fields, dir, "HTTP/2")
+	if !ok {
+		return
+	}
+	m.seen, m.head = true, h
+	m.codings = m.head.Codings()
+	m.number(suricata.BufHTTP2FrameType, http2Headers)
+	for _, f := range fields {
+		m.more.add(suricata.BufHTTP2HeaderName, f.Name)
+	}
+	if bytes.IndexByte(h.Get(":authority"), '@') >= 0 {
+		m.more.event("http2.userinfo_in_uri")
+	}
+}
+
+// headOf makes the head of a message of HTTP/2 or HTTP/3 out of its fields. ok is
+// false if it is neither a request nor the final response.
+func headOf(fields []http.Field, dir Dir, proto string) (h http.Head, ok bool) {
+	h = http.Head{Proto: []byte(proto), Fields: fields}
 	for _, f := range fields {
 		switch string(f.Name) {
 		case ":method":
@@ -257,28 +275,20 @@ func (p *http2Parser) head(c *Context, dir Dir, s *http2Side) {
 		}
 	}
 	if len(h.Status) == 3 && h.Status[0] == '1' { // the final one follows
-		return
+		return h, false
 	}
 	if dir == FromClient && len(h.Method) == 0 || dir == FromServer && len(h.Status) == 0 {
-		return // neither request nor response
+		return h, false
 	}
 	if len(h.Target) == 0 { // CONNECT
 		h.Target = h.Get(":authority")
 	}
 	if len(h.Method) > 0 { // as HTTP/1 would write it
-		h.Line = []byte(string(h.Method) + " " + string(h.Target) + " HTTP/2")
+		h.Line = []byte(string(h.Method) + " " + string(h.Target) + " " + proto)
 	} else {
-		h.Line = []byte("HTTP/2 " + string(h.Status))
+		h.Line = []byte(proto + " " + string(h.Status))
 	}
-	m.seen, m.head = true, h
-	m.codings = m.head.Codings()
-	m.number(suricata.BufHTTP2FrameType, http2Headers)
-	for _, f := range fields {
-		m.more.add(suricata.BufHTTP2HeaderName, f.Name)
-	}
-	if bytes.IndexByte(h.Get(":authority"), '@') >= 0 {
-		m.more.event("http2.userinfo_in_uri")
-	}
+	return h, true
 }
 
 func (m *httpMessage) number(b suricata.Buffer, n uint64) {

@@ -18,6 +18,9 @@ type Opened interface {
 	// PlainAs says before the first bytes of which protocol they are, and who
 	// parses them. Otherwise it is detected.
 	PlainAs(name string, p Parser)
+	// InPlain runs f, which emits what was decrypted of the flow's own protocol,
+	// as such.
+	InPlain(f func())
 	// PlainGap tells that about n bytes of a direction could not be decrypted.
 	PlainGap(dir Dir, n uint32)
 	// ClosePlain ends the stream.
@@ -45,7 +48,7 @@ const (
 	OutOfScope               // the authority does not cover it
 	PrivilegedFor            // the authority leaves it out as privileged
 	TooDeep                  // it lies in too many sessions
-	HandshakeOnly            // of QUIC no more than the handshake is decrypted
+	HandshakeOnly            // of QUIC no more than the handshake was decrypted
 	NumDecryptions
 )
 

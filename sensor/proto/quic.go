@@ -83,22 +83,25 @@ type quicParser struct {
 	versions    []byte
 	datagrams   int
 	derived     int       // times keys were
+	idLen       [2]int    // lengths of the connection ids by which each side is called
 	unlocked    *quicOpen // nil: no handshake is decrypted
 }
 
 // Data implements Parser.
 func (p *quicParser) Data(c *Context, dir Dir, b []byte) Result {
-	if p.datagrams++; p.datagrams > maxQUICDatagrams {
+	if p.datagrams++; p.datagrams > maxQUICDatagrams && !p.reads() {
 		return Done
 	}
 	if len(b) == 0 {
 		return 0
 	}
-	if b[0]&0x80 == 0 && !p.google(c, b) {
-		p.short[dir] = true
-	}
-	if b[0]&0x80 != 0 && len(b) > 5 && p.old(binary.BigEndian.Uint32(b[1:])) {
+	switch {
+	case b[0]&0x80 != 0 && len(b) > 5 && p.old(binary.BigEndian.Uint32(b[1:])):
 		p.google(c, b)
+		b = nil
+	case b[0]&0x80 == 0 && !p.google(c, b):
+		p.short[dir] = true
+		p.traffic(c, dir, b)
 		b = nil
 	}
 	for range 8 {
@@ -109,7 +112,10 @@ func (p *quicParser) Data(c *Context, dir Dir, b []byte) Result {
 		p.packet(c, dir, &packet)
 		b = rest
 	}
-	if p.hasC && p.hasS && !p.opening(c) || p.chlo.SNI != nil || p.short[0] && p.short[1] {
+	if len(b) > 0 && b[0]&0xc0 == 0x40 && p.unlocked != nil { // behind packets of the handshake
+		p.traffic(c, dir, b)
+	}
+	if p.hasC && p.hasS && !p.opening(c) || p.chlo.SNI != nil || p.short[0] && p.short[1] && !p.reads() {
 		return Done
 	}
 	return 0
@@ -174,6 +180,9 @@ func (p *quicParser) packet(c *Context, dir Dir, x *quic.Packet) {
 	case p.quicVersion == 0 || p.versions != nil && quic.Reserved(p.quicVersion):
 		p.packets.Add(c.Number)
 		p.quicVersion = x.Version
+	}
+	if x.Type == quic.Initial || x.Type == quic.Handshake {
+		p.idLen[p.from(dir)] = len(x.SCID)
 	}
 	switch x.Type {
 	case quic.Retry:
@@ -245,14 +254,19 @@ func (p *quicParser) Gap(*Context, Dir, uint32) bool { return true }
 
 // Close implements Parser.
 func (p *quicParser) Close(c *Context) {
-	p.established = p.short[0] && p.short[1] || p.hasC && p.hasS
-	p.closeOpen(c)
-	if p.emit(c, "saksi.quic", p.about) || p.quicVersion == 0 && p.versions == nil {
+	defer p.closeOpen(c)
+	if p.tell(c) || p.quicVersion == 0 && p.versions == nil {
 		return
 	}
 	e := c.Begin("saksi.quic", p.packets.List())
 	p.about(e)
 	c.Emit(e)
+}
+
+// tell emits the session, once. It returns false if there was nothing to tell.
+func (p *quicParser) tell(c *Context) bool {
+	p.established = p.short[0] && p.short[1] || p.hasC && p.hasS
+	return p.emit(c, "saksi.quic", p.about)
 }
 
 // about adds what is QUIC's own to the event of the session.

@@ -116,6 +116,8 @@ func (h *host) Plain(dir Dir, b []byte) bool {
 
 func (h *host) PlainAs(string, Parser) {}
 
+func (h *host) InPlain(f func()) { f() }
+
 func (h *host) PlainGap(dir Dir, n uint32) { h.plainGaps[dir] += n }
 
 func (h *host) ClosePlain() {}

@@ -21,6 +21,12 @@ type Opener struct {
 	iv      []byte
 	largest uint64 // packet number opened
 	any     bool   // one was
+
+	version uint32
+	suite   uint16
+	secret  []byte
+	phase   byte    // of the keys, in the short header
+	next    *Opener // after a key update
 }
 
 // NewOpener makes the Opener of a cipher suite of TLS 1.3 and a secret; nil if the
@@ -53,7 +59,7 @@ func NewOpener(version uint32, suite uint16, secret []byte) *Opener {
 		}
 		return b
 	}
-	o := &Opener{iv: label("iv", 12)}
+	o := &Opener{iv: label("iv", 12), version: version, suite: suite, secret: label("ku", len(secret))}
 	key, hp := label("key", size), label("hp", size)
 	if o.iv == nil || key == nil || hp == nil {
 		return nil
@@ -96,28 +102,72 @@ func (o *Opener) mask(sample []byte) (m [16]byte, ok bool) {
 // frames, in memory of their own, and false if the secret is not that of the
 // packet.
 func (o *Opener) Open(p *Packet) ([]byte, bool) {
-	at := p.numberAt
-	if at+4+16 > len(p.Raw) {
-		return nil, false
-	}
-	mask, ok := o.mask(p.Raw[at+4 : at+20])
+	header, cut, n, ok := o.unmask(p.Raw, p.numberAt, 0x0f)
 	if !ok {
 		return nil, false
 	}
-	n := int((p.Raw[0]^mask[0]&0x0f)&3) + 1
-	header := append([]byte(nil), p.Raw[:at+n]...)
-	header[0] ^= mask[0] & 0x0f
-	var cut uint64
+	return o.open(header, cut, n, p.Raw[p.numberAt+n:])
+}
+
+// keyPhase is the bit of a short header that a key update turns over (RFC 9001
+// section 6).
+const keyPhase = 4
+
+// OpenShort removes the protection of a packet with a short header, whose
+// destination id has a known length.
+func (o *Opener) OpenShort(b []byte, id int) ([]byte, bool) {
+	header, cut, n, ok := o.unmask(b, 1+id, 0x1f)
+	if !ok {
+		return nil, false
+	}
+	sealed := b[1+id+n:]
+	if header[0]&keyPhase == o.phase {
+		return o.open(header, cut, n, sealed)
+	}
+	if o.next == nil {
+		if o.next = NewOpener(o.version, o.suite, o.secret); o.next == nil {
+			return nil, false
+		}
+		o.next.header, o.next.chacha = o.header, o.chacha // headers keep their key
+	}
+	o.next.largest, o.next.any = o.largest, o.any
+	out, ok := o.next.open(header, cut, n, sealed)
+	if ok {
+		phase := o.phase ^ keyPhase
+		*o = *o.next
+		o.phase = phase
+	}
+	return out, ok
+}
+
+// unmask removes the protection of a header whose packet number stands at an
+// offset: it returns the header, and the number as it was cut to n bytes.
+func (o *Opener) unmask(b []byte, at int, bits byte) (header []byte, cut uint64, n int, ok bool) {
+	if at+4+16 > len(b) {
+		return nil, 0, 0, false
+	}
+	mask, ok := o.mask(b[at+4 : at+20])
+	if !ok {
+		return nil, 0, 0, false
+	}
+	n = int((b[0]^mask[0]&bits)&3) + 1
+	header = append([]byte(nil), b[:at+n]...)
+	header[0] ^= mask[0] & bits
 	for i := range n {
 		header[at+i] ^= mask[1+i]
 		cut = cut<<8 | uint64(header[at+i])
 	}
+	return header, cut, n, true
+}
+
+// open opens what stands behind a header.
+func (o *Opener) open(header []byte, cut uint64, n int, sealed []byte) ([]byte, bool) {
 	number := o.number(cut, 8*n)
 	nonce := [12]byte(o.iv)
 	for i := range 8 {
 		nonce[4+i] ^= byte(number >> (56 - 8*i))
 	}
-	out, err := o.aead.Open(nil, nonce[:], p.Raw[at+n:], header)
+	out, err := o.aead.Open(nil, nonce[:], sealed, header)
 	if err != nil {
 		return nil, false
 	}
