@@ -73,6 +73,8 @@ const maxSegment = 1400
 // packets gives the capture as pcapng packets, from SYN to FIN, all connections
 // in the order in which they were written to.
 func (w *cable) packets() []capture.Packet {
+	w.mu.Lock() // an end may still write
+	defer w.mu.Unlock()
 	var out []capture.Packet
 	type state struct{ seq [2]uint32 }
 	st := make([]state, len(w.conns))
