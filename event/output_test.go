@@ -102,3 +102,33 @@ func TestZeekService(t *testing.T) {
 		}
 	}
 }
+
+// TestZeekTunnels proves that the connections of IP and GRE that carry tunnels
+// have no row, as in Zeek.
+func TestZeekTunnels(t *testing.T) {
+	var out bytes.Buffer
+	z, err := NewZeek(&out, "conn")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, number := range []string{"4", "41", "47", "59", "50"} {
+		var e Event
+		e.Str(EventDataset, "saksi.flow")
+		e.Str(NetworkIANANumber, number)
+		if err := z.Emit(&e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var rows []string
+	for line := range strings.Lines(out.String()) {
+		if line[0] != '#' {
+			rows = append(rows, line)
+		}
+	}
+	if len(rows) != 1 || !strings.Contains(rows[0], "\t50\n") {
+		t.Errorf("rows %q, expected the one of protocol 50", rows)
+	}
+}

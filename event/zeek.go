@@ -79,8 +79,14 @@ func (z *Zeek) Emit(e *Event) error {
 	if d, _ := e.GetStr(EventDataset); d != z.log.dataset {
 		return nil
 	}
-	if z.log.dataset == "saksi.dns" {
+	switch z.log.dataset {
+	case "saksi.dns":
 		return z.dns(e)
+	case "saksi.flow":
+		switch n, _ := e.GetStr(NetworkIANANumber); n {
+		case "4", "41", "47", "59": // IP, IPv6 and GRE carry tunnels, which have no row; 59 carries nothing
+			return nil
+		}
 	}
 	return z.row(e)
 }
