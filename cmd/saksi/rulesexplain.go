@@ -38,9 +38,9 @@ func rulesExplain(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "explain RULE INPUT --rules PATH",
 		Short: "Say why a rule finds something in an input, or does not",
-		Long: "Runs one rule (a sid, the id of a Sigma rule, the name of a YARA rule) on a capture, a log, a file or events of ours (NDJSON), and tells\n" +
+		Long: "Runs one rule (a sid, the id of a Sigma rule or an indicator, the name of a YARA rule) on a capture, a log, a file or events of ours (NDJSON), and tells\n" +
 			"condition by condition what was asked, whether it was met and what was seen: for Suricata header, flow, buffers and where each content\n" +
-			"stands, thresholds; for Sigma each search and field with its values; for YARA each string and where it is. What is told comes from\n" +
+			"stands, thresholds; for Sigma each search and field with its values; for YARA each string and where it is; for an indicator the fields that hold it. What is told comes from\n" +
 			"the engine itself. Matches come first, then the trials that were met furthest.",
 		Example: "  saksi rules explain 1200002 office.pcap --rules local.rules --packet 57\n" +
 			"  saksi rules explain 5f0c8f0e-7a55-4d1c-9a43-0d7c1b6a9e01 Security.evtx --rules sigma/ --offset 5632\n" +
@@ -69,6 +69,8 @@ type explained struct {
 	missed   []*rules.Trial          // the others that came furthest
 	byPacket map[uint64]*rules.Trial // of found
 	where    string                  // of the record under work
+
+	indicator, validity string // of an indicator; empty: the rule is none
 
 	trials, matches, left uint64
 	stopped               map[string]uint64 // trials by the condition that was not met
@@ -138,6 +140,9 @@ func (x *explained) event(t *rules.Trial, e *event.Event) {
 	if e != nil && x.where == "" {
 		dataset, _ := e.GetStr(event.EventDataset)
 		t.Where = "event " + dataset
+		if dataset == "saksi.alert" {
+			t.Where = "finding"
+		}
 		mine := x.o.packet == 0
 		var packets []string
 		for v := range e.Values(event.SaksiEvidencePacket) {
@@ -202,11 +207,12 @@ func (o *rulesExplainOptions) run(ctx context.Context, a *app, id, input string)
 	if err := x.only(sets, in); err != nil {
 		return err
 	}
-	err = sets.run(ctx, w, in, findings.SinkFunc(func(*event.Event) error { return nil }))
+	err = sets.run(ctx, w, in, findings.SinkFunc(x.indicated))
 	if err != nil && !errors.Is(err, sensor.ErrIncomplete) {
 		return err
 	}
 	incomplete := err
+	x.absent(sets.intel)
 	if err := x.print(a); err != nil {
 		return err
 	}
@@ -220,6 +226,14 @@ func (x *explained) only(sets *ruleSets, in *ruleInput) error {
 	if err != nil {
 		return err
 	}
+	if err := x.indicatorOf(sets); err != nil {
+		return err
+	}
+	if x.indicator != "" {
+		sets.suricata, sets.sigma, sets.yara = nil, nil, sets.discard()
+		return nil
+	}
+	sets.intel = nil
 	if sets.suricata != nil {
 		if sid, err := strconv.ParseInt(x.id, 10, 64); err == nil {
 			if t := sets.suricata.Trace(sid, x.packet); t != nil {
