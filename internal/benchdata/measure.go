@@ -14,7 +14,7 @@ import (
 // incomplete input, is no error: some captures of the mix are.
 func measure(args []string) error {
 	if len(args) == 0 {
-		return errors.New("usage: benchdata measure COMMAND...")
+		return errors.New("usage: benchdata measure COMMAND [ARGUMENT]")
 	}
 	c := exec.Command(args[0], args[1:]...)
 	c.Stderr = os.Stderr
