@@ -32,6 +32,7 @@ type conn struct {
 	closed bool
 	again  uint8 // times the flow went back to detection
 	missed uint64
+	store  [2]bool   // a rule asks for the file that the direction carries
 	seen   [2]uint64 // bytes delivered
 	window [2][]byte // what rules see before the next chunk
 	state  *suricata.FlowState

@@ -31,8 +31,10 @@ type File struct {
 	Content []byte // the first bytes, up to Config.MaxFile
 	Packets []uint64
 	Key     string // of the source, see evidence.SourceKey
-	sh      *shard
-	looks   []Look // of the scanners that began ahead
+	// Stored says that a rule with filestore matched as the file was carried.
+	Stored bool
+	sh     *shard
+	looks  []Look // of the scanners that began ahead
 }
 
 // Complete reports whether Content holds everything.
@@ -107,6 +109,9 @@ func (c *carver) Close(whole bool, why string, about func(e *event.Event)) {
 	f.MIME = sniff(f.Content[:min(len(f.Content), sniffBytes)])
 	f.Packets = c.packets.List()
 	c.offerDigests()
+	if c.conn != nil && c.conn.store[c.dir] {
+		f.Stored, c.conn.store[c.dir] = true, false
+	}
 	e := w.Begin("saksi.file", f.Packets)
 	e.Str(event.SaksiFlowDirection, wayOf(c.dir == proto.FromClient))
 	e.Str(event.EventCategory, "file")
@@ -126,6 +131,9 @@ func (c *carver) Close(whole bool, why string, about func(e *event.Event)) {
 	}
 	if !f.Whole {
 		e.Str(event.SaksiFileIncomplete, f.Why)
+	}
+	if f.Stored {
+		e.Bool(event.SaksiFileStored, true)
 	}
 	if about != nil {
 		about(e)

@@ -257,8 +257,10 @@ func (o *order) emit(r *result, it *item) error {
 	case itemHit:
 		h := &r.hits[it.from]
 		if o.orderer != nil && !o.orderer.Keep(&h.packet, &h.hit) {
-			o.sum.suppressed++
-			o.cfg.Health.suppressed.Add(1)
+			if !h.hit.Rule.Silent() {
+				o.sum.suppressed++
+				o.cfg.Health.suppressed.Add(1)
+			}
 			return nil
 		}
 		h.hit.AppendContext(e)

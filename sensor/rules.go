@@ -216,6 +216,13 @@ func (w *worker) alerts(v *suricata.Packet, earlier []uint64, tx suricata.Tx) {
 }
 
 func (w *worker) alert(v *suricata.Packet, h *suricata.Hit, earlier []uint64, tx suricata.Tx) {
+	if h.Rule.Filestore && w.conn != nil {
+		way := flow.FromOrig
+		if !v.ToServer {
+			way = flow.FromResp
+		}
+		w.conn.store[way] = true
+	}
 	e := w.begin("alert", "saksi.alert", v.Time)
 	e.Str(event.EventCategory, "intrusion_detection")
 	e.Str(event.SaksiFlowDirection, wayOf(v.ToServer))

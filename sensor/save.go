@@ -10,12 +10,16 @@ import (
 )
 
 // saver writes carved files to a folder.
-type saver struct{ root *os.Root }
+type saver struct {
+	root   *os.Root
+	stored bool // only files that a rule asks for
+}
 
 // SaveFiles makes a FileScanner that writes each whole file to dir, named by
 // its SHA-256, with mode 0600. dir is made with mode 0700 if it is missing. A
-// file that is there already has the same content and is left alone.
-func SaveFiles(dir string) (FileScanner, error) {
+// file that is there already has the same content and is left alone. With byRule
+// only the files are kept that a rule with filestore asks for.
+func SaveFiles(dir string, byRule bool) (FileScanner, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the folder for carved files: %w", err)
 	}
@@ -23,11 +27,14 @@ func SaveFiles(dir string) (FileScanner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the folder for carved files: %w", err)
 	}
-	return &saver{root}, nil
+	return &saver{root, byRule}, nil
 }
 
 // ScanFile implements FileScanner.
 func (s *saver) ScanFile(_ context.Context, f *File, _ findings.Sink) error {
+	if s.stored && !f.Stored {
+		return nil
+	}
 	if int64(len(f.Content)) != f.Size {
 		return fmt.Errorf("not saved: only %d of %d bytes were kept", len(f.Content), f.Size)
 	}

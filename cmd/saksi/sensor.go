@@ -29,16 +29,17 @@ func sensorCommand(a *app) *cobra.Command {
 
 type sensorReadOptions struct {
 	ruleFlags
-	workers    int
-	memory     string
-	noChecksum bool
-	files      string
-	md5        bool
-	bpf        string
-	dataset    string
-	tlsKeys    string
-	authority  authorityFlag
-	keep       keepFlags
+	workers     int
+	memory      string
+	noChecksum  bool
+	files       string
+	md5         bool
+	filesByRule bool
+	bpf         string
+	dataset     string
+	tlsKeys     string
+	authority   authorityFlag
+	keep        keepFlags
 }
 
 func sensorRead(a *app) *cobra.Command {
@@ -66,6 +67,7 @@ func sensorRead(a *app) *cobra.Command {
 	addMemory(c, &o.memory)
 	f.BoolVar(&o.noChecksum, "no-checksum", false, "take packets with a wrong checksum as they are")
 	f.StringVar(&o.files, "files", "", "save carved files to this `folder`, named by their SHA-256")
+	f.BoolVar(&o.filesByRule, "files-by-rule", false, "with --files, save only the files that a rule with filestore finds")
 	f.BoolVar(&o.md5, "md5", false, "also tell the MD5 of carved files")
 	f.StringVar(&o.bpf, "bpf", "", "look only at packets that this `expression` of pcap-filter(7) matches")
 	f.StringVar(&o.tlsKeys, "tls-keys", "", "decrypt TLS with the secrets in this key log `file`, as programs write it under SSLKEYLOGFILE")
@@ -115,7 +117,7 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 	defer func() { err = errors.Join(err, sets.close()) }()
 	cfg.Rules = sets.forSensor()
 	if o.files != "" {
-		s, err := sensor.SaveFiles(o.files)
+		s, err := sensor.SaveFiles(o.files, o.filesByRule)
 		if err != nil {
 			return fail(exitUsage, err)
 		}

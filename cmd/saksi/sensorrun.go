@@ -34,6 +34,7 @@ type sensorRunOptions struct {
 	noChecksum  bool
 	files       string
 	md5         bool
+	filesByRule bool
 	bpf         string
 	promiscuous bool
 	buffer      int
@@ -76,6 +77,7 @@ func sensorRun(a *app) *cobra.Command {
 	addMemory(c, &o.memory)
 	f.BoolVar(&o.noChecksum, "no-checksum", false, "take packets with a wrong checksum as they are")
 	f.StringVar(&o.files, "files", "", "save carved files to this `folder`, named by their SHA-256")
+	f.BoolVar(&o.filesByRule, "files-by-rule", false, "with --files, save only the files that a rule with filestore finds")
 	f.BoolVar(&o.md5, "md5", false, "also tell the MD5 of carved files")
 	f.StringVar(&o.bpf, "bpf", "", "take only packets that this `expression` of pcap-filter(7) matches; the kernel leaves the others out")
 	f.BoolVar(&o.promiscuous, "promiscuous", true, "also take frames that are sent to others")
@@ -142,7 +144,7 @@ func (o *sensorRunOptions) run(ctx context.Context, a *app, interfaces []string)
 		return err
 	}
 	if o.files != "" {
-		s, err := sensor.SaveFiles(o.files)
+		s, err := sensor.SaveFiles(o.files, o.filesByRule)
 		if err != nil {
 			return fail(exitUsage, err)
 		}

@@ -385,7 +385,7 @@ func (m *Matcher) matched(dst []Hit, st **FlowState, p *Packet, r *Rule, tx Tx) 
 		}
 		return dst, true
 	}
-	if r.noalert && len(r.ordered) == 0 && len(m.pending) == 0 {
+	if r.noalert && !r.Filestore && len(r.ordered) == 0 && len(m.pending) == 0 {
 		return dst, false
 	}
 	h := Hit{Rule: r, Packet: p.Number, Time: p.Time, Incomplete: m.cut}

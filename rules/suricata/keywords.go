@@ -51,7 +51,7 @@ func init() {
 		"ssl_state": {kwSSLState, 1}, "tls_cert_notbefore": {kwCertTime, 1}, "tls_cert_notafter": {kwCertTime, 1}, "tls_cert_expired": {kwCertValid, -1},
 		"tls_cert_valid": {kwCertValid, -1}, "ike.chosen_sa_attribute": {kwIKEAttribute, 1}, "ssh.protoversion": {kwProtoVersion, 1},
 		"ssh.softwareversion": {kwSSHSoftware, 1}, "nfs_procedure": {kwProcedure, 1}, "ipopts": {kwIPOption, 1}, "rpc": {kwRPC, 1}, "tag": {kwTag, 1},
-		"bypass": {kwBypass, -1}, "tls.store": {kwFilestore, -1}, "tls_store": {kwFilestore, -1}, "engine-event": {kwEngineEvent, 1},
+		"bypass": {kwBypass, -1}, "tls.store": {kwTLSStore, -1}, "tls_store": {kwTLSStore, -1}, "engine-event": {kwEngineEvent, 1},
 		"filemd5": {kwFileDigest, 1}, "filesha1": {kwFileDigest, 1}, "filesha256": {kwFileDigest, 1}, "alert": {kwAlert, -1},
 	}
 	for k := range uintKeywords {
@@ -189,9 +189,14 @@ func kwNoalert(b *builder, _ *option) *fault {
 // kwPrefilter only says how to look for the rule, never what matches.
 func kwPrefilter(*builder, *option) *fault { return nil }
 
-// kwFilestore changes nothing: every file that a flow carries is carved,
-// whether a rule asks for it or not.
-func kwFilestore(*builder, *option) *fault { return nil }
+// kwFilestore asks for the file to be kept that is carried as the rule matches.
+func kwFilestore(b *builder, _ *option) *fault {
+	b.r.Filestore = true
+	return nil
+}
+
+// kwTLSStore changes nothing: what is known of a certificate is in its event.
+func kwTLSStore(*builder, *option) *fault { return nil }
 
 // kwFTPData takes ftpdata_command:stor or retr.
 func kwFTPData(b *builder, o *option) *fault {

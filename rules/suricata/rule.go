@@ -33,6 +33,7 @@ type Rule struct {
 	Digest        string // SHA-256 of Text, hex
 	File          string
 	Line          int
+	Filestore     bool // the file carried as it matches is to be kept
 
 	id           uint32 // position in Set.rules, the order of evaluation
 	proto        protoSet
@@ -235,3 +236,6 @@ func (h *Hit) AppendContext(e *event.Event) {
 		e.Str(event.SaksiRuleContext, c.Name+" "+c.JSON)
 	}
 }
+
+// Silent reports a rule that makes no findings (noalert).
+func (r *Rule) Silent() bool { return r.noalert }
