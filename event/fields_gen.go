@@ -112,6 +112,7 @@ const (
 	SaksiExhibit                                           // Saksi.exhibit: id of the exhibit in its case
 	SaksiFileDeleted                                       // Saksi.file.deleted: the entry was recovered from deleted metadata
 	SaksiFileIncomplete                                    // Saksi.file.incomplete: why the content is only partly there: gap, limit, unallocated, read_error
+	SaksiFileStored                                        // Saksi.file.stored: a rule with filestore matched as the file was carried
 	SaksiFileStream                                        // Saksi.file.stream: name of the alternate data stream; absent for the main one
 	SaksiFileVolume                                        // Saksi.file.volume: number of the volume in the image, from 0
 	SaksiFlowCategory                                      // Saksi.flow.category: what kind of service the application is: mail, chat, video, government ...
@@ -696,6 +697,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.exhibit", typ: Keyword, array: false, doc: "id of the exhibit in its case"},
 	{name: "Saksi.file.deleted", typ: Boolean, array: false, doc: "the entry was recovered from deleted metadata"},
 	{name: "Saksi.file.incomplete", typ: Keyword, array: false, doc: "why the content is only partly there: gap, limit, unallocated, read_error"},
+	{name: "Saksi.file.stored", typ: Boolean, array: false, doc: "a rule with filestore matched as the file was carried"},
 	{name: "Saksi.file.stream", typ: Keyword, array: false, doc: "name of the alternate data stream; absent for the main one"},
 	{name: "Saksi.file.volume", typ: Long, array: false, doc: "number of the volume in the image, from 0"},
 	{name: "Saksi.flow.category", typ: Keyword, array: false, doc: "what kind of service the application is: mail, chat, video, government ..."},
