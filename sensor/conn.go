@@ -92,6 +92,7 @@ func (w *worker) datagram(c *conn, dir proto.Dir, b []byte) {
 	switch c.parser.Data(&w.pc, dir, b) {
 	case proto.Broken:
 		w.broke(c)
+		w.malformed(c, dir)
 		c.parser.Close(&w.pc)
 		w.finishParsing(c)
 	case proto.Done:
@@ -104,6 +105,15 @@ func (w *worker) datagram(c *conn, dir proto.Dir, b []byte) {
 func (w *worker) broke(c *conn) {
 	if c.entry != nil {
 		w.stats.broken[c.entry.Index()]++
+	}
+}
+
+// malformed tells rules that a parser could not read what came.
+func (w *worker) malformed(c *conn, dir proto.Dir) {
+	if c.entry != nil && w.pc.Matching() {
+		if tx := proto.Malformed(c.entry.App, dir, w.pc.Number); tx != nil {
+			w.pc.Offer(tx, dir)
+		}
 	}
 }
 
@@ -363,6 +373,7 @@ func (w *worker) parse(c *conn, dir int, data []byte) {
 	case n == proto.Broken || n == proto.Done:
 		if n == proto.Broken {
 			w.broke(c)
+			w.malformed(c, proto.Dir(dir))
 		}
 		c.parser.Close(&w.pc)
 		w.finishParsing(c)

@@ -270,9 +270,10 @@ func (b *builder) protocol() *fault {
 	case "ipv4", "ip4", "ipv6", "ip6":
 		b.r.proto = protoAny
 		b.r.checks = append(b.r.checks, check{op: ckVersion, a: uint32(strings.TrimLeft(name, "ipv")[0] - '0')})
-	case "sctp":
+	case "sctp", "igmp", "gre", "esp":
 		b.r.proto = protoOther
-		b.r.checks = append(b.r.checks, check{op: ckIPProto, cmp: uintCmp{op: opEq, a: 132}})
+		n := map[string]uint64{"sctp": 132, "igmp": 2, "gre": 47, "esp": 50}[name]
+		b.r.checks = append(b.r.checks, check{op: ckIPProto, cmp: uintCmp{op: opEq, a: n}})
 	case "decoder", "ether", "arp":
 		return refused(b.p.proto.off, "header protocol "+name)
 	default:

@@ -17,7 +17,12 @@ import (
 var words = strings.Fields(`alert drop tcp udp any -> <> $HOME_NET ![ ] ( ) ; : ! " \ | , content:"a"; content:"|00 zz|"; pcre:"/(a+)+$/"; pcre:"/[/Ri";
 	nocase; offset:-1; depth:0; distance:99999999999; within:65536; fast_pattern:0,9; byte_test:4,>,0xffffffff,0; byte_jump:10,-1,relative; isdataat:!1;
 	flowbits:set,x; flowbits:isset,x&y; xbits:set,a,track ip_pair; threshold:type both,track by_src,count 0,seconds 0; sid:0; sid:-1; gid:1; rev:x;
-	http.uri; dns.query; tls.sni; file.data; bsize:<>; dsize:1<>0; flags:S,CE; ttl:<0; ip_proto:!; to_sha256; base64_decode:bytes 0; dotprefix; metadata:a`)
+	http.uri; dns.query; tls.sni; file.data; bsize:<>; dsize:1<>0; flags:S,CE; ttl:<0; ip_proto:!; to_sha256; base64_decode:bytes 0; dotprefix; metadata:a; dataset:isset,x,type ip,memcap 0; dataset:set,x,save /x,load;
+	datarep:x,>,65536,load x,type md5; iprep:any,A,<,1; entropy:value>9,bytes 0; frame:tls.pdu; frame:x; modbus:access write,coils,address 9<>1; modbus:unit 0<;
+	cip_service:1,2,3,4; ike.vendor:4; dnp3_obj:1,; krb5_err_code:-1; stream-event:x; app-layer-event:tls.; decode-event:ipv4.x; vlan.id:>4095,9; rpc:1,*,*;
+	ldap.request.operation:>; dns.rrtype:!a-b; mqtt.flags:&&; flow.pkts:both,>; tag:session,1,x; filemd5:/dev/zero; domain; tld; xor:"0"; pcrexform:"(";
+	detection_filter:track by_src,count 99999999999,seconds 1; requires:version >=; dns:request_complete any any; websocket.flags:!fin&; http2.settings:x=;
+	from_base64:bytes 0,offset -1,mode x; gunzip:max-size 99999999999; ip.src; tcp.hdr; smtp.mail_from; email.url; sdp.media; index:-1; all; any;`)
 
 // TestSoakRules proves that files of rules of which bytes and words were
 // changed compile or are refused, each problem with its place in the file, without

@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+
+	"golang.org/x/net/publicsuffix"
 )
 
 // transform is one step between a buffer and its contents (Suricata user guide,
@@ -38,13 +40,15 @@ const (
 	trGunzip
 	trZlib
 	trStripPseudo
+	trDomain
+	trTLD
 )
 
 var transformKeywords = map[string]transformOp{
 	"to_lowercase": trLower, "to_uppercase": trUpper, "dotprefix": trDotPrefix, "url_decode": trURLDecode,
 	"strip_whitespace": trStrip, "compress_whitespace": trCompress, "to_md5": trMD5, "to_sha1": trSHA1,
 	"to_sha256": trSHA256, "xor": trXOR, "header_lowercase": trHeaderLower,
-	"pcrexform": trPCRE, "from_base64": trFromBase64, "gunzip": trGunzip, "zlib_deflate": trZlib, "strip_pseudo_headers": trStripPseudo,
+	"pcrexform": trPCRE, "from_base64": trFromBase64, "gunzip": trGunzip, "zlib_deflate": trZlib, "strip_pseudo_headers": trStripPseudo, "domain": trDomain, "tld": trTLD,
 }
 
 func kwTransform(b *builder, o *option) *fault {
@@ -82,6 +86,24 @@ func xorKey(t *transform, o *option) *fault {
 }
 
 const maxTransforms = 8
+
+// registered gives the part of a host name that is registered, or the suffix under
+// which it is (Public Suffix List); nothing if there is none.
+func registered(host []byte, suffix bool) []byte {
+	name := strings.ToLower(string(host))
+	s, _ := publicsuffix.PublicSuffix(name)
+	if suffix {
+		if len(s) == 0 || len(s) > len(host) {
+			return nil
+		}
+		return host[len(host)-len(s):]
+	}
+	d, err := publicsuffix.EffectiveTLDPlusOne(name)
+	if err != nil || len(d) > len(host) {
+		return nil
+	}
+	return host[len(host)-len(d):]
+}
 
 // apply writes the transformed form of in to dst.
 func (t *transform) apply(dst, in []byte) []byte {
@@ -139,6 +161,8 @@ func (t *transform) apply(dst, in []byte) []byte {
 		dst = t.fromBase64(dst, in)
 	case trGunzip, trZlib:
 		dst = t.inflate(dst, in)
+	case trDomain, trTLD:
+		dst = append(dst, registered(in, t.op == trTLD)...)
 	case trStripPseudo:
 		dst = stripPseudo(dst, in)
 	case trHeaderLower:

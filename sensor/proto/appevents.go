@@ -38,7 +38,35 @@ var AppEvents = []string{
 	"ftp.response_command_too_long", "ftp.too_many_transactions", "dhcp.malformed_options", "dhcp.truncated_options", "mdns.malformed_data",
 	"mdns.z_flag_set", "mdns.invalid_opcode",
 	"mqtt.missing_connect", "mqtt.missing_publish", "mqtt.missing_subscribe", "mqtt.missing_unsubscribe", "mqtt.double_connect",
+	"smb.malformed_data", "nfs.malformed_data", "snmp.malformed_data", "ntp.malformed_data", "sip.invalid_data", "rfb.malformed_message",
+	"pgsql.malformed_request", "pgsql.malformed_response", "http2.invalid_frame_data", "quic.error_on_data",
+	"ssh.invalid_banner", "ssh.long_banner", "ssh.invalid_record",
 	"mqtt.unintroduced_message", "mqtt.invalid_qos_level", "mqtt.missing_msg_id", "mqtt.unassigned_msg_type",
+}
+
+// malformed names the event of data that can't be read, for requests and
+// responses.
+var malformed = map[suricata.AppProto][2]string{
+	suricata.AppSMB: {"smb.malformed_data", "smb.malformed_data"}, suricata.AppNFS: {"nfs.malformed_data", "nfs.malformed_data"},
+	suricata.AppSNMP: {"snmp.malformed_data", "snmp.malformed_data"}, suricata.AppNTP: {"ntp.malformed_data", "ntp.malformed_data"},
+	suricata.AppSIP: {"sip.invalid_data", "sip.invalid_data"}, suricata.AppRFB: {"rfb.malformed_message", "rfb.malformed_message"},
+	suricata.AppPgSQL: {"pgsql.malformed_request", "pgsql.malformed_response"}, suricata.AppQUIC: {"quic.error_on_data", "quic.error_on_data"},
+	suricata.AppHTTP2: {"http2.invalid_frame_data", "http2.invalid_frame_data"},
+}
+
+// malformedID sets the transaction of such an event apart from others.
+const malformedID = 1 << 62
+
+// Malformed makes the transaction that tells rules of a packet whose data could
+// not be read, nil if they have no name for it.
+func Malformed(app suricata.AppProto, dir Dir, packet uint64) suricata.Tx {
+	names, ok := malformed[app]
+	if !ok {
+		return nil
+	}
+	t := &bufTx{app: app, id: malformedID, packets: []uint64{packet}}
+	t.event(names[dir])
+	return t
 }
 
 var frames []suricata.Buffer

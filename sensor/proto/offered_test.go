@@ -118,3 +118,41 @@ func TestOffered(t *testing.T) {
 		}
 	}
 }
+
+// TestMalformed proves that rules are told of data that can't be read.
+func TestMalformed(t *testing.T) {
+	for app, want := range malformed {
+		for dir, name := range want {
+			tx := Malformed(app, Dir(dir), 7)
+			if tx == nil || tx.App() != app || string(tx.BufAt(suricata.BufAppEvent, 0)) != name || !slices.Contains(AppEvents, name) {
+				t.Errorf("%d: %v", app, tx)
+			}
+		}
+	}
+	if tx := Malformed(suricata.AppHTTP, FromClient, 7); tx != nil {
+		t.Errorf("%v", tx)
+	}
+}
+
+// TestSSHEvents proves the events of SSH (RFC 4253 section 4.2 and 6).
+func TestSSHEvents(t *testing.T) {
+	long := "SSH-2.0-"
+	for range 300 {
+		long += "x"
+	}
+	for _, c := range []struct {
+		in   string
+		want []string
+	}{
+		{"SSH-2.0-OpenSSH_9.6\r\n", nil},
+		{"hello\r\n", []string{"ssh.invalid_banner"}},
+		{long + "\r\n", []string{"ssh.long_banner"}},
+		{"SSH-2.0-x\r\n\xff\xff\xff\xff\x00\x14", []string{"ssh.invalid_record"}},
+	} {
+		r := &recorder{buf: suricata.BufAppEvent, host: host{entry: Default().ByName("ssh")}}
+		(&ssh{}).Data(&Context{Host: r}, FromClient, []byte(c.in))
+		if !slices.Equal(r.seen[FromClient], c.want) {
+			t.Errorf("%.20q: %v, expected %v", c.in, r.seen[FromClient], c.want)
+		}
+	}
+}

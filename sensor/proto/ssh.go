@@ -68,12 +68,18 @@ func (p *ssh) Data(c *Context, dir Dir, b []byte) Result {
 			i := bytes.IndexByte(rest, '\n')
 			if i < 0 {
 				if len(rest) > maxSSHLine {
+					p.event(c, dir, "ssh.long_banner")
 					return Broken
 				}
 				return Result(used)
 			}
 			used += i + 1
 			line := bytes.TrimRight(rest[:i], "\r")
+			if len(line) > 255 { // RFC 4253 section 4.2
+				p.event(c, dir, "ssh.long_banner")
+			} else if dir == FromClient && !bytes.HasPrefix(line, []byte("SSH-")) {
+				p.event(c, dir, "ssh.invalid_banner")
+			}
 			if bytes.HasPrefix(line, []byte("SSH-")) {
 				p.packets.Add(c.Number)
 				s.banner = append([]byte{}, line...)
@@ -93,6 +99,7 @@ func (p *ssh) Data(c *Context, dir Dir, b []byte) Result {
 		}
 		n := int(binary.BigEndian.Uint32(rest))
 		if n < 2 || n > maxSSHPacket {
+			p.event(c, dir, "ssh.invalid_record")
 			return p.finish(c)
 		}
 		if len(rest) < 4+n {
@@ -112,6 +119,15 @@ func (p *ssh) Data(c *Context, dir Dir, b []byte) Result {
 		return Result(len(b))
 	}
 	return Result(used)
+}
+
+// event tells rules of something odd.
+func (p *ssh) event(c *Context, dir Dir, name string) {
+	if c.Matching() {
+		t := &bufTx{app: suricata.AppSSH, id: malformedID, packets: []uint64{c.Number}}
+		t.event(name)
+		c.Offer(t, dir)
+	}
 }
 
 // kexinit makes the HASSH of a proposal.
