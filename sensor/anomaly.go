@@ -43,8 +43,12 @@ func (w *worker) anomaly(kind, name string, toServer bool) *event.Event {
 // packetAnomalies tells what is wrong with the packet in work, stream what of
 // it as a segment.
 func (w *worker) packetAnomalies(p *decode.Packet, stream uint64, dir int) {
-	for m := uint64(p.Events); m != 0; m &= m - 1 {
-		e := w.anomaly("decode", decode.EventNames[bits.TrailingZeros64(m)], dir == flow.FromOrig)
+	for shift := 56; shift >= 0; shift -= 8 { // in the order they were raised
+		k := uint8(p.Events >> shift)
+		if k == 0 {
+			continue
+		}
+		e := w.anomaly("decode", decode.EventNames[k-1], dir == flow.FromOrig)
 		if src, dst := p.Addrs(); w.rec == nil && src != dst {
 			e.Addr(event.SourceIP, src)
 			e.Addr(event.DestinationIP, dst)
