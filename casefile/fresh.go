@@ -148,11 +148,6 @@ func readState(dir string, key *evidence.Public) (*evidence.LogState, error) {
 	return log, nil
 }
 
-// Checkpoint is the present signed checkpoint of the case's custody log.
-func Checkpoint(dir string) ([]byte, error) {
-	return evidence.ReadRegular(filepath.Join(dir, CustodyDir, "checkpoint"), maxInfo)
-}
-
 // Witness cosigns the case's present checkpoint as a witness and returns what
 // the witness keeps: last is that of the time before, nil the first time. A log
 // that does not go on from it is evidence.ErrCustody, and nothing is cosigned.

@@ -23,7 +23,6 @@ type wsRules struct {
 	head    []byte // of the frame in work
 	payload []byte // of it, masked
 	whole   []byte // of the message in work
-	opcode  byte   // of its first frame
 }
 
 // begin notes the head of a frame.
