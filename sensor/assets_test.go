@@ -127,3 +127,48 @@ func TestAssetsSummary(t *testing.T) {
 		t.Error("a capture read twice does not count twice")
 	}
 }
+
+// TestAssetsLive proves that a live capture tells of hosts as they change, not
+// each time, and of the rest at the end.
+func TestAssetsLive(t *testing.T) {
+	var l lines
+	cfg := &Config{Workers: 1, Sink: &l, Health: &Health{}}
+	o := newOrder(context.Background(), cfg, newSummary(), &source{live: true, name: "eth1", key: "k"})
+	told := func() int {
+		n := strings.Count(l.buf.String(), "\n")
+		l.buf.Reset()
+		return n
+	}
+	host := func(n byte, name string) {
+		o.hosts.table.Add(&asset.Fact{Host: asset.OfMAC([6]byte{0, 0x0c, 0x29, 0, 0x53, n}), Kind: asset.Name, Value: name, Via: "dhcp", Packet: uint64(n), Time: 1})
+	}
+	const begin = int64(1_700_000_000_000_000_000)
+	at := func(minutes int64) int {
+		if err := o.hosts.advance(begin + minutes*60e9); err != nil {
+			t.Fatal(err)
+		}
+		return told()
+	}
+	at(0)
+	host(1, "satu")
+	host(2, "dua")
+	for _, c := range []struct {
+		minute int64
+		want   int
+	}{{9, 0}, {10, 2}, {20, 0}, {30, 0}} {
+		if got := at(c.minute); got != c.want {
+			t.Errorf("at minute %d %d hosts are told, expected %d", c.minute, got, c.want)
+		}
+	}
+	host(2, "lain")
+	if got := at(41); got != 1 {
+		t.Errorf("%d hosts are told, expected the one that changed", got)
+	}
+	host(3, "tiga")
+	if err := o.hosts.close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := told(); got != 1 {
+		t.Errorf("at the end %d hosts are told, expected the one not told yet", got)
+	}
+}
