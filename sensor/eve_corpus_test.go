@@ -100,7 +100,7 @@ func TestSuricataEVE(t *testing.T) {
 			t.Fatal(err)
 		}
 		var docs []map[string]any
-		for _, line := range eveOf(t, filepath.Join(dir, "input.pcap"), set, 1) {
+		for _, line := range eveOf(t, filepath.Join(dir, "input.pcap"), set, 1, false) {
 			var doc map[string]any
 			d := json.NewDecoder(bytes.NewReader(line))
 			d.UseNumber()

@@ -26,11 +26,12 @@ func (l *eveLines) Emit(e *event.Event) error {
 	return nil
 }
 
-// eveOf reads a capture with rules as -o eve does.
-func eveOf(t *testing.T, path string, set *suricata.Set, workers int) [][]byte {
+// eveOf reads a capture with rules as -o eve does, with anomalies and payload if
+// asked.
+func eveOf(t *testing.T, path string, set *suricata.Set, workers int, asked bool) [][]byte {
 	t.Helper()
 	var l eveLines
-	cfg := Config{Sources: []Source{{Path: path}}, Workers: workers, Rules: RuleSet{Suricata: set}, Sink: &l, NoChecksum: true, Detail: true, Anomalies: true, Payload: true}
+	cfg := Config{Sources: []Source{{Path: path}}, Workers: workers, Rules: RuleSet{Suricata: set}, Sink: &l, NoChecksum: true, Detail: true, Anomalies: asked, Payload: asked}
 	if _, err := Read(context.Background(), cfg); err != nil && !errors.Is(err, ErrIncomplete) {
 		t.Fatalf("%s: %v", path, err)
 	}
@@ -148,7 +149,7 @@ func TestEVESchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range captures(t) {
-		for _, line := range eveOf(t, path, set, 1) {
+		for _, line := range eveOf(t, path, set, 1, true) {
 			check(path, line)
 		}
 	}
@@ -170,8 +171,8 @@ func TestEVEWorkers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	one := bytes.Join(eveOf(t, demo, set, 1), []byte("\n"))
-	if several := bytes.Join(eveOf(t, demo, set, 5), []byte("\n")); !bytes.Equal(one, several) {
+	one := bytes.Join(eveOf(t, demo, set, 1, true), []byte("\n"))
+	if several := bytes.Join(eveOf(t, demo, set, 5, true), []byte("\n")); !bytes.Equal(one, several) {
 		t.Errorf("5 workers differ from one: %s", firstDifference(one, several))
 	}
 	if !bytes.Contains(one, []byte(`"event_type":"alert"`)) {
