@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/digitorus/timestamp"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"saksi/evidence"
 )
@@ -431,6 +432,18 @@ func TestSealTamper(t *testing.T) {
 				t.Fatal(err)
 			}
 		}},
+		{"released by somebody who does not hold it", "custody/entries.ndjson", KindCustody, func(t *testing.T, dir string) {
+			forge(t, dir, s, evidence.Entry{Seq: 6, Time: time.Now().UTC().Add(time.Hour).Format(time.RFC3339Nano), Act: ActTransfer, Who: "eve", Exhibit: "E1", From: "eve", To: "mallory", Tool: "x"})
+		}},
+		{"clock going back", "custody/entries.ndjson", KindCustody, func(t *testing.T, dir string) {
+			forge(t, dir, s, evidence.Entry{Seq: 6, Time: "2001-01-01T00:00:00Z", Act: "note", Who: "eve", Tool: "x"})
+		}},
+		{"disposed of without an approval", "custody/entries.ndjson", KindCustody, func(t *testing.T, dir string) {
+			forge(t, dir, s, evidence.Entry{Seq: 6, Time: time.Now().UTC().Add(time.Hour).Format(time.RFC3339Nano), Act: ActDispose, Who: "eve", Exhibit: "E1", Tool: "x"})
+		}},
+		{"an exhibit added after the seal", CustodyDir, KindCustody, func(t *testing.T, dir string) {
+			forge(t, dir, s, evidence.Entry{Seq: 6, Time: time.Now().UTC().Add(time.Hour).Format(time.RFC3339Nano), Act: ActAdd, Who: "eve", Exhibit: "E9", Where: "data/exhibits/E1-one.pcap", SHA256: strings.Repeat("ab", 32), Tool: "x"})
+		}},
 		{"dot-dot in the manifest", "data/../../x", KindForm, func(t *testing.T, dir string) {
 			edit(t, at(manifestFile)(dir), func(b []byte) []byte { return append(b, strings.Repeat("a", 64)+"  data/../../x\n"...) })
 		}},
@@ -500,6 +513,56 @@ func TestSealTamper(t *testing.T) {
 			t.Errorf("revoked later: %+v, %v", v, err)
 		}
 	})
+}
+
+// forge appends an entry that the log itself would refuse, under a checkpoint
+// signed with its own key: what a dishonest holder of the key can do.
+func forge(t *testing.T, dir string, s *evidence.Signer, e evidence.Entry) {
+	t.Helper()
+	path := filepath.Join(dir, CustodyDir, "entries.ndjson")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b = append(append(b, line...), '\n')
+	var hashes []tlog.Hash
+	reader := tlog.HashReaderFunc(func(at []int64) ([]tlog.Hash, error) {
+		var out []tlog.Hash
+		for _, i := range at {
+			out = append(out, hashes[i])
+		}
+		return out, nil
+	})
+	n := int64(0)
+	for l := range bytes.Lines(b) {
+		more, err := tlog.StoredHashes(n, bytes.TrimSuffix(l, []byte("\n")), reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hashes, n = append(hashes, more...), n+1
+	}
+	root, err := tlog.TreeHash(n, reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	origin := evidence.Origin("A-1")
+	text := fmt.Sprintf("%s\n%d\n%s\n", origin, n, root)
+	sig, err := s.Sign(t.Context(), []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hint, err := base64.StdEncoding.DecodeString(s.Public().Hint())
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkpoint := fmt.Sprintf("%s\n\u2014 %s %s\n", text, origin, base64.StdEncoding.EncodeToString(append(hint[:4:4], sig...)))
+	if err := errors.Join(os.WriteFile(path, b, 0o600), os.WriteFile(filepath.Join(dir, CustodyDir, "checkpoint"), []byte(checkpoint), 0o600)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // rawStamp makes a response over msg without a request.
