@@ -105,6 +105,9 @@ func TestCacheTampered(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if err := os.RemoveAll(files[0]); err != nil {
+				t.Fatal(err)
+			}
 			prepare()
 			warned = nil
 			c := cached(t, cache, sources)
@@ -113,9 +116,6 @@ func TestCacheTampered(t *testing.T) {
 			}
 			if m, err := c.Scan(t.Context(), &yara.Content{}); err != nil || len(m) != 1 {
 				t.Errorf("%v, %v", m, err)
-			}
-			if err := os.RemoveAll(files[0]); err != nil {
-				t.Fatal(err)
 			}
 		})
 	}
