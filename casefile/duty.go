@@ -133,7 +133,9 @@ func (v *verifier) approval(info Info, item string, e *evidence.Entry) {
 	hint := e.Detail[detailApprovalKey]
 	key := v.trust.Key(hint)
 	if key == nil {
-		if v.trust != nil && len(v.trust.Records) > 0 {
+		if v.trust == nil || len(v.trust.Records) == 0 {
+			v.out.Unchecked++
+		} else {
 			v.add(item, KindTrust, fmt.Sprintf("entry %d approved by a key of the register", e.Seq), "key "+hint)
 		}
 		return

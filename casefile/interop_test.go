@@ -111,7 +111,7 @@ func TestInteropSealed(t *testing.T) {
 		{"seal/seal.dsse", []string{"-signature case/seal"}},
 		{"seal/seal.sig", []string{"-signature case/seal", "openssl ts -verify"}},
 		{"custody/entries.ndjson", []string{"root=$(tree"}},
-		{"custody/checkpoint", []string{"/tmp/sig.$$ /tmp/text.$$"}},
+		{"custody/checkpoint", []string{`"$t/sig" "$t/text"`}},
 	} {
 		edit(t, filepath.Join(dir, "case", c.file), flip)
 		for _, part := range c.wrong {

@@ -26,6 +26,7 @@ import (
 
 	"github.com/digitorus/timestamp"
 	"golang.org/x/mod/sumdb/tlog"
+	"golang.org/x/sys/unix"
 
 	"saksi/evidence"
 )
@@ -479,6 +480,19 @@ func TestSealTamper(t *testing.T) {
 			}
 		})
 	}
+	t.Run("the key that travels is a FIFO", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "case")
+		if err := os.CopyFS(dir, os.DirFS(whole)); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(os.Remove(at(trustSealFile)(dir)), unix.Mkfifo(at(trustSealFile)(dir), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		v, err := Verify(t.Context(), dir, VerifyOptions{Trust: evidence.TrustKey(station)})
+		if err != nil || !slices.ContainsFunc(v.Problems, func(p Problem) bool { return p.Item == trustSealFile && p.Kind == KindForm }) {
+			t.Errorf("%+v, %v", v, err)
+		}
+	})
 	t.Run("proof replayed at another index", func(t *testing.T) {
 		b := bytes.Replace(earlier.Marshal(), []byte("index 4"), []byte("index 3"), 1)
 		v, err := Verify(t.Context(), whole, VerifyOptions{Trust: trust, Receipts: []Kept{{"r", b}}})

@@ -56,6 +56,10 @@ type Verification struct {
 	// that later entries were not rolled back.
 	Fresh int64 `json:"fresh_entries"`
 	Seal  *Seal `json:"seal,omitempty"`
+	// Unchecked are approvals by keys that nobody gave.
+	Unchecked int `json:"unchecked_approvals"`
+	// Outside are folders that no seal and no statement covers.
+	Outside []string `json:"outside,omitempty"`
 	// Unfinished is the size of a last custody entry that was interrupted.
 	Unfinished int `json:"unfinished_bytes"`
 }
@@ -443,6 +447,9 @@ func (v *verifier) walk() {
 		if e.IsDir() {
 			switch {
 			case skip[rel]:
+				if rel != CustodyDir {
+					v.out.Outside = append(v.out.Outside, rel)
+				}
 				return filepath.SkipDir
 			case v.payload != nil && !folders[rel]:
 				v.add(rel, KindExtra, "nothing: neither the seal nor the custody log names anything in it", "a folder")

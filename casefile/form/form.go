@@ -142,6 +142,9 @@ func (s *source) exhibit(x casefile.Exhibit) []document.Part {
 		if e.Exhibit == x.ID && e.To != "" {
 			holder = e.To
 		}
+		if e.Exhibit == x.ID && e.Act == casefile.ActDispose {
+			holder = fmt.Sprintf(s.words["ended"], e.Seq)
+		}
 	}
 	return []document.Part{
 		{Heading: s.words["exhibit"] + " " + x.ID},

@@ -63,7 +63,11 @@ func evidenceExport(a *app) *cobra.Command {
 				return err
 			}
 			e.SHA256, e.Detail = hex.EncodeToString(h.Sum(nil)), map[string]string{"recipients": strings.Join(names, " ")}
-			return caseError(cs.Record(cmd.Context(), e))
+			err = cs.Record(cmd.Context(), e)
+			if err != nil && !errors.Is(err, evidence.ErrUnfinished) {
+				err = errors.Join(err, os.Remove(a.to)) // nothing leaves unrecorded
+			}
+			return caseError(err)
 		},
 	}
 	f := c.Flags()

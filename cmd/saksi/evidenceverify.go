@@ -124,6 +124,12 @@ func (a *app) printVerification(v *casefile.Verification) error {
 	if v.Unfinished > 0 {
 		a.warn(fmt.Sprintf("the custody log ends in %d bytes of an entry that was interrupted; the next entry will record that", v.Unfinished))
 	}
+	if v.Unchecked > 0 {
+		a.warn(fmt.Sprintf("%d approvals are not checked: give the keys of who approved, with their register, by --trust", v.Unchecked))
+	}
+	if v.Seal != nil && len(v.Outside) > 0 {
+		a.warn(fmt.Sprintf("%s: no part of what was sealed; 'saksi evidence export' leaves it out", strings.Join(v.Outside, ", ")))
+	}
 	if v.KeyGiven && len(v.Problems) == 0 {
 		if v.Fresh == 0 {
 			a.warn("freshness is not established: nothing here shows whether later entries were rolled back; --receipt, --checkpoint or a witness would")

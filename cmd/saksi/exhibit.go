@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -33,18 +34,28 @@ func (o *exhibitFlags) open(cmd *cobra.Command, a *app, input, act, why string) 
 		return "", err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	x, err := findExhibit(c, input)
+	x, err := openExhibit(cmd.Context(), c, o.caseID, input, act, why)
 	if err != nil {
 		return "", err
 	}
-	if x == nil {
-		return "", failHint(exitUsage, fmt.Errorf("%s is no exhibit of case %s", input, c.Info.ID), "'saksi case show %s' lists exhibits", shellWord(o.caseID))
-	}
-	f, x, err := c.OpenExhibit(cmd.Context(), x.ID, act, why)
+	return c.PathOf(x), nil
+}
+
+// openExhibit records an act on the exhibit that an input, its id or its path,
+// is. The caller reads it by its path.
+func openExhibit(ctx context.Context, c *casefile.Case, dir, input, act, why string) (*casefile.Exhibit, error) {
+	x, err := findExhibit(c, input)
 	if err != nil {
-		return "", caseError(err)
+		return nil, err
 	}
-	return c.PathOf(x), f.Close()
+	if x == nil {
+		return nil, failHint(exitUsage, fmt.Errorf("%s is no exhibit of case %s", input, c.Info.ID), "'saksi case add %s %s' takes it under custody first; 'saksi case show' lists exhibits", shellWord(dir), shellWord(input))
+	}
+	f, x, err := c.OpenExhibit(ctx, x.ID, act, why)
+	if err != nil {
+		return nil, caseError(err)
+	}
+	return x, f.Close()
 }
 
 // caseAround is the folder of the case that a file lies in, "" for none.

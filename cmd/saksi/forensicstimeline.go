@@ -175,23 +175,22 @@ func (o *timelineOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags,
 	}
 	l.sorter = timeline.NewSorter("")
 	defer func() { err = errors.Join(err, l.sorter.Close()) }()
-	incomplete := o.images(cmd, a, flags, args, hash, l)
-	if incomplete != nil && codeOf(incomplete) != exitIncomplete {
-		return incomplete
-	}
+	// What ends one source early, an interruption too, takes no line of the others.
+	failed := o.images(cmd, a, flags, args, hash, l)
 	l.zones = timeline.Zones{}
-	if perr := o.records(cmd.Context(), a, flags, l); perr != nil {
-		if codeOf(perr) != exitIncomplete {
-			return perr
-		}
-		incomplete = perr
-	}
-	if o.index.caseID != "" || o.index.index != "" {
-		if err := o.events(cmd.Context(), l); err != nil {
-			return err
+	if codeOf(failed) == exitOK || codeOf(failed) == exitIncomplete {
+		if err := o.records(cmd.Context(), a, flags, l); err != nil {
+			failed = err
+		} else if o.index.caseID != "" || o.index.index != "" {
+			if err := o.events(cmd.Context(), l); err != nil {
+				failed = err
+			}
 		}
 	}
-	return errors.Join(a.printTimeline(l.sorter), incomplete)
+	if failed != nil && l.sorter.Len() == 0 {
+		return failed
+	}
+	return errors.Join(failed, a.printTimeline(l.sorter))
 }
 
 // images lists the images into l. An image that could be read in part only is

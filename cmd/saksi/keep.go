@@ -98,18 +98,8 @@ func (k *keeper) Emit(e *event.Event) error {
 func (k *keeper) exhibits(ctx context.Context, why string, inputs []string) ([]string, error) {
 	var paths []string
 	for _, in := range inputs {
-		x, err := findExhibit(k.c, in)
+		x, err := openExhibit(ctx, k.c, k.where.caseID, in, casefile.ActExamine, why)
 		if err != nil {
-			return nil, err
-		}
-		if x == nil {
-			return nil, failHint(exitUsage, fmt.Errorf("%s is no exhibit of case %s", in, k.c.Info.ID), "'saksi case add %s %s' takes it under custody first; 'saksi case show' lists exhibits", shellWord(k.where.caseID), shellWord(in))
-		}
-		f, x, err := k.c.OpenExhibit(ctx, x.ID, casefile.ActExamine, why)
-		if err != nil {
-			return nil, caseError(err)
-		}
-		if err := f.Close(); err != nil {
 			return nil, err
 		}
 		paths, k.ids = append(paths, k.c.PathOf(x)), append(k.ids, x.ID)

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"path"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -100,15 +99,11 @@ func fileTimeAt(b []byte, off int) int64 {
 }
 
 func parseHive(in Input, emit func(*Record) error, problem func(Problem)) error {
-	name := ""
 	h, err := regf.Read(in, in.Size, func(k *regf.Key) error { return hiveKey(k, emit) }, func(off int64, text string) { problem(Problem{off, text}) })
-	if err != nil {
+	if err != nil || h.Name == "" {
 		return err
 	}
-	if name = h.Name; name == "" {
-		return nil
-	}
-	return emit(&Record{Time: fileTime(h.Written), Header: 2, Fields: []Field{{"record", "hive"}, {"name", path.Base(strings.ReplaceAll(name, `\`, "/"))}, {"path", name}, {"version", h.Version}}})
+	return emit(&Record{Time: fileTime(h.Written), Header: 2, Fields: []Field{{"record", "hive"}, {"name", base(h.Name)}, {"path", h.Name}, {"version", h.Version}}})
 }
 
 // hiveKey gives the records of a key.

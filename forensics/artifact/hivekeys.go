@@ -51,6 +51,9 @@ func textOf(k *regf.Key, name string) string {
 // runKeys are started with the system or at a logon.
 var runKey = regexp.MustCompile(`(?i)\\(Microsoft\\Windows\\CurrentVersion\\(Run|RunOnce|RunOnceEx|RunServices|RunServicesOnce|Policies\\Explorer\\Run)|Microsoft\\Windows NT\\CurrentVersion\\(Winlogon|Windows))$`)
 
+// runValue are the values of Winlogon and Windows that start something.
+var runValue = regexp.MustCompile(`(?i)^(Shell|Userinit|Taskman|Load|Run|AppInit_DLLs)$`)
+
 func runKeys(k *regf.Key, at int64, emit func(*Record) error) error {
 	m := runKey.FindStringSubmatch(k.Path)
 	if m == nil {
@@ -58,7 +61,7 @@ func runKeys(k *regf.Key, at int64, emit func(*Record) error) error {
 	}
 	for i := range k.Values {
 		v := &k.Values[i]
-		if m[3] != "" && !regexp.MustCompile(`(?i)^(Shell|Userinit|Taskman|Load|Run|AppInit_DLLs)$`).MatchString(v.Name) {
+		if m[3] != "" && !runValue.MatchString(v.Name) {
 			continue
 		}
 		if v.Type != 1 && v.Type != 2 || len(v.Data) == 0 {

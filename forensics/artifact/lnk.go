@@ -51,6 +51,9 @@ var lnkStrings = []string{"description", "relative_path", "working_directory", "
 var driveTypes = []string{"unknown", "no root", "removable", "fixed", "remote", "optical", "memory"}
 
 func parseLNK(in Input, emit func(*Record) error, problem func(Problem)) error {
+	if in.Size > maxLNK {
+		problem(Problem{maxLNK, fmt.Sprintf("the file has %d bytes; what follows %d is not read", in.Size, maxLNK)})
+	}
 	b := make([]byte, min(in.Size, maxLNK))
 	if _, err := in.ReadAt(b, 0); err != nil {
 		return fmt.Errorf("reading the file: %w", err)

@@ -58,6 +58,9 @@ func (s *Sorter) Add(time int64, b []byte) error {
 	return s.spill()
 }
 
+// Len is how many lines were added.
+func (s *Sorter) Len() int64 { return s.n }
+
 // spill writes the lines in memory to a scratch file, in order.
 func (s *Sorter) spill() error {
 	f, err := os.CreateTemp(s.dir, "saksi-timeline-*")

@@ -97,7 +97,11 @@ func Read(r io.ReaderAt, size int64, key func(*Key) error, problem func(offset i
 	if info.Dirty {
 		problem(4, "the hive was not written to its end; its transaction logs hold what is missing and are not read")
 	}
-	n := min(int64(le32(head, 40)), maxHive)
+	n := int64(le32(head, 40))
+	if n > maxHive {
+		problem(40, fmt.Sprintf("the hive says it has %d bytes; at most %d are read", n, maxHive))
+		n = maxHive
+	}
 	if there := max(size-baseSize, 0); n > there {
 		problem(40, fmt.Sprintf("the hive says it has %d bytes; %d are there", n, there))
 		n = there
