@@ -12,10 +12,13 @@ import (
 	"path"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
+	"saksi/evidence"
 	"saksi/findings/query"
 )
 
@@ -61,7 +64,11 @@ type Check struct {
 	Of      string  `yaml:"of" json:"of,omitempty"`               // query for the population
 	Allowed float64 `yaml:"allowed" json:"allowed"`               // share of the population that may be bad
 	Min     int64   `yaml:"min" json:"min"`                       // population below which nothing is decided
-	Fact    string  `yaml:"fact,omitempty" json:"fact,omitempty"` // instead of queries: evidence or custody
+	Fact    string  `yaml:"fact,omitempty" json:"fact,omitempty"` // instead of queries: evidence, custody ...
+	// MaxAge is the age of the newest document at which the answer is stale, such
+	// as 30d; "" is the catalog's.
+	MaxAge   string `yaml:"max_age,omitempty" json:"max_age,omitempty"`
+	Severity int64  `yaml:"severity,omitempty" json:"severity,omitempty"` // of the risk when it fails, 1 to 4; 0 is 2
 }
 
 // Control is an entry of a catalog.
@@ -84,7 +91,9 @@ type Catalog struct {
 	ID       string    `yaml:"id"`
 	Version  string    `yaml:"version"`
 	Title    Text      `yaml:"title"`
+	Coverage Policy    `yaml:"coverage"`
 	Controls []Control `yaml:"controls"`
+	SHA256   string    `yaml:"-"` // of the file it was read from
 }
 
 // mapping is the file that leads from techniques to controls.
@@ -134,11 +143,18 @@ func Load(name string) (*Catalog, error) {
 // exist, known modes, queries that parse. Errors name the file and, for YAML,
 // the line.
 func Parse(file string, b []byte) (*Catalog, error) {
-	var c Catalog
+	c := Catalog{Coverage: defaultPolicy}
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
 	if err := d.Decode(&c); err != nil {
 		return nil, fmt.Errorf("reading catalog %s: %w", file, err)
+	}
+	c.SHA256 = evidence.SHA256(b)
+	if p := c.Coverage; p.Share <= 0 || p.Share > 1 || p.Drops < 0 || p.Drops > 1 {
+		return nil, fmt.Errorf("reading catalog %s: coverage: share %g and drops %g; expected shares up to 1", file, p.Share, p.Drops)
+	}
+	if _, err := days(c.Coverage.MaxAge); err != nil {
+		return nil, fmt.Errorf("reading catalog %s: coverage: %w", file, err)
 	}
 	seen := map[string]bool{}
 	for _, k := range c.Controls {
@@ -160,6 +176,9 @@ func Parse(file string, b []byte) (*Catalog, error) {
 			if (x.Fact == "") == (x.Bad == "") || x.Fact == "" && x.Of == "" || x.ID == "" || x.Min < 1 {
 				return nil, bad("check %q needs an id, a minimum, and either a fact or the queries bad and of", x.ID)
 			}
+			if _, err := days(x.MaxAge); err != nil || x.Severity < 0 || x.Severity > 4 || x.Allowed < 0 || x.Allowed > 1 {
+				return nil, bad("check %s: max_age %q, severity %d, allowed %g; expected days such as 30d, 1 to 4, a share up to 1", x.ID, x.MaxAge, x.Severity, x.Allowed)
+			}
 			for _, q := range []string{x.Bad, x.Of} {
 				if _, err := query.Parse(q); err != nil {
 					return nil, bad("check %s: %s", x.ID, err)
@@ -168,6 +187,31 @@ func Parse(file string, b []byte) (*Catalog, error) {
 		}
 	}
 	return &c, nil
+}
+
+// days reads a number of days such as 30d; "" is 0.
+func days(s string) (time.Duration, error) {
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(strings.TrimSuffix(s, "d"), 10, 16)
+	if err != nil || !strings.HasSuffix(s, "d") {
+		return 0, fmt.Errorf("%q is no number of days such as 30d", s)
+	}
+	return time.Duration(n) * 24 * time.Hour, nil
+}
+
+// maxAge is the age at which the answer to a check is stale; 0 for never.
+func (c *Catalog) maxAge(x *Check) time.Duration {
+	s := x.MaxAge
+	if s == "" {
+		s = c.Coverage.MaxAge
+	}
+	d, err := days(s)
+	if err != nil {
+		return 0 // Parse refuses it
+	}
+	return d
 }
 
 // Control finds a control by its id.

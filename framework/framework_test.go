@@ -65,6 +65,8 @@ func doc(kv ...any) *event.Event {
 	e := &event.Event{}
 	e.Time(event.Timestamp, asOf.Add(-time.Hour).UnixNano())
 	e.Str(event.EventKind, "event")
+	e.Str(event.SaksiCase, "A-1")
+	e.Str(event.SaksiExhibit, "E1")
 	for i := 0; i < len(kv); i += 2 {
 		f := kv[i].(event.Field)
 		if err := e.SetText(f, fmt.Sprint(kv[i+1])); err != nil {
@@ -161,8 +163,9 @@ func assess(t *testing.T, facts map[string]Fact, docs ...*event.Event) *Assessme
 		}
 	}
 	a, err := Assess(t.Context(), m, Inputs{
-		Framework: "rakkssa", AsOf: asOf, Case: "A-1", Agency: "Jabatan", Classification: "Sulit", Assessor: "juruaudit", Tool: "saksi test", Facts: facts, CaseDir: "kes",
-		Sources: []Source{{Exhibit: "E1", Name: "demo.pcap", SHA256: strings.Repeat("ab", 32), SourceKey: "key", CustodyEntry: 1}},
+		Framework: "rakkssa", AsOf: asOf, Agency: "Jabatan", Classification: "Sulit", Assessor: "juruaudit", Tool: "saksi test", Facts: facts, Where: "--case kes",
+		Cases:   []CaseInput{{ID: "A-1", Dir: "kes", Agency: "Jabatan", Classification: "Sulit", Exhibits: 1, Entries: 5}},
+		Sources: []Source{{Case: "A-1", Exhibit: "E1", Name: "demo.pcap", SHA256: strings.Repeat("ab", 32), SourceKey: "key", CustodyEntry: 1}},
 	})
 	if err != nil {
 		t.Fatal(err)

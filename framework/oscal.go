@@ -41,7 +41,7 @@ func (a *Assessment) OSCAL() ([]byte, error) {
 			continue // nothing was observed: no finding is made up
 		}
 		state := "not-satisfied"
-		if o.State == Pass || o.State == PartlyPass {
+		if o.State == Pass || o.State == PartlyPass || o.State == AttestedPass {
 			state = "satisfied"
 		}
 		reason := map[State]string{Pass: "pass", PartlyPass: "other", Fail: "fail", NoData: "other"}[o.State]

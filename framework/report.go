@@ -110,7 +110,7 @@ func bar(counts map[State]int) []segment {
 	}
 	var out []segment
 	x := 0.0
-	for _, s := range []State{Fail, PartlyPass, Pass, NoData, Unattested} {
+	for _, s := range []State{Fail, PartlyPass, AttestedPass, Pass, Stale, NoData, Unattested} {
 		if counts[s] == 0 {
 			continue
 		}

@@ -272,7 +272,12 @@ func (d *demo) assess() error {
 		return err
 	}
 	asOf := time.Now().UTC().Truncate(time.Second)
-	if d.as, err = assessCase(d.ctx, d.st.ix, "rakkssa", d.dir, pub, asOf); err != nil {
+	where := "--case " + shellWord(d.dir)
+	if isURL(d.index) {
+		where += " --index " + shellWord(d.index) + " --agency " + shellWord(d.agency)
+	}
+	in := framework.Inputs{Framework: "rakkssa", AsOf: asOf, Where: where}
+	if d.as, err = assessCases(d.ctx, d.st.ix, in, []string{d.dir}, pub); err != nil {
 		return err
 	}
 	dir := filepath.Join(d.dir, casefile.ReportsDir, "rakkssa-"+asOf.Format("20060102T150405Z"))

@@ -184,12 +184,12 @@ func (d *demo) printControls(w io.Writer, _ []*event.Event) error {
 	for _, c := range d.as.Components {
 		n := c.Counts
 		cells := []string{c.Title.MS + " / " + c.Title.EN, string(c.State)}
-		for _, s := range []framework.State{framework.Fail, framework.PartlyPass, framework.Pass, framework.NoData, framework.Unattested} {
+		for _, s := range framework.States {
 			cells = append(cells, fmt.Sprint(n[s]))
 		}
 		table = append(table, cells)
 	}
-	return printTable(w, []string{"component", "state", "fail", "partly", "pass", "no data", "to attest"}, table, []bool{false, false, true, true, true, true, true})
+	return printTable(w, []string{"component", "state", "fail", "stale", "no data", "to attest", "partly", "attested", "pass"}, table, []bool{false, false, true, true, true, true, true, true, true})
 }
 
 func (d *demo) printNext(w io.Writer, list []*event.Event) error {

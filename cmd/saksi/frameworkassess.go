@@ -1,0 +1,319 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"saksi/casefile"
+	"saksi/evidence"
+	"saksi/framework"
+)
+
+type assessOptions struct {
+	indexFlags
+	cases     []string
+	framework string
+	asOf      string
+	key       string
+}
+
+func frameworkAssess(a *app) *cobra.Command {
+	o := &assessOptions{}
+	c := &cobra.Command{
+		Use:   "assess --framework NAME --case DIR...",
+		Short: "Decide every control from an index and cases",
+		Long: "Writes assessment.json and OSCAL documents to a new folder. The same index, cases, files and --as-of give the same bytes.\n" +
+			"Exhibits, statements and the custody log of each case are verified on the way. Without --index the cases' own indexes are asked.",
+		Example: "  saksi framework assess --case kes-17 --as-of 2026-11-24T12:00:00Z --to audit\n  saksi framework assess --framework rakkssa --index watch --case kes-17 --case kes-18 --to audit",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), a) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.index, "index", "", "`folder` of an index, or the URL of an Elasticsearch node (default: the cases')")
+	f.StringArrayVar(&o.cases, "case", nil, "case `folder`; may be given several times")
+	f.StringVar(&o.agency, "agency", "default", "`name` of the agency, for indexes that several share")
+	f.StringVar(&o.framework, "framework", "rakkssa", "`name` of the framework")
+	f.StringVar(&o.asOf, "as-of", "", "`time` (RFC 3339) after which nothing counts (default: now)")
+	f.StringVar(&o.key, "key", "", "public key `file` the cases must verify with (default: this station's)")
+	f.StringVar(&a.to, "dir", "", "the same as --to")
+	cobra.CheckErr(f.MarkHidden("dir"))
+	return c
+}
+
+// when reads --as-of; "" is now.
+func when(asOf string) (time.Time, error) {
+	if asOf == "" {
+		return time.Now().UTC().Truncate(time.Second), nil
+	}
+	t, err := time.Parse(time.RFC3339, asOf)
+	if err != nil {
+		return t, usage("--as-of: %w", err)
+	}
+	return t.UTC(), nil
+}
+
+func (o *assessOptions) run(ctx context.Context, a *app) error {
+	if len(o.cases) == 0 && o.index == "" {
+		return usage("an assessment needs a case or an index: name it by --case or --index")
+	}
+	asOf, err := when(o.asOf)
+	if err != nil {
+		return err
+	}
+	dir := a.to
+	a.to = "" // the table goes to standard output
+	if dir == "" && len(o.cases) != 1 {
+		return usage("an assessment needs a new folder: name it by --to")
+	}
+	if dir == "" {
+		dir = filepath.Join(o.cases[0], casefile.ReportsDir, o.framework+"-"+asOf.Format("20060102T150405Z"))
+	}
+	var pub *evidence.Public
+	if len(o.cases) > 0 {
+		if pub, err = o.public(); err != nil {
+			return err
+		}
+	}
+	ix, done, err := o.indexes(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	in := framework.Inputs{Framework: o.framework, AsOf: asOf, Where: o.where()}
+	as, err := assessCases(ctx, ix, in, o.cases, pub)
+	if errors.Is(err, framework.ErrUnknown) {
+		return fail(exitUsage, err)
+	}
+	if err != nil {
+		return caseError(err)
+	}
+	if err := writeAssessment(dir, as); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stderr, "saksi: written to %s\n", dir)
+	return a.printAssessment(as)
+}
+
+// public is the key that the cases must verify with.
+func (o *assessOptions) public() (*evidence.Public, error) {
+	if o.key == "" {
+		station, err := stationKey()
+		if err != nil {
+			return nil, err
+		}
+		o.key = strings.TrimSuffix(station, ".key") + ".pub"
+	}
+	pub, err := evidence.LoadPublic(o.key)
+	return pub, evidenceError(err)
+}
+
+// where are the flags that name what is asked, as the report's commands take
+// them.
+func (o *assessOptions) where() string {
+	if o.index != "" {
+		w := "--index " + shellWord(o.index)
+		if isURL(o.index) {
+			w += " --agency " + shellWord(o.agency)
+		}
+		return w
+	}
+	if len(o.cases) == 1 {
+		return "--case " + shellWord(o.cases[0])
+	}
+	return "--case DIR"
+}
+
+// indexes opens the index that is named, or those of the cases as one.
+func (o *assessOptions) indexes(ctx context.Context) (framework.Index, func(), error) {
+	if o.index != "" {
+		f := o.indexFlags
+		f.caseID = ""
+		ix, err := f.read(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		o.index = f.index // without a login
+		return ix, func() { ix.Close() }, nil
+	}
+	var list []framework.Index
+	var closers []func() error
+	done := func() {
+		for _, c := range closers {
+			c()
+		}
+	}
+	for _, dir := range o.cases {
+		f := indexFlags{caseID: dir}
+		ix, err := f.read(ctx)
+		if err != nil {
+			done()
+			return nil, nil, err
+		}
+		list, closers = append(list, ix), append(closers, ix.Close)
+	}
+	return framework.Join(list...), done, nil
+}
+
+func (a *app) printAssessment(as *framework.Assessment) error {
+	r, err := a.rows("component", "title_ms", "title_en", "state", "fail", "stale", "no_data", "to_attest", "partly", "attested", "pass")
+	if err != nil {
+		return err
+	}
+	for _, c := range as.Components {
+		row := []any{c.ID, c.Title.MS, c.Title.EN, string(c.State)}
+		for _, s := range framework.States {
+			row = append(row, c.Counts[s])
+		}
+		if err := r.add(row...); err != nil {
+			return err
+		}
+	}
+	return r.close()
+}
+
+// assessCases verifies cases and assesses a framework from them and an index.
+func assessCases(ctx context.Context, ix framework.Index, in framework.Inputs, dirs []string, pub *evidence.Public) (*framework.Assessment, error) {
+	in.Assessor, in.Tool, in.Facts = who(), toolName(), map[string]framework.Fact{}
+	var agencies []string
+	for _, dir := range dirs {
+		info, err := casefile.ReadInfo(dir)
+		if err != nil {
+			return nil, err
+		}
+		o := casefile.VerifyOptions{}
+		if pub != nil {
+			o.Trust = evidence.TrustKey(pub)
+		}
+		v, err := casefile.Verify(ctx, dir, o)
+		if err != nil {
+			return nil, err
+		}
+		exhibits, err := casefile.Exhibits(dir)
+		if err != nil {
+			return nil, err
+		}
+		root, err := casefile.LogRoot(dir)
+		if err != nil {
+			root = "" // Verify has told what is wrong with it
+		}
+		k := framework.CaseInput{ID: info.ID, Dir: dir, Agency: info.Agency, Classification: info.Classification, Exhibits: len(exhibits), Entries: v.Entries, LogRoot: root, Sealed: v.Seal != nil}
+		k.Problems = facts(v, in.Facts)
+		in.Cases = append(in.Cases, k)
+		for _, x := range exhibits {
+			in.Sources = append(in.Sources, framework.Source{Case: info.ID, Exhibit: x.ID, Name: x.Name, SHA256: x.SHA256, SourceKey: x.SourceKey, CustodyEntry: x.Seq})
+		}
+		agencies = addOnce(agencies, info.Agency)
+		in.Classification = stricter(in.Classification, info.Classification)
+	}
+	if in.Agency == "" {
+		in.Agency = strings.Join(agencies, ", ")
+	}
+	if in.Classification == "" {
+		in.Classification = casefile.Classifications[2]
+	}
+	return framework.Assess(ctx, ix, in)
+}
+
+func addOnce(list []string, s string) []string {
+	for _, x := range list {
+		if x == s {
+			return list
+		}
+	}
+	return append(list, s)
+}
+
+// stricter is the higher of two classifications; one that is not known is
+// taken for the highest.
+func stricter(a, b string) string {
+	if a == "" {
+		return b
+	}
+	for _, c := range casefile.Classifications {
+		if a == c || b == c {
+			return c
+		}
+	}
+	return casefile.Classifications[0]
+}
+
+// facts adds a verification to what the catalog's checks ask for, and returns
+// what did not verify.
+func facts(v *casefile.Verification, m map[string]framework.Fact) (problems []string) {
+	ev, cu := m["evidence"], m["custody"]
+	ev.N += int64(v.Exhibits + v.Statements)
+	cu.N += v.Entries
+	for _, p := range v.Problems {
+		line := fmt.Sprintf("%s: %s: expected %s, found %s", p.Item, p.Kind, p.Expected, p.Found)
+		problems = append(problems, line)
+		if p.Kind == casefile.KindCustody {
+			cu.Problems = append(cu.Problems, line)
+		} else {
+			ev.Problems = append(ev.Problems, line)
+		}
+	}
+	m["evidence"], m["custody"] = ev, cu
+	return problems
+}
+
+const (
+	assessmentFile = "assessment.json"
+	oscalFile      = "assessment-results.oscal.json"
+)
+
+// writeAssessment writes assessment.json and the OSCAL results to a new folder.
+func writeAssessment(dir string, as *framework.Assessment) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return fmt.Errorf("writing the assessment: %w", err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return failHint(exitFailed, fmt.Errorf("writing the assessment: %w", err), "name a new folder by --to; an assessment is never overwritten")
+	}
+	b, err := json.MarshalIndent(as, "", "  ")
+	if err != nil {
+		return err
+	}
+	o, err := as.OSCAL()
+	if err != nil {
+		return err
+	}
+	for name, data := range map[string][]byte{assessmentFile: append(b, '\n'), oscalFile: o} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			return fmt.Errorf("writing the assessment: %w", err)
+		}
+	}
+	return nil
+}
+
+// maxAssessment bounds assessment.json on reading, in bytes.
+const maxAssessment = 256 << 20
+
+func readAssessment(dir string) (*framework.Assessment, error) {
+	path := filepath.Join(dir, assessmentFile)
+	b, err := evidence.ReadRegular(path, maxAssessment)
+	if err != nil {
+		return nil, fmt.Errorf("reading the assessment: %w", err)
+	}
+	var v struct {
+		Format int `json:"format"`
+	}
+	if err := json.Unmarshal(b, &v); err != nil {
+		return nil, fmt.Errorf("reading the assessment %s: %w", path, err)
+	}
+	if v.Format != framework.FormatVersion {
+		return nil, failHint(exitFailed, fmt.Errorf("reading the assessment %s: format %d; this saksi reads %d", path, v.Format, framework.FormatVersion), "assess again with the same inputs and --as-of")
+	}
+	var as framework.Assessment
+	if err := json.Unmarshal(b, &as); err != nil {
+		return nil, fmt.Errorf("reading the assessment %s: %w", path, err)
+	}
+	return &as, nil
+}

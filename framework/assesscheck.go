@@ -1,0 +1,121 @@
+package framework
+
+import (
+	"fmt"
+	"time"
+)
+
+func (s *assessor) control(k Control) (*Outcome, error) {
+	o := &Outcome{Control: k, Line: s.next()}
+	var err error
+	tagged := "event.kind:alert AND Saksi.control:" + phrase(k.ID)
+	if o.Findings, _, err = s.count(tagged); err != nil {
+		return nil, err
+	}
+	for _, c := range k.Checks {
+		ob, err := s.check(c)
+		if err != nil {
+			return nil, err
+		}
+		o.Observations = append(o.Observations, *ob)
+	}
+	// The findings on this control stand with its first check.
+	if len(o.Observations) > 0 && o.Findings > 0 {
+		first := &o.Observations[0]
+		if first.Evidence, err = s.evidence(tagged); err != nil {
+			return nil, err
+		}
+		first.More = o.Findings - int64(len(first.Evidence))
+	}
+	s.state(o)
+	return o, nil
+}
+
+// state decides a control from its observations and what people attest.
+func (s *assessor) state(o *Outcome) {
+	k := &o.Control
+	if len(o.Observations) == 0 {
+		o.State = Unattested
+		if k.Mode != Attested {
+			o.State = NoData
+		}
+		return
+	}
+	o.State = Pass
+	for _, ob := range o.Observations {
+		if worse(ob.State, o.State) {
+			o.State = ob.State
+		}
+	}
+	if o.State != Pass {
+		return
+	}
+	switch {
+	case !k.Confidence.Sure():
+		o.State, o.Qualified = PartlyPass, "inferred"
+	case k.Mode != Automated:
+		o.State, o.Qualified = PartlyPass, "person"
+	case o.Findings > 0:
+		o.State, o.Qualified = PartlyPass, "findings-open"
+	}
+}
+
+// worse orders states as States does.
+func worse(a, b State) bool {
+	rank := func(x State) int {
+		for i, s := range States {
+			if s == x {
+				return i
+			}
+		}
+		return len(States)
+	}
+	return rank(a) < rank(b)
+}
+
+func (s *assessor) check(c Check) (*Observation, error) {
+	ob := &Observation{Check: c, Threshold: c.Allowed}
+	if c.Fact != "" {
+		f := s.in.Facts[c.Fact]
+		ob.N, ob.Value, ob.Newest = f.N, int64(len(f.Problems)), f.Newest
+		ob.Problems = f.Problems[:min(len(f.Problems), maxProblems)]
+		ob.MoreProbs = int64(len(f.Problems) - len(ob.Problems))
+	} else {
+		var err error
+		if ob.N, ob.Newest, err = s.count(c.Of); err != nil {
+			return nil, err
+		}
+		if ob.Value, _, err = s.count(c.Bad); err != nil {
+			return nil, err
+		}
+	}
+	if ob.N > 0 {
+		ob.Share = float64(ob.Value) / float64(ob.N)
+	}
+	s.judge(ob)
+	return ob, nil
+}
+
+// judge decides one check. What speaks against the control counts however
+// little was seen; a pass needs enough of it, fresh, with enough coverage.
+func (s *assessor) judge(ob *Observation) {
+	c := &ob.Check
+	if age := s.cat.maxAge(c); age > 0 {
+		ob.MaxAgeS = int64(age / time.Second)
+	}
+	if t, err := time.Parse(time.RFC3339Nano, ob.Newest); err == nil {
+		ob.AgeS = int64(s.in.AsOf.Sub(t) / time.Second)
+	}
+	switch {
+	case ob.Value > 0 && (ob.N == 0 || ob.Share > c.Allowed):
+		ob.State = Fail
+	case ob.N < c.Min:
+		ob.State, ob.Why = NoData, fmt.Sprintf("%d seen; at least %d are needed", ob.N, c.Min)
+	case ob.MaxAgeS > 0 && ob.Newest != "" && ob.AgeS > ob.MaxAgeS:
+		ob.State, ob.Why = Stale, fmt.Sprintf("the newest is %d days old; at most %d are allowed", ob.AgeS/86400, ob.MaxAgeS/86400)
+	case c.Fact == "" && s.a.Coverage.State != Pass:
+		ob.State, ob.Why = NoData, s.a.Coverage.Why
+	default:
+		ob.State = Pass
+	}
+}
