@@ -129,9 +129,10 @@ const (
 	SaksiFlowState                                         // Saksi.flow.state: connection state in Zeek's terms (SF, S0, REJ ...)
 	SaksiFlowVia                                           // Saksi.flow.via: protocol the flow began as, before it carried another: socks, http, smtp
 	SaksiFlowWhy                                           // Saksi.flow.why: what the classification rests on
-	SaksiFlowWithin                                        // Saksi.flow.within: protocols that the flow's own carried: gssapi, ntlm, kerberos, dcerpc
+	SaksiFlowWithin                                        // Saksi.flow.within: what the flow's own protocol carried: gssapi, ntlm, kerberos, dcerpc, gridftp; or malformed (FTP replies without a code)
 	SaksiFtpArgument                                       // Saksi.ftp.argument: argument of the FTP command; never a password
 	SaksiFtpCommand                                        // Saksi.ftp.command: FTP command, upper case
+	SaksiFtpMalformed                                      // Saksi.ftp.malformed: a line of the server was no reply of RFC 959: it had no code
 	SaksiFtpReplyCode                                      // Saksi.ftp.reply_code: final reply to the FTP command
 	SaksiIcsAddress                                        // Saksi.ics.address: first address touched
 	SaksiIcsArea                                           // Saksi.ics.area: area of memory touched, such as holding-register or DB1
@@ -714,9 +715,10 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.flow.state", typ: Keyword, array: false, doc: "connection state in Zeek's terms (SF, S0, REJ ...)"},
 	{name: "Saksi.flow.via", typ: Keyword, array: false, doc: "protocol the flow began as, before it carried another: socks, http, smtp"},
 	{name: "Saksi.flow.why", typ: Keyword, array: true, doc: "what the classification rests on"},
-	{name: "Saksi.flow.within", typ: Keyword, array: true, doc: "protocols that the flow's own carried: gssapi, ntlm, kerberos, dcerpc"},
+	{name: "Saksi.flow.within", typ: Keyword, array: true, doc: "what the flow's own protocol carried: gssapi, ntlm, kerberos, dcerpc, gridftp; or malformed (FTP replies without a code)"},
 	{name: "Saksi.ftp.argument", typ: Keyword, array: false, doc: "argument of the FTP command; never a password"},
 	{name: "Saksi.ftp.command", typ: Keyword, array: false, doc: "FTP command, upper case"},
+	{name: "Saksi.ftp.malformed", typ: Boolean, array: false, doc: "a line of the server was no reply of RFC 959: it had no code"},
 	{name: "Saksi.ftp.reply_code", typ: Long, array: false, doc: "final reply to the FTP command"},
 	{name: "Saksi.ics.address", typ: Long, array: false, doc: "first address touched"},
 	{name: "Saksi.ics.area", typ: Keyword, array: false, doc: "area of memory touched, such as holding-register or DB1"},

@@ -37,6 +37,10 @@ func zeekService(e *Event) string {
 			service += ",krb"
 		case "dcerpc":
 			service += ",dce_rpc"
+		case "gridftp": // the context of GSI is TLS within the replies (RFC 2228, GFD.20)
+			service += ",ssl,gridftp"
+		case "malformed": // Zeek takes back a service whose rules are broken
+			service = ""
 		default:
 			service += "," + name
 		}

@@ -1,6 +1,10 @@
 package sensor
 
-import "saksi/event"
+import (
+	"strings"
+
+	"saksi/event"
+)
 
 // Protocols that others carry, as bits of conn.within. They are told with the
 // flow, since each has a log of its own with Zeek.
@@ -9,9 +13,11 @@ const (
 	withinNTLM
 	withinKerberos
 	withinDCERPC
+	withinGridFTP   // FTP whose client asked for GSSAPI
+	withinMalformed // FTP with replies that are none
 )
 
-var withinNames = [...]string{"gssapi", "ntlm", "kerberos", "dcerpc"}
+var withinNames = [...]string{"gssapi", "ntlm", "kerberos", "dcerpc", "gridftp", "malformed"}
 
 // notice keeps what an event of the flow in work tells of protocols within.
 func (w *worker) notice(e *event.Event) {
@@ -23,6 +29,16 @@ func (w *worker) notice(e *event.Event) {
 		c = c.outer
 	}
 	switch c.entry.Name {
+	case "ftp":
+		if command, _ := e.GetStr(event.SaksiFtpCommand); command == "AUTH" {
+			if how, _ := e.GetStr(event.SaksiFtpArgument); strings.EqualFold(how, "GSSAPI") && e.Has(event.SaksiFtpReplyCode) {
+				c.within |= withinGridFTP
+			}
+		}
+		if e.Has(event.SaksiFtpMalformed) {
+			c.within |= withinMalformed
+		}
+		return
 	case "smb":
 		dataset, _ := e.GetStr(event.EventDataset)
 		if dataset == "saksi.dcerpc" {

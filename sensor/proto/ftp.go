@@ -15,7 +15,7 @@ func init() {
 		Name: "ftp", Doc: "File Transfer Protocol, control connection", Reference: "RFC 959, RFC 4217",
 		Transport: TCP, Ports: []uint16{21}, App: suricata.AppFTP,
 		Detect: detectFTP, New: func(Transport) Parser { return &ftp{} },
-		Samples: []string{"ftp.txt"}, Hostile: []string{"ftp_hostile.txt"},
+		Samples: []string{"ftp.txt", "ftp_odd.txt"}, Hostile: []string{"ftp_hostile.txt"},
 	})
 }
 
@@ -51,7 +51,10 @@ type ftp struct {
 	arg     []byte
 	open    bool
 	tls     bool
-	rules   ftpRules
+	// more is set within a reply of several lines, odd when a line of the server
+	// that answered the command in work was neither a reply nor within one.
+	more, odd bool
+	rules     ftpRules
 	// transfer is the data connection announced last.
 	transfer *ftpTransfer
 	reply    ftpReply
@@ -142,8 +145,11 @@ func (p *ftp) Data(c *Context, dir Dir, b []byte) Result {
 			p.rules.reply(c, p, line, ok)
 		}
 		if !ok || !last { // text lines of a reply of several
+			p.more = p.more || ok
+			p.odd = p.odd || !p.more && len(line) > 0
 			continue
 		}
+		p.more = false
 		if p.open {
 			p.packets.Add(c.Number)
 		}
@@ -176,6 +182,7 @@ func (p *ftp) flush(c *Context, code int) {
 		}
 	}
 	c.Emit(e)
+	p.odd = false
 }
 
 // Describe implements Describer.
@@ -185,6 +192,9 @@ func (p *ftp) Describe(e *event.Event) {
 		e.Bytes(event.SaksiFtpArgument, p.arg)
 	}
 	e.Bytes(event.UserName, p.user)
+	if p.odd {
+		e.Bool(event.SaksiFtpMalformed, true)
+	}
 	for _, line := range p.reply.lines {
 		e.Bytes(event.SaksiEveFtpReply, line)
 	}
