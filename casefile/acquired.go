@@ -183,27 +183,32 @@ func (s *fileSet) ReadAt(p []byte, off int64) (int, error) {
 	return n, io.EOF
 }
 
-// keyOf is the source key of an exhibit whose first file is open.
-func (x *Exhibit) keyOf(dir string, first *os.File, size int64) (string, error) {
-	if len(x.Segments) == 0 {
-		return evidence.SourceKey(first, size)
-	}
-	paths := []string{first.Name()}
-	for _, s := range x.Segments {
-		p := s.Path
-		if !filepath.IsAbs(p) {
-			if !filepath.IsLocal(filepath.FromSlash(p)) {
-				return "", fmt.Errorf("%w: segment %s leads out of the case", evidence.ErrFile, p)
-			}
+// paths are where the exhibit's files stand, the first first.
+func (x *Exhibit) paths(dir string) ([]string, error) {
+	var list []string
+	for i, p := range append([]string{x.Path}, segmentPaths(x.Segments)...) {
+		switch {
+		case filepath.IsAbs(p) && !x.Copied:
+		case !filepath.IsLocal(filepath.FromSlash(p)):
+			return nil, fmt.Errorf("%w: file %d, %s, leads out of the case", evidence.ErrFile, i+1, p)
+		default:
 			p = filepath.Join(dir, filepath.FromSlash(p))
 		}
-		paths = append(paths, p)
+		list = append(list, p)
 	}
-	set, err := openSet(paths)
-	if err != nil {
-		return "", err
+	return list, nil
+}
+
+func segmentPaths(segments []Segment) []string {
+	var list []string
+	for _, s := range segments {
+		list = append(list, s.Path)
 	}
-	defer set.close()
+	return list
+}
+
+// keyOf is the source key of the exhibit's files.
+func (x *Exhibit) keyOf(set *fileSet) (string, error) {
 	for i, s := range x.Segments {
 		if set.sizes[i+1] != s.Size {
 			return "", fmt.Errorf("%w: %s has %d bytes; %d were taken under custody", evidence.ErrDigest, s.Path, set.sizes[i+1], s.Size)

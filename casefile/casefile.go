@@ -3,7 +3,7 @@
 // an exhibit's bytes for a stated act and records that act; Verify checks all
 // of it.
 //
-//	case.json            what the case is (format version 1)
+//	case.json            what the case is (format version 1 or 2)
 //	data/exhibits/       copies of the exhibits, read-only
 //	data/findings/       findings and events as NDJSON
 //	data/reports/        assessments and reports
@@ -31,8 +31,13 @@ import (
 	"saksi/evidence"
 )
 
-// Format is the version of the folder's format.
-const Format = 1
+// Format is the newest version of the folder's format. Version 2 is that of cases
+// that bind roles; all others are written as version 1, and both are read.
+const Format = 2
+
+// RolesBound is what Info.Roles says of a case in which each act is done by a
+// key that a register binds to a role.
+const RolesBound = "bound"
 
 // Folders of a case.
 const (
@@ -58,6 +63,7 @@ const (
 	ActExtract = "extract content"
 
 	ActTransfer = "transfer" // an exhibit changed hands
+	ActUnmask   = "unmask"   // what was masked in a finding was read anew from its exhibit
 )
 
 // maxInfo bounds case.json, in bytes.
@@ -80,7 +86,8 @@ type Info struct {
 	Agency         string `json:"agency"`
 	Classification string `json:"classification"`
 	Created        string `json:"created"`
-	Key            string `json:"key_hint"` // of the key that signs for the case
+	Key            string `json:"key_hint"`        // of the key that signs for the case
+	Roles          string `json:"roles,omitempty"` // RolesBound, or "" where keys without a role may act
 }
 
 // Case is an open case. It is not safe for concurrent use.
@@ -92,10 +99,12 @@ type Case struct {
 	// for none.
 	Authority *evidence.Authority
 
-	log    *evidence.Log
-	signer *evidence.Signer
-	who    string
-	tool   string
+	log      *evidence.Log
+	signer   *evidence.Signer
+	actor    *evidence.Signer // of the person who acts; nil: signer is
+	register map[string]evidence.KeyRecord
+	who      string
+	tool     string
 }
 
 // Options of Create and Open.
@@ -105,6 +114,12 @@ type Options struct {
 	Who            string // who acts, for the custody log
 	Tool           string // name and version of the program
 	Signer         *evidence.Signer
+	// Actor is the key of the person who acts, which Register binds to a role; nil
+	// when acts are done under Signer alone. The person's name then stands for Who.
+	Actor    *evidence.Signer
+	Register []evidence.KeyRecord
+	// Bound makes a case in which nobody acts without a role.
+	Bound bool
 }
 
 // Create makes a case in dir, which must be empty or absent, and records its
@@ -127,12 +142,25 @@ func Create(ctx context.Context, dir string, o Options) (*Case, error) {
 	if list, err := os.ReadDir(dir); err == nil && len(list) > 0 {
 		return nil, fmt.Errorf("making a case in %s: the folder is not empty; name a new one", dir)
 	}
+	c := &Case{Dir: dir, signer: o.Signer, who: o.Who, tool: o.Tool}
+	if o.Bound {
+		c.Info.Roles = RolesBound
+	}
+	if err := c.bind(o); err != nil {
+		return nil, fmt.Errorf("making a case: %w", err)
+	}
+	if err := c.MayAct(ActOpen); err != nil {
+		return nil, fmt.Errorf("making a case: %w", err)
+	}
 	for _, d := range []string{"", ExhibitsDir, FindingsDir, ReportsDir, StatementsDir, CustodyDir} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
 			return nil, fmt.Errorf("making a case: %w", err)
 		}
 	}
-	info := Info{Format: Format, ID: o.ID, Agency: o.Agency, Classification: o.Classification, Created: time.Now().UTC().Format(time.RFC3339), Key: o.Signer.Public().Hint()}
+	info := Info{Format: 1, ID: o.ID, Agency: o.Agency, Classification: o.Classification, Created: time.Now().UTC().Format(time.RFC3339), Key: o.Signer.Public().Hint()}
+	if o.Bound {
+		info.Format, info.Roles = 2, RolesBound
+	}
 	b, err := json.MarshalIndent(info, "", "  ")
 	if err != nil {
 		return nil, err
@@ -141,7 +169,7 @@ func Create(ctx context.Context, dir string, o Options) (*Case, error) {
 	if err := evidence.WriteNew(filepath.Join(dir, infoFile), b, 0o600); err != nil {
 		return nil, fmt.Errorf("making a case: %w", err)
 	}
-	c := &Case{Dir: dir, Info: info, signer: o.Signer, who: o.Who, tool: o.Tool}
+	c.Info = info
 	if c.log, err = evidence.OpenLog(ctx, filepath.Join(dir, CustodyDir), info.ID, o.Signer); err != nil {
 		return nil, err
 	}
@@ -173,14 +201,17 @@ func readInfo(dir string) (info Info, b []byte, err error) {
 	if err := d.Decode(&info); err != nil {
 		return info, b, fmt.Errorf("opening the case: %s: %w", path, err)
 	}
-	if info.Format != Format {
-		return info, b, fmt.Errorf("opening the case: format %d; this saksi reads %d: use a newer one", info.Format, Format)
+	switch {
+	case info.Format < 1 || info.Format > Format:
+		return info, b, fmt.Errorf("opening the case: format %d; this saksi reads 1 to %d: use a newer one", info.Format, Format)
+	case info.Roles != "" && info.Roles != RolesBound, (info.Roles != "") != (info.Format > 1):
+		return info, b, fmt.Errorf("opening the case: %s: format %d with roles %q; expected %q from format 2 on, and none before", path, info.Format, info.Roles, RolesBound)
 	}
 	return info, b, nil
 }
 
-// Open opens a case for work. Of o it reads Who, Tool and Signer, whose key
-// must be the case's. The custody log is verified, and case.json against it.
+// Open opens a case for work. Of o it reads Who, Tool, Actor, Register and Signer,
+// whose key must be the case's. The custody log is verified, and case.json against it.
 func Open(ctx context.Context, dir string, o Options) (*Case, error) {
 	info, b, err := readInfo(dir)
 	if err != nil {
@@ -197,6 +228,9 @@ func Open(ctx context.Context, dir string, o Options) (*Case, error) {
 		}
 	}
 	c := &Case{Dir: dir, Info: info, signer: o.Signer, who: o.Who, tool: o.Tool}
+	if err := c.bind(o); err != nil {
+		return nil, fmt.Errorf("opening the case: %w", err)
+	}
 	if c.log, err = evidence.OpenLog(ctx, filepath.Join(dir, CustodyDir), info.ID, o.Signer); err != nil {
 		return nil, err
 	}
@@ -234,8 +268,12 @@ func ReadLog(dir string) ([]evidence.Entry, error) {
 // Close ends work on the case.
 func (c *Case) Close() error { return c.log.Close() }
 
-// Record writes one act into the custody log.
+// Record writes one act into the custody log. An act that the role of the
+// acting key does not cover is ErrDuty, and nothing is recorded.
 func (c *Case) Record(ctx context.Context, e evidence.Entry) error {
+	if err := c.MayAct(e.Act); err != nil {
+		return fmt.Errorf("recording in the custody log: %w", err)
+	}
 	if e.Who == "" {
 		e.Who = c.who
 	}
@@ -247,6 +285,9 @@ func (c *Case) Record(ctx context.Context, e evidence.Entry) error {
 		detail := c.Authority.Detail()
 		maps.Copy(detail, e.Detail)
 		e.Detail = detail
+	}
+	if err := c.signAct(ctx, &e); err != nil {
+		return fmt.Errorf("recording in the custody log: %w", err)
 	}
 	return c.log.Append(ctx, e)
 }

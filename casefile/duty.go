@@ -26,9 +26,6 @@ const (
 	detailApproval    = "approval" // signature, base64
 )
 
-// approvers are the roles that approve transfers and disposals.
-var approvers = []string{evidence.RoleCustodian, evidence.RoleSupervisor}
-
 // approved is what an approval is signed over.
 type approved struct {
 	Case      string `json:"case"`
@@ -55,9 +52,10 @@ func SameName(a, b string) bool {
 
 // mayApprove reports why the holder of a key may not approve an entry.
 func mayApprove(e *evidence.Entry, r evidence.KeyRecord) error {
+	roles, _ := rolesFor(ActApprove)
 	switch {
-	case !slices.Contains(approvers, r.Role):
-		return fmt.Errorf("%w: %s is %s; a %s approves", ErrDuty, r.Person, r.Role, strings.Join(approvers, " or a "))
+	case !slices.Contains(roles, r.Role):
+		return fmt.Errorf("%w: %s is %s; a %s approves", ErrDuty, r.Person, r.Role, strings.Join(roles, " or a "))
 	case r.RevokedAt != "":
 		return fmt.Errorf("%w: the key of %s was revoked at %s", ErrDuty, r.Person, r.RevokedAt)
 	}

@@ -30,7 +30,7 @@ type Examination struct {
 // findings/ and reports/, and records that. It returns the statement's path in
 // the case. After an error other than evidence.ErrUnfinished there is none.
 func (c *Case) SignExamination(ctx context.Context, findings int64) (string, error) {
-	if err := c.Unsealed(); err != nil {
+	if err := errors.Join(c.Unsealed(), c.MayAct(ActSign)); err != nil {
 		return "", fmt.Errorf("signing the examination: %w", err)
 	}
 	p := Examination{

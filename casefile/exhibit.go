@@ -64,6 +64,9 @@ func Exhibits(dir string) ([]Exhibit, error) {
 // the exhibit may be recorded.
 func (c *Case) AddExhibit(ctx context.Context, path string, reference bool, progress func(int64)) (*Exhibit, error) {
 	err := c.Unsealed()
+	if err == nil {
+		err = c.MayAct(ActAdd)
+	}
 	var x *Exhibit
 	if err == nil {
 		x, err = c.addExhibit(ctx, path, reference, progress)
@@ -184,49 +187,74 @@ func (c *Case) PathOf(x *Exhibit) string {
 // OpenExhibit records an act on an exhibit, such as "examine", and opens it
 // for reading. Bytes that by their size or source key are not those taken under
 // custody give evidence.ErrDigest, and nothing is recorded; only Verify reads
-// all of them. The caller closes the file, and MUST read from it rather than
-// open the path again.
+// all of them. The caller closes the file, and MUST read from it, or from what
+// evidence.OpenHeld gives in ctx for the paths of the exhibit: all its files are
+// held there, so that whoever reads them gets what was checked.
 func (c *Case) OpenExhibit(ctx context.Context, id, act, why string) (*os.File, *Exhibit, error) {
-	for i := range c.Exhibits {
-		x := &c.Exhibits[i]
-		if x.ID != id {
-			continue
-		}
-		for _, e := range c.log.Entries() {
-			if e.Act == ActDispose && e.Exhibit == id {
-				return nil, nil, fmt.Errorf("opening exhibit %s: custody of it ended in entry %d", id, e.Seq)
-			}
-		}
-		f, err := evidence.OpenRegular(c.PathOf(x))
-		if err != nil {
-			return nil, nil, fmt.Errorf("opening exhibit %s: %w", id, err)
-		}
-		if err := x.check(c.Dir, f); err != nil {
-			return nil, nil, errors.Join(fmt.Errorf("opening exhibit %s: %w; run 'saksi evidence verify'", id, err), f.Close())
-		}
-		if err := c.Record(ctx, evidence.Entry{Act: act, Exhibit: id, SHA256: x.SHA256, SourceKey: x.SourceKey, Why: why}); err != nil {
-			return nil, nil, errors.Join(err, f.Close())
-		}
-		return f, x, nil
-	}
-	return nil, nil, fmt.Errorf("the case has no exhibit %q", id)
+	return c.OpenExhibitFor(ctx, id, evidence.Entry{Act: act, Why: why})
 }
 
-// check compares what a glance shows of the exhibit.
-func (x *Exhibit) check(dir string, f *os.File) error {
-	st, err := f.Stat()
+// OpenExhibitFor is OpenExhibit for an act of which more is to be recorded: e
+// says what, exhibit and digests are filled in.
+func (c *Case) OpenExhibitFor(ctx context.Context, id string, e evidence.Entry) (*os.File, *Exhibit, error) {
+	i := slices.IndexFunc(c.Exhibits, func(x Exhibit) bool { return x.ID == id })
+	if i < 0 {
+		return nil, nil, fmt.Errorf("the case has no exhibit %q", id)
+	}
+	x := &c.Exhibits[i]
+	for _, old := range c.log.Entries() {
+		if old.Act == ActDispose && old.Exhibit == id {
+			return nil, nil, fmt.Errorf("opening exhibit %s: custody of it ended in entry %d", id, old.Seq)
+		}
+	}
+	set, err := x.open(c.Dir)
 	if err != nil {
-		return err
+		return nil, nil, fmt.Errorf("opening exhibit %s: %w; run 'saksi evidence verify'", id, err)
 	}
-	if st.Size() != x.Size {
-		return fmt.Errorf("%w: %s has %d bytes; %d were taken under custody", evidence.ErrDigest, f.Name(), st.Size(), x.Size)
+	e.Exhibit, e.SHA256, e.SourceKey = id, x.SHA256, x.SourceKey
+	err = c.Record(ctx, e)
+	for _, f := range set.files {
+		if err == nil {
+			err = evidence.Hold(ctx, f.Name(), f)
+		}
 	}
-	key, err := x.keyOf(dir, f, st.Size())
+	if err != nil {
+		set.close()
+		return nil, nil, err
+	}
+	first := set.files[0]
+	set.files = set.files[1:]
+	set.close()
+	return first, x, nil
+}
+
+// open opens the files of the exhibit and compares what a glance shows of them.
+func (x *Exhibit) open(dir string) (*fileSet, error) {
+	paths, err := x.paths(dir)
+	if err != nil {
+		return nil, err
+	}
+	set, err := openSet(paths)
+	if err != nil {
+		return nil, err
+	}
+	if err := x.check(set); err != nil {
+		set.close()
+		return nil, err
+	}
+	return set, nil
+}
+
+func (x *Exhibit) check(set *fileSet) error {
+	if set.sizes[0] != x.Size {
+		return fmt.Errorf("%w: %s has %d bytes; %d were taken under custody", evidence.ErrDigest, set.files[0].Name(), set.sizes[0], x.Size)
+	}
+	key, err := x.keyOf(set)
 	if err != nil {
 		return err
 	}
 	if key != x.SourceKey {
-		return fmt.Errorf("%w: %s has source key %s; %s was taken under custody", evidence.ErrDigest, f.Name(), key, x.SourceKey)
+		return fmt.Errorf("%w: %s has source key %s; %s was taken under custody", evidence.ErrDigest, set.files[0].Name(), key, x.SourceKey)
 	}
 	return nil
 }

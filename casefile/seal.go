@@ -113,6 +113,18 @@ func (c *Case) Seal(ctx context.Context, o SealOptions) (*Sealed, error) {
 		}
 		return &Sealed{Bundle: e.Where, Finished: true}, nil
 	}
+	// Who seals acts by the key of the seal, if a register knows it.
+	hint := o.Signer.Public().Hint()
+	if _, ok := c.register[hint]; ok && c.actor == nil && hint != c.signer.Public().Hint() {
+		who := c.who
+		if err := c.as(o.Signer); err != nil {
+			return nil, fmt.Errorf("sealing the case: %w", err)
+		}
+		defer func() { c.actor, c.who = nil, who }()
+	}
+	if err := c.maySeal(hint); err != nil {
+		return nil, fmt.Errorf("sealing the case: %w", err)
+	}
 	s, err := c.seal(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("sealing the case: %w", err)

@@ -56,8 +56,12 @@ type Verification struct {
 	// that later entries were not rolled back.
 	Fresh int64 `json:"fresh_entries"`
 	Seal  *Seal `json:"seal,omitempty"`
-	// Unchecked are approvals by keys that nobody gave.
+	// Unchecked are signatures of persons, over approvals and acts, by keys that
+	// nobody gave.
 	Unchecked int `json:"unchecked_approvals"`
+	// Unbound are entries by keys that no register given binds to a role: whether
+	// that key might do the act is not known.
+	Unbound int64 `json:"unbound_entries"`
 	// Outside are folders that no seal and no statement covers.
 	Outside []string `json:"outside,omitempty"`
 	// Unfinished is the size of a last custody entry that was interrupted.
@@ -113,7 +117,7 @@ func Verify(ctx context.Context, dir string, o VerifyOptions) (*Verification, er
 	}
 	v.out.Case, v.out.KeyGiven, v.out.Problems = info.ID, o.Trust != nil, []Problem{}
 	if err != nil {
-		v.add(infoFile, KindForm, "a case of format 1", err.Error())
+		v.add(infoFile, KindForm, fmt.Sprintf("a case of format 1 to %d", Format), err.Error())
 	}
 	seal := v.openSeal(info)
 	switch {
@@ -137,6 +141,7 @@ func Verify(ctx context.Context, dir string, o VerifyOptions) (*Verification, er
 		seal.verify(log.Entries, log)
 	}
 	v.duties(info, log.Entries)
+	v.acts(info, log)
 	v.kept(o, info, log)
 	v.witnesses(info, log)
 	v.revocations(info, log.Entries)
@@ -225,7 +230,7 @@ func (v *verifier) digest(path string) (string, bool) {
 // sourceKey holds an exhibit to the key that its findings carry. Where the
 // digest is right and the key is not, the log contradicts itself.
 func (v *verifier) sourceKey(e *evidence.Entry, segments []Segment) {
-	x := Exhibit{Segments: segments}
+	x := Exhibit{Path: e.Where, Segments: segments}
 	wrong := v.digests[e.Where] != e.SHA256
 	for _, s := range segments {
 		wrong = wrong || v.digests[s.Path] != s.SHA256
@@ -237,11 +242,15 @@ func (v *verifier) sourceKey(e *evidence.Entry, segments []Segment) {
 	if !ok {
 		return
 	}
-	defer f.Close()
+	f.Close()
 	key := ""
-	st, err := f.Stat()
+	paths, err := x.paths(v.dir)
 	if err == nil {
-		key, err = x.keyOf(v.dir, f, st.Size())
+		var set *fileSet
+		if set, err = openSet(paths); err == nil {
+			key, err = x.keyOf(set)
+			set.close()
+		}
 	}
 	switch {
 	case err != nil:

@@ -26,10 +26,11 @@ const (
 	ActDecrypt Act = "decrypt" // read what keys open
 	ActExtract Act = "extract" // write packets out of captures
 	ActAcquire Act = "acquire" // make an image of a device
+	ActUnmask  Act = "unmask"  // read anew what was masked in a finding
 )
 
 // acts lists them all, as errors name them.
-var acts = []Act{ActCapture, ActDecrypt, ActExtract, ActAcquire}
+var acts = []Act{ActCapture, ActDecrypt, ActExtract, ActAcquire, ActUnmask}
 
 // authorityKinds are on what an authority rests.
 var authorityKinds = []string{"warrant", "consent", "instruction"}
@@ -112,7 +113,7 @@ type scopeFile struct {
 //	kind: warrant               # or consent, instruction
 //	reference: W-2026-118
 //	by: Magistrate's Court, Putrajaya
-//	acts: [capture, decrypt, extract, acquire]
+//	acts: [capture, decrypt, extract, acquire, unmask]
 //	from: 2026-11-24T00:00:00Z  # when it may be used, until exclusive
 //	until: 2026-12-24T00:00:00Z
 //	scope:                      # what meets one entry is covered

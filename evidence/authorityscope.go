@@ -43,6 +43,7 @@ var needs = map[Act][]string{
 	ActDecrypt: {"networks", "ports", "hosts", "exhibits"},
 	ActExtract: {"networks", "ports", "exhibits"},
 	ActAcquire: {"devices", "exhibits"},
+	ActUnmask:  {"networks", "ports", "hosts", "exhibits"},
 }
 
 // Check returns an error that is ErrAuthority if the authority does not name the
@@ -136,7 +137,7 @@ func (e *Scope) concerns(act Act) bool {
 		return len(e.Hosts) == 0 && traffic+len(e.Interfaces) > 0
 	case ActExtract:
 		return len(e.Hosts) == 0 && traffic+len(e.Exhibits) > 0
-	case ActDecrypt:
+	case ActDecrypt, ActUnmask:
 		return traffic+len(e.Hosts)+len(e.Exhibits) > 0
 	case ActAcquire:
 		return len(e.Devices)+len(e.Exhibits) > 0

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"saksi/casefile"
+	"saksi/evidence"
 )
 
 func caseCommand(a *app) *cobra.Command {
@@ -33,6 +34,9 @@ func caseNew(a *app) *cobra.Command {
 				return err
 			}
 			o.Signer, o.Who, o.Tool = s, who(), toolName()
+			if err := a.actor(&o); err != nil {
+				return err
+			}
 			cs, err := casefile.Create(cmd.Context(), args[0], o)
 			if errors.Is(err, casefile.ErrExists) {
 				return failHint(exitFailed, err, "'saksi case add %s FILE' adds exhibits to it", args[0])
@@ -48,6 +52,7 @@ func caseNew(a *app) *cobra.Command {
 	f.StringVar(&o.Agency, "agency", "", "`name` of the agency")
 	f.StringVar(&o.Classification, "classification", "", "mark: Rahsia Besar, Rahsia, Sulit, Terhad or Terbuka (default Sulit)")
 	f.StringVar(&key, "key", "", "signing key `file` (default: this station's own)")
+	f.BoolVar(&o.Bound, "bind-roles", false, "let nobody act in the case but by a key that a register binds to a role (docs/roles.md); it can't be undone")
 	cobra.CheckErr(c.MarkFlagRequired("id"))
 	cobra.CheckErr(c.MarkFlagRequired("agency"))
 	return c
@@ -158,8 +163,28 @@ func (a *app) openCase(cmd *cobra.Command, dir, key string) (*casefile.Case, err
 	if err != nil {
 		return nil, err
 	}
-	cs, err := casefile.Open(cmd.Context(), dir, casefile.Options{Signer: s, Who: who(), Tool: toolName()})
+	o := casefile.Options{Signer: s, Who: who(), Tool: toolName()}
+	if err := a.actor(&o); err != nil {
+		return nil, err
+	}
+	cs, err := casefile.Open(cmd.Context(), dir, o)
 	return cs, caseError(err)
+}
+
+// actor says who acts in a case: the person of --as, in the role that this
+// station's register of keys binds the key to.
+func (a *app) actor(o *casefile.Options) error {
+	dir, err := (&registerFlags{}).folder()
+	if err != nil {
+		return err
+	}
+	if o.Register, err = evidence.Register(dir); err != nil {
+		return evidenceError(err)
+	}
+	if a.as != "" {
+		o.Actor, err = a.signer(a.as)
+	}
+	return err
 }
 
 func caseShow(a *app) *cobra.Command {

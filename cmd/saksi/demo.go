@@ -173,7 +173,8 @@ func (d *demo) makeCase() error {
 	return err
 }
 
-// exhibit records that an exhibit is examined and gives its path.
+// exhibit records that an exhibit is examined and gives its path, for which the
+// file that was checked is held.
 func (d *demo) exhibit(id, why string) (string, error) {
 	f, x, err := d.c.OpenExhibit(d.ctx, id, casefile.ActExamine, why)
 	if err != nil {

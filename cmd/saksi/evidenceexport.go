@@ -47,6 +47,9 @@ func evidenceExport(a *app) *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, cs.Close()) }()
+			if err := cs.MayAct(casefile.ActExport); err != nil {
+				return err
+			}
 			if len(to) == 0 && closed[cs.Info.Classification] {
 				return failHint(exitUsage, fmt.Errorf("case %s is marked %s and leaves encrypted only", cs.Info.ID, cs.Info.Classification), "name who receives it by --recipient, or use --with-passphrase")
 			}

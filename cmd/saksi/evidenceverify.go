@@ -125,7 +125,10 @@ func (a *app) printVerification(v *casefile.Verification) error {
 		a.warn(fmt.Sprintf("the custody log ends in %d bytes of an entry that was interrupted; the next entry will record that", v.Unfinished))
 	}
 	if v.Unchecked > 0 {
-		a.warn(fmt.Sprintf("%d approvals are not checked: give the keys of who approved, with their register, by --trust", v.Unchecked))
+		a.warn(fmt.Sprintf("signatures of persons over approvals and acts that are not checked: %d; give their keys, with their register, by --trust", v.Unchecked))
+	}
+	if v.KeyGiven && v.Unbound > 0 {
+		a.warn(fmt.Sprintf("roles were not bound in %d of %d custody entries: no register that was given says in which role the key that wrote them acts (--trust)", v.Unbound, v.Entries))
 	}
 	if v.Seal != nil && len(v.Outside) > 0 {
 		a.warn(fmt.Sprintf("%s: no part of what was sealed; 'saksi evidence export' leaves it out", strings.Join(v.Outside, ", ")))

@@ -24,9 +24,7 @@ func (o *exhibitFlags) add(c *cobra.Command) {
 // the act is in the custody log before the first byte is read.
 func (o *exhibitFlags) open(cmd *cobra.Command, a *app, input, act, why string) (path string, err error) {
 	if o.caseID == "" {
-		if dir := caseAround(input); dir != "" {
-			a.warn(fmt.Sprintf("%s lies in the case %s, and that it is read is not recorded; --case %s records it", input, dir, shellWord(dir)))
-		}
+		a.unrecorded(input)
 		return input, nil
 	}
 	c, err := a.openCase(cmd, o.caseID, o.key)
@@ -42,7 +40,8 @@ func (o *exhibitFlags) open(cmd *cobra.Command, a *app, input, act, why string) 
 }
 
 // openExhibit records an act on the exhibit that an input, its id or its path,
-// is. The caller reads it by its path.
+// is. The caller reads it by its path in ctx, where the file that was checked is
+// held (evidence.Held).
 func openExhibit(ctx context.Context, c *casefile.Case, dir, input, act, why string) (*casefile.Exhibit, error) {
 	x, err := findExhibit(c, input)
 	if err != nil {
@@ -56,6 +55,16 @@ func openExhibit(ctx context.Context, c *casefile.Case, dir, input, act, why str
 		return nil, caseError(err)
 	}
 	return x, f.Close()
+}
+
+// unrecorded says which inputs are exhibits that are read without their case
+// being named, so that its custody log does not know.
+func (a *app) unrecorded(inputs ...string) {
+	for _, in := range inputs {
+		if dir := caseAround(in); dir != "" {
+			a.warn(fmt.Sprintf("%s lies in the case %s, and that it is read is not recorded; copy it out by 'saksi evidence export', or name the case by --case %s where that is a flag", in, dir, shellWord(dir)))
+		}
+	}
 }
 
 // caseAround is the folder of the case that a file lies in, "" for none.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -19,19 +18,23 @@ import (
 	"saksi/event"
 	"saksi/evidence"
 	"saksi/framework"
-	"saksi/sensor/capture"
 )
 
 func findingsShow(a *app) *cobra.Command {
 	o := &indexFlags{}
+	un := &unmaskFlags{}
 	var packets int
 	c := &cobra.Command{
 		Use:   "show ID|LINE",
 		Short: "Show a document and walk from it to its evidence, its controls and the report",
 		Long: "ID is an id or the beginning of one. With --case the chain is walked: the packets or the file, the digest of their\n" +
 			"source, the custody entry, the signed statement, the controls, and the lines of the reports. LINE (such as L012) starts\n" +
-			"from a line of the case's newest report. Under -o json the document itself is printed.",
-		Args: cobra.ExactArgs(1),
+			"from a line of the case's newest report. Under -o json the document itself is printed.\n" +
+			"That the exhibit is opened for its packets is recorded in the custody log; --packets 0 leaves it closed.\n" +
+			"--unmask prints the values that were masked in the document, read anew from its exhibit: for a reason (--why), on an authority that\n" +
+			"names the act unmask (--authority), by the key of an examiner or a supervisor (--as). The custody log records all of that, and never a value.",
+		Example: "  saksi findings show 68106c68 --case kes-17\n  saksi findings show 68106c68 --case kes-17 --unmask --why 'identify the victim' --authority warrant.yaml --as aminah.key",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := o.fromLine(args[0])
 			if err != nil {
@@ -46,6 +49,9 @@ func findingsShow(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if un.on {
+				return un.unmask(cmd, a, o.caseID, e)
+			}
 			if a.format != "table" {
 				ev, err := a.events(append([]event.Field{event.EventID}, searchFields...)...)
 				if err != nil {
@@ -58,10 +64,12 @@ func findingsShow(a *app) *cobra.Command {
 				return err
 			}
 			s := &shower{w: w, e: e, dir: o.caseID, where: o.words(), packets: packets}
+			s.openCase = func() (*casefile.Case, error) { return a.openCase(cmd, o.caseID, un.key) }
 			return errors.Join(s.show(cmd.Context()), done())
 		},
 	}
 	o.add(c)
+	un.add(c)
 	c.Flags().IntVar(&packets, "packets", 3, "most packets to print")
 	return c
 }
@@ -138,7 +146,9 @@ type shower struct {
 	dir     string
 	where   string // flags that name the index, ending in a space
 	packets int
-	err     error
+	// openCase opens the case for writing its custody log.
+	openCase func() (*casefile.Case, error)
+	err      error
 }
 
 func (s *shower) head(title string) { s.printf("\n%s\n", title) }
@@ -234,10 +244,6 @@ func ends(e *event.Event) string {
 // statements, and shows the packets or how to show the file.
 func (s *shower) custody(ctx context.Context) error {
 	key, _ := s.e.GetStr(event.SaksiEvidenceKey)
-	entries, err := casefile.ReadLog(s.dir)
-	if err != nil {
-		return caseError(err)
-	}
 	exhibits, err := casefile.Exhibits(s.dir)
 	if err != nil {
 		return caseError(err)
@@ -255,7 +261,7 @@ func (s *shower) custody(ctx context.Context) error {
 	s.line("exhibit", x.ID+" "+path)
 	s.line("sha256", x.SHA256)
 	if s.e.Has(event.SaksiEvidencePacket) && !s.e.Has(event.FileInode) {
-		s.showPackets(path)
+		s.showPackets(ctx, &x, path)
 	} else if cmd, ok := s.e.GetStr(event.SaksiEvidenceCommand); ok {
 		// The document names the exhibit; here its path is known.
 		name, _ := s.e.GetStr(event.SaksiEvidenceName)
@@ -265,6 +271,10 @@ func (s *shower) custody(ctx context.Context) error {
 		s.line("show it", cmd)
 	}
 	s.head("Custody")
+	entries, err := casefile.ReadLog(s.dir)
+	if err != nil {
+		return caseError(err)
+	}
 	for _, e := range entries {
 		if e.SourceKey == key || e.Exhibit == x.ID {
 			s.line(fmt.Sprintf("entry %d", e.Seq), fmt.Sprintf("%s  %s by %s %s", e.Time, e.Act, e.Who, e.Why))
@@ -313,58 +323,6 @@ func publicKeyOf(dir string) string {
 		return "KEY.pub"
 	}
 	return shellWord(path)
-}
-
-// maxDump bounds what is printed of one packet, in bytes.
-const maxDump = 256
-
-// showPackets prints the finding's packets out of the exhibit.
-func (s *shower) showPackets(path string) {
-	f, err := os.Open(path)
-	if err != nil {
-		s.line("packets", "the exhibit can't be read: "+err.Error())
-		return
-	}
-	defer f.Close()
-	r, err := capture.NewReader(path, f)
-	if err != nil {
-		s.line("packets", err.Error())
-		return
-	}
-	defer r.Close()
-	want := map[uint64]bool{}
-	for v := range s.e.Values(event.SaksiEvidencePacket) {
-		if len(want) < s.packets {
-			want[uint64(v.Int())] = true
-		}
-	}
-	var b capture.Batch
-	for len(want) > 0 {
-		err := r.ReadBatch(&b)
-		for _, p := range b.Packets {
-			if !want[p.Number] {
-				continue
-			}
-			delete(want, p.Number)
-			data := p.Data
-			s.printf("  packet %d, %d bytes, %s\n", p.Number, p.OrigLen, event.AppendTime(nil, p.Time))
-			for _, l := range strings.Split(strings.TrimRight(hex.Dump(data[:min(len(data), maxDump)]), "\n"), "\n") {
-				s.printf("    %s\n", l)
-			}
-			if len(data) > maxDump {
-				s.printf("    ... %d bytes more\n", len(data)-maxDump)
-			}
-		}
-		if err != nil {
-			break
-		}
-	}
-	id, _ := s.e.GetStr(event.EventID)
-	to := "packets.pcap"
-	if r.Stats().Format == "pcapng" { // which may have several link types
-		to = "packets.pcapng"
-	}
-	s.line("all packets", fmt.Sprintf("saksi sensor extract %s --finding %s %s--to %s", shellWord(path), id, s.where, to))
 }
 
 func (s *shower) controls() {

@@ -180,6 +180,7 @@ func (o *acquireFlags) run(cmd *cobra.Command, a *app, source string) (err error
 			o.Labels.Case = c.Info.ID
 		}
 	}
+	a.unrecorded(source)
 	s, err := acquire.Open(source, a.stdin)
 	if err != nil {
 		return fail(exitFailed, err)

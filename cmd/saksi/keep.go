@@ -49,6 +49,9 @@ type keeper struct {
 // is in the custody log before the first byte is read. Each event is given to
 // next in the form in which it is stored. The caller MUST call close.
 func (o *keepFlags) keep(cmd *cobra.Command, a *app, why string, inputs []string, next findings.Sink) (*keeper, error) {
+	if o.caseID == "" {
+		a.unrecorded(inputs...)
+	}
 	if o.caseID == "" && o.index == "" {
 		return nil, nil
 	}

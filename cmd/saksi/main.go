@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"saksi/evidence"
 )
 
 // version is set by the release build.
@@ -30,6 +32,7 @@ type app struct {
 	to             string // --to: file instead of stdout
 	config         string
 	worker         string // --worker: path of saksi-worker
+	as             string // --as: key of the person who acts in a case
 	quiet          bool
 	ran            bool   // the command line was understood and a command began
 	passphraseFD   int    // --passphrase-fd: -1 for none
@@ -65,6 +68,7 @@ func newRoot(a *app) *cobra.Command {
 	p.StringVar(&a.config, "config", "", "settings `file` (default: the user's, then the system's)")
 	p.StringVar(&a.worker, "worker", "", "`path` of saksi-worker (default: beside saksi, then in PATH)")
 	p.IntVar(&a.passphraseFD, "passphrase-fd", -1, "`number` of an open file descriptor that gives the pass phrase of a signing key in its first line")
+	p.StringVar(&a.as, "as", "", "signing key `file` of the person who acts in a case, whom this station's register of keys binds to a role (default: the key of the case acts)")
 	p.BoolVarP(&a.quiet, "quiet", "q", false, "no progress on standard error")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return failHint(exitUsage, err, "see '%s --help'", cmd.CommandPath())
@@ -96,6 +100,8 @@ func run(ctx context.Context, a *app, args []string) (code exitCode) {
 			code = exitFailed
 		}
 	}()
+	ctx, held := evidence.WithHeld(ctx)
+	defer held.Close()
 	root := newRoot(a)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

@@ -196,6 +196,7 @@ func (o *rulesExplainOptions) run(ctx context.Context, a *app, id, input string)
 		return err
 	}
 	defer func() { err = errors.Join(err, sets.close()) }()
+	a.unrecorded(input)
 	in := &ruleInput{path: input, kind: o.as, year: o.year, record: func(r *artifact.Record, _ *event.Event) bool {
 		x.where = fmt.Sprintf("record at offset %d", r.Offset)
 		if o.offset >= 0 && r.Offset != o.offset {

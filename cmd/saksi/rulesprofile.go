@@ -105,6 +105,7 @@ func (o *rulesProfileOptions) run(ctx context.Context, a *app, inputs []string) 
 	}
 	var incomplete []error
 	for _, path := range inputs {
+		a.unrecorded(path)
 		in := &ruleInput{path: path, kind: o.as, year: o.year, content: func(_ context.Context, data []byte) error {
 			kept.list = append(kept.list, content{path, data})
 			return nil

@@ -70,6 +70,7 @@ func (o *sensorAssetsOptions) run(ctx context.Context, a *app, args []string) er
 	if args, err = a.captures(args); err != nil {
 		return err
 	}
+	a.unrecorded(args...)
 	for _, p := range args {
 		cfg.Sources = append(cfg.Sources, sensor.Source{Path: p})
 	}

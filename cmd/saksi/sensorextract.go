@@ -169,9 +169,15 @@ func (o *sensorExtractOptions) run(cmd *cobra.Command, a *app, args []string) (e
 		}
 		defer func() { err = errors.Join(err, c.Close()) }()
 		c.Authority = sel.Authority
+		if err := c.MayAct(casefile.ActExport); err != nil {
+			return err
+		}
 		if args, exhibits, err = openExhibits(ctx, c, why, args, sel); err != nil {
 			return err
 		}
+	}
+	if c == nil {
+		a.unrecorded(args...)
 	}
 	x, err := a.extract(ctx, args, sel)
 	if err != nil {

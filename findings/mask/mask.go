@@ -112,14 +112,49 @@ func (s *sink) masked(v event.Value) string {
 // note adds the keyed digest of a masked value; separators do not count, so
 // that 4111-1111... and 41111111... are equal.
 func (s *sink) note(value string) {
-	m := hmac.New(sha256.New, s.key)
+	s.ev.Str(event.SaksiMaskedDigest, digest(s.key, value))
+}
+
+func digest(key []byte, value string) string {
+	m := hmac.New(sha256.New, key)
 	m.Write([]byte(strings.Map(func(r rune) rune {
 		if r == ' ' || r == '-' {
 			return -1
 		}
 		return r
 	}, strings.ToLower(value))))
-	s.ev.Str(event.SaksiMaskedDigest, hex.EncodeToString(m.Sum(nil)[:16]))
+	return hex.EncodeToString(m.Sum(nil)[:16])
+}
+
+// Value is one value that Sink would mask.
+type Value struct {
+	Field  event.Field
+	Text   string // personal data or a credential: MUST NOT be stored or logged
+	Digest string // as Sink adds it to Saksi.masked_digest
+}
+
+// Values gives what Sink with this key would mask in e, with the digests by
+// which a value read anew is known to be the one that was masked.
+func Values(key []byte, e *event.Event) []Value {
+	var list []Value
+	add := func(f event.Field, text string) { list = append(list, Value{f, text, digest(key, text)}) }
+	for v := range e.All() {
+		switch {
+		case secret[v.Field]:
+			add(v.Field, v.Str())
+		case textual[v.Field]:
+			text := v.Str()
+			for _, f := range Find(text) {
+				add(v.Field, text[f.Start:f.End])
+			}
+		case v.Field == event.SaksiEvidenceMatch:
+			b, _ := matchBytes(v.Str())
+			for _, f := range Find(string(b)) {
+				add(v.Field, string(b[f.Start:f.End]))
+			}
+		}
+	}
+	return list
 }
 
 // matchBytes splits "name@offset+length:hex" into its bytes and what stands

@@ -93,6 +93,36 @@ func TestDigest(t *testing.T) {
 	}
 }
 
+// TestValues proves that what Values gives is what Sink masks, value by value, by
+// the digests that the stored event holds.
+func TestValues(t *testing.T) {
+	e := &event.Event{}
+	e.Str(event.URLOriginal, "/x?ic=850131-14-5678&password=hunter2")
+	e.Str(event.Message, "nothing here")
+	e.Str(event.URLPassword, "hunter3")
+	e.Str(event.SaksiEvidenceMatch, "$a@10+16:"+hex.EncodeToString([]byte("4111111111111111")))
+	k := make([]byte, 16)
+	var stored []string
+	if err := Sink(k, findings.SinkFunc(func(e *event.Event) error {
+		for v := range e.Values(event.SaksiMaskedDigest) {
+			stored = append(stored, v.Str())
+		}
+		return nil
+	})).Emit(e); err != nil {
+		t.Fatal(err)
+	}
+	var texts, digests []string
+	for _, v := range Values(k, e) {
+		texts, digests = append(texts, v.Field.Name()+" "+v.Text), append(digests, v.Digest)
+	}
+	if want := "url.original 850131-14-5678,url.original hunter2,url.password hunter3,Saksi.evidence.match 4111111111111111"; strings.Join(texts, ",") != want {
+		t.Errorf("%q, expected %q", texts, want)
+	}
+	if strings.Join(digests, ",") != strings.Join(stored, ",") {
+		t.Errorf("digests %q, stored %q", digests, stored)
+	}
+}
+
 // TestFindBounds proves that spans are in order, inside the text and never
 // overlap, whatever the text.
 func TestFindBounds(t *testing.T) {

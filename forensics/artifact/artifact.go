@@ -109,7 +109,7 @@ type Options struct {
 // the error. The error matches ErrUnknown when no artifact is recognized.
 func Read(ctx context.Context, path string, opt Options, emit func(r *Record, e *event.Event) error) (Summary, error) {
 	var sum Summary
-	file, err := os.Open(path)
+	file, err := evidence.OpenHeld(ctx, path)
 	if err != nil {
 		return sum, fmt.Errorf("reading an artifact: %w", err)
 	}

@@ -57,15 +57,16 @@ type Image struct {
 	w      *worker.Worker
 }
 
-// Find opens the files of the image whose first file is path.
-func Find(path string) (*Source, error) {
+// Find opens the files of the image whose first file is path; those that ctx
+// holds (evidence.Held) by their descriptors.
+func Find(ctx context.Context, path string) (*Source, error) {
 	s := &Source{Path: path}
-	if err := s.add(path); err != nil {
+	if err := s.add(ctx, path); err != nil {
 		return nil, err
 	}
 	dir := filepath.Dir(path)
 	for _, name := range image.Siblings(filepath.Base(path), func(n string) bool { _, err := os.Stat(filepath.Join(dir, n)); return err == nil }) {
-		if err := s.add(filepath.Join(dir, name)); err != nil {
+		if err := s.add(ctx, filepath.Join(dir, name)); err != nil {
 			s.Close()
 			return nil, err
 		}
@@ -73,7 +74,20 @@ func Find(path string) (*Source, error) {
 	return s, nil
 }
 
-func (s *Source) add(path string) error {
+func (s *Source) add(ctx context.Context, path string) error {
+	if evidence.IsHeld(ctx, path) { // an exhibit: checked, and regular
+		f, err := evidence.OpenHeld(ctx, path)
+		if err != nil {
+			return err
+		}
+		st, err := f.Stat()
+		if err != nil {
+			_ = f.Close()
+			return err
+		}
+		s.take(f, path, st.Size())
+		return nil
+	}
 	st, err := os.Stat(path) // first: opening a pipe may take for ever
 	switch {
 	case err != nil:
@@ -95,11 +109,15 @@ func (s *Source) add(path string) error {
 		_ = f.Close()
 		return err
 	}
+	s.take(f, path, size)
+	return nil
+}
+
+func (s *Source) take(f *os.File, path string, size int64) {
 	s.files = append(s.files, f)
 	s.sizes = append(s.sizes, size)
 	s.Names = append(s.Names, filepath.Base(path))
 	s.Bytes += size
-	return nil
 }
 
 // Close closes the files.
@@ -133,7 +151,7 @@ func (s *Source) ReadAt(p []byte, off int64) (int, error) {
 // Open opens the image at path in a worker of its own. The caller closes the
 // Image and its Source.
 func Open(ctx context.Context, path string, cfg worker.Config) (*Image, error) {
-	s, err := Find(path)
+	s, err := Find(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +207,7 @@ func (im *Image) open(ctx context.Context) error {
 			if name == "" || name != filepath.Base(name) || im.has(name) {
 				continue
 			}
-			if aerr := im.Source.add(filepath.Join(dir, name)); aerr != nil && !errors.Is(aerr, os.ErrNotExist) {
+			if aerr := im.Source.add(ctx, filepath.Join(dir, name)); aerr != nil && !errors.Is(aerr, os.ErrNotExist) {
 				return aerr
 			}
 		}

@@ -67,7 +67,7 @@ type step struct {
 }
 
 func (s *scanner) image(ctx context.Context) error {
-	src, err := disk.Find(s.sum.Path)
+	src, err := disk.Find(ctx, s.sum.Path)
 	if err != nil {
 		return err
 	}

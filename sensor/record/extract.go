@@ -65,7 +65,7 @@ type file struct {
 // and has its number in its source.
 func Extract(ctx context.Context, paths []string, sel *Selection, emit func(p *capture.Packet) error) (Report, error) {
 	var rep Report
-	groups, err := sources(paths)
+	groups, err := sources(ctx, paths)
 	if err != nil {
 		return rep, err
 	}
@@ -114,7 +114,7 @@ func Captures(dir string) (list []string, others int, err error) {
 }
 
 // sources lists the files of all paths, grouped by their source.
-func sources(paths []string) (groups [][]file, err error) {
+func sources(ctx context.Context, paths []string) (groups [][]file, err error) {
 	var list []string
 	for _, p := range paths {
 		st, err := os.Stat(p)
@@ -133,7 +133,7 @@ func sources(paths []string) (groups [][]file, err error) {
 	}
 	at := map[string]int{}
 	for _, p := range list {
-		f, err := describe(p)
+		f, err := describe(ctx, p)
 		if errors.Is(err, os.ErrNotExist) {
 			continue // the ring went on
 		}
@@ -164,14 +164,18 @@ func sources(paths []string) (groups [][]file, err error) {
 
 // describe finds the source of a file: of a segment by its index or its first
 // comment, of any other by its content.
-func describe(path string) (file, error) {
+func describe(ctx context.Context, path string) (file, error) {
 	f := file{path: path, first: 1}
-	if ix, err := openIndex(indexPath(path)); err == nil && strings.HasSuffix(path, segmentExt) {
-		f.key, f.first, f.ix = ix.key, ix.first, ix
-		ix.raw, ix.offsets, ix.flows = nil, nil, nil
-		return f, nil
+	// Of an exhibit only its own bytes count: an index beside it is not under
+	// custody, and could leave packets out.
+	if !evidence.IsHeld(ctx, path) && strings.HasSuffix(path, segmentExt) {
+		if ix, err := openIndex(indexPath(path)); err == nil {
+			f.key, f.first, f.ix = ix.key, ix.first, ix
+			ix.raw, ix.offsets, ix.flows = nil, nil, nil
+			return f, nil
+		}
 	}
-	r, err := os.Open(path)
+	r, err := evidence.OpenHeld(ctx, path)
 	if err != nil {
 		return f, err
 	}
@@ -354,7 +358,7 @@ func (x *extraction) take(p *capture.Packet) error {
 // nil: by the index if there is one. What of a file can't be read is a
 // problem, no error.
 func (x *extraction) read(f *file, only []uint64, give func(p *capture.Packet) error) error {
-	in, err := os.Open(f.path)
+	in, err := evidence.OpenHeld(x.ctx, f.path)
 	if err != nil {
 		x.rep.Problems = append(x.rep.Problems, err)
 		return nil
