@@ -152,12 +152,14 @@ func lookLive(ctx context.Context, im *disk.Image, volume int, path string) (fil
 	return im.Lookup(ctx, volume, path)
 }
 
-// lookDeleted finds a deleted name, which only a listing shows.
+// lookDeleted finds a deleted name, which only a listing shows: the first that
+// leads to content, as one name may stand for an inode that lost its content and
+// for a copy in the journal that has it.
 func lookDeleted(ctx context.Context, im *disk.Image, volume int, path string) (filesystem.Ref, error) {
 	var ref filesystem.Ref
-	found := false
+	found, size := false, int64(0)
 	_, err := im.Walk(ctx, volume, filesystem.WalkConfig{Deleted: true, Orphans: true}, func(e *filesystem.Entry, _ *filesystem.Problem) error {
-		if e == nil || found || !e.HasContent {
+		if e == nil || !e.HasContent || found && (size > 0 || e.Size == 0) {
 			return nil
 		}
 		name := e.Path
@@ -165,7 +167,7 @@ func lookDeleted(ctx context.Context, im *disk.Image, volume int, path string) (
 			name += ":" + e.Stream
 		}
 		if name == path {
-			ref, found = e.Ref(), true
+			ref, size, found = e.Ref(), e.Size, true
 		}
 		return nil
 	})

@@ -13,6 +13,7 @@ import (
 	"saksi/casefile"
 	"saksi/event"
 	"saksi/findings"
+	"saksi/forensics/filesystem"
 	"saksi/forensics/scan"
 	"saksi/rules"
 )
@@ -45,7 +46,9 @@ func forensicsLs(a *app, flags *forensicsFlags) *cobra.Command {
 		Use:   "ls IMAGE [FOLDER]",
 		Short: "List the files in an image, live and deleted",
 		Long: "List the entries of each file system of an image: live and deleted names, alternate streams, files without a name\n" +
-			"(/$OrphanFiles). In the table a '*' marks what is deleted. Times are UTC; those of FAT have no zone and are shown as they are.",
+			"(/$OrphanFiles). In the table a '*' marks what is deleted, 'j' what an old copy of its inode in the journal of ext3 or\n" +
+			"ext4 gives back, '~' content of which others have blocks or whose block list has gaps, '!' content whose blocks are all\n" +
+			"others' by now, '?' content of which nobody can tell. Times are UTC; those of FAT have no zone and are shown as they are.",
 		Example: "  saksi forensics ls laptop.E01\n  saksi forensics ls laptop.E01 -r --hash sha256 -o ndjson",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, flags, args) },
@@ -177,6 +180,11 @@ func (o lineEvents) EmitLines(lines []byte) error {
 	return err
 }
 
+// recoveryMarks are what the table adds to the mark of a deleted entry.
+var recoveryMarks = map[string]string{
+	filesystem.HowJournal: "j", filesystem.BlocksPartly: "~", filesystem.BlocksIncomplete: "~", filesystem.BlocksUnknown: "?", filesystem.BlocksReallocated: "!",
+}
+
 func entryRow(e *event.Event) []any {
 	str := func(f event.Field) string { s, _ := e.GetStr(f); return s }
 	name := str(event.FilePath)
@@ -191,7 +199,7 @@ func entryRow(e *event.Event) []any {
 	}
 	mark := ""
 	if d, _ := e.GetBool(event.SaksiFileDeleted); d {
-		mark = "*"
+		mark = "*" + recoveryMarks[str(event.SaksiFileRecovery)] + recoveryMarks[str(event.SaksiFileBlocks)]
 	}
 	var bytes any
 	if n, ok := e.GetInt(event.FileSize); ok {

@@ -39,6 +39,8 @@ func AppendEntry(w *wire.Writer, e *Entry) {
 	w.Uint(uint64(e.AttrType))
 	w.Uint(uint64(e.AttrID))
 	w.Int(e.Record)
+	w.String(e.How)
+	w.String(e.Blocks)
 	AppendRuns(w, e.Runs)
 }
 
@@ -62,7 +64,7 @@ func ReadEntry(r *wire.Reader, e *Entry) {
 		Kind: Kind(r.Uint()), Path: r.String(), Stream: r.String(), Link: r.String(), Inode: r.Uint(), Size: r.Int(),
 		Mode: uint32(r.Uint()), UID: uint32(r.Uint()), GID: uint32(r.Uint()),
 		Modified: r.Int(), Accessed: r.Int(), Changed: r.Int(), Created: r.Int(),
-		AttrType: uint32(r.Uint()), AttrID: uint32(r.Uint()), Record: r.Int(), Runs: ReadRuns(r, e.Runs[:0]),
+		AttrType: uint32(r.Uint()), AttrID: uint32(r.Uint()), Record: r.Int(), How: r.String(), Blocks: r.String(), Runs: ReadRuns(r, e.Runs[:0]),
 	}
 }
 

@@ -122,6 +122,40 @@ type Entry struct {
 	Runs       []Run // as many as were asked for
 	MoreRuns   bool
 	Record     int64 // image offset of the metadata that holds resident content
+	// How content of a deleted entry is found: HowMetadata or HowJournal; "" for
+	// what is live or has none.
+	How string
+	// Blocks says whether the blocks of deleted content are still its own: one
+	// of the words below; "" where there are none, or nobody can tell.
+	Blocks string
+}
+
+// How content of a deleted file is found.
+const (
+	HowMetadata = "metadata" // by what its directory, inode or record still says
+	HowJournal  = "journal"  // by an old copy of its inode in the journal
+)
+
+// Whose the blocks of deleted content are.
+const (
+	BlocksFree        = "free"        // nobody's: the content is likely whole
+	BlocksPartly      = "partly"      // another file has or had some of them
+	BlocksReallocated = "reallocated" // others have all of them: it is their content
+	BlocksIncomplete  = "incomplete"  // parts of its block list are gone and read as zeros
+	BlocksUnknown     = "unknown"     // what says whose they are can't be read
+)
+
+// BlocksState is the word for used of all blocks.
+func BlocksState(used, all uint64) string {
+	switch {
+	case all == 0:
+		return ""
+	case used == 0:
+		return BlocksFree
+	case used < all:
+		return BlocksPartly
+	}
+	return BlocksReallocated
 }
 
 // Ref names the entry's content.

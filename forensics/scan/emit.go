@@ -219,6 +219,8 @@ func (m *emitter) common(vol int, en *filesystem.Entry, res *disk.Result, lost l
 	e.Str(event.FileInode, InodeAddress(en))
 	e.Str(event.FileType, en.Kind.String())
 	e.Bool(event.SaksiFileDeleted, en.Deleted)
+	e.Str(event.SaksiFileRecovery, en.How)
+	e.Str(event.SaksiFileBlocks, en.Blocks)
 	e.Str(event.FileTargetPath, en.Link)
 	if en.Reused {
 		e.Str(event.SaksiFileIncomplete, "reused: its metadata belongs to another file now")

@@ -104,6 +104,7 @@ type Entry struct {
 	Record                   int64 // image offset of the MFT record that holds a resident stream
 	Runs                     []Run // as many as asked for
 	MoreRuns                 bool
+	Blocks, BlocksUsed       uint64   // of deleted content: looked at, and in use by others now
 	Problem                  *Problem // set instead of all but Inode: see Walk
 }
 
@@ -208,7 +209,7 @@ func (w *walker) decode(b []byte) {
 			NameDeleted: r.flags&C.SK_NAME_DELETED != 0, MetaDeleted: r.flags&C.SK_META_DELETED != 0,
 			HasMeta: r.flags&C.SK_HAS_META != 0, HasAttr: r.flags&C.SK_HAS_ATTR != 0,
 			Resident: r.flags&C.SK_RESIDENT != 0, Compressed: r.flags&C.SK_COMPRESSED != 0, Encrypted: r.flags&C.SK_ENCRYPTED != 0,
-			MoreRuns: r.flags&C.SK_MORE_RUNS != 0, Runs: w.runs[first:len(w.runs):len(w.runs)],
+			MoreRuns: r.flags&C.SK_MORE_RUNS != 0, Blocks: uint64(r.blocks), BlocksUsed: uint64(r.blocks_used), Runs: w.runs[first:len(w.runs):len(w.runs)],
 		}
 		for i := range e.Times {
 			e.Times[i] = Time{int64(r.time[i]), uint32(r.nano[i])}

@@ -22,13 +22,13 @@ typedef struct {
 	size_t size, used; // size is a power of two
 } sk_dirs;
 
-enum { BATCH = 256 << 10, RECORD_MAX = 128 << 10, VISITS_MAX = 32, PROBLEMS_MAX = 1000, CHAIN_MAX = 4096 };
+enum { BATCH = 256 << 10, RECORD_MAX = 128 << 10, VISITS_MAX = 32, PROBLEMS_MAX = 1000, CHAIN_MAX = 4096, CHECKS_MAX = 16 << 20 };
 
 typedef struct {
 	uintptr_t h;
 	char *buf;
 	size_t used;
-	int stopped, max_runs, problems;
+	int stopped, max_runs, problems, checks;
 	uint32_t flags;
 	sk_dirs dirs;
 	sk_fs *fs;
@@ -369,6 +369,28 @@ static int runs_of(TSK_FS_INFO *fs, const TSK_FS_ATTR *a, sk_run *out, int max, 
 	return n;
 }
 
+// blocks_of counts the blocks of deleted content and those that are in use by
+// others now; it counts none where it would be too many, or can't.
+static void blocks_of(sk_walk_state *w, TSK_FS_INFO *fs, const TSK_FS_ATTR *a, uint64_t *all, uint64_t *used)
+{
+	*all = *used = 0;
+	if (!(a->flags & TSK_FS_ATTR_NONRES) || !fs->block_getflags)
+		return;
+	uint64_t n = 0, in_use = 0;
+	for (const TSK_FS_ATTR_RUN *r = a->nrd.run; r; r = r->next) {
+		if (r->flags & (TSK_FS_ATTR_RUN_FLAG_SPARSE | TSK_FS_ATTR_RUN_FLAG_FILLER))
+			continue;
+		for (uint64_t i = 0; i < r->len; i++, n++) {
+			if (++w->checks > CHECKS_MAX || r->addr + i > fs->last_block_act)
+				return;
+			if (fs->block_getflags(fs, r->addr + i) & TSK_FS_BLOCK_FLAG_ALLOC)
+				in_use++;
+		}
+	}
+	*all = n;
+	*used = in_use;
+}
+
 enum { RUNS_MAX = 512 };
 
 static void entry(sk_walk_state *w, TSK_FS_FILE *f, const char *path, const TSK_FS_ATTR *a)
@@ -418,6 +440,8 @@ static void entry(sk_walk_state *w, TSK_FS_FILE *f, const char *path, const TSK_
 			if (a->flags & TSK_FS_ATTR_RES)
 				r.record = record_of(fs, name->meta_addr);
 		}
+		if (m && m->flags & TSK_FS_META_FLAG_UNALLOC)
+			blocks_of(w, fs, a, &r.blocks, &r.blocks_used);
 	}
 	r.path_len = strnlen(path, 16384);
 	r.name_len = name->name ? strnlen(name->name, 4096) : 0;
@@ -512,7 +536,7 @@ static TSK_WALK_RET_ENUM visit(TSK_FS_FILE *f, const char *path, void *ptr)
 			tsk_error_reset();
 	} else if (!dot) {
 		const TSK_FS_ATTR *a = NULL;
-		if (w->max_runs && f->meta && f->meta->type == TSK_FS_META_TYPE_REG)
+		if (f->meta && f->meta->type == TSK_FS_META_TYPE_REG && (w->max_runs || f->meta->flags & TSK_FS_META_FLAG_UNALLOC))
 			a = tsk_fs_file_attr_get(f);
 		entry(w, f, path, a);
 		if (tsk_error_get_errno())

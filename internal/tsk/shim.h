@@ -35,6 +35,7 @@ typedef struct {
 	uint32_t attr_type, attr_id;
 	uint32_t name_type, meta_type;
 	uint32_t path_len, name_len, stream_len, link_len, runs, pad;
+	uint64_t blocks, blocks_used; // of deleted content: looked at, and in use by others now
 } sk_rec;
 
 typedef struct {

@@ -30,7 +30,11 @@ func openTSK(ti *tsk.Image, m filesystem.Media, f *filesystem.Format) (filesyste
 	case err != nil:
 		return nil, fmt.Errorf("it looks like %s, but %w", f.Name, err)
 	}
-	return &reader{fs: fs, format: f.Name}, nil
+	r := &reader{fs: fs, format: f.Name}
+	if f.Name == "ext" && fs.Type != "ext2" {
+		return withJournal(r, m), nil
+	}
+	return r, nil
 }
 
 func (r *reader) Close() { r.fs.Close() }
@@ -115,6 +119,9 @@ func convert(e *filesystem.Entry, t *tsk.Entry) {
 	e.HasContent = e.Kind == filesystem.File || e.Kind == filesystem.Virtual && t.Size > 0 || e.Stream != "" && t.AttrType == ntfsData
 	if t.AttrType == ntfsIndex {
 		e.HasContent = e.Stream != ""
+	}
+	if e.Deleted && e.HasContent && e.Size > 0 {
+		e.How, e.Blocks = filesystem.HowMetadata, filesystem.BlocksState(t.BlocksUsed, t.Blocks)
 	}
 	for _, r := range t.Runs {
 		runs = append(runs, filesystem.Run(r))

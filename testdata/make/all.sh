@@ -19,4 +19,5 @@ python3 windows.py ../artifact
 ./small.sh
 ./containers.sh
 ./filesystems.sh
+./recover.sh
 ./truth_yara.sh

@@ -1,0 +1,58 @@
+#!/bin/sh
+# Makes image/recover/ and truth/recover.tsv: file systems that readers of our
+# own read, and files removed from ext3 and ext4 by the kernel, which leaves
+# nothing of them but what the journal keeps. The kernel's own view before
+# removing, by sha256sum, is the truth. QCOW2 is packing only.
+#
+# Debian 12 packages (run as root, loop devices): e2fsprogs qemu-utils openssl
+set -eu
+umask 022
+export LC_ALL=C.UTF-8 TZ=UTC
+root=$(dirname "$(dirname "$(realpath "$0")")")
+out=$root/image/recover
+truth=$root/truth/recover.tsv
+work=$(mktemp -d /tmp/saksi-recover.XXXXXX)
+trap 'umount "$work/mnt" 2>/dev/null || :; rm -rf "$work"' EXIT
+mkdir -p "$out" "$work/mnt"
+mnt=$work/mnt
+printf 'image\tstate\tsha256\tpath\n' >"$truth"
+noise() { # BYTES NUMBER
+	head -c "$1" /dev/zero | openssl enc -aes-128-ctr -K 53616b736953616b736953616b736925 -iv "$(printf %032x "$2")"
+}
+pack() { qemu-img convert -f raw -O qcow2 -c -o cluster_size=4096 "$work/$1.raw" "$out/$1.qcow2"; }
+note() { # IMAGE STATE: what lies below the current folder
+	find . -type f | sort | while read -r f; do
+		printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$(sha256sum "$f" | cut -d' ' -f1)" "${f#.}"
+	done >>"$truth"
+}
+
+# Files and a folder are removed by the kernel; one is in pieces, one sparse.
+journal() { # NAME mkfs-options
+	name=$1
+	shift
+	truncate -s 8M "$work/$name.raw"
+	mkfs.ext4 -q -F -L UJIAN "$@" "$work/$name.raw"
+	mount -o loop "$work/$name.raw" "$mnt"
+	mkdir -p "$mnt/folder/inner" "$mnt/gone"
+	echo 'kekal' >"$mnt/folder/kekal.txt"
+	sync
+	echo 'fail pertama' >"$mnt/folder/one.txt"
+	noise 20000 1 >"$mnt/folder/noise.bin"
+	echo 'nama panjang' >"$mnt/folder/inner/nama fail – ujian.txt"
+	noise 5000 2 >"$mnt/gone/gone.bin"
+	for i in 1 2 3 4 5 6 7 8; do
+		noise 3072 $((10 + i)) | dd of="$mnt/folder/pieces.bin" bs=3072 seek=$i conv=notrunc,fsync status=none
+		noise 1024 $((20 + i)) | dd of="$mnt/folder/kekal.bin" bs=1024 seek=$i conv=notrunc,fsync status=none
+	done
+	truncate -s 60000 "$mnt/folder/sparse.bin"
+	noise 2000 3 | dd of="$mnt/folder/sparse.bin" bs=1000 seek=30 conv=notrunc status=none
+	sync
+	(cd "$mnt" && rm -rf lost+found && note "$name" all)
+	rm -r "$mnt/gone" "$mnt/folder/inner" "$mnt/folder/one.txt" "$mnt/folder/noise.bin" "$mnt/folder/pieces.bin" "$mnt/folder/sparse.bin"
+	sync
+	umount "$mnt"
+	pack "$name"
+}
+journal journal-ext4 -b 1024
+journal journal-ext3 -t ext3 -b 1024
+journal journal-ext4-v2 -b 4096 -O ^64bit,^metadata_csum,inline_data -I 256
