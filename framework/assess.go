@@ -21,6 +21,7 @@ type Index interface {
 // Inputs of an assessment. The same inputs give the same Assessment.
 type Inputs struct {
 	Framework      string
+	Catalog        *Catalog // nil: the built-in one of the name Framework
 	AsOf           time.Time
 	Agency         string
 	Classification string
@@ -53,9 +54,12 @@ type assessor struct {
 // of a time: documents after it do not count. It is a pure function of its
 // inputs.
 func Assess(ctx context.Context, ix Index, in Inputs) (*Assessment, error) {
-	c, err := Load(in.Framework)
-	if err != nil {
-		return nil, err
+	c := in.Catalog
+	if c == nil {
+		var err error
+		if c, err = Load(in.Framework); err != nil {
+			return nil, err
+		}
 	}
 	in.AsOf = in.AsOf.UTC()
 	s := &assessor{ctx: ctx, ix: ix, in: in, cat: c, answers: map[string]int{}, a: &Assessment{
@@ -103,7 +107,7 @@ func (s *assessor) decide() error {
 		}
 		s.a.Outcomes = append(s.a.Outcomes, *o)
 		for i := range s.a.Components {
-			if p := &s.a.Components[i]; p.ID == k.Component || p.ID == k.ID {
+			if p := &s.a.Components[i]; p.ID == s.cat.root(k.ID) {
 				p.Counts[o.State]++
 			}
 		}

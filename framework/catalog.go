@@ -4,26 +4,15 @@
 package framework
 
 import (
-	"bytes"
-	"embed"
+	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path"
-	"slices"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
 
-	"gopkg.in/yaml.v3"
-
 	"saksi/evidence"
-	"saksi/findings/query"
 )
-
-//go:embed catalogs/*.yaml
-var catalogs embed.FS
 
 // Text is a text in Malay and English.
 type Text struct {
@@ -33,7 +22,7 @@ type Text struct {
 
 // In returns the text in "ms" or "en".
 func (t Text) In(lang string) string {
-	if lang == "ms" {
+	if lang == "ms" && t.MS != "" || t.EN == "" {
 		return t.MS
 	}
 	return t.EN
@@ -49,7 +38,7 @@ const (
 // Confidence says how the number and title, and the requirement, are known.
 type Confidence struct {
 	Title       string `yaml:"title" json:"title"`
-	Requirement string `yaml:"requirement" json:"requirement"`
+	Requirement string `yaml:"requirement,omitempty" json:"requirement"`
 }
 
 // Sure reports whether the requirement was read in the source, and not
@@ -69,124 +58,129 @@ type Check struct {
 	// as 30d; "" is the catalog's.
 	MaxAge   string `yaml:"max_age,omitempty" json:"max_age,omitempty"`
 	Severity int64  `yaml:"severity,omitempty" json:"severity,omitempty"` // of the risk when it fails, 1 to 4; 0 is 2
+	// Twin is a document on which the check fails, Good one on which it does not:
+	// names and values of fields. A check by queries without them is refused, as
+	// one that cannot fail says nothing.
+	Twin map[string]string `yaml:"twin,omitempty" json:"-"`
+	Good map[string]string `yaml:"good,omitempty" json:"-"`
 }
 
 // Control is an entry of a catalog.
 type Control struct {
 	ID          string              `yaml:"id" json:"id"`
-	Number      string              `yaml:"number" json:"number"`
-	Component   string              `yaml:"component,omitempty" json:"component,omitempty"` // "" for a component itself
+	Number      string              `yaml:"number,omitempty" json:"number"`
+	Component   string              `yaml:"component,omitempty" json:"component,omitempty"` // what it is a part of; "" for a component itself
 	Top         bool                `yaml:"top,omitempty" json:"top,omitempty"`             // a component
 	Title       Text                `yaml:"title" json:"title"`
-	Requirement string              `yaml:"requirement" json:"requirement"` // our paraphrase
-	Mode        string              `yaml:"mode" json:"mode"`
-	Confidence  Confidence          `yaml:"confidence" json:"confidence"`
-	Maps        map[string][]string `yaml:"maps" json:"maps,omitempty"`
-	Source      string              `yaml:"source" json:"source"`
+	Requirement string              `yaml:"requirement,omitempty" json:"requirement"` // our paraphrase
+	Mode        string              `yaml:"mode,omitempty" json:"mode"`
+	Confidence  Confidence          `yaml:"confidence,omitempty" json:"confidence"`
+	Maps        map[string][]string `yaml:"maps,omitempty" json:"maps,omitempty"`
+	Source      string              `yaml:"source,omitempty" json:"source"`
 	Checks      []Check             `yaml:"checks,omitempty" json:"checks,omitempty"`
+	DecidedBy   []string            `yaml:"-" json:"decided_by,omitempty"` // controls of another framework whose checks these are
 }
 
 // Catalog is a framework's controls.
 type Catalog struct {
-	ID       string    `yaml:"id"`
-	Version  string    `yaml:"version"`
-	Title    Text      `yaml:"title"`
-	Coverage Policy    `yaml:"coverage"`
-	Controls []Control `yaml:"controls"`
-	SHA256   string    `yaml:"-"` // of the file it was read from
+	ID       string `yaml:"id"`
+	Version  string `yaml:"version"`
+	Title    Text   `yaml:"title"`
+	Coverage Policy `yaml:"coverage"`
+	// DecidedBy is a framework whose checks decide this one's controls too, where
+	// they map to them or have the same id.
+	DecidedBy string    `yaml:"decided_by,omitempty"`
+	Defaults  Defaults  `yaml:"defaults,omitempty"`
+	Controls  []Control `yaml:"controls"`
+	SHA256    string    `yaml:"-"` // of the file it was read from
+
+	parents map[string]string
+	whole   map[string]bool // ids that have parts
 }
 
-// mapping is the file that leads from techniques to controls.
-type mapping struct {
-	Framework  string             `yaml:"framework"`
-	Techniques map[string]mapLine `yaml:"techniques"`
-	Languages  map[string]mapLine `yaml:"languages"`
-}
-
-type mapLine struct {
-	Controls []string `yaml:"controls"`
-	Why      string   `yaml:"why"`
+// Defaults hold for controls that do not say otherwise.
+type Defaults struct {
+	Mode       string     `yaml:"mode"`
+	Confidence Confidence `yaml:"confidence"`
+	Source     string     `yaml:"source"`
 }
 
 // ErrUnknown is returned for a framework or a control that is not there.
 var ErrUnknown = errors.New("not in the catalogs")
 
-// Names lists the frameworks that are built in.
-func Names() []string {
-	files, err := fs.Glob(catalogs, "catalogs/*.yaml")
-	if err != nil {
-		return nil
-	}
-	var names []string
-	for _, f := range files {
-		name := strings.TrimSuffix(path.Base(f), ".yaml")
-		if !strings.HasSuffix(name, "-attack") {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-// Load returns a built-in catalog.
-func Load(name string) (*Catalog, error) {
-	if !slices.Contains(Names(), name) {
-		return nil, fmt.Errorf("framework %q is %w; expected one of %s", name, ErrUnknown, strings.Join(Names(), ", "))
-	}
-	b, err := catalogs.ReadFile("catalogs/" + name + ".yaml")
+// Parse reads a catalog and checks it: known keys, ids once, components that
+// exist, known modes, queries that parse, checks that can fail. Errors name the
+// file and the line.
+func Parse(file string, b []byte) (*Catalog, error) {
+	c := Catalog{Coverage: defaultPolicy}
+	lines, err := decode(file, b, &c, "controls")
 	if err != nil {
 		return nil, err
 	}
-	return Parse(name+".yaml", b)
-}
-
-// Parse reads a catalog and checks it: known keys, ids once, components that
-// exist, known modes, queries that parse. Errors name the file and, for YAML,
-// the line.
-func Parse(file string, b []byte) (*Catalog, error) {
-	c := Catalog{Coverage: defaultPolicy}
-	d := yaml.NewDecoder(bytes.NewReader(b))
-	d.KnownFields(true)
-	if err := d.Decode(&c); err != nil {
-		return nil, fmt.Errorf("reading catalog %s: %w", file, err)
-	}
 	c.SHA256 = evidence.SHA256(b)
-	if p := c.Coverage; p.Share <= 0 || p.Share > 1 || p.Drops < 0 || p.Drops > 1 {
-		return nil, fmt.Errorf("reading catalog %s: coverage: share %g and drops %g; expected shares up to 1", file, p.Share, p.Drops)
-	}
-	if _, err := days(c.Coverage.MaxAge); err != nil {
-		return nil, fmt.Errorf("reading catalog %s: coverage: %w", file, err)
-	}
-	seen := map[string]bool{}
-	for _, k := range c.Controls {
-		bad := func(format string, args ...any) error {
-			return fmt.Errorf("reading catalog %s: control %q: %s", file, k.ID, fmt.Sprintf(format, args...))
-		}
-		switch {
-		case k.ID == "" || seen[k.ID]:
-			return nil, bad("its id is empty or there twice")
-		case k.Component != "" && !seen[k.Component]:
-			return nil, bad("component %q stands nowhere before it", k.Component)
-		case k.Mode != Automated && k.Mode != Partly && k.Mode != Attested:
-			return nil, bad("mode %q; expected automated, partly or attested", k.Mode)
-		case k.Title.MS == "" || k.Title.EN == "" || k.Requirement == "" || k.Source == "" || k.Confidence.Title == "" || k.Confidence.Requirement == "":
-			return nil, bad("a title in both languages, a requirement, its confidence and a source are needed")
-		}
-		seen[k.ID] = true
-		for _, x := range k.Checks {
-			if (x.Fact == "") == (x.Bad == "") || x.Fact == "" && x.Of == "" || x.ID == "" || x.Min < 1 {
-				return nil, bad("check %q needs an id, a minimum, and either a fact or the queries bad and of", x.ID)
-			}
-			if _, err := days(x.MaxAge); err != nil || x.Severity < 0 || x.Severity > 4 || x.Allowed < 0 || x.Allowed > 1 {
-				return nil, bad("check %s: max_age %q, severity %d, allowed %g; expected days such as 30d, 1 to 4, a share up to 1", x.ID, x.MaxAge, x.Severity, x.Allowed)
-			}
-			for _, q := range []string{x.Bad, x.Of} {
-				if _, err := query.Parse(q); err != nil {
-					return nil, bad("check %s: %s", x.ID, err)
-				}
-			}
-		}
+	if err := c.complete(file, lines); err != nil {
+		return nil, err
 	}
 	return &c, nil
+}
+
+// complete fills in the defaults and checks everything. lines are those of the
+// controls in file.
+func (c *Catalog) complete(file string, lines []int) error {
+	if !idForm.MatchString(c.ID) {
+		return fmt.Errorf("reading catalog %s: id %q; expected at most 64 of a-z, 0-9, . and -", file, c.ID)
+	}
+	if p := c.Coverage; p.Share <= 0 || p.Share > 1 || p.Drops < 0 || p.Drops > 1 {
+		return fmt.Errorf("reading catalog %s: coverage: share %g and drops %g; expected shares up to 1", file, p.Share, p.Drops)
+	}
+	if _, err := days(c.Coverage.MaxAge); err != nil {
+		return fmt.Errorf("reading catalog %s: coverage: %w", file, err)
+	}
+	seen := map[string]bool{}
+	for i := range c.Controls {
+		k := &c.Controls[i]
+		bad := func(format string, args ...any) error {
+			at := ""
+			if i < len(lines) {
+				at = fmt.Sprintf(":%d", lines[i])
+			}
+			return fmt.Errorf("reading catalog %s%s: control %q: %s", file, at, k.ID, fmt.Sprintf(format, args...))
+		}
+		k.fill(&c.Defaults)
+		switch {
+		case k.ID == "" || seen[k.ID]:
+			return bad("its id is empty or there twice")
+		case k.Component != "" && !seen[k.Component]:
+			return bad("component %q stands nowhere before it", k.Component)
+		case k.Mode != Automated && k.Mode != Partly && k.Mode != Attested:
+			return bad("mode %q; expected automated, partly or attested", k.Mode)
+		case k.Title.EN == "" || k.Requirement == "" || k.Source == "" || k.Confidence.Title == "" || k.Confidence.Requirement == "":
+			return bad("a title, a requirement, its confidence and a source are needed")
+		}
+		seen[k.ID] = true
+		for j := range k.Checks {
+			if err := k.Checks[j].valid(); err != nil {
+				return bad("check %s: %s", k.Checks[j].ID, err)
+			}
+		}
+	}
+	c.parents = nil
+	for _, k := range c.Controls {
+		if len(k.Checks) > 0 && !c.leaf(k) {
+			return fmt.Errorf("reading catalog %s: control %q has checks and parts; its parts decide it", file, k.ID)
+		}
+	}
+	return nil
+}
+
+func (k *Control) fill(d *Defaults) {
+	k.Number = cmp.Or(k.Number, k.ID)
+	k.Title.MS = cmp.Or(k.Title.MS, k.Title.EN)
+	k.Requirement = cmp.Or(k.Requirement, k.Title.EN)
+	k.Mode = cmp.Or(k.Mode, d.Mode)
+	k.Source = cmp.Or(k.Source, d.Source)
+	k.Confidence.Title = cmp.Or(k.Confidence.Title, d.Confidence.Title)
+	k.Confidence.Requirement = cmp.Or(k.Confidence.Requirement, d.Confidence.Requirement)
 }
 
 // days reads a number of days such as 30d; "" is 0.
@@ -235,38 +229,31 @@ func (c *Catalog) Components() []Control {
 	return list
 }
 
-// leaf reports whether a control is assessed itself: it is no component, or
-// one whose sections are not known.
+// leaf reports whether a control is assessed itself: nothing is a part of it.
 func (c *Catalog) leaf(k Control) bool {
-	if !k.Top {
-		return k.Component != ""
+	if !k.Top && k.Component == "" {
+		return false
 	}
-	return !slices.ContainsFunc(c.Controls, func(o Control) bool { return o.Component == k.ID })
-}
-
-func loadMapping(name string, c *Catalog) (*mapping, error) {
-	b, err := catalogs.ReadFile("catalogs/" + name + "-attack.yaml")
-	if err != nil {
-		return nil, err
-	}
-	var m mapping
-	d := yaml.NewDecoder(bytes.NewReader(b))
-	d.KnownFields(true)
-	if err := d.Decode(&m); err != nil {
-		return nil, fmt.Errorf("reading mapping %s: %w", name, err)
-	}
-	for _, lines := range []map[string]mapLine{m.Techniques, m.Languages} {
-		for t, l := range lines {
-			if len(l.Controls) == 0 || l.Why == "" {
-				return nil, fmt.Errorf("reading mapping %s: %s needs controls and a reason", name, t)
-			}
-			sort.Strings(l.Controls)
-			for _, id := range l.Controls {
-				if _, err := c.Control(id); err != nil {
-					return nil, fmt.Errorf("reading mapping %s: %s: %w", name, t, err)
-				}
-			}
+	if c.parents == nil {
+		c.parents = map[string]string{}
+		c.whole = map[string]bool{}
+		for _, o := range c.Controls {
+			c.parents[o.ID] = o.Component
+			c.whole[o.Component] = true
 		}
 	}
-	return &m, nil
+	return !c.whole[k.ID]
+}
+
+// root is the component that a control is a part of, at the top. The caller
+// MUST have called leaf before.
+func (c *Catalog) root(id string) string {
+	for range len(c.Controls) { // Parse lets no control be a part of a later one
+		p := c.parents[id]
+		if p == "" {
+			return id
+		}
+		id = p
+	}
+	return id
 }

@@ -109,10 +109,17 @@ func TestCatalog(t *testing.T) {
 func TestParse(t *testing.T) {
 	for _, c := range []struct{ yaml, want string }{
 		{"id: x\nbogus: 1\n", "line 2"},
-		{"controls: [{id: a}]", `control "a"`},
-		{"controls: [{id: a, component: b}]", "stands nowhere"},
-		{"controls: [{id: a, mode: x}]", `mode "x"`},
-		{"controls: [{id: a, mode: partly, title: {ms: a, en: a}, requirement: r, source: s, confidence: {title: read, requirement: read}, checks: [{id: c, bad: 'no.such:1', of: '*', min: 1}]}]", "unknown field"},
+		{"id: X Y\n", "id \"X Y\""},
+		{"id: x\na: &a [1]\nb: *a\n", "line 3: aliases"},
+		{"id: x\ncontrols:\n  - {id: a}\n", `x.yaml:3: control "a"`},
+		{"id: x\ncontrols: [{id: a, component: b}]", "stands nowhere"},
+		{"id: x\ncontrols: [{id: a, mode: x}]", `mode "x"`},
+		{"id: x\ncontrols: [{id: a, mode: partly, title: {en: a}, source: s, confidence: {title: read, requirement: read}, checks: [{id: c, bad: 'event.kind:alert', of: '*', min: 1}]}]", "twin"},
+		{"id: x\ncontrols: [{id: a, mode: partly, title: {en: a}, source: s, confidence: {title: read, requirement: read}, checks: [{id: c, bad: 'event.kind:alert', of: '*', min: 1, twin: {event.kind: event}, good: {event.kind: event}}]}]", "twin does not fail"},
+		{"id: x\ncontrols: [{id: a, mode: partly, title: {en: a}, source: s, confidence: {title: read, requirement: read}, checks: [{id: c, bad: 'event.kind:alert', of: '*', min: 1, twin: {event.kind: alert}, good: {event.kind: alert}}]}]", "good document fails"},
+		{"id: x\ncontrols: [{id: a, mode: partly, title: {en: a}, source: s, confidence: {title: read, requirement: read}, checks: [{id: c, fact: moon, min: 1}]}]", "fact \"moon\""},
+		{"id: x\n---\nid: y\n", "more than one document"},
+		{"id: x\ncontrols: [{id: a, mode: partly, title: {ms: a, en: a}, requirement: r, source: s, confidence: {title: read, requirement: read}, checks: [{id: c, bad: 'no.such:1', of: '*', min: 1}]}]", "unknown field"},
 	} {
 		if _, err := Parse("x.yaml", []byte(c.yaml)); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "x.yaml") {
 			t.Errorf("%s: %v, expected %q", c.yaml, err, c.want)
@@ -162,8 +169,25 @@ func assess(t *testing.T, facts map[string]Fact, docs ...*event.Event) *Assessme
 			t.Fatal(err)
 		}
 	}
+	return assessIndex(t, nil, m, facts)
+}
+
+// assessBy assesses documents as they are, by a catalog.
+func assessBy(t *testing.T, c *Catalog, facts map[string]Fact, docs ...*event.Event) *Assessment {
+	t.Helper()
+	m := &memory{}
+	for _, e := range docs {
+		if err := m.Emit(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return assessIndex(t, c, m, facts)
+}
+
+func assessIndex(t *testing.T, c *Catalog, m *memory, facts map[string]Fact) *Assessment {
+	t.Helper()
 	a, err := Assess(t.Context(), m, Inputs{
-		Framework: "rakkssa", AsOf: asOf, Agency: "Jabatan", Classification: "Sulit", Assessor: "juruaudit", Tool: "saksi test", Facts: facts, Where: "--case kes",
+		Framework: "rakkssa", Catalog: c, AsOf: asOf, Agency: "Jabatan", Classification: "Sulit", Assessor: "juruaudit", Tool: "saksi test", Facts: facts, Where: "--case kes",
 		Cases:   []CaseInput{{ID: "A-1", Dir: "kes", Agency: "Jabatan", Classification: "Sulit", Exhibits: 1, Entries: 5}},
 		Sources: []Source{{Case: "A-1", Exhibit: "E1", Name: "demo.pcap", SHA256: strings.Repeat("ab", 32), SourceKey: "key", CustodyEntry: 1}},
 	})
@@ -184,70 +208,94 @@ func stateOf(t *testing.T, a *Assessment, id string) State {
 	return ""
 }
 
-// TestStates proves, for every control with a check, that nothing seen is no
-// data, that a good population does not fail, and that the bad twin fails.
+// TestStates proves, for every check of every catalog, that nothing seen is no
+// data, that a good population does not fail, and that its twin fails the
+// control.
 func TestStates(t *testing.T) {
-	good := []*event.Event{
-		doc(event.EventDataset, "saksi.flow", event.NetworkProtocol, "http"), doc(event.EventDataset, "saksi.http", event.HTTPResponseStatusCode, 200),
-		doc(event.EventDataset, "saksi.tls", event.TLSVersion, "1.3"), doc(event.EventDataset, "saksi.entry", event.FileInode, "5"), doc(event.EventDataset, "saksi.dns"),
-		alert(event.EventSeverity, 1, event.SaksiRuleLanguage, "suricata"),
+	decided := map[string]int{}
+	for _, name := range Names() {
+		c, err := Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		empty := assessBy(t, c, nil)
+		for _, k := range c.Controls {
+			if !c.leaf(k) {
+				continue
+			}
+			if len(k.Checks) > 0 {
+				decided[name]++
+				if s := stateOf(t, empty, k.ID); s != NoData {
+					t.Errorf("%s: %s with nothing seen is %s", name, k.ID, s)
+				}
+			}
+			for _, x := range k.Checks {
+				good, bad := map[string]Fact{}, map[string]Fact{}
+				var docs, twin []*event.Event
+				for _, y := range k.Checks {
+					if y.Fact != "" {
+						good[y.Fact] = Fact{N: max(y.Min, 2)}
+						bad[y.Fact] = good[y.Fact]
+						continue
+					}
+					docs = append(docs, withFields(t, y.Good))
+				}
+				if x.Fact != "" {
+					bad[x.Fact] = Fact{N: 2, Problems: []string{"it differs"}}
+				} else {
+					twin = append(twin, withFields(t, x.Twin))
+				}
+				fine := assessBy(t, c, good, docs...)
+				if s := stateOf(t, fine, k.ID); s != Pass && s != PartlyPass {
+					t.Errorf("%s: %s with good input is %s", name, k.ID, s)
+				} else if !k.Confidence.Sure() && s == Pass {
+					t.Errorf("%s: %s: an unqualified pass of a requirement that was not read", name, k.ID)
+				}
+				a := assessBy(t, c, bad, append(twin, docs...)...)
+				if s := stateOf(t, a, k.ID); s != Fail {
+					t.Errorf("%s: %s with the twin of %s is %s", name, k.ID, x.ID, s)
+				}
+				if len(a.Risks) == 0 || len(a.POAM) != len(a.Risks) {
+					t.Errorf("%s: %s fails without a risk and an item of the plan", name, k.ID)
+				}
+			}
+		}
 	}
-	ok := map[string]Fact{"evidence": {N: 2}, "custody": {N: 5}}
-	bad := map[string][]*event.Event{
-		"rk-2-gerak":        {doc(event.EventDataset, "saksi.tls", event.TLSVersion, "1.0")},
-		"rk-2-ketirisan":    {doc(event.EventDataset, "saksi.http", event.SaksiMasked, "url.query")},
-		"rk-2-aplikasi":     {alert(event.ThreatTechniqueID, "T1190")},
-		"rk-2-pelayan":      {alert(event.SaksiRuleLanguage, "yara", event.FileInode, "5")},
-		"rk-2-rangkaian":    {doc(event.EventDataset, "saksi.flow", event.NetworkProtocol, "telnet")},
-		"rk-3-kodjahat":     {doc(event.EventDataset, "saksi.entry", event.SaksiIncomplete, "crash")},
-		"rk-3-trafik":       {doc(event.EventDataset, "saksi.flow", event.SaksiFlowMissedBytes, 10)},
-		"rk-3-guna":         {doc(event.EventDataset, "saksi.dns", event.SaksiIncomplete, "steps")},
-		"rk-4-tindakan":     {alert(event.EventSeverity, 4)},
-		"rk-5-ketersediaan": {doc(event.EventDataset, "saksi.http", event.HTTPResponseStatusCode, 503)},
+	for name, least := range map[string]int{"rakkssa": 24, "nist-csf-2.0": 30, "nist-800-53r5": 40, "iso-27001-2022": 30} {
+		if decided[name] < least {
+			t.Errorf("%s: %d controls have checks; expected at least %d", name, decided[name], least)
+		}
 	}
-	badFacts := map[string]string{"rk-4-bukti": "evidence", "rk-7-jejak": "custody"}
-	c, err := Load("rakkssa")
+}
+
+func withFields(t *testing.T, fields map[string]string) *event.Event {
+	t.Helper()
+	e, err := document(fields)
 	if err != nil {
 		t.Fatal(err)
 	}
-	empty, fine := assess(t, nil), assess(t, ok, good...)
-	decided := 0
-	for _, k := range c.Controls {
-		if len(k.Checks) == 0 {
-			continue
-		}
-		decided++
-		if s := stateOf(t, empty, k.ID); s != NoData {
-			t.Errorf("%s with nothing seen is %s", k.ID, s)
-		}
-		if s := stateOf(t, fine, k.ID); s != Pass && s != PartlyPass {
-			t.Errorf("%s with good input is %s", k.ID, s)
-		} else if !k.Confidence.Sure() && s == Pass {
-			t.Errorf("%s: an unqualified pass of an inferred requirement", k.ID)
-		}
-		facts := map[string]Fact{"evidence": ok["evidence"], "custody": ok["custody"]}
-		if f := badFacts[k.ID]; f != "" {
-			facts[f] = Fact{N: 2, Problems: []string{"sha256 differs"}}
-		}
-		if s := stateOf(t, assess(t, facts, append(bad[k.ID], good...)...), k.ID); s != Fail {
-			t.Errorf("%s with its bad twin is %s", k.ID, s)
-		}
+	d := doc()
+	for f := range fields {
+		id, _ := event.Lookup(f)
+		d.Delete(id)
 	}
-	if decided < 12 {
-		t.Errorf("%d controls have checks", decided)
-	}
-	if s := fine.Components[5].State; s != NoData {
-		t.Errorf("component %s, of which nothing is seen, is %s", fine.Components[5].ID, s)
-	}
-	// Evidence of another kind on a control that passes keeps it from an
-	// unqualified pass.
-	if s := stateOf(t, assess(t, ok, append(good, alert(event.ThreatTechniqueID, "T1046"))...), "rk-2-rangkaian"); s != PartlyPass {
+	e.Time(event.Timestamp, asOf.Add(-time.Hour).UnixNano())
+	e.Str(event.SaksiCase, "A-1")
+	e.Str(event.SaksiExhibit, "E1")
+	return e
+}
+
+// TestQualified proves that evidence of another kind keeps a control from an
+// unqualified pass, and that what is later than the time does not count.
+func TestQualified(t *testing.T) {
+	good := []*event.Event{doc(event.EventDataset, "saksi.flow", event.NetworkProtocol, "http"), doc(event.EventDataset, "saksi.tls", event.TLSVersion, "1.3")}
+	if s := stateOf(t, assess(t, nil, append(good, alert(event.ThreatTechniqueID, "T1046"))...), "rk-2-rangkaian"); s != PartlyPass {
 		t.Errorf("rk-2-rangkaian with a finding on it is %s", s)
 	}
 	later := doc(event.EventDataset, "saksi.tls", event.TLSVersion, "1.0")
 	later.Delete(event.Timestamp)
 	later.Time(event.Timestamp, asOf.Add(time.Second).UnixNano())
-	if s := stateOf(t, assess(t, ok, append(good, later)...), "rk-2-gerak"); s == Fail {
+	if s := stateOf(t, assess(t, nil, append(good, later)...), "rk-2-gerak"); s == Fail {
 		t.Error("a document after the as-of time counts")
 	}
 }

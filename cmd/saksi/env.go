@@ -48,12 +48,19 @@ func cacheDir() (string, error) {
 	return filepath.Join(dir, "saksi"), err
 }
 
+// configDir is where the user's settings stand: $XDG_CONFIG_HOME/saksi or
+// ~/.config/saksi.
+func configDir() (string, error) {
+	dir, err := os.UserConfigDir()
+	return filepath.Join(dir, "saksi"), err
+}
+
 // configFiles lists the settings files that are read when none is named, the
 // strongest first. Never the current folder: it may be evidence.
 func configFiles() []string {
 	var files []string
-	if d, err := os.UserConfigDir(); err == nil {
-		files = append(files, filepath.Join(d, "saksi", "config.yaml"))
+	if d, err := configDir(); err == nil {
+		files = append(files, filepath.Join(d, "config.yaml"))
 	}
 	return append(files, "/etc/saksi/config.yaml")
 }

@@ -88,6 +88,11 @@ func (o *assessOptions) run(ctx context.Context, a *app) error {
 	}
 	defer done()
 	in := framework.Inputs{Framework: o.framework, AsOf: asOf, Where: o.where()}
+	if in.Catalog, err = library().Load(o.framework); errors.Is(err, framework.ErrUnknown) {
+		return fail(exitUsage, err)
+	} else if err != nil {
+		return fail(exitFailed, err)
+	}
 	as, err := assessCases(ctx, ix, in, o.cases, pub)
 	if errors.Is(err, framework.ErrUnknown) {
 		return fail(exitUsage, err)
