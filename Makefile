@@ -10,7 +10,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # Packages that hold C, linked into saksi-worker only.
 export SAKSI_BUILD := $(abspath $(BUILD))
 
-.PHONY: all build demo test unit integration interop lint bench live fuzz soak dist generate clean
+.PHONY: all build demo test unit integration interop lint bench live service fuzz soak dist generate clean
 
 all: build
 
@@ -63,6 +63,10 @@ LIVETIME ?= 600
 live: build
 	scripts/need interop
 	scripts/live $(LIVETIME)
+
+# The systemd unit, under a real systemd; it needs root.
+service:
+	scripts/service
 
 # FUZZTIME is per target; MUTANTS is over all parsers of traffic, half an hour of CPU time.
 FUZZTIME ?= 60s
