@@ -2,13 +2,14 @@ package framework
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
+	"saksi/evidence"
 	"saksi/findings"
 )
 
@@ -31,7 +32,12 @@ type Inputs struct {
 	Cases          []CaseInput
 	Sources        []Source
 	Facts          map[string]Fact
+	Register       *Register // nil for none
+	Scope          string    // id of an agency of the register: only what is below it counts; "" for all
 }
+
+// ErrScope is returned when a scope is no agency of a register.
+var ErrScope = errors.New("no agency of the register")
 
 // maxEvidence bounds the findings one observation lists, maxProblems the
 // problems.
@@ -47,6 +53,10 @@ type assessor struct {
 	cat     *Catalog
 	a       *Assessment
 	line    int
+	systems []SystemEntry // of the register, in scope
+	hosts   *hosts
+	facts   map[string]Fact
+	limit   string         // query that limits every other to the scope
 	answers map[string]int // queries that were asked, by their place in a.Inputs.Queries
 }
 
@@ -76,6 +86,13 @@ func Assess(ctx context.Context, ix Index, in Inputs) (*Assessment, error) {
 		}
 	}
 	s.a.Case = strings.Join(ids, ", ")
+	s.facts = maps.Clone(in.Facts)
+	if s.facts == nil {
+		s.facts = map[string]Fact{}
+	}
+	if err := s.scope(); err != nil {
+		return nil, err
+	}
 	if err := s.decide(); err != nil {
 		return nil, err
 	}
@@ -93,6 +110,9 @@ func (s *assessor) decide() error {
 	}
 	if err := s.coverage(); err != nil {
 		return fmt.Errorf("assessing coverage: %w", err)
+	}
+	if err := s.register(); err != nil {
+		return fmt.Errorf("assessing the register's systems: %w", err)
 	}
 	for _, k := range s.cat.Components() {
 		s.a.Components = append(s.a.Components, Component{ID: k.ID, Number: k.Number, Title: k.Title, Counts: map[State]int{}, Line: s.next()})
@@ -115,7 +135,53 @@ func (s *assessor) decide() error {
 	for i := range s.a.Components {
 		s.a.Components[i].State = rollUp(s.a.Components[i].Counts)
 	}
+	s.inherit()
 	return nil
+}
+
+// scope limits what is asked to what an agency's sensors and cases tell.
+func (s *assessor) scope() error {
+	in := &s.in
+	if in.Scope == "" {
+		return nil
+	}
+	if in.Register == nil || in.Register.Path(in.Scope) == nil {
+		return fmt.Errorf("limiting the assessment to %q: %w", in.Scope, ErrScope)
+	}
+	s.a.Scope, s.a.Agency = in.Scope, in.Register.NameOf(in.Scope)
+	var parts []string
+	for _, x := range in.Register.Sensors {
+		if s.inScope(x.Agency) {
+			parts = append(parts, "observer.name:"+phrase(x.Name))
+		}
+	}
+	for _, x := range in.Register.Agencies {
+		if s.inScope(x.ID) {
+			parts = append(parts, "organization.id:"+phrase(x.ID), "organization.name:"+phrase(x.Name))
+		}
+	}
+	s.limit = "(" + strings.Join(parts, " OR ") + ")"
+	return nil
+}
+
+// inherit gives systems the controls of the shared services that they use.
+func (s *assessor) inherit() {
+	states := map[string]State{}
+	for _, o := range s.a.Outcomes {
+		states[o.Control.ID] = o.State
+	}
+	for i := range s.systems {
+		for _, u := range s.systems[i].Uses {
+			p := s.in.Register.System(u)
+			for _, c := range p.Provides {
+				st, ok := states[c]
+				if !ok {
+					st = NoData
+				}
+				s.a.Systems[i].Inherited = append(s.a.Systems[i].Inherited, Inherited{Control: c, Provider: u, State: st})
+			}
+		}
+	}
 }
 
 // identify digests the inputs and derives the UUIDs from them.
@@ -124,8 +190,7 @@ func (s *assessor) identify() error {
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(b)
-	s.a.Inputs.SHA256 = hex.EncodeToString(sum[:])
+	s.a.Inputs.SHA256 = evidence.SHA256(b)
 	s.a.UUID = newUUID("assessment", s.a.Inputs.SHA256, s.a.Agency, s.in.AsOf.Format(time.RFC3339Nano))
 	for i := range s.a.Outcomes {
 		o := &s.a.Outcomes[i]
@@ -167,6 +232,9 @@ func (s *assessor) next() string {
 
 func (s *assessor) upTo(q string) string {
 	limit := fmt.Sprintf(`@timestamp:<="%s"`, s.in.AsOf.Format(time.RFC3339Nano))
+	if s.limit != "" {
+		limit += " AND " + s.limit
+	}
 	if q == "" {
 		return limit
 	}
@@ -188,14 +256,23 @@ func (s *assessor) count(q string) (n int64, newest string, err error) {
 	if len(p.Docs) > 0 {
 		newest = p.Docs[0].Time.UTC().Format(time.RFC3339Nano)
 	}
-	b, err := json.Marshal([]any{full, p.Total, newest})
-	if err != nil {
-		return 0, "", err
-	}
-	sum := sha256.Sum256(b)
 	s.answers[full] = len(s.a.Inputs.Queries)
-	s.a.Inputs.Queries = append(s.a.Inputs.Queries, QueryInput{Query: full, Total: p.Total, Newest: newest, SHA256: hex.EncodeToString(sum[:])})
-	return p.Total, newest, nil
+	return p.Total, newest, s.answered(full, p.Total, newest, nil)
+}
+
+// answered keeps a question with a digest of its answer: of the JSON of
+// [question, number, newest], with what else it was answered by.
+func (s *assessor) answered(q string, n int64, newest string, more any) error {
+	answer := []any{q, n, newest}
+	if more != nil {
+		answer = append(answer, more)
+	}
+	b, err := json.Marshal(answer)
+	if err != nil {
+		return err
+	}
+	s.a.Inputs.Queries = append(s.a.Inputs.Queries, QueryInput{Query: q, Total: n, Newest: newest, SHA256: evidence.SHA256(b)})
+	return nil
 }
 
 // phrase quotes a value for a query.

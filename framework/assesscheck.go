@@ -76,7 +76,7 @@ func worse(a, b State) bool {
 func (s *assessor) check(c Check) (*Observation, error) {
 	ob := &Observation{Check: c, Threshold: c.Allowed}
 	if c.Fact != "" {
-		f := s.in.Facts[c.Fact]
+		f := s.facts[c.Fact]
 		ob.N, ob.Value, ob.Newest = f.N, int64(len(f.Problems)), f.Newest
 		ob.Problems = f.Problems[:min(len(f.Problems), maxProblems)]
 		ob.MoreProbs = int64(len(f.Problems) - len(ob.Problems))

@@ -2,6 +2,10 @@ package framework
 
 import (
 	"fmt"
+	"time"
+
+	"saksi/event"
+	"saksi/findings"
 )
 
 // Policy is what a pass needs, whatever the control. A catalog may ask for more
@@ -33,8 +37,76 @@ func (s *assessor) coverage() error {
 		it.Seen = it.Documents > 0
 		c.Items = append(c.Items, it)
 	}
+	if err := s.sensors(); err != nil {
+		return err
+	}
 	c.sum()
 	return nil
+}
+
+// sensors tells which sensors were heard, and what they lost by their own count:
+// that of the newest metric, which counts from the sensor's start.
+func (s *assessor) sensors() error {
+	agency := map[string]string{}
+	var names []string
+	if r := s.in.Register; r != nil {
+		for _, x := range r.Sensors {
+			if s.inScope(x.Agency) {
+				agency[x.Name], names = x.Agency, append(names, x.Name)
+			}
+		}
+	}
+	heard, err := s.terms("", "observer.name", maxTerms)
+	if err != nil {
+		return err
+	}
+	for _, b := range heard {
+		if _, ok := agency[b.Key]; !ok {
+			names = append(names, b.Key)
+		}
+	}
+	for _, name := range names {
+		a, ok := agency[name]
+		it := CoverageItem{Kind: "sensor", ID: name, Agency: a, InScope: ok}
+		if it.Documents, it.Newest, err = s.count("observer.name:" + phrase(name)); err != nil {
+			return err
+		}
+		it.Seen = it.Documents > 0
+		if it.Seen {
+			if err := s.losses(&it); err != nil {
+				return err
+			}
+		}
+		if t, err := time.Parse(time.RFC3339Nano, it.Newest); err == nil && s.in.AsOf.Sub(t) > silentAfter {
+			it.Stale = true
+		}
+		if ok {
+			s.fact("sensors", 1)
+			switch {
+			case !it.Seen:
+				s.fact("sensors", 0, name+": never heard")
+			case it.Stale:
+				s.fact("sensors", 0, name+": silent since "+it.Newest)
+			}
+		}
+		s.a.Coverage.Items = append(s.a.Coverage.Items, it)
+	}
+	return nil
+}
+
+func (s *assessor) losses(it *CoverageItem) error {
+	q := s.upTo("event.dataset:saksi.sensor AND observer.name:" + phrase(it.ID))
+	p, err := s.ix.Search(s.ctx, findings.Request{Query: q, Size: 1})
+	if err != nil || len(p.Docs) == 0 {
+		return err
+	}
+	e, err := event.Parse(p.Docs[0].Body)
+	if err != nil {
+		return err
+	}
+	it.Packets, _ = e.GetInt(event.SaksiSensorPackets)
+	it.Drops, _ = e.GetInt(event.SaksiSensorDropped)
+	return s.answered("newest: "+q, p.Total, p.Docs[0].Time.UTC().Format(time.RFC3339Nano), p.Docs[0].ID)
 }
 
 // sum decides coverage from its items.

@@ -37,8 +37,9 @@ type Assessment struct {
 	Version        string    `json:"version"`
 	Title          Text      `json:"title"`
 	AsOf           time.Time `json:"as_of"`
-	Case           string    `json:"case"`   // ids of the cases, joined by ", "
-	Agency         string    `json:"agency"` // as the register or the cases name it, joined by ", "
+	Case           string    `json:"case"`            // ids of the cases, joined by ", "
+	Scope          string    `json:"scope,omitempty"` // id of the agency of the register that it is limited to, with what is below it
+	Agency         string    `json:"agency"`          // as the register or the cases name it, joined by ", "
 	Classification string    `json:"classification"`
 	Assessor       string    `json:"assessor"`
 	Tool           string    `json:"tool"`
@@ -173,13 +174,29 @@ type System struct {
 	Shared      []string `json:"uses,omitempty"` // systems whose controls it inherits
 	Assets      int      `json:"assets"`
 	Documents   int64    `json:"documents"`
-	Findings    int64    `json:"findings"`
-	Severe      int64    `json:"severe"` // findings of severity 3 and 4
-	Newest      string   `json:"newest,omitempty"`
-	Seen        bool     `json:"seen"`
+	// Findings are those with the system as destination, From those with it as
+	// source; of a system without an address, those that name it.
+	Findings      int64     `json:"findings"`
+	From          int64     `json:"findings_from"`
+	Severe        int64     `json:"severe"`          // of Findings, those of severity 3 and 4
+	RTOS          int64     `json:"rto_s,omitempty"` // recovery time, seconds
+	Outages       int64     `json:"outages,omitempty"`
+	OutageMinutes int64     `json:"outage_minutes,omitempty"`
+	DataSets      []DataUse `json:"data_sets,omitempty"`
+	Newest        string    `json:"newest,omitempty"`
+	Seen          bool      `json:"seen"`
 	// Inherited are the controls that a shared service provides: the state is the
 	// provider's.
 	Inherited []Inherited `json:"inherited,omitempty"`
+}
+
+// DataUse is how much was exchanged with where a data set is reached.
+type DataUse struct {
+	ID             string `json:"id"`
+	Classification string `json:"classification,omitempty"`
+	Personal       bool   `json:"personal"`
+	Flows          int64  `json:"flows"`
+	Bytes          int64  `json:"bytes"`
 }
 
 // Inherited is a control that a system has from a shared service.

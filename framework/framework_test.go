@@ -53,12 +53,53 @@ func (m *memory) Search(_ context.Context, r findings.Request) (p findings.Page,
 	return p, nil
 }
 
-func (m *memory) Terms(context.Context, string, string, int) ([]findings.Bucket, error) {
-	return nil, nil
+func (m *memory) matching(q string) ([]*event.Event, error) {
+	n, err := query.Parse(q)
+	if err != nil {
+		return nil, err
+	}
+	var list []*event.Event
+	for _, d := range m.docs {
+		e, err := event.Parse(d.Body)
+		if err != nil {
+			return nil, err
+		}
+		if n.Match(e) {
+			list = append(list, e)
+		}
+	}
+	return list, nil
 }
 
-func (m *memory) Histogram(context.Context, string, time.Duration) ([]findings.Bucket, error) {
-	return nil, nil
+func (m *memory) Terms(_ context.Context, q, field string, size int) ([]findings.Bucket, error) {
+	list, err := m.matching(q)
+	if err != nil {
+		return nil, err
+	}
+	f, err := findings.TermsField(field)
+	if err != nil {
+		return nil, err
+	}
+	counts := map[string]int64{}
+	for _, e := range list {
+		for v := range e.Values(f) {
+			counts[string(v.AppendText(nil))]++
+		}
+	}
+	return findings.TopBuckets(counts, size), nil
+}
+
+func (m *memory) Histogram(_ context.Context, q string, every time.Duration) ([]findings.Bucket, error) {
+	list, err := m.matching(q)
+	if err != nil {
+		return nil, err
+	}
+	counts := map[int64]int64{}
+	for _, e := range list {
+		ns, _ := e.GetTime(event.Timestamp)
+		counts[ns/int64(every)*int64(every)]++
+	}
+	return findings.TimeBuckets(counts), nil
 }
 
 func doc(kv ...any) *event.Event {

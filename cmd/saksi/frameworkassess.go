@@ -23,6 +23,8 @@ type assessOptions struct {
 	framework string
 	asOf      string
 	key       string
+	register  string
+	scope     string
 }
 
 func frameworkAssess(a *app) *cobra.Command {
@@ -42,6 +44,8 @@ func frameworkAssess(a *app) *cobra.Command {
 	f.StringVar(&o.agency, "agency", "default", "`name` of the agency, for indexes that several share")
 	f.StringVar(&o.framework, "framework", "rakkssa", "`name` of the framework")
 	f.StringVar(&o.asOf, "as-of", "", "`time` (RFC 3339) after which nothing counts (default: now)")
+	f.StringVar(&o.register, "register", "", "`file` of the register of agencies and systems (default: register.yaml in the settings folder, if it is there)")
+	f.StringVar(&o.scope, "scope", "", "`id` of an agency of the register: only what its sensors and cases tell counts, with those below it")
 	f.StringVar(&o.key, "key", "", "public key `file` the cases must verify with (default: this station's)")
 	f.StringVar(&a.to, "dir", "", "the same as --to")
 	cobra.CheckErr(f.MarkHidden("dir"))
@@ -93,8 +97,12 @@ func (o *assessOptions) run(ctx context.Context, a *app) error {
 	} else if err != nil {
 		return fail(exitFailed, err)
 	}
+	if in.Register, err = readRegister(o.register); err != nil {
+		return err
+	}
+	in.Scope = o.scope
 	as, err := assessCases(ctx, ix, in, o.cases, pub)
-	if errors.Is(err, framework.ErrUnknown) {
+	if errors.Is(err, framework.ErrUnknown) || errors.Is(err, framework.ErrScope) {
 		return fail(exitUsage, err)
 	}
 	if err != nil {
@@ -105,6 +113,22 @@ func (o *assessOptions) run(ctx context.Context, a *app) error {
 	}
 	fmt.Fprintf(a.stderr, "saksi: written to %s\n", dir)
 	return a.printAssessment(as)
+}
+
+// readRegister reads the register that is named, or the user's; nil when there
+// is none.
+func readRegister(path string) (*framework.Register, error) {
+	if path == "" {
+		dir, err := configDir()
+		if err != nil {
+			return nil, nil
+		}
+		if path = filepath.Join(dir, "register.yaml"); !exists(path) {
+			return nil, nil
+		}
+	}
+	r, err := framework.ReadRegister(path)
+	return r, fail(exitUsage, err)
 }
 
 // public is the key that the cases must verify with.
@@ -217,6 +241,9 @@ func assessCases(ctx context.Context, ix framework.Index, in framework.Inputs, d
 		}
 		agencies = addOnce(agencies, info.Agency)
 		in.Classification = stricter(in.Classification, info.Classification)
+	}
+	if in.Agency == "" && len(agencies) == 0 && in.Register != nil {
+		agencies = in.Register.Roots()
 	}
 	if in.Agency == "" {
 		in.Agency = strings.Join(agencies, ", ")

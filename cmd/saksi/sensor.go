@@ -40,6 +40,7 @@ type sensorReadOptions struct {
 	tlsKeys     string
 	authority   authorityFlag
 	keep        keepFlags
+	name        string // of the sensor
 }
 
 func sensorRead(a *app) *cobra.Command {
@@ -74,6 +75,7 @@ func sensorRead(a *app) *cobra.Command {
 	o.authority.add(c, "TLS is decrypted within it only")
 	f.StringVar(&o.dataset, "dataset", "conn", "`name` of the log that -o zeek writes")
 	o.keep.add(c)
+	f.StringVar(&o.name, "sensor", "", "`name` of the sensor that made the captures: it stands in what is stored, and its packets and losses are told")
 	return c
 }
 
@@ -148,6 +150,7 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 		return err
 	}
 	if kept != nil {
+		kept.sink = named(o.name, kept.sink)
 		cfg.Sink, args = kept.sink, kept.paths
 		sets.of(kept.c)
 	}
@@ -157,7 +160,7 @@ func (o *sensorReadOptions) run(cmd *cobra.Command, a *app, args []string) (err 
 	sum, err = sensor.Read(cmd.Context(), cfg)
 	bar.finish()
 	a.indicatorsLeft(sets.intel)
-	err = errors.Join(err, kept.decrypted(cmd.Context(), &sum, cfg.Keys != nil))
+	err = errors.Join(err, kept.decrypted(cmd.Context(), &sum, cfg.Keys != nil), kept.counts(o.name, &sum))
 	if kerr := kept.close(cmd.Context()); kerr != nil && (err == nil || errors.Is(err, sensor.ErrIncomplete)) {
 		err = kerr
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,6 +45,7 @@ type sensorRunOptions struct {
 	tlsKeys     string
 	authority   authorityFlag
 	ring        ringFlags
+	name        string // of the sensor
 }
 
 func sensorRun(a *app) *cobra.Command {
@@ -90,6 +92,7 @@ func sensorRun(a *app) *cobra.Command {
 	f.StringVar(&o.index, "index", "", "store what is found in this `folder`, or in the Elasticsearch node of this URL (default: the user's index)")
 	f.StringVar(&o.agency, "agency", "default", "`name` of the agency, for indexes that several share")
 	o.ring.add(c)
+	c.Flags().StringVar(&o.name, "sensor", "", "`name` of this sensor in what is stored (default: the host's)")
 	return c
 }
 
@@ -275,10 +278,16 @@ func (r *liveRun) capture(ctx context.Context, cfg sensor.Config) error {
 	if err != nil {
 		return errors.Join(err, finish(), r.close())
 	}
+	name, told := cmp.Or(r.o.name, host), time.Now()
 	cfg.Sink = findings.SinkFunc(func(e *event.Event) error {
+		e.Str(event.ObserverName, name)
 		e.Str(event.ObserverHostname, host)
 		e.Str(event.ObserverType, "sensor")
-		return keep.Emit(e)
+		if err := keep.Emit(e); err != nil || time.Since(told) < countsEach {
+			return err
+		}
+		told = time.Now()
+		return r.counts(keep, name)
 	})
 	cfg.Recorder = r.ring.recorder()
 	cfg.Sources = []sensor.Source{{Live: r.live, Key: r.key}}
@@ -288,9 +297,15 @@ func (r *liveRun) capture(ctx context.Context, cfg sensor.Config) error {
 	sum, err = sensor.Read(ctx, cfg)
 	stop()
 	line := r.line()
-	err = errors.Join(err, r.close(), finish())
+	err = errors.Join(err, r.counts(keep, name), r.close(), finish())
 	fmt.Fprintln(r.a.stderr, line)
 	return err
+}
+
+// counts tells what this capture took and lost until now.
+func (r *liveRun) counts(sink findings.Sink, name string) error {
+	v := r.vitals()
+	return tellCounts(sink, name, time.Now().UnixNano(), v.seen.Packets, v.kernel.Dropped+v.ring.Dropped, r.key)
 }
 
 // close ends what keeps, in order: nothing that was emitted is lost.
