@@ -21,7 +21,7 @@ const (
 	ActAcquire = "acquire"        // recorded before the first byte is read
 	ActStop    = "stop acquiring" // it ended before its source did
 	// ActSegment takes a further file of an exhibit under custody. Those of an
-	// exhibit stand before the entry that adds it.
+	// exhibit stand right before the entry that adds it.
 	ActSegment = "add segment"
 )
 
@@ -110,7 +110,7 @@ func segmentsOf(entries []evidence.Entry, i int) []Segment {
 	for j := i - 1; j >= 0 && len(list) < n; j-- {
 		e := &entries[j]
 		if e.Act != ActSegment || e.Exhibit != entries[i].Exhibit {
-			continue
+			break // they stand right before it
 		}
 		size, err := strconv.ParseInt(e.Detail["bytes"], 10, 64)
 		if err != nil {

@@ -42,7 +42,7 @@ func BenchmarkVerifyLog(b *testing.B) {
 }
 
 // longLog writes a log of n entries under one checkpoint.
-func longLog(b *testing.B, dir string, s *Signer, n int64) {
+func longLog(b testing.TB, dir string, s *Signer, n int64) {
 	b.Helper()
 	var lines bytes.Buffer
 	var hashes storedHashes

@@ -4,15 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"math"
 	"path/filepath"
-	"strings"
-	"time"
 
 	"github.com/transparency-dev/formats/log"
 	fnote "github.com/transparency-dev/formats/note"
@@ -193,121 +190,4 @@ func openCheckpoint(b []byte, origin string, key *Public) (cp log.Checkpoint, er
 		return cp, fmt.Errorf("the checkpoint is of log %q; expected %q", cp.Origin, origin)
 	}
 	return cp, nil
-}
-
-// read takes at most size lines; what follows them is unfinished.
-func (st *LogState) read(r *bufio.Reader, size int64) error {
-	holder := holders{}
-	var last time.Time
-	var seq int64
-	for st.Size < size {
-		line, err := r.ReadSlice('\n')
-		if err == io.EOF {
-			st.Unfinished = bytes.Clone(line)
-			return nil
-		}
-		at := fmt.Sprintf("entry %d", st.Size)
-		if err == bufio.ErrBufferFull || len(line) > maxEntry+1 {
-			st.problem("%s has more than %d bytes; reading stopped there", at, maxEntry)
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("reading the custody log: %w", err)
-		}
-		if st.signed += int64(len(line)); st.signed > maxLog {
-			st.problem("the log has more than %d bytes; reading stopped at %s", maxLog, at)
-			return nil
-		}
-		line = line[:len(line)-1]
-		more, err := tlog.StoredHashes(st.Size, line, st.hashes)
-		if err != nil {
-			return err
-		}
-		st.hashes = append(st.hashes, more...)
-		st.Size++
-		e, err := parseEntry(line)
-		if err != nil {
-			st.problem("%s can't be read: %v", at, err)
-			seq++
-			continue
-		}
-		if !st.full {
-			st.Entries = append(st.Entries, e)
-		}
-		if e.Seq != seq {
-			st.problem("%s says it is number %d; expected %d", at, e.Seq, seq)
-		}
-		seq = e.Seq + 1
-		if e.Act == "" || e.Who == "" {
-			st.problem("%s does not say what was done and who did it", at)
-		}
-		t, err := time.Parse(time.RFC3339Nano, e.Time)
-		if err != nil {
-			st.problem("%s: time %q can't be read", at, e.Time)
-		} else {
-			if t.Before(last) {
-				st.problem("%s is of %s, before the entry before it (%s)", at, e.Time, last.Format(time.RFC3339Nano))
-			}
-			last = t
-		}
-		if err := holder.pass(&e); err != nil {
-			st.problem("%s: %v", at, err)
-		}
-	}
-	rest, err := io.ReadAll(io.LimitReader(r, maxEntry+2))
-	if err != nil {
-		return fmt.Errorf("reading the custody log: %w", err)
-	}
-	if st.Unfinished = rest; !oneLine(rest) {
-		st.problem("more than one entry follows the %d under the signed checkpoint, and a crash leaves one at most: the checkpoint was set back, or lines were added", st.Size)
-	}
-	return nil
-}
-
-// parseEntry reads one line. It refuses what other readers of JSON take in
-// another way: a key twice or in other letters, a second value on the line.
-func parseEntry(line []byte) (e Entry, err error) {
-	d := json.NewDecoder(bytes.NewReader(line))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&e); err != nil {
-		return e, err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return e, errors.New("more than one value")
-	}
-	d = json.NewDecoder(bytes.NewReader(line))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return e, errors.New("not an object")
-	}
-	return e, exactKeys(d, true)
-}
-
-// exactKeys reads an object to its end, from after its opening brace.
-func exactKeys(d *json.Decoder, fields bool) error {
-	seen := map[string]bool{}
-	for d.More() {
-		t, err := d.Token()
-		if err != nil {
-			return err
-		}
-		k, _ := t.(string)
-		if seen[k] {
-			return fmt.Errorf("key %q twice", k)
-		}
-		seen[k] = true
-		// Decoding has matched the fields without regard to case.
-		if fields && strings.Trim(k, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
-			return fmt.Errorf("key %q in other letters", k)
-		}
-		if t, err = d.Token(); err != nil {
-			return err
-		}
-		if t == json.Delim('{') {
-			if err := exactKeys(d, false); err != nil {
-				return err
-			}
-		}
-	}
-	_, err := d.Token()
-	return err
 }

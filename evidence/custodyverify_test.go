@@ -3,6 +3,7 @@ package evidence
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -243,5 +244,38 @@ func TestReaders(t *testing.T) {
 	wg.Wait()
 	if st := verified(t, dir, p); st.Size != 104 {
 		t.Errorf("%d entries", st.Size)
+	}
+}
+
+// TestVerifyBatches proves that a log of several batches verifies as one, that
+// each bad line is told by its number wherever it lies, and that the lines after
+// it are read.
+func TestVerifyBatches(t *testing.T) {
+	s, p := newKey(t)
+	dir := t.TempDir()
+	const n = 2*batchLines + 10
+	longLog(t, dir, s, n)
+	st, problems, err := VerifyLog(dir, Origin("A"), p)
+	if err != nil || len(problems) > 0 || st.Size != n || len(st.Entries) != n {
+		t.Fatalf("%d entries, %q, %v", st.Size, problems, err)
+	}
+	path := filepath.Join(dir, entriesFile)
+	lines := bytes.SplitAfter(read(t, path), []byte("\n"))
+	for _, i := range []int{0, batchLines - 1, batchLines, n - 1} {
+		lines[i] = bytes.Replace(lines[i], []byte(`"who":`), []byte(`"Who":`), 1)
+	}
+	lines[batchLines+1] = bytes.Replace(lines[batchLines+1], []byte("Aminah"), []byte("Aminaj"), 1)
+	put(t, path, bytes.Join(lines, nil))
+	st, problems, err = VerifyLog(dir, Origin("A"), p)
+	if err != nil || st.Size != n || len(st.Entries) != n-4 || len(problems) != 5 {
+		t.Fatalf("%d entries, %q, %v", st.Size, problems, err)
+	}
+	for i, at := range []int{0, batchLines - 1, batchLines, n - 1} {
+		if want := fmt.Sprintf("entry %d can't be read: key \"Who\" in other letters", at); problems[i] != want {
+			t.Errorf("%q, expected %q", problems[i], want)
+		}
+	}
+	if !strings.Contains(problems[4], "an entry was changed") {
+		t.Errorf("%q", problems[4])
 	}
 }
