@@ -14,6 +14,7 @@ require (
 	github.com/elastic/go-seccomp-bpf v1.6.0
 	github.com/google/uuid v1.6.0
 	github.com/gopacket/gopacket v1.7.7
+	github.com/gowebpki/jcs v1.0.1
 	github.com/hillu/go-yara/v4 v4.2.4
 	github.com/in-toto/attestation v1.2.0
 	github.com/klauspost/compress v1.18.5

@@ -282,7 +282,7 @@ func (d *demo) assess() error {
 		return err
 	}
 	dir := filepath.Join(d.dir, casefile.ReportsDir, "rakkssa-"+asOf.Format("20060102T150405Z"))
-	if err := writeAssessment(dir, d.as); err != nil {
+	if err := d.a.writeAssessment(d.ctx, dir, d.as, ""); err != nil {
 		return err
 	}
 	for _, lang := range framework.Languages {

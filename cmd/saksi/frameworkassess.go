@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -25,6 +23,7 @@ type assessOptions struct {
 	key       string
 	register  string
 	scope     string
+	sign      string
 }
 
 func frameworkAssess(a *app) *cobra.Command {
@@ -47,6 +46,7 @@ func frameworkAssess(a *app) *cobra.Command {
 	f.StringVar(&o.register, "register", "", "`file` of the register of agencies and systems (default: register.yaml in the settings folder, if it is there)")
 	f.StringVar(&o.scope, "scope", "", "`id` of an agency of the register: only what its sensors and cases tell counts, with those below it")
 	f.StringVar(&o.key, "key", "", "public key `file` the cases must verify with (default: this station's)")
+	f.StringVar(&o.sign, "sign", "", "signing key `file` for what is written (default: this station's own)")
 	f.StringVar(&a.to, "dir", "", "the same as --to")
 	cobra.CheckErr(f.MarkHidden("dir"))
 	return c
@@ -108,7 +108,7 @@ func (o *assessOptions) run(ctx context.Context, a *app) error {
 	if err != nil {
 		return caseError(err)
 	}
-	if err := writeAssessment(dir, as); err != nil {
+	if err := a.writeAssessment(ctx, dir, as, o.sign); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stderr, "saksi: written to %s\n", dir)
@@ -294,58 +294,4 @@ func facts(v *casefile.Verification, m map[string]framework.Fact) (problems []st
 	}
 	m["evidence"], m["custody"] = ev, cu
 	return problems
-}
-
-const (
-	assessmentFile = "assessment.json"
-	oscalFile      = "assessment-results.oscal.json"
-)
-
-// writeAssessment writes assessment.json and the OSCAL results to a new folder.
-func writeAssessment(dir string, as *framework.Assessment) error {
-	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
-		return fmt.Errorf("writing the assessment: %w", err)
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return failHint(exitFailed, fmt.Errorf("writing the assessment: %w", err), "name a new folder by --to; an assessment is never overwritten")
-	}
-	b, err := json.MarshalIndent(as, "", "  ")
-	if err != nil {
-		return err
-	}
-	o, err := as.OSCAL()
-	if err != nil {
-		return err
-	}
-	for name, data := range map[string][]byte{assessmentFile: append(b, '\n'), oscalFile: o} {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
-			return fmt.Errorf("writing the assessment: %w", err)
-		}
-	}
-	return nil
-}
-
-// maxAssessment bounds assessment.json on reading, in bytes.
-const maxAssessment = 256 << 20
-
-func readAssessment(dir string) (*framework.Assessment, error) {
-	path := filepath.Join(dir, assessmentFile)
-	b, err := evidence.ReadRegular(path, maxAssessment)
-	if err != nil {
-		return nil, fmt.Errorf("reading the assessment: %w", err)
-	}
-	var v struct {
-		Format int `json:"format"`
-	}
-	if err := json.Unmarshal(b, &v); err != nil {
-		return nil, fmt.Errorf("reading the assessment %s: %w", path, err)
-	}
-	if v.Format != framework.FormatVersion {
-		return nil, failHint(exitFailed, fmt.Errorf("reading the assessment %s: format %d; this saksi reads %d", path, v.Format, framework.FormatVersion), "assess again with the same inputs and --as-of")
-	}
-	var as framework.Assessment
-	if err := json.Unmarshal(b, &as); err != nil {
-		return nil, fmt.Errorf("reading the assessment %s: %w", path, err)
-	}
-	return &as, nil
 }
