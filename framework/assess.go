@@ -57,6 +57,7 @@ type assessor struct {
 	hosts   *hosts
 	facts   map[string]Fact
 	limit   string         // query that limits every other to the scope
+	frozen  *Assessment    // what is made again without an index; nil otherwise
 	answers map[string]int // queries that were asked, by their place in a.Inputs.Queries
 }
 
@@ -114,6 +115,15 @@ func (s *assessor) decide() error {
 	if err := s.register(); err != nil {
 		return fmt.Errorf("assessing the register's systems: %w", err)
 	}
+	if err := s.outcomes(); err != nil {
+		return err
+	}
+	s.inherit()
+	return nil
+}
+
+// outcomes decides every control, and the components by theirs.
+func (s *assessor) outcomes() error {
 	for _, k := range s.cat.Components() {
 		s.a.Components = append(s.a.Components, Component{ID: k.ID, Number: k.Number, Title: k.Title, Counts: map[State]int{}, Line: s.next()})
 	}
@@ -135,7 +145,6 @@ func (s *assessor) decide() error {
 	for i := range s.a.Components {
 		s.a.Components[i].State = rollUp(s.a.Components[i].Counts)
 	}
-	s.inherit()
 	return nil
 }
 

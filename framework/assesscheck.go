@@ -8,7 +8,7 @@ import (
 func (s *assessor) control(k Control) (*Outcome, error) {
 	o := &Outcome{Control: k, Line: s.next()}
 	var err error
-	tagged := "event.kind:alert AND Saksi.control:" + phrase(k.ID)
+	tagged := taggedWith(k.ID)
 	if o.Findings, _, err = s.count(tagged); err != nil {
 		return nil, err
 	}

@@ -10,6 +10,9 @@ import (
 
 // evidence lists the findings on a control, the most severe first.
 func (s *assessor) evidence(q string) ([]EvidenceRef, error) {
+	if s.frozen != nil {
+		return s.frozenEvidence(q), nil
+	}
 	p, err := s.ix.Search(s.ctx, findings.Request{Query: s.upTo(q), Size: maxEvidence, Sort: []findings.Sort{{Field: event.EventSeverity.Name(), Desc: true}, {Field: event.Timestamp.Name()}}})
 	if err != nil {
 		return nil, err
@@ -82,4 +85,9 @@ func Where(e *event.Event) string {
 		return fmt.Sprintf("packet %d", first)
 	}
 	return fmt.Sprintf("%d packets, %d to %d", n, first, last)
+}
+
+// taggedWith is the query for the findings on a control.
+func taggedWith(control string) string {
+	return "event.kind:alert AND Saksi.control:" + phrase(control)
 }

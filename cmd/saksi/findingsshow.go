@@ -18,6 +18,7 @@ import (
 	"saksi/event"
 	"saksi/evidence"
 	"saksi/framework"
+	"saksi/framework/verify"
 )
 
 func findingsShow(a *app) *cobra.Command {
@@ -124,7 +125,7 @@ type assessed struct {
 
 // assessments reads the assessments of a case, the oldest first.
 func assessments(dir string) ([]assessed, error) {
-	found, err := filepath.Glob(filepath.Join(dir, casefile.ReportsDir, "*", assessmentFile))
+	found, err := filepath.Glob(filepath.Join(dir, casefile.ReportsDir, "*", verify.AssessmentFile))
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,12 +11,7 @@ import (
 	"saksi/evidence"
 	"saksi/framework"
 	"saksi/framework/oscal"
-)
-
-// Names in the folder of an assessment.
-const (
-	assessmentFile = "assessment.json"
-	inputsDir      = "inputs"
+	"saksi/framework/verify"
 )
 
 // newFolder makes a folder that must not exist.
@@ -35,70 +29,55 @@ func newFolder(dir, what string) error {
 	return nil
 }
 
-// writeAssessment writes assessment.json, the OSCAL documents, the catalog they
-// were made with, and a signature of each to a new folder.
+// writeAssessment writes assessment.json, the catalog it was made with, the
+// OSCAL documents, and a signature of each to a new folder.
 func (a *app) writeAssessment(ctx context.Context, dir string, as *framework.Assessment, key string) error {
 	s, err := a.signer(key)
 	if err != nil {
 		return err
 	}
-	c, err := framework.Load(as.Framework)
+	c, err := library().Load(as.Framework)
 	if err != nil {
 		return err
 	}
-	docs, err := assessmentDocuments(as, c)
+	if c.SHA256 != as.Inputs.Catalog.SHA256 {
+		return fmt.Errorf("writing the assessment: the files of framework %s were changed meanwhile", as.Framework)
+	}
+	f, err := c.Freeze()
 	if err != nil {
 		return err
 	}
-	if err := newFolder(dir, "an assessment"); err != nil {
+	docs, err := verify.Documents(as, f)
+	if err != nil {
+		return fmt.Errorf("writing the assessment: %w", err)
+	}
+	return writeSigned(ctx, s, dir, "an assessment", docs)
+}
+
+// writeSigned writes documents and a signature of each to a new folder.
+func writeSigned(ctx context.Context, s *evidence.Signer, dir, what string, docs []oscal.Document) error {
+	if err := newFolder(dir, what); err != nil {
 		return err
 	}
 	for _, d := range docs {
 		sig, err := oscal.Sign(ctx, s, d.Name, d.JSON)
 		if err != nil {
-			return fmt.Errorf("writing the assessment: %w", err)
+			return fmt.Errorf("writing %s: %w", what, err)
 		}
-		for name, b := range map[string][]byte{d.Name: d.JSON, d.Name + oscal.SignatureEnd: sig} {
-			if err := evidence.WriteNew(filepath.Join(dir, name), b, 0o600); err != nil {
-				return fmt.Errorf("writing the assessment: %w", err)
+		for _, f := range []oscal.Document{d, {Name: d.Name + oscal.SignatureEnd, JSON: sig}} {
+			if err := evidence.WriteNew(filepath.Join(dir, f.Name), f.JSON, 0o600); err != nil {
+				return fmt.Errorf("writing %s: %w", what, err)
 			}
 		}
 	}
-	raw, err := framework.Raw(as.Framework)
-	if err != nil {
-		return err
-	}
-	if err := os.Mkdir(filepath.Join(dir, inputsDir), 0o700); err != nil {
-		return fmt.Errorf("writing the assessment: %w", err)
-	}
-	if err := evidence.WriteNew(filepath.Join(dir, inputsDir, as.Inputs.Catalog.Name), raw, 0o600); err != nil {
-		return fmt.Errorf("writing the assessment: %w", err)
-	}
 	return nil
-}
-
-// assessmentDocuments are the files of an assessment that are signed.
-func assessmentDocuments(as *framework.Assessment, c *framework.Catalog) ([]oscal.Document, error) {
-	b, err := json.MarshalIndent(as, "", "  ")
-	if err != nil {
-		return nil, fmt.Errorf("writing the assessment: %w", err)
-	}
-	m, err := framework.Techniques(c)
-	if err != nil {
-		return nil, fmt.Errorf("writing the assessment: %w", err)
-	}
-	docs, err := oscal.Documents(as, c, m)
-	if err != nil {
-		return nil, err
-	}
-	return append([]oscal.Document{{Name: assessmentFile, JSON: append(b, '\n')}}, docs...), nil
 }
 
 // maxAssessment bounds assessment.json on reading, in bytes.
 const maxAssessment = 256 << 20
 
 func readAssessment(dir string) (*framework.Assessment, error) {
-	path := filepath.Join(dir, assessmentFile)
+	path := filepath.Join(dir, verify.AssessmentFile)
 	b, err := evidence.ReadRegular(path, maxAssessment)
 	if err != nil {
 		return nil, fmt.Errorf("reading the assessment: %w", err)

@@ -92,9 +92,9 @@ func (w *writer) profile() *types.Profile {
 	return &types.Profile{UUID: w.ofCatalog("profile"), Metadata: w.metadata("Controls assessed of " + w.c.Title.EN), Imports: []types.Import{in}, Merge: &types.Merge{AsIs: true}}
 }
 
-// collection is OSCAL's mapping collection with several mappings: the type of
+// Collection is OSCAL's mapping collection with several mappings: the type of
 // go-oscal has room for one, the schema for a list.
-type collection struct {
+type Collection struct {
 	Collection struct {
 		UUID       string                  `json:"uuid"`
 		Metadata   types.Metadata          `json:"metadata"`
@@ -114,8 +114,8 @@ var targets = map[string]string{
 
 // mapping is the catalog's mapping to other catalogs by identifier, and from
 // techniques of ATT&CK to its controls.
-func (w *writer) mapping() *collection {
-	out := &collection{}
+func (w *writer) mapping() *Collection {
+	out := &Collection{}
 	c := &out.Collection
 	c.UUID, c.Metadata = w.ofCatalog("mapping"), w.metadata("Mapping of "+w.c.Title.EN)
 	c.Provenance = types.MappingProvenance{
@@ -155,10 +155,10 @@ func (w *writer) mapping() *collection {
 		}
 		c.Mappings = append(c.Mappings, m)
 	}
-	if len(w.m) > 0 {
+	if len(w.c.Techniques) > 0 {
 		m := types.Mapping{UUID: w.ofCatalog("mapping", "mitre_attack"), SourceResource: types.MappingResourceReference{Type: "catalog", Href: CatalogFile}}
 		by := map[string][]string{}
-		for t, controls := range w.m {
+		for t, controls := range w.c.Techniques {
 			for _, k := range controls {
 				by[k] = append(by[k], t)
 			}

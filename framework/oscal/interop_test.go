@@ -61,8 +61,8 @@ func TestInteropStock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, c, m := sample(t)
-	docs, err := Documents(a, c, m)
+	a, c := sample(t)
+	docs, err := Documents(a, c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,19 +47,20 @@ type Document struct {
 // writer makes the documents of one assessment.
 type writer struct {
 	a *framework.Assessment
-	c *framework.Catalog
-	m framework.TechniqueMap
+	c *framework.FrozenCatalog
 	// ids are the tokens of the catalog's controls.
 	ids map[string]string
+	// risky are the observations that a risk stands on.
+	risky map[string]bool
 }
 
-// Documents gives the eight models of an assessment. c is the catalog that it
-// was made with, m its mapping from techniques.
-func Documents(a *framework.Assessment, c *framework.Catalog, m framework.TechniqueMap) ([]Document, error) {
+// Documents gives the eight models of an assessment and of the catalog that it
+// was made with.
+func Documents(a *framework.Assessment, c *framework.FrozenCatalog) ([]Document, error) {
 	if len(a.Outcomes) == 0 {
 		return nil, fmt.Errorf("writing OSCAL: no control of %s was assessed", a.Framework)
 	}
-	w := &writer{a: a, c: c, m: m, ids: map[string]string{}}
+	w := &writer{a: a, c: c, ids: map[string]string{}}
 	used := map[string]string{}
 	for _, k := range c.Controls {
 		t := token(k.ID)

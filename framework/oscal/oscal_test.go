@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,31 +13,15 @@ import (
 
 	"saksi/evidence"
 	"saksi/framework"
+	"saksi/framework/frameworktest"
 )
 
-// sample is an assessment whose texts are an attacker's.
-func sample(t *testing.T) (*framework.Assessment, *framework.Catalog, framework.TechniqueMap) {
+func sample(t *testing.T) (*framework.Assessment, *framework.FrozenCatalog) {
 	t.Helper()
-	b, err := os.ReadFile("testdata/assessment.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := framework.ParseAssessment(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := framework.Load(a.Framework)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := framework.Techniques(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a, c, m
+	return frameworktest.Assess(t, frameworktest.Inputs(), frameworktest.Attack()...)
 }
 
-const hostile = "<script>alert(1)</script>\u202egnp.exe\x1b[31m'\"`{{.}}=cmd()\n[x](javascript:y)"
+const hostile = frameworktest.Hostile
 
 // TestDocuments proves that the eight models are valid OSCAL 1.2.1 and the same
 // each time, with hostile texts and without any.
@@ -70,13 +53,13 @@ func TestDocuments(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, c, m := sample(t)
+			a, c := sample(t)
 			change(a)
-			docs, err := Documents(a, c, m)
+			docs, err := Documents(a, c)
 			if err != nil {
 				t.Fatal(err)
 			}
-			again, err := Documents(a, c, m)
+			again, err := Documents(a, c)
 			if err != nil || len(docs) != len(Files) {
 				t.Fatalf("%d documents, %v", len(docs), err)
 			}

@@ -19,14 +19,13 @@ func (w *writer) sourceUUID(s *framework.Source) string {
 
 // resources are the exhibits, with their digests, and the frozen inputs.
 func (w *writer) resources() []types.Resource {
-	hash := func(v string) *[]types.Hash { return &[]types.Hash{{Algorithm: "SHA-256", Value: text(v)}} }
 	var list []types.Resource
 	for i := range w.a.Sources {
 		s := &w.a.Sources[i]
 		list = append(list, types.Resource{
 			UUID: w.sourceUUID(s), Title: markup("Exhibit " + s.Exhibit + ": " + s.Name), Description: "Evidence that findings rest on.",
 			Props:  props("case", s.Case, "exhibit", s.Exhibit, "source-key", s.SourceKey, "custody-entry", fmt.Sprint(s.CustodyEntry)),
-			Rlinks: &[]types.ResourceLink{{Href: path("data", "exhibits", s.Name), Hashes: hash(s.SHA256)}},
+			Rlinks: &[]types.ResourceLink{{Href: path("data", "exhibits", s.Name), Hashes: &[]types.Hash{{Algorithm: "SHA-256", Value: text(s.SHA256)}}}},
 		})
 	}
 	in := &w.a.Inputs
@@ -46,7 +45,7 @@ func (w *writer) resources() []types.Resource {
 			continue
 		}
 		seen[u] = true
-		list = append(list, types.Resource{UUID: u, Title: markup("Input " + f.Name), Props: props("version", f.Version), Rlinks: &[]types.ResourceLink{{Href: path("inputs", f.Name), Hashes: hash(f.SHA256)}}})
+		list = append(list, types.Resource{UUID: u, Title: markup("Input " + f.Name), Props: props("version", f.Version, "sha256", f.SHA256)})
 	}
 	return list
 }
@@ -58,7 +57,7 @@ func (w *writer) results() *types.AssessmentResults {
 		Description: markup(fmt.Sprintf("%d documents, of which %d findings; %d of %d sensors and exhibits in scope were seen", a.Documents, a.Findings, a.Coverage.Seen, a.Coverage.InScope)),
 		Props: props("case", a.Case, "documents", fmt.Sprint(a.Documents), "findings", fmt.Sprint(a.Findings), "coverage-state", string(a.Coverage.State), "coverage-seen", fmt.Sprint(a.Coverage.Seen), "coverage-in-scope", fmt.Sprint(a.Coverage.InScope),
 			"coverage-share", fmt.Sprint(a.Coverage.Share), "packets", fmt.Sprint(a.Coverage.Packets), "drops", fmt.Sprint(a.Coverage.Drops)),
-		Observations: ptr(w.observations(nil)), Risks: ptr(w.risks()), Findings: ptr(w.findings()), Attestations: ptr(w.attestations()),
+		Observations: ptr(w.observations(nil)), Risks: ptr(w.risks()), Findings: ptr(w.findings(false)), Attestations: ptr(w.attestations()),
 	}
 	return &types.AssessmentResults{
 		UUID: a.UUID, Metadata: w.metadata("Assessment results of " + a.Agency), ImportAp: types.ImportAp{Href: PlanFile},
@@ -134,12 +133,12 @@ func (w *writer) sourceOf(r *framework.EvidenceRef) *framework.Source {
 func (w *writer) findingUUID(control string) string { return w.of("finding", control) }
 
 // findings are the controls that something was observed of, or attested: where
-// nothing was, no finding is made up.
-func (w *writer) findings() []types.Finding {
+// nothing was, no finding is made up. With risky those that have risks.
+func (w *writer) findings(risky bool) []types.Finding {
 	var list []types.Finding
 	for i := range w.a.Outcomes {
 		o := &w.a.Outcomes[i]
-		if len(o.Observations) == 0 && o.Attestation == "" {
+		if len(o.Observations) == 0 && o.Attestation == "" || risky && len(o.Risks) == 0 {
 			continue
 		}
 		state, reason := "not-satisfied", "other"
@@ -158,6 +157,9 @@ func (w *writer) findings() []types.Finding {
 		}
 		var related []types.RelatedObservation
 		for _, ob := range o.Observations {
+			if risky && !w.risky[ob.UUID] {
+				continue
+			}
 			related = append(related, types.RelatedObservation{ObservationUuid: ob.UUID})
 		}
 		var risks []types.AssociatedRisk
@@ -260,17 +262,19 @@ func (w *writer) poam() *types.PlanOfActionAndMilestones {
 		UUID: w.of("poam"), Metadata: w.metadata("Plan of action and milestones of " + a.Agency), ImportSsp: &types.ImportSsp{Href: SystemFile},
 		SystemId: &types.SystemId{ID: w.thisSystem(), IdentifierType: "http://ietf.org/rfc/rfc4122"}, Risks: ptr(w.risks()), BackMatter: back(w.resources()),
 	}
-	only, observation := map[string]bool{}, map[string]string{}
+	w.risky = map[string]bool{}
+	observation := map[string]string{}
 	for _, r := range a.Risks {
-		only[r.Observation], observation[r.UUID] = true, r.Observation
+		w.risky[r.Observation], observation[r.UUID] = true, r.Observation
 	}
-	p.Observations = ptr(w.observations(only))
+	p.Observations, p.Findings = ptr(w.observations(w.risky)), ptr(w.findings(true))
 	p.LocalDefinitions = &types.PlanOfActionAndMilestonesLocalDefinitions{Components: &[]types.SystemComponent{w.components()[1]}}
 	for i := range a.POAM {
 		x := &a.POAM[i]
 		p.PoamItems = append(p.PoamItems, types.PoamItem{
 			UUID: x.UUID, Title: title(x.Title), Description: markup("Mend control " + x.Control + " until " + x.Due), Origins: &[]types.PoamItemOrigin{{Actors: (*w.origin())[0].Actors}},
 			Props:               props("control", x.Control, "opened", x.Opened, "due", x.Due, "overdue", fmt.Sprint(x.Overdue), "owner", x.Owner),
+			RelatedFindings:     &[]types.RelatedFinding{{FindingUuid: w.findingUUID(x.Control)}},
 			RelatedRisks:        &[]types.AssociatedRisk{{RiskUuid: x.Risk}},
 			RelatedObservations: related(observation[x.Risk]),
 		})
