@@ -278,11 +278,14 @@ func (d *demo) assess() error {
 		where += " --index " + shellWord(d.index) + " --agency " + shellWord(d.agency)
 	}
 	in := framework.Inputs{Framework: "rakkssa", AsOf: asOf, Where: where}
+	if in.Catalog, err = framework.Load(in.Framework); err != nil {
+		return err
+	}
 	if d.as, err = assessCases(d.ctx, d.st.ix, in, []string{d.dir}, pub); err != nil {
 		return err
 	}
 	dir := filepath.Join(d.dir, casefile.ReportsDir, "rakkssa-"+asOf.Format("20060102T150405Z"))
-	if err := d.a.writeAssessment(d.ctx, dir, d.as, ""); err != nil {
+	if err := d.a.writeAssessment(d.ctx, dir, d.as, in.Catalog, ""); err != nil {
 		return err
 	}
 	for _, lang := range framework.Languages {

@@ -108,7 +108,7 @@ func (o *assessOptions) run(ctx context.Context, a *app) error {
 	if err != nil {
 		return caseError(err)
 	}
-	if err := a.writeAssessment(ctx, dir, as, o.sign); err != nil {
+	if err := a.writeAssessment(ctx, dir, as, in.Catalog, o.sign); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stderr, "saksi: written to %s\n", dir)

@@ -43,12 +43,14 @@ func frameworkVerify(a *app) *cobra.Command {
 	f.StringVar(&o.index, "index", "", "`folder` of the index, or the URL of an Elasticsearch node, that was assessed")
 	f.StringVar(&o.agency, "agency", "default", "`name` of the agency, for indexes that several share")
 	f.StringArrayVar(&o.cases, "case", nil, "`folder` of a case that was assessed; may be given several times")
-	c.MarkFlagsMutuallyExclusive("key", "trust")
 	return c
 }
 
-// trust are the keys that are named, or this station's own.
+// trustOf are the keys that are named, or this station's own.
 func trustOf(key, dir string) (*evidence.Trust, error) {
+	if key != "" && dir != "" {
+		return nil, usage("--key and --trust say the same: name one of them")
+	}
 	if dir != "" {
 		t, err := evidence.LoadTrust(dir)
 		return t, evidenceError(err)
