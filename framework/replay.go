@@ -45,6 +45,9 @@ func Replay(a *Assessment, c *Catalog) (*Assessment, []Differing) {
 		if err != nil {
 			continue
 		}
+		if !strings.HasPrefix(q.Query, "(") && !strings.HasPrefix(q.Query, "@") {
+			continue // counted by a list that only the index has
+		}
 		if sum := sha256.Sum256(b); hex.EncodeToString(sum[:]) != q.SHA256 {
 			bad = append(bad, Differing{fmt.Sprintf("/inputs/queries/%d", i), "count", hex.EncodeToString(sum[:]), q.SHA256})
 		}

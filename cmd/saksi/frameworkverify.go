@@ -22,6 +22,7 @@ type verifyAssessmentOptions struct {
 	cases    []string
 	key      string
 	trustDir string
+	register string
 }
 
 func frameworkVerify(a *app) *cobra.Command {
@@ -43,11 +44,12 @@ func frameworkVerify(a *app) *cobra.Command {
 	f.StringVar(&o.index, "index", "", "`folder` of the index, or the URL of an Elasticsearch node, that was assessed")
 	f.StringVar(&o.agency, "agency", "default", "`name` of the agency, for indexes that several share")
 	f.StringArrayVar(&o.cases, "case", nil, "`folder` of a case that was assessed; may be given several times")
+	f.StringVar(&o.register, "register", "", "`file` of the register that it was assessed with (default: register.yaml in the settings folder, if it is there)")
 	return c
 }
 
-// trustOf are the keys that are named, or this station's own.
-func trustOf(key, dir string) (*evidence.Trust, error) {
+// signersTrust are the keys that are named, or this station's own.
+func signersTrust(key, dir string) (*evidence.Trust, error) {
 	if key != "" && dir != "" {
 		return nil, usage("--key and --trust say the same: name one of them")
 	}
@@ -70,7 +72,7 @@ func trustOf(key, dir string) (*evidence.Trust, error) {
 }
 
 func (o *verifyAssessmentOptions) run(ctx context.Context, a *app, dir string) error {
-	trust, err := trustOf(o.key, o.trustDir)
+	trust, err := signersTrust(o.key, o.trustDir)
 	if err != nil {
 		return err
 	}
@@ -109,7 +111,10 @@ func (o *verifyAssessmentOptions) again(ctx context.Context, a *app, as *framewo
 		return nil, err
 	}
 	defer done()
-	in := framework.Inputs{Framework: as.Framework, AsOf: as.AsOf, Where: as.Where}
+	in := framework.Inputs{Framework: as.Framework, AsOf: as.AsOf, Where: as.Where, Scope: as.Scope}
+	if in.Register, err = readRegister(o.register); err != nil {
+		return nil, err
+	}
 	if in.Catalog, err = library().Load(as.Framework); err != nil {
 		return nil, err
 	}
