@@ -19,6 +19,8 @@ const (
 	OpDigest = "disk.digest"
 	OpRules  = "disk.rules" // load compiled YARA rules for the units that follow
 	OpUnit   = "disk.unit"  // hash and scan a range of streams
+	OpCarve  = "disk.carve" // files by their content in unallocated space
+	OpMedia  = "disk.media" // bytes of the media as they are
 )
 
 // The first byte of each reply.

@@ -190,6 +190,13 @@ type Reader interface {
 	Close()
 }
 
+// Freer is a Reader that tells which space is in no use.
+type Freer interface {
+	// Free lists the stretches of unallocated space in their order, as image
+	// offsets; more says that there are others that are not listed.
+	Free(ctx context.Context) (list []Run, more bool, err error)
+}
+
 // Content is the content of one stream.
 type Content interface {
 	io.ReaderAt

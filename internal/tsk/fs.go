@@ -355,3 +355,29 @@ func (fs *FS) Stream(inode uint64, name string) (Attr, error) {
 	}
 	return Attr{Type: uint32(kind), ID: uint32(id), HasID: true}, nil
 }
+
+// Stretch is a part of the media in bytes.
+type Stretch struct{ Offset, Length int64 }
+
+// maxFree bounds the stretches that Free gives.
+const maxFree = 1 << 21
+
+// Free lists the stretches of blocks in no use, in their order; more says that
+// there are others than the first 2,097,152.
+func (fs *FS) Free() (list []Stretch, more bool, err error) {
+	mu.Lock()
+	defer mu.Unlock()
+	var pairs *C.uint64_t
+	var m C.int
+	var e C.sk_err
+	n := C.sk_free(fs.c, &pairs, maxFree, &m, &e)
+	if n < 0 {
+		return nil, false, fault(fmt.Sprintf("listing the free blocks of the file system at offset %d", fs.Offset), &e)
+	}
+	defer C.free(unsafe.Pointer(pairs))
+	for i := range int(n) {
+		p := unsafe.Slice(pairs, 2*int(n))[2*i:]
+		list = append(list, Stretch{int64(p[0]), int64(p[1])})
+	}
+	return list, m != 0, nil
+}

@@ -647,3 +647,54 @@ int sk_file_runs(sk_fs *fs, sk_file *f, sk_run *out, int max, uint64_t *record)
 }
 
 void sk_file_close(sk_file *f) { tsk_fs_file_close(f->file); }
+
+typedef struct {
+	TSK_FS_INFO *fs;
+	uint64_t *pairs, count, room, max;
+	int more, failed;
+} sk_free_state;
+
+static TSK_WALK_RET_ENUM free_block(const TSK_FS_BLOCK *b, void *ptr)
+{
+	sk_free_state *s = ptr;
+	uint64_t at = s->fs->offset + b->addr * s->fs->block_size;
+	if (s->count && s->pairs[2 * s->count - 2] + s->pairs[2 * s->count - 1] == at) {
+		s->pairs[2 * s->count - 1] += s->fs->block_size;
+		return TSK_WALK_CONT;
+	}
+	if (s->count == s->max) {
+		s->more = 1;
+		return TSK_WALK_STOP;
+	}
+	if (s->count == s->room) {
+		uint64_t room = s->room ? 2 * s->room : 1024;
+		uint64_t *p = realloc(s->pairs, room * 2 * sizeof *p);
+		if (!p) {
+			s->failed = 1;
+			return TSK_WALK_STOP;
+		}
+		s->pairs = p;
+		s->room = room;
+	}
+	s->pairs[2 * s->count] = at;
+	s->pairs[2 * s->count + 1] = s->fs->block_size;
+	s->count++;
+	return TSK_WALK_CONT;
+}
+
+int64_t sk_free(sk_fs *fs, uint64_t **pairs, uint64_t max, int *more, sk_err *err)
+{
+	sk_free_state s = {.fs = fs->fs, .max = max};
+	tsk_error_reset();
+	uint8_t bad = tsk_fs_block_walk(fs->fs, fs->fs->first_block, fs->fs->last_block_act,
+	    TSK_FS_BLOCK_WALK_FLAG_UNALLOC | TSK_FS_BLOCK_WALK_FLAG_META | TSK_FS_BLOCK_WALK_FLAG_CONT | TSK_FS_BLOCK_WALK_FLAG_AONLY, free_block, &s);
+	if (bad || s.failed) {
+		take_error(err);
+		free(s.pairs);
+		*pairs = NULL;
+		return -1;
+	}
+	*pairs = s.pairs;
+	*more = s.more;
+	return s.count;
+}

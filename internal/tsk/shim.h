@@ -79,6 +79,10 @@ int sk_stream(sk_fs *fs, uint64_t inode, const char *name, uint32_t *type, uint3
 int64_t sk_file_read(sk_file *f, int64_t off, char *buf, size_t n, int slack, sk_err *err);
 int sk_file_runs(sk_fs *fs, sk_file *f, sk_run *out, int max, uint64_t *record);
 void sk_file_close(sk_file *f);
+// sk_free lists the stretches of blocks that are in no use, as pairs of image offset
+// and length in bytes; the caller frees them. It gives at most max and says by more
+// that there are others.
+int64_t sk_free(sk_fs *fs, uint64_t **pairs, uint64_t max, int *more, sk_err *err);
 
 enum { SK_WALK_DELETED = 1, SK_WALK_ORPHANS = 2, SK_WALK_RUNS = 4 };
 

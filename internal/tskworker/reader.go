@@ -180,6 +180,19 @@ func (r *reader) Open(ref filesystem.Ref) (filesystem.Content, error) {
 	return content{f}, nil
 }
 
+// Free implements filesystem.Freer.
+func (r *reader) Free(context.Context) ([]filesystem.Run, bool, error) {
+	if r.format == "apfs" {
+		return nil, false, fmt.Errorf("free space of APFS belongs to the whole container: %w", filesystem.ErrUnsupported)
+	}
+	list, more, err := r.fs.Free()
+	out := make([]filesystem.Run, len(list))
+	for i, s := range list {
+		out[i] = filesystem.Run{Image: s.Offset, Length: s.Length}
+	}
+	return out, more, err
+}
+
 type content struct{ *tsk.File }
 
 func (c content) Size() int64 { return c.File.Size }

@@ -4,7 +4,7 @@
 # nothing of them but what the journal keeps. The kernel's own view before
 # removing, by sha256sum, is the truth. QCOW2 is packing only.
 #
-# Debian 12 packages (run as root, loop devices): e2fsprogs qemu-utils openssl
+# Debian 12 packages (run as root, loop devices): e2fsprogs qemu-utils openssl dosfstools mtools sleuthkit zip libjpeg-turbo-progs
 set -eu
 umask 022
 export LC_ALL=C.UTF-8 TZ=UTC
@@ -56,3 +56,19 @@ journal() { # NAME mkfs-options
 journal journal-ext4 -b 1024
 journal journal-ext3 -t ext3 -b 1024
 journal journal-ext4-v2 -b 4096 -O ^64bit,^metadata_csum,inline_data -I 256
+
+# Files in unallocated space of FAT: whole ones, and one whose end was overwritten.
+truncate -s 4M "$work/carve.raw"
+mkfs.fat -F 12 -s 8 -i 5ac51002 -n UJIAN "$work/carve.raw" >/dev/null
+mkdir "$work/f"
+raw=$work/demo.raw
+qemu-img convert -O raw "$root/image/demo.qcow2" "$raw"
+icat -o 2048 "$raw" "$(ifind -o 2048 -n /Users/nurul/Documents/pekeliling-4-2026.pdf "$raw")" >"$work/f/a.pdf"
+icat -o 2048 "$raw" "$(ifind -o 2048 -n /Users/nurul/Pictures/kod-qr.png "$raw")" >"$work/f/b.png"
+(cd "$work/f" && touch -d '2026-10-02 09:00:00' b.png && zip -q -X c.zip b.png)
+{ echo "P6 300 200 255"; noise 180000 5; } | cjpeg -quality 80 >"$work/f/d.jpg"
+mcopy -i "$work/carve.raw" "$work"/f/* ::
+first=$(istat "$work/carve.raw" "$(ifind -n /d.jpg "$work/carve.raw")" | awk '/^[0-9 ]+$/ {print $1; exit}')
+mdel -i "$work/carve.raw" '::*.*'
+dd if=/dev/zero of="$work/carve.raw" bs=512 seek=$((first + 20)) count=200 conv=notrunc status=none
+pack carve
