@@ -111,9 +111,12 @@ const (
 	SaksiEvidenceRuns                                      // Saksi.evidence.runs: block runs in the image as "offset+length" in bytes
 	SaksiExhibit                                           // Saksi.exhibit: id of the exhibit in its case
 	SaksiFileBlocks                                        // Saksi.file.blocks: whose the blocks of deleted content are now: free, partly, reallocated, incomplete, unknown
+	SaksiFileChecked                                       // Saksi.file.checked: what was checked of a carved file
+	SaksiFileConfidence                                    // Saksi.file.confidence: how sure a carved file is whole: high (checksums or decoding), medium (structure), low (its beginning)
 	SaksiFileDeleted                                       // Saksi.file.deleted: the entry was recovered from deleted metadata
+	SaksiFileFormat                                        // Saksi.file.format: what a carved file is: jpeg, docx, evtx-chunk ...
 	SaksiFileIncomplete                                    // Saksi.file.incomplete: why the content is only partly there: gap, limit, unallocated, read_error
-	SaksiFileRecovery                                      // Saksi.file.recovery: how content of a deleted file is found: metadata, journal
+	SaksiFileRecovery                                      // Saksi.file.recovery: how content of a deleted file is found: metadata, journal, carving
 	SaksiFileStored                                        // Saksi.file.stored: a rule with filestore matched as the file was carried
 	SaksiFileStream                                        // Saksi.file.stream: name of the alternate data stream; absent for the main one
 	SaksiFileVolume                                        // Saksi.file.volume: number of the volume in the image, from 0
@@ -701,9 +704,12 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.evidence.runs", typ: Keyword, array: true, doc: "block runs in the image as \"offset+length\" in bytes"},
 	{name: "Saksi.exhibit", typ: Keyword, array: false, doc: "id of the exhibit in its case"},
 	{name: "Saksi.file.blocks", typ: Keyword, array: false, doc: "whose the blocks of deleted content are now: free, partly, reallocated, incomplete, unknown"},
+	{name: "Saksi.file.checked", typ: Keyword, array: true, doc: "what was checked of a carved file"},
+	{name: "Saksi.file.confidence", typ: Keyword, array: false, doc: "how sure a carved file is whole: high (checksums or decoding), medium (structure), low (its beginning)"},
 	{name: "Saksi.file.deleted", typ: Boolean, array: false, doc: "the entry was recovered from deleted metadata"},
+	{name: "Saksi.file.format", typ: Keyword, array: false, doc: "what a carved file is: jpeg, docx, evtx-chunk ..."},
 	{name: "Saksi.file.incomplete", typ: Keyword, array: false, doc: "why the content is only partly there: gap, limit, unallocated, read_error"},
-	{name: "Saksi.file.recovery", typ: Keyword, array: false, doc: "how content of a deleted file is found: metadata, journal"},
+	{name: "Saksi.file.recovery", typ: Keyword, array: false, doc: "how content of a deleted file is found: metadata, journal, carving"},
 	{name: "Saksi.file.stored", typ: Boolean, array: false, doc: "a rule with filestore matched as the file was carried"},
 	{name: "Saksi.file.stream", typ: Keyword, array: false, doc: "name of the alternate data stream; absent for the main one"},
 	{name: "Saksi.file.volume", typ: Long, array: false, doc: "number of the volume in the image, from 0"},
