@@ -43,8 +43,8 @@ integration: build
 # Stock tools must agree with what we read and write.
 interop: build
 	scripts/need interop
-	custody=$$(scripts/need custody || true); oscal=$$(scripts/need oscal || true); \
-	PATH="$$PATH:$$custody:$$oscal/bin" SAKSI_OSCAL="$$oscal" SAKSI_INTEROP=1 $(GOTEST) -timeout 15m -count=1 -run Interop ./...
+	custody=$$(scripts/need custody || true); oscal=$$(scripts/need oscal || true); formats=$$(scripts/need formats || true); \
+	PATH="$$PATH:$$custody:$$oscal/bin:$$formats" SAKSI_OSCAL="$$oscal" SAKSI_INTEROP=1 $(GOTEST) -timeout 15m -count=1 -run Interop ./...
 
 lint: $(BUILD)/.libs
 	tools=$$(scripts/need lint); \

@@ -74,9 +74,15 @@ func NewZeek(w io.Writer, name string) (*Zeek, error) {
 	return z, z.w.WriteByte('\n')
 }
 
+// Takes reports whether e is of the log's data set.
+func (z *Zeek) Takes(e *Event) bool {
+	d, _ := e.GetStr(EventDataset)
+	return d == z.log.dataset
+}
+
 // Emit writes e if it belongs to the log.
 func (z *Zeek) Emit(e *Event) error {
-	if d, _ := e.GetStr(EventDataset); d != z.log.dataset {
+	if !z.Takes(e) {
 		return nil
 	}
 	switch z.log.dataset {

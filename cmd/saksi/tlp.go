@@ -18,9 +18,12 @@ type tlpFlag struct {
 
 const tlpHelp = "give only findings of at most this `marking` of the Traffic Light Protocol: clear, green, amber, amber+strict or red (default: red in a table on the terminal, else green)"
 
+// tlpOutside is the strictest marking of what leaves unless more is allowed.
+const tlpOutside = intel.Green
+
 // parse reads the flag.
 func (t *tlpFlag) parse(a *app) error {
-	t.most = intel.Green
+	t.most = tlpOutside
 	if a.format == "table" && a.to == "" {
 		t.most = intel.Red
 	}
