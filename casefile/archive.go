@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"saksi/evidence"
@@ -116,29 +117,44 @@ func ReadArchive(ctx context.Context, r io.Reader, dir string, progress func(int
 		return fmt.Errorf("unpacking a case: %w", err)
 	}
 	defer root.Close()
-	if err := unpack(ctx, r, root, progress); err != nil {
-		return fmt.Errorf("unpacking a case into %s: %w", dir, err)
+	err = unpack(ctx, r, root, progress)
+	if err == nil {
+		if _, err = ReadInfo(dir); err != nil {
+			err = fmt.Errorf("%w: %w", ErrArchive, err)
+		}
 	}
-	if _, err := ReadInfo(dir); err != nil {
-		return fmt.Errorf("unpacking a case into %s: %w: %w", dir, ErrArchive, err)
+	if err != nil {
+		return fmt.Errorf("unpacking a case into %s: %w; what came out of it until then is there and is no case", dir, err)
 	}
 	return nil
 }
 
 func unpack(ctx context.Context, r io.Reader, root *os.Root, progress func(int64)) error {
-	t := tar.NewReader(&reader{ctx, r, func(n int64) {
+	in := &reader{ctx, r, func(n int64) {
 		if progress != nil {
 			progress(n)
 		}
-	}, 0})
+	}, 0}
+	t := tar.NewReader(in)
+	var end int64 // of the entries so far, in the archive
 	for n := 0; ; n++ {
 		h, err := t.Next()
 		if err == io.EOF {
+			// Two blocks of zeros end an archive; one that was cut off has none.
+			if in.n < end+2*tarBlock {
+				return fmt.Errorf("%w: it ends after %d files and %d bytes without the mark of its end: it was cut off", ErrArchive, n, in.n)
+			}
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("%w: after %d files: %w", ErrArchive, n, err)
 		}
+		for k := range h.PAXRecords {
+			if strings.HasPrefix(k, "GNU.sparse.") { // a few bytes could become any number of them
+				return fmt.Errorf("%w: %q is a sparse file, which no export writes", ErrArchive, h.Name)
+			}
+		}
+		end = in.n + (h.Size+tarBlock-1)/tarBlock*tarBlock
 		name := strings.TrimSuffix(h.Name, "/")
 		if n == maxArchiveFiles || path.Clean(name) != name || !filepath.IsLocal(filepath.FromSlash(name)) {
 			return fmt.Errorf("%w: file %d is named %q", ErrArchive, n, h.Name)
@@ -146,7 +162,7 @@ func unpack(ctx context.Context, r io.Reader, root *os.Root, progress func(int64
 		switch h.Typeflag {
 		case tar.TypeDir:
 			if err := root.MkdirAll(name, 0o700); err != nil {
-				return err
+				return unpackError(name, err)
 			}
 		case tar.TypeReg:
 			if err := unpackFile(root, name, t); err != nil {
@@ -158,18 +174,35 @@ func unpack(ctx context.Context, r io.Reader, root *os.Root, progress func(int64
 	}
 }
 
+// tarBlock is the size of a block of a tar archive, in bytes.
+const tarBlock = 512
+
+// unpackError says of a name that can't be made whether that is the archive's
+// fault.
+func unpackError(name string, err error) error {
+	for _, e := range []error{fs.ErrExist, syscall.ENOTDIR, syscall.EISDIR, syscall.ENAMETOOLONG, syscall.EINVAL, syscall.EILSEQ} {
+		if errors.Is(err, e) {
+			return fmt.Errorf("%w: %q can't be a file or a folder here: %w", ErrArchive, name, err)
+		}
+	}
+	return err
+}
+
 func unpackFile(root *os.Root, name string, r io.Reader) error {
 	if err := root.MkdirAll(path.Dir(name), 0o700); err != nil {
-		return err
+		return unpackError(name, err)
 	}
 	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w: %q comes twice", ErrArchive, name)
 	}
 	if err != nil {
-		return err
+		return unpackError(name, err)
 	}
-	_, err = io.Copy(f, r)
+	n, err := io.Copy(f, r)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = fmt.Errorf("%w: it was cut off after %d bytes of %q", ErrArchive, n, name)
+	}
 	if err == nil {
 		err = f.Sync()
 	}

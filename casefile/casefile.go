@@ -221,11 +221,8 @@ func Open(ctx context.Context, dir string, o Options) (*Case, error) {
 		return nil, fmt.Errorf("%w: opening the case: the key given is not the one the case was made with (%s)", evidence.ErrTrust, info.Key)
 	}
 	// What is written must stay in the case.
-	for _, d := range []string{dataDir, ExhibitsDir, FindingsDir, ReportsDir, StatementsDir, CustodyDir, IndexDir, SpoolDir} {
-		st, err := os.Lstat(filepath.Join(dir, d))
-		if err == nil && !st.IsDir() {
-			return nil, fmt.Errorf("opening the case: %w: %s is no folder (%s); run 'saksi evidence verify'", evidence.ErrFile, filepath.Join(dir, d), st.Mode().Type())
-		}
+	if err := ownFolders(dir); err != nil {
+		return nil, fmt.Errorf("opening the case: %w; run 'saksi evidence verify'", err)
 	}
 	c := &Case{Dir: dir, Info: info, signer: o.Signer, who: o.Who, tool: o.Tool}
 	if err := c.bind(o); err != nil {
@@ -245,6 +242,18 @@ func Open(ctx context.Context, dir string, o Options) (*Case, error) {
 	}
 	c.Exhibits = exhibitsOf(entries)
 	return c, nil
+}
+
+// ownFolders refuses a case in which a folder that is written to is none: a link
+// would lead what is written out of the case.
+func ownFolders(dir string) error {
+	for _, d := range []string{dataDir, ExhibitsDir, FindingsDir, ReportsDir, StatementsDir, CustodyDir, IndexDir, SpoolDir, filepath.Dir(dfxmlFile), sealDir, trustDir, tileDir, tileDir + "/0", tileDir + "/entries", witnessDir} {
+		st, err := os.Lstat(filepath.Join(dir, d))
+		if err == nil && !st.IsDir() {
+			return fmt.Errorf("%w: %s is no folder (%s)", evidence.ErrFile, filepath.Join(dir, d), st.Mode().Type())
+		}
+	}
+	return nil
 }
 
 // ReadLog returns the entries of a case's custody log. Their signature is not

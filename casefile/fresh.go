@@ -160,6 +160,9 @@ func Witness(ctx context.Context, dir string, s *evidence.Signer, key *evidence.
 	if err != nil {
 		return nil, err
 	}
+	if err := ownFolders(dir); err != nil {
+		return nil, fmt.Errorf("witnessing %s: %w", dir, err)
+	}
 	if last != nil {
 		if err := log.Follows(last, evidence.Origin(info.ID), key); err != nil {
 			return nil, fmt.Errorf("witnessing %s: %w", dir, err)

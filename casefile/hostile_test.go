@@ -1,6 +1,7 @@
 package casefile
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -231,5 +233,84 @@ func TestSignExaminationHostile(t *testing.T) {
 	}
 	if list := problems(t, dir, pub); len(list) > 0 {
 		t.Errorf("%+v", list)
+	}
+}
+
+// TestPlantedFolders proves that nothing is written through a link that somebody
+// put in the place of a folder that sealing or witnessing writes to.
+func TestPlantedFolders(t *testing.T) {
+	s, pub := key(t)
+	for _, folder := range []string{"metadata", sealDir, trustDir, tileDir, witnessDir} {
+		dir, out := makeCase(t, s), t.TempDir()
+		if err := os.Symlink(out, filepath.Join(dir, folder)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(t.Context(), dir, Options{Who: "x", Signer: s}); !errors.Is(err, evidence.ErrFile) {
+			t.Errorf("%s: opened: %v", folder, err)
+		}
+		if _, err := Witness(t.Context(), dir, s, pub, nil); !errors.Is(err, evidence.ErrFile) {
+			t.Errorf("%s: witnessed: %v", folder, err)
+		}
+		if list, err := os.ReadDir(out); err != nil || len(list) != 0 {
+			t.Errorf("%s: written outside: %v, %v", folder, list, err)
+		}
+		v, err := Verify(t.Context(), dir, VerifyOptions{Trust: evidence.TrustKey(pub)})
+		if err != nil || len(v.Problems) == 0 {
+			t.Errorf("%s: %+v, %v", folder, v, err)
+		}
+	}
+}
+
+// TestOutsideHostile proves that a log that says that an exhibit stands outside
+// the case has no other file of this machine read: none of the kernel's, none of
+// another size.
+func TestOutsideHostile(t *testing.T) {
+	s, pub := key(t)
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ path, bytes, say string }{
+		{"/proc/self/environ", "0", "the kernel makes up"},
+		{"/sys/kernel/uevent_seqnum", "4096", "the kernel makes up"},
+		{secret, "9", "8 bytes"},
+		{secret, "", "8 bytes"},
+	} {
+		if _, err := os.Lstat(c.path); err != nil {
+			continue // no such file system here
+		}
+		dir := makeCase(t, s)
+		forge(t, dir, s, evidence.Entry{
+			Seq: 5, Time: time.Now().UTC().Format(time.RFC3339Nano), Act: ActAdd, Who: "eve", Exhibit: "E9", Where: c.path, SHA256: strings.Repeat("ab", 32), To: "eve", Tool: "x",
+			Detail: map[string]string{"name": "x", "copied": "false", "bytes": c.bytes},
+		})
+		v, err := Verify(t.Context(), dir, VerifyOptions{Trust: evidence.TrustKey(pub)})
+		if err != nil || len(v.Problems) != 1 || v.Problems[0].Item != c.path || !strings.Contains(v.Problems[0].Found, c.say) {
+			t.Errorf("%s: %+v, %v", c.path, v, err)
+		}
+	}
+}
+
+// TestManyProblems proves that a manifest of nothing but bad lines is read in
+// bounded memory, and that what is not listed is counted.
+func TestManyProblems(t *testing.T) {
+	f := newSealedCase(t)
+	dir := f.copied(t)
+	put(t, at(manifestFile)(dir), bytes.Repeat([]byte("x\n"), maxProblems+1000))
+	v, err := Verify(t.Context(), dir, VerifyOptions{Trust: f.trust})
+	if err != nil || len(v.Problems) != maxProblems || v.More < 1000 {
+		t.Errorf("%d problems and %d more, %v", len(v.Problems), v.More, err)
+	}
+}
+
+// TestManySegments proves that a log in which each exhibit claims all entries
+// before it as its files is read in a time that grows with its length.
+func TestManySegments(t *testing.T) {
+	entries := make([]evidence.Entry, 200_000)
+	for i := range entries {
+		entries[i] = evidence.Entry{Seq: int64(i), Act: ActAdd, Exhibit: "E1", Detail: map[string]string{segmentsKey: "999999999", "bytes": "1"}}
+	}
+	if list := exhibitsOf(entries); len(list) != len(entries) || len(list[5].Segments) != 0 {
+		t.Errorf("%d exhibits", len(list))
 	}
 }

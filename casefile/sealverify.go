@@ -234,6 +234,9 @@ func (s *sealer) parts() {
 			s.add(name, KindForm, "the public key "+want, err.Error())
 		} else if p.Hint() != want {
 			s.add(name, KindDigest, "the public key "+want, "key "+p.Hint())
+		} else if pem, err := p.PEM(); err != nil || !bytes.Equal(pem, b) {
+			// The same key may be written in many ways; what lies beside it is not the seal's.
+			s.add(name, KindDigest, "the public key "+want+" as saksi writes it, sha256 "+evidence.SHA256(pem), "sha256 "+evidence.SHA256(b))
 		}
 	}
 }

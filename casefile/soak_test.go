@@ -1,6 +1,7 @@
 package casefile
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -126,4 +128,55 @@ func soakCase(dir string) error {
 		}
 	}
 	return nil
+}
+
+// TestSoakTamper proves that no file of a sealed case can be damaged unseen, in
+// whatever way: verifying names at least one problem and never fails.
+func TestSoakTamper(t *testing.T) {
+	f := newSealedCase(t)
+	w, _ := key(t)
+	if _, err := Witness(t.Context(), f.dir, w, f.logPub, nil); err != nil {
+		t.Fatal(err)
+	}
+	f.trust.Keys = append(f.trust.Keys, w.Public())
+	names, err := (&Case{Dir: f.dir}).files(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return n == CustodyDir+"/lock" }) // nobody reads it
+	soak.Run(t, soak.Config{Full: 5000, Parallel: 1, Limit: time.Minute}, func(r *rand.Rand) error {
+		name := names[r.IntN(len(names))]
+		path := filepath.Join(f.dir, name)
+		was, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		now, _ := soak.Mutate(r, was)
+		if bytes.Equal(now, was) {
+			return nil
+		}
+		if err := errors.Join(os.Chmod(path, 0o600), os.WriteFile(path, now, 0o600)); err != nil {
+			return err
+		}
+		v, err := Verify(context.Background(), f.dir, VerifyOptions{Trust: f.trust, Receipts: f.receipts})
+		if werr := os.WriteFile(path, was, 0o600); werr != nil {
+			return werr
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if len(v.Problems) == 0 {
+			return fmt.Errorf("%s: %d bytes for %d, and no problem", name, len(now), len(was))
+		}
+		for _, p := range v.Problems {
+			if p.Kind == "" || p.Expected == "" || p.Found == "" {
+				return fmt.Errorf("%s: a problem without words: %+v", name, p)
+			}
+		}
+		return nil
+	})
+	v, err := Verify(t.Context(), f.dir, VerifyOptions{Trust: f.trust, Receipts: f.receipts})
+	if err != nil || len(v.Problems) != 0 {
+		t.Errorf("as it was: %+v, %v", v, err)
+	}
 }

@@ -11,7 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"saksi/evidence"
 )
@@ -44,13 +47,15 @@ type Problem struct {
 
 // Verification is what Verify found.
 type Verification struct {
-	Case       string    `json:"case"`
-	Problems   []Problem `json:"problems"`
-	Exhibits   int       `json:"exhibits"`
-	Statements int       `json:"statements"`
-	Entries    int64     `json:"custody_entries"`
-	Bytes      int64     `json:"bytes"` // hashed
-	KeyGiven   bool      `json:"key_given"`
+	Case     string    `json:"case"`
+	Problems []Problem `json:"problems"`
+	// More are problems beyond the first 100,000, which alone are listed.
+	More       int64 `json:"more_problems,omitempty"`
+	Exhibits   int   `json:"exhibits"`
+	Statements int   `json:"statements"`
+	Entries    int64 `json:"custody_entries"`
+	Bytes      int64 `json:"bytes"` // hashed
+	KeyGiven   bool  `json:"key_given"`
 	// Fresh is how many entries of the custody log are known to be all there were
 	// once, from what the caller kept or a witness cosigned; 0 when nothing shows
 	// that later entries were not rolled back.
@@ -78,7 +83,7 @@ type verifier struct {
 	out         Verification
 	digests     map[string]string // what was hashed, by path
 	known       map[string]bool   // files that something recorded or signed
-	outside     map[string]bool   // exhibits that the custody log says stand outside the case
+	outside     map[string]string // sizes of exhibits that the custody log says stand outside the case
 	payload     map[string]bool   // what the manifest of a sealed case lists
 	progress    func(int64)
 }
@@ -113,7 +118,7 @@ func Verify(ctx context.Context, dir string, o VerifyOptions) (*Verification, er
 	}
 	v := &verifier{
 		ctx: ctx, dir: dir, trust: o.Trust, key: o.Trust.Key(info.Key), digests: map[string]string{}, known: map[string]bool{infoFile: true},
-		outside: map[string]bool{}, progress: o.Progress,
+		outside: map[string]string{}, progress: o.Progress,
 	}
 	v.out.Case, v.out.KeyGiven, v.out.Problems = info.ID, o.Trust != nil, []Problem{}
 	if err != nil {
@@ -152,7 +157,15 @@ func Verify(ctx context.Context, dir string, o VerifyOptions) (*Verification, er
 	return &v.out, nil
 }
 
+// maxProblems bounds the problems that are listed: a hostile manifest could have
+// one for each few bytes.
+const maxProblems = 100_000
+
 func (v *verifier) add(item, kind, expected, found string) {
+	if len(v.out.Problems) >= maxProblems {
+		v.out.More++
+		return
+	}
 	v.out.Problems = append(v.out.Problems, Problem{item, kind, expected, found})
 }
 
@@ -171,7 +184,7 @@ func (v *verifier) custody(info Info) (*evidence.LogState, error) {
 	v.out.Entries, v.out.Unfinished = st.Size, len(st.Unfinished)
 	for _, e := range st.Entries {
 		if (e.Act == ActAdd || e.Act == ActSegment) && e.Detail["copied"] == "false" {
-			v.outside[e.Where] = true
+			v.outside[e.Where] = e.Detail["bytes"]
 		}
 	}
 	return st, nil
@@ -181,7 +194,8 @@ func (v *verifier) custody(info Info) (*evidence.LogState, error) {
 // special file is a problem: what it leads to is not in the case.
 func (v *verifier) open(path string) (*os.File, bool) {
 	full := path
-	if !v.outside[path] || !filepath.IsAbs(path) {
+	bytes, outside := v.outside[path]
+	if outside = outside && filepath.IsAbs(path); !outside {
 		// Nothing else on this machine is read for a case that may be hostile.
 		if !filepath.IsLocal(filepath.FromSlash(path)) {
 			v.add(path, KindForm, "a path inside the case", "one that leads out of it")
@@ -197,8 +211,36 @@ func (v *verifier) open(path string) (*os.File, bool) {
 		v.add(path, KindForm, "a regular file", err.Error())
 	case err != nil:
 		v.add(path, KindMissing, "a readable file", err.Error())
+	case outside:
+		if found := notExhibit(f, bytes); found != "" {
+			v.add(path, KindDigest, "an exhibit of "+bytes+" bytes, as the custody log says", found)
+			f.Close()
+			return nil, false
+		}
 	}
 	return f, err == nil
+}
+
+// notExhibit says why a file outside the case, which a hostile log may name, is
+// not read: what the kernel makes up has no end, and what has another size is not
+// what was taken under custody.
+func notExhibit(f *os.File, bytes string) string {
+	st, err := f.Stat()
+	if err != nil {
+		return err.Error()
+	}
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(int(f.Fd()), &fs); err != nil {
+		return err.Error()
+	}
+	switch fs.Type {
+	case unix.PROC_SUPER_MAGIC, unix.SYSFS_MAGIC, unix.DEBUGFS_MAGIC, unix.TRACEFS_MAGIC, unix.CGROUP2_SUPER_MAGIC, unix.BPF_FS_MAGIC:
+		return "a file that the kernel makes up"
+	}
+	if n := strconv.FormatInt(st.Size(), 10); n != bytes {
+		return n + " bytes"
+	}
+	return ""
 }
 
 // digest hashes a file once.

@@ -42,7 +42,8 @@ const (
 // Bounds on what is written and read, in bytes.
 const (
 	maxEntry      = 1<<16 - 1 // one line of the log, as C2SP tlog-tiles bounds it
-	maxLog        = 1 << 30   // all lines, some three million
+	maxLog        = 1 << 30   // all lines
+	maxEntries    = 3_000_000 // their number: a hostile log could have an empty line a byte
 	maxCheckpoint = 64 << 10
 )
 
@@ -344,6 +345,8 @@ func (l *Log) line(e *Entry) ([]byte, error) {
 		return nil, err
 	case len(line) > maxEntry:
 		return nil, fmt.Errorf("an entry of %d bytes; at most %d", len(line), maxEntry)
+	case l.Len() >= maxEntries:
+		return nil, fmt.Errorf("the log would have more than %d entries; go on in a new case", maxEntries)
 	case l.end+int64(len(line)) >= maxLog:
 		return nil, fmt.Errorf("the log would have more than %d bytes; go on in a new case", maxLog)
 	}

@@ -90,7 +90,11 @@ func (st *LogState) read(r *bufio.Reader, size int64) error {
 	so := &reading{holder: holders{}}
 	var b batch
 	for st.Size < size {
-		rest, err := b.fill(r, size-st.Size)
+		if st.Size >= maxEntries {
+			st.problem("the log has more than %d entries; reading stopped there", maxEntries)
+			return nil
+		}
+		rest, err := b.fill(r, min(size, maxEntries)-st.Size)
 		b.parse()
 		for i := range b.ends {
 			if st.signed += int64(len(b.line(i))) + 1; st.signed > maxLog {

@@ -279,3 +279,16 @@ func TestVerifyBatches(t *testing.T) {
 		t.Errorf("%q", problems[4])
 	}
 }
+
+// TestManyLines proves that a log of empty lines, which are a byte each and cost
+// much more, is read so far only.
+func TestManyLines(t *testing.T) {
+	s, p := newKey(t)
+	dir := smallLog(t, s)
+	put(t, filepath.Join(dir, entriesFile), bytes.Repeat([]byte("\n"), maxEntries+1000))
+	put(t, filepath.Join(dir, checkpointFile), []byte("no checkpoint"))
+	st, problems, err := VerifyLog(dir, Origin(logCase), p)
+	if err != nil || st.Size != maxEntries || len(problems) != maxProblems+1 {
+		t.Errorf("%d entries, %d problems, %v", st.Size, len(problems), err)
+	}
+}

@@ -53,6 +53,9 @@ func evidenceExport(a *app) *cobra.Command {
 			if len(to) == 0 && closed[cs.Info.Classification] {
 				return failHint(exitUsage, fmt.Errorf("case %s is marked %s and leaves encrypted only", cs.Info.ID, cs.Info.Classification), "name who receives it by --recipient, or use --with-passphrase")
 			}
+			if where := cs.Where(a.to); !filepath.IsAbs(where) {
+				return usage("--to %s lies in the case itself; name a file outside of it", a.to)
+			}
 			w, done, err := a.open()
 			if err != nil {
 				return err
@@ -119,6 +122,10 @@ func (a *app) writeArchive(cmd *cobra.Command, dir string, w io.Writer, to []age
 	return errors.Join(casefile.WriteArchive(cmd.Context(), dir, enc, progress), enc.Close())
 }
 
+// maxWorkFactor is how hard a pass phrase of an archive may be to try, as a power
+// of two: 1 GiB of memory. What saksi and age write takes 18.
+const maxWorkFactor = 20
+
 // ageMagic begins what age encrypted.
 const ageMagic = "age-encryption.org/v1\n"
 
@@ -174,6 +181,7 @@ func (a *app) decrypt(r io.Reader, identity string) (io.Reader, error) {
 		if err != nil {
 			return nil, err
 		}
+		id.SetMaxWorkFactor(maxWorkFactor) // a hostile archive could ask for 4 GiB
 		return age.Decrypt(r, id)
 	}
 	f, err := os.Open(identity)

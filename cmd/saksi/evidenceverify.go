@@ -121,6 +121,9 @@ func (a *app) printVerification(v *casefile.Verification) error {
 		}
 		r.columns, r.right = nil, nil
 	}
+	if v.More > 0 {
+		a.warn(fmt.Sprintf("problems that are not listed: %d more", v.More))
+	}
 	if v.Unfinished > 0 {
 		a.warn(fmt.Sprintf("the custody log ends in %d bytes of an entry that was interrupted; the next entry will record that", v.Unfinished))
 	}
@@ -182,7 +185,7 @@ func verdict(v *casefile.Verification) error {
 	if code == exitOK {
 		return nil
 	}
-	return fail(code, fmt.Errorf("case %s does not verify: %d problems", v.Case, len(v.Problems)))
+	return fail(code, fmt.Errorf("case %s does not verify: %d problems", v.Case, int64(len(v.Problems))+v.More))
 }
 
 func (a *app) verifyFile(cmd *cobra.Command, path, bundle string, trust *evidence.Trust) error {
