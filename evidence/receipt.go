@@ -124,8 +124,9 @@ func ParseCheckpoint(b []byte) (*Checkpoint, error) {
 	}
 	c := &Checkpoint{Origin: lines[0]}
 	var err error
-	if c.Size, err = strconv.ParseInt(lines[1], 10, 64); err != nil || c.Size < 0 {
-		return nil, fmt.Errorf("size %q; expected a number", lines[1])
+	// The tree's arithmetic never ends for a size near the largest number.
+	if c.Size, err = strconv.ParseInt(lines[1], 10, 64); err != nil || c.Size < 0 || c.Size > maxEntries {
+		return nil, fmt.Errorf("size %q; expected a number up to %d", lines[1], maxEntries)
 	}
 	if c.root, err = tlog.ParseHash(lines[2]); err != nil {
 		return nil, fmt.Errorf("root %q; expected a hash", lines[2])
