@@ -16,7 +16,7 @@ import (
 )
 
 func findingsCommand(a *app) *cobra.Command {
-	return noun("findings", "Search what was found and follow it to its evidence", findingsSearch(a), findingsShow(a), findingsStats(a), findingsExport(a), findingsPush(a))
+	return noun("findings", "Search what was found and follow it to its evidence", findingsSearch(a), findingsShow(a), findingsStats(a), findingsExport(a), findingsImport(a), findingsPush(a))
 }
 
 // searchFields are the columns of a search.

@@ -21,6 +21,7 @@ type keepFlags struct {
 	indexFlags
 	key       string
 	authority *evidence.Authority // on which it is done; nil for none
+	always    bool                // store in the user's index when the flags name none
 }
 
 func (o *keepFlags) add(c *cobra.Command) {
@@ -52,7 +53,7 @@ func (o *keepFlags) keep(cmd *cobra.Command, a *app, why string, inputs []string
 	if o.caseID == "" {
 		a.unrecorded(inputs...)
 	}
-	if o.caseID == "" && o.index == "" {
+	if o.caseID == "" && o.index == "" && !o.always {
 		return nil, nil
 	}
 	k := &keeper{a: a, where: &o.indexFlags, next: next, paths: inputs}
