@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 	"saksi/findings"
 	"saksi/forensics/scan"
 	"saksi/framework"
+	"saksi/framework/report"
 	"saksi/internal/worker"
 	"saksi/sensor"
 	"saksi/testdata"
@@ -288,19 +290,23 @@ func (d *demo) assess() error {
 	if err := d.a.writeAssessment(d.ctx, dir, d.as, in.Catalog, ""); err != nil {
 		return err
 	}
-	for _, lang := range framework.Languages {
-		path := filepath.Join(dir, "report-"+lang+".html")
-		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	for _, lang := range report.Languages {
+		r, err := report.New(d.as, lang, false)
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(d.as.HTML(f, lang), f.Close()); err != nil {
-			return err
-		}
-		if lang == "en" {
-			d.report = path
+		for end, write := range map[string]func(io.Writer) error{"html": r.HTML, "pdf": r.PDF} {
+			path := filepath.Join(dir, "report-"+lang+"."+end)
+			f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+			if err != nil {
+				return err
+			}
+			if err := errors.Join(write(f), f.Close()); err != nil {
+				return err
+			}
 		}
 	}
+	d.report = filepath.Join(dir, "report-en.html")
 	_, err = d.c.SignExamination(d.ctx, d.as.Findings)
 	return err
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -150,42 +149,4 @@ func (a *app) printControl(k *framework.Control, name string) error {
 		}
 	}
 	return r.close()
-}
-
-func frameworkReport(a *app) *cobra.Command {
-	var dir, lang, format string
-	c := &cobra.Command{
-		Use:     "report --assessment DIR --to FILE",
-		Short:   "Write the report of an assessment",
-		Example: "  saksi framework report --assessment kes-17/data/reports/rakkssa-20261124T080000Z --lang ms --to laporan.html",
-		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			as, err := readAssessment(dir)
-			if err != nil {
-				return err
-			}
-			var write func(io.Writer, string) error
-			switch format {
-			case "html":
-				write = as.HTML
-			case "csv":
-				write = as.CSV
-			default:
-				return usage("--format %s: expected html or csv", format)
-			}
-			if lang != "en" && lang != "ms" {
-				return usage("--lang %s: expected en or ms", lang)
-			}
-			w, done, err := a.open()
-			if err != nil {
-				return err
-			}
-			return errors.Join(write(w, lang), done())
-		},
-	}
-	c.Flags().StringVar(&dir, "assessment", "", "`folder` of an assessment")
-	c.Flags().StringVar(&lang, "lang", "en", "language: en or ms")
-	c.Flags().StringVar(&format, "format", "html", "form: html or csv")
-	cobra.CheckErr(c.MarkFlagRequired("assessment"))
-	return c
 }

@@ -29,7 +29,20 @@ type Part struct {
 	Text    string
 	Facts   []Fact
 	Table   *Table
+	Bars    []Bar
 	Sign    []string // labels of lines to be filled in by hand
+}
+
+// Bar is a name with a bar of shares, which its note says in words.
+type Bar struct {
+	Name, Note string
+	Segments   []Segment
+}
+
+// Segment is a part of a bar.
+type Segment struct {
+	Share float64  // of the bar's width
+	Color [3]uint8 // red, green, blue
 }
 
 // Fact is a name and its value.

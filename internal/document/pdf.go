@@ -132,14 +132,20 @@ func (p *pdfWriter) part(part *Part) {
 	}
 	if t := part.Table; t != nil {
 		p.SetDrawColor(110, 110, 110)
+		if len(t.Rows) > 0 && !p.fits(t.Rows[0], t.Widths, p.height(t.Columns, t.Widths)) {
+			p.AddPage() // a head never stands alone
+		}
 		p.row(t.Columns, t.Widths, "B", 1)
 		for _, r := range t.Rows {
-			if !p.fits(r, t.Widths) {
+			if !p.fits(r, t.Widths, 0) {
 				p.AddPage()
 				p.row(t.Columns, t.Widths, "B", 1)
 			}
 			p.row(r, t.Widths, "", 1)
 		}
+	}
+	for i := range part.Bars {
+		p.bar(&part.Bars[i])
 	}
 	for _, s := range part.Sign {
 		p.room(18)
@@ -147,6 +153,37 @@ func (p *pdfWriter) part(part *Part) {
 		p.SetFont(fontName, "", bodySize)
 		p.CellFormat(90, 5, p.text(s), "T", 1, "L", false, 0, "")
 	}
+}
+
+// bar draws one: its name, its segments, and below them its note.
+func (p *pdfWriter) bar(b *Bar) {
+	width, _ := p.GetPageSize()
+	width -= 2 * margin
+	p.SetFont(fontName, "B", bodySize-1)
+	name := p.SplitText(p.text(b.Name), width*0.42-2)
+	p.SetFont(fontName, "", bodySize-1)
+	note := p.SplitText(p.text(b.Note), width*0.58-1)
+	h := max(float64(len(name))*lineStep, lineStep+float64(len(note))*lineStep) + 1.5
+	p.room(h)
+	top := p.GetY()
+	x := margin + width*0.42
+	for _, s := range b.Segments {
+		w := s.Share * (width*0.58 - 1)
+		p.SetFillColor(int(s.Color[0]), int(s.Color[1]), int(s.Color[2]))
+		p.Rect(x, top+0.7, w, lineStep-1.4, "F")
+		x += w
+	}
+	p.SetFont(fontName, "B", bodySize-1)
+	for i, l := range name {
+		p.SetXY(margin, top+float64(i)*lineStep)
+		p.CellFormat(width*0.42, lineStep, l, "", 0, "L", false, 0, "")
+	}
+	p.SetFont(fontName, "", bodySize-1)
+	for i, l := range note {
+		p.SetXY(margin+width*0.42-1, top+float64(i+1)*lineStep)
+		p.CellFormat(width*0.58, lineStep, l, "", 0, "L", false, 0, "")
+	}
+	p.SetXY(margin, top+h)
 }
 
 // lines breaks the cells of a row into lines.
@@ -176,13 +213,18 @@ func (p *pdfWriter) cellFont(style string, border, i int) {
 	p.SetFont(fontName, style, bodySize-1)
 }
 
-// fits reports whether a row fits what is left of the page; one that fits no
-// page is broken anyway.
-func (p *pdfWriter) fits(cells []string, widths []float64) bool {
-	_, most := p.lines(cells, widths, "", 1)
+// height is that of a row.
+func (p *pdfWriter) height(cells []string, widths []float64) float64 {
+	_, most := p.lines(cells, widths, "B", 1)
+	return float64(most) * lineStep
+}
+
+// fits reports whether a row fits what is left of the page below what stands
+// before it; one that fits no page is broken anyway.
+func (p *pdfWriter) fits(cells []string, widths []float64, before float64) bool {
 	_, height := p.GetPageSize()
-	need := float64(most)*lineStep + 1
-	return p.GetY()+need <= height-margin-8 || need > height-2*margin-30
+	need := p.height(cells, widths) + 1
+	return p.GetY()+before+need <= height-margin-8 || need > height-2*margin-30
 }
 
 // row writes one row of cells, line by line, so that a long one goes on over
