@@ -24,7 +24,7 @@ import (
 )
 
 func rulesCommand(a *app) *cobra.Command {
-	return noun("rules", "Look after detection rules", rulesCheck(a), rulesList(a), rulesTest(a), rulesExplain(a), rulesProfile(a), rulesPack(a), rulesImport(a))
+	return noun("rules", "Look after detection rules", rulesCheck(a), rulesList(a), rulesTest(a), rulesExplain(a), rulesProfile(a), rulesPack(a), rulesImport(a), rulesTaxii(a))
 }
 
 // rulePaths are files of rules by their language.
