@@ -28,6 +28,9 @@ const (
 	PredicateSeal        = "https://saksi.example/predicate/seal/v1"
 	PredicateCustody     = "https://saksi.example/predicate/custody-event/v1"
 	PredicateCertificate = "https://saksi.example/predicate/certificate/v1"
+	PredicateAttestation = "https://saksi.example/predicate/attestation/v1"
+	PredicateWaiver      = "https://saksi.example/predicate/waiver/v1"
+	PredicateApproval    = "https://saksi.example/predicate/approval/v1"
 )
 
 // MaxSubjects is the largest number of subjects of one statement; more are

@@ -32,8 +32,12 @@ type Inputs struct {
 	Cases          []CaseInput
 	Sources        []Source
 	Facts          map[string]Fact
-	Register       *Register // nil for none
-	Scope          string    // id of an agency of the register: only what is below it counts; "" for all
+	Register       *Register     // nil for none
+	Words          *Words        // what people attest and waive; nil for none
+	Previous       []*Assessment // of the same framework and agency, for the trend and for when risks were opened
+	Sample         int           // findings to draw of each control that has some; 0 for none
+	Seed           string        // of the draw
+	Scope          string        // id of an agency of the register: only what is below it counts; "" for all
 }
 
 // ErrScope is returned when a scope is no agency of a register.
@@ -56,6 +60,7 @@ type assessor struct {
 	systems []SystemEntry // of the register, in scope
 	hosts   *hosts
 	facts   map[string]Fact
+	before  []*Assessment  // earlier ones, the oldest first
 	limit   string         // query that limits every other to the scope
 	frozen  *Assessment    // what is made again without an index; nil otherwise
 	answers map[string]int // queries that were asked, by their place in a.Inputs.Queries
@@ -112,6 +117,10 @@ func (s *assessor) decide() error {
 	if err := s.coverage(); err != nil {
 		return fmt.Errorf("assessing coverage: %w", err)
 	}
+	s.words()
+	if err := s.previous(); err != nil {
+		return err
+	}
 	if err := s.register(); err != nil {
 		return fmt.Errorf("assessing the register's systems: %w", err)
 	}
@@ -136,8 +145,15 @@ func (s *assessor) outcomes() error {
 			return fmt.Errorf("assessing control %s: %w", k.ID, err)
 		}
 		s.a.Outcomes = append(s.a.Outcomes, *o)
+	}
+	s.risks()
+	s.treat()
+	if err := s.samples(); err != nil {
+		return fmt.Errorf("drawing samples: %w", err)
+	}
+	for _, o := range s.a.Outcomes {
 		for i := range s.a.Components {
-			if p := &s.a.Components[i]; p.ID == s.cat.root(k.ID) {
+			if p := &s.a.Components[i]; p.ID == s.cat.root(o.Control.ID) {
 				p.Counts[o.State]++
 			}
 		}
@@ -205,9 +221,17 @@ func (s *assessor) identify() error {
 		o := &s.a.Outcomes[i]
 		for j := range o.Observations {
 			o.Observations[j].UUID = newUUID("observation", s.a.UUID, o.Control.ID, o.Observations[j].Check.ID)
+			for k := range s.a.Risks {
+				if r := &s.a.Risks[k]; r.Control == o.Control.ID && r.Check == o.Observations[j].Check.ID {
+					r.Observation = o.Observations[j].UUID
+				}
+			}
 		}
 	}
-	s.risks()
+	for i := range s.a.Samples {
+		x := &s.a.Samples[i]
+		x.UUID = newUUID("sample", s.a.UUID, x.Control)
+	}
 	return nil
 }
 

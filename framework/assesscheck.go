@@ -33,6 +33,13 @@ func (s *assessor) control(k Control) (*Outcome, error) {
 
 // state decides a control from its observations and what people attest.
 func (s *assessor) state(o *Outcome) {
+	o.Qualified = ""
+	s.seen(o)
+	s.attested(o)
+}
+
+// seen decides a control from its observations alone.
+func (s *assessor) seen(o *Outcome) {
 	k := &o.Control
 	if len(o.Observations) == 0 {
 		o.State = Unattested
@@ -76,10 +83,7 @@ func worse(a, b State) bool {
 func (s *assessor) check(c Check) (*Observation, error) {
 	ob := &Observation{Check: c, Threshold: c.Allowed}
 	if c.Fact != "" {
-		f := s.facts[c.Fact]
-		ob.N, ob.Value, ob.Newest = f.N, int64(len(f.Problems)), f.Newest
-		ob.Problems = f.Problems[:min(len(f.Problems), maxProblems)]
-		ob.MoreProbs = int64(len(f.Problems) - len(ob.Problems))
+		s.observeFact(ob)
 	} else {
 		var err error
 		if ob.N, ob.Newest, err = s.count(c.Of); err != nil {
@@ -89,17 +93,25 @@ func (s *assessor) check(c Check) (*Observation, error) {
 			return nil, err
 		}
 	}
-	if ob.N > 0 {
-		ob.Share = float64(ob.Value) / float64(ob.N)
-	}
 	s.judge(ob)
 	return ob, nil
+}
+
+func (s *assessor) observeFact(ob *Observation) {
+	f := s.facts[ob.Check.Fact]
+	ob.N, ob.Value, ob.Newest = f.N, int64(len(f.Problems)), f.Newest
+	ob.Problems = f.Problems[:min(len(f.Problems), maxProblems)]
+	ob.MoreProbs = int64(len(f.Problems) - len(ob.Problems))
 }
 
 // judge decides one check. What speaks against the control counts however
 // little was seen; a pass needs enough of it, fresh, with enough coverage.
 func (s *assessor) judge(ob *Observation) {
 	c := &ob.Check
+	ob.Why = ""
+	if ob.N > 0 {
+		ob.Share = float64(ob.Value) / float64(ob.N)
+	}
 	if age := s.cat.maxAge(c); age > 0 {
 		ob.MaxAgeS = int64(age / time.Second)
 	}

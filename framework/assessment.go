@@ -316,6 +316,8 @@ type Attestation struct {
 	State    string   `json:"state"` // in-date, expired, not-yet or refused
 	Why      string   `json:"why,omitempty"`
 	Evidence []string `json:"evidence,omitempty"` // SHA-256 of documents it rests on
+
+	framework string
 }
 
 // States of attestations and waivers.
@@ -344,6 +346,8 @@ type Waiver struct {
 	State    string   `json:"state"`
 	Why      string   `json:"why,omitempty"`
 	Used     bool     `json:"used"` // it stands against a risk of this assessment
+
+	framework string
 }
 
 // Clock is an obligation that runs or ran.

@@ -131,6 +131,7 @@ func (s *assessor) again() error {
 	}
 	s.a.Coverage = Coverage{Items: s.a.Coverage.Items, Needed: s.cat.Coverage.Share, DropsAllowed: s.cat.Coverage.Drops}
 	s.a.Coverage.sum()
+	s.standAgain()
 	if err := s.outcomes(); err != nil {
 		return err
 	}

@@ -12,7 +12,8 @@ import (
 
 func frameworkCommand(a *app) *cobra.Command {
 	return noun("framework", "Assess the security framework from evidence",
-		frameworkList(a), frameworkShow(a), frameworkImport(a), frameworkOverlay(a), frameworkAssess(a), frameworkReport(a), frameworkVerify(a))
+		frameworkList(a), frameworkShow(a), frameworkImport(a), frameworkOverlay(a), frameworkAssess(a), frameworkReport(a), frameworkVerify(a),
+		frameworkAttest(a), frameworkWaive(a))
 }
 
 func frameworkList(a *app) *cobra.Command {

@@ -24,6 +24,11 @@ type assessOptions struct {
 	register  string
 	scope     string
 	sign      string
+	words     string
+	trust     string
+	previous  []string
+	sample    int
+	seed      string
 }
 
 func frameworkAssess(a *app) *cobra.Command {
@@ -45,6 +50,11 @@ func frameworkAssess(a *app) *cobra.Command {
 	f.StringVar(&o.asOf, "as-of", "", "`time` (RFC 3339) after which nothing counts (default: now)")
 	f.StringVar(&o.register, "register", "", "`file` of the register of agencies and systems (default: register.yaml in the settings folder, if it is there)")
 	f.StringVar(&o.scope, "scope", "", "`id` of an agency of the register: only what its sensors and cases tell counts, with those below it")
+	f.StringVar(&o.words, "attestations", "", "`folder` of signed attestations and waivers, with their approvals")
+	f.StringVar(&o.trust, "trust", "", "trust `folder` whose register says whose keys are good (default: this station's own)")
+	f.StringArrayVar(&o.previous, "previous", nil, "`folder` of an assessment before, for the trend and for when risks were opened; may be given several times")
+	f.IntVar(&o.sample, "sample", 0, "draw this `number` of findings of each control that has some, for an auditor to look at")
+	f.StringVar(&o.seed, "seed", "", "`text` that the draw begins from; it stands in the assessment")
 	f.StringVar(&o.key, "key", "", "public key `file` the cases must verify with (default: this station's)")
 	f.StringVar(&o.sign, "sign", "", "signing key `file` for what is written (default: this station's own)")
 	f.StringVar(&a.to, "dir", "", "the same as --to")
@@ -100,9 +110,11 @@ func (o *assessOptions) run(ctx context.Context, a *app) error {
 	if in.Register, err = readRegister(o.register); err != nil {
 		return err
 	}
-	in.Scope = o.scope
+	if err := o.more(&in); err != nil {
+		return err
+	}
 	as, err := assessCases(ctx, ix, in, o.cases, pub)
-	if errors.Is(err, framework.ErrUnknown) || errors.Is(err, framework.ErrScope) {
+	if errors.Is(err, framework.ErrUnknown) || errors.Is(err, framework.ErrScope) || errors.Is(err, framework.ErrPrevious) {
 		return fail(exitUsage, err)
 	}
 	if err != nil {
@@ -113,6 +125,41 @@ func (o *assessOptions) run(ctx context.Context, a *app) error {
 	}
 	fmt.Fprintf(a.stderr, "saksi: written to %s\n", dir)
 	return a.printAssessment(as)
+}
+
+// more reads what an assessment may have besides.
+func (o *assessOptions) more(in *framework.Inputs) error {
+	in.Scope, in.Sample, in.Seed = o.scope, o.sample, o.seed
+	if o.sample < 0 || o.sample > 10000 || o.sample > 0 && o.seed == "" {
+		return usage("--sample %d: expected 1 to 10000, and a --seed", o.sample)
+	}
+	if o.words != "" {
+		trust, err := trustOf(o.trust)
+		if err != nil {
+			return err
+		}
+		if in.Words, err = framework.ReadWords(o.words, trust); err != nil {
+			return fail(exitFailed, err)
+		}
+	}
+	for _, dir := range o.previous {
+		as, err := readAssessment(dir)
+		if err != nil {
+			return err
+		}
+		in.Previous = append(in.Previous, as)
+	}
+	return nil
+}
+
+// trustOf reads a trust folder, or this station's own.
+func trustOf(dir string) (*evidence.Trust, error) {
+	dir, err := (&registerFlags{dir: dir}).folder()
+	if err != nil {
+		return nil, err
+	}
+	t, err := evidence.LoadTrust(dir)
+	return t, evidenceError(err)
 }
 
 // readRegister reads the register that is named, or the user's; nil when there
