@@ -61,6 +61,14 @@ func TestInteropSealed(t *testing.T) {
 	p, person := key(t)
 	dir := t.TempDir()
 	made := makeCase(t, s)
+	// Who seals has acted in the case by the same key.
+	c, err := Open(t.Context(), made, Options{Who: "x", Tool: "saksi test", Signer: s, Actor: p, Register: []evidence.KeyRecord{{Hint: person.Hint(), Person: "Ana <&>", Role: evidence.RoleExaminer}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(c.Record(t.Context(), evidence.Entry{Act: ActExamine, Exhibit: "E1", Why: `<"time":"x">`}), c.Close()); err != nil {
+		t.Fatal(err)
+	}
 	tsa := newAuthority(t, "TSA", time.Now().Add(time.Hour))
 	sealOne(t, made, s, p, tsa)
 	pem, err := person.PEM()
@@ -111,6 +119,7 @@ func TestInteropSealed(t *testing.T) {
 		{"seal/seal.dsse", []string{"-signature case/seal"}},
 		{"seal/seal.sig", []string{"-signature case/seal", "openssl ts -verify"}},
 		{"custody/entries.ndjson", []string{"root=$(tree"}},
+		{"custody/entries.ndjson", []string{"actor_signature"}},
 		{"custody/checkpoint", []string{`"$t/sig" "$t/text"`}},
 	} {
 		edit(t, filepath.Join(dir, "case", c.file), flip)
