@@ -125,7 +125,11 @@ func (c *Case) MayAct(act string) error {
 
 // maySeal reports why the acting key, or that of the seal, may not seal.
 func (c *Case) maySeal(hint string) error {
-	if r, ok := c.register[hint]; ok {
+	r, ok := c.register[hint]
+	if !ok && c.Info.Roles == RolesBound {
+		return fmt.Errorf("%w: no register binds key %s, which seals, to a role", ErrDuty, hint)
+	}
+	if ok {
 		if why := covers(r.Role, ActSeal); why != "" {
 			return fmt.Errorf("%w: %s is %s; %s", ErrDuty, r.Person, r.Role, why)
 		}
@@ -230,6 +234,9 @@ func (v *verifier) acts(info Info, log *evidence.LogState) {
 		}
 		for _, o := range v.actor(e, r) {
 			bad(e, o)
+		}
+		if sealed := e.Detail["key_hint"]; e.Act == ActSeal && info.Roles == RolesBound && v.trust.Records[sealed].Role == "" {
+			bad(e, offense{sealed, e.Act, KindTrust, "a seal by a key that the register binds to a role", "key " + sealed})
 		}
 	}
 	for _, o := range order {

@@ -23,6 +23,8 @@ import (
 	"saksi/internal/worker"
 	"saksi/sensor"
 	"saksi/sensor/capture"
+	"saksi/sensor/decode"
+	"saksi/sensor/scope"
 )
 
 // unmaskFlags let 'findings show' read anew what was masked.
@@ -44,15 +46,17 @@ func (o *unmaskFlags) add(c *cobra.Command) {
 // unmasker looks for the values that were masked in a document. Nothing of what
 // it finds goes anywhere but to the output.
 type unmasker struct {
-	e     *event.Event
-	key   []byte
-	want  []string // digests, in the document's order
-	got   map[string]mask.Value
-	ctx   context.Context
-	work  worker.Config
-	warn  func(string)
-	auth  *evidence.Authority
-	scrap event.Event
+	e    *event.Event
+	key  []byte
+	want []string // digests, in the document's order
+	got  map[string]mask.Value
+	ctx  context.Context
+	work worker.Config
+	warn func(string)
+	auth *evidence.Authority
+	// exhibit is the id of what is read.
+	exhibit string
+	scrap   event.Event
 }
 
 // errFound ends reading when there is nothing more to look for.
@@ -88,7 +92,10 @@ func (o *unmaskFlags) unmask(cmd *cobra.Command, a *app, dir string, e *event.Ev
 	if u.auth, err = o.authority.read([]evidence.Target{{Exhibit: x.ID}}, evidence.ActUnmask); err != nil {
 		return err
 	}
-	target := targetOf(e, x.ID)
+	target := evidence.Target{Exhibit: x.ID}
+	if u.traffic() {
+		target = targetOf(e, x.ID)
+	}
 	if s := u.auth.Judge(evidence.ActUnmask, &target); s != evidence.Within {
 		return authorityError(fmt.Errorf("%w: what finding %.12s is of is %s for %s", evidence.ErrAuthority, id, s, u.auth))
 	}
@@ -97,7 +104,7 @@ func (o *unmaskFlags) unmask(cmd *cobra.Command, a *app, dir string, e *event.Ev
 	}
 	cs.Authority = u.auth
 	f, _, err := cs.OpenExhibitFor(cmd.Context(), x.ID, evidence.Entry{Act: casefile.ActUnmask, Why: o.reason, Detail: map[string]string{
-		"finding": id, "fields": values(e, event.SaksiMasked), "values": strconv.Itoa(len(u.want)),
+		"finding": id, "fields": strings.Join(u.fields(), " "), "values": strconv.Itoa(len(u.want)),
 	}})
 	if errors.Is(err, casefile.ErrDuty) {
 		return fail(exitTrust, err)
@@ -106,10 +113,15 @@ func (o *unmaskFlags) unmask(cmd *cobra.Command, a *app, dir string, e *event.Ev
 		return caseError(err)
 	}
 	defer f.Close()
-	if err := u.read(cs.PathOf(&x), x.ID); err != nil && !errors.Is(err, errFound) {
-		return imageError(err)
+	u.exhibit = x.ID
+	broken := u.read(cs.PathOf(&x))
+	if errors.Is(broken, errFound) {
+		broken = nil
 	}
-	return u.print(a, id, x.ID)
+	if err := u.print(a, id); broken == nil {
+		return err
+	}
+	return imageError(broken) // what was found before is printed
 }
 
 // targetOf is what a document is of, as an authority judges it.
@@ -154,28 +166,42 @@ func (u *unmasker) bytes(b []byte) {
 	u.see(&u.scrap)
 }
 
+// within reports whether the authority covers what an event of traffic is of. The
+// document says so of itself, and may have been made up.
+func (u *unmasker) within(e *event.Event) bool {
+	t := targetOf(e, u.exhibit)
+	return u.auth.Judge(evidence.ActUnmask, &t) == evidence.Within
+}
+
 // Emit implements findings.Sink for what is read anew.
 func (u *unmasker) Emit(e *event.Event) error {
-	u.see(e)
+	if !u.traffic() || u.within(e) {
+		u.see(e)
+	}
 	return u.done()
 }
 
+// traffic reports whether the document is of packets.
+func (u *unmasker) traffic() bool {
+	return u.e.Has(event.SaksiEvidencePacket) && !u.e.Has(event.FileInode)
+}
+
 // read reads the exhibit anew by what the document's kind of source is.
-func (u *unmasker) read(path, exhibit string) error {
+func (u *unmasker) read(path string) error {
 	switch {
 	case u.e.Has(event.FileInode):
 		return u.disk(path)
-	case u.e.Has(event.SaksiEvidencePacket):
-		return u.traffic(path, exhibit)
+	case u.traffic():
+		return u.capture(path)
 	}
 	_, err := artifact.Read(u.ctx, path, artifact.Options{Worker: u.work}, func(_ *artifact.Record, e *event.Event) error { return u.Emit(e) })
 	return err
 }
 
-// traffic decodes the capture again and looks at its events, at carved files, and
+// capture decodes the capture again and looks at its events, at carved files, and
 // last at the document's own packets.
-func (u *unmasker) traffic(path, exhibit string) error {
-	cfg := sensor.Config{Sources: []sensor.Source{{Path: path, Exhibit: exhibit}}, Workers: 1, Authority: u.auth, Sink: u}
+func (u *unmasker) capture(path string) error {
+	cfg := sensor.Config{Sources: []sensor.Source{{Path: path, Exhibit: u.exhibit}}, Workers: 1, Authority: u.auth, Sink: u}
 	if u.e.Has(event.FileHashSHA256) {
 		cfg.Rules.Files = []sensor.FileScanner{u}
 	}
@@ -186,15 +212,18 @@ func (u *unmasker) traffic(path, exhibit string) error {
 	if u.auth.PrivilegedHosts() {
 		return nil // whose packets they are, only decoding tells
 	}
+	filter, dec := scope.New(u.auth, evidence.ActUnmask, u.exhibit), decode.New(decode.FragLimits{})
 	return eachPacket(u.ctx, path, packetsOf(u.e, 0), func(p *capture.Packet, _ string) error {
-		u.bytes(p.Data)
+		if filter.Frame(dec.Decode(nil, p.Number, p.Time, uint16(p.Link), p.Data), dec.Held(), "", p.Time) == evidence.Within {
+			u.bytes(p.Data)
+		}
 		return u.done()
 	})
 }
 
 // ScanFile implements sensor.FileScanner.
 func (u *unmasker) ScanFile(_ context.Context, f *sensor.File, _ findings.Sink) error {
-	if sum, _ := u.e.GetStr(event.FileHashSHA256); sum == f.SHA256 {
+	if sum, _ := u.e.GetStr(event.FileHashSHA256); sum == f.SHA256 && u.within(f.Event) {
 		for _, m := range u.matches() {
 			if end := m.at + m.length; end <= int64(len(f.Content)) {
 				u.bytes(f.Content[m.at:end])
@@ -281,18 +310,32 @@ func (l *limited) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// field is the field of the document that a value stood in. One that was found
-// in bytes of the exhibit stood in one of those that were masked.
-func (u *unmasker) field(v mask.Value) string {
-	all := values(u.e, event.SaksiMasked)
-	if slices.Contains(strings.Fields(all), v.Field.Name()) {
-		return v.Field.Name()
+// fields are the names of the document's masked fields, each once.
+func (u *unmasker) fields() []string {
+	var list []string
+	for v := range u.e.Values(event.SaksiMasked) {
+		if !slices.Contains(list, v.Str()) {
+			list = append(list, v.Str())
+		}
 	}
-	return all
+	return list
+}
+
+// field is the field of the document that a value stood in. One that was found
+// in bytes of the exhibit stood in matched bytes, if any were masked, else in one
+// of those that were.
+func (u *unmasker) field(v mask.Value) string {
+	all := u.fields()
+	for _, f := range []event.Field{v.Field, event.SaksiEvidenceMatch} {
+		if slices.Contains(all, f.Name()) {
+			return f.Name()
+		}
+	}
+	return strings.Join(all, " ")
 }
 
 // print shows the values that were found again, and says how many were not.
-func (u *unmasker) print(a *app, id, exhibit string) error {
+func (u *unmasker) print(a *app, id string) error {
 	r, err := a.rows("field", "value")
 	if err != nil {
 		return err
@@ -307,7 +350,7 @@ func (u *unmasker) print(a *app, id, exhibit string) error {
 	if err := r.close(); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stderr, "saksi: %d of %d masked values of %.12s read anew from exhibit %s; the custody log says so\n", len(u.got), len(u.want), id, exhibit)
+	fmt.Fprintf(a.stderr, "saksi: %d of %d masked values of %.12s read anew from exhibit %s; the custody log says so\n", len(u.got), len(u.want), id, u.exhibit)
 	if n := len(u.want) - len(u.got); n > 0 {
 		return failHint(exitIncomplete, fmt.Errorf("unmasking %.12s: %d of %d values were not found again", id, n, len(u.want)),
 			"they were masked with another station's key, lie inside TLS, or are privileged")
