@@ -267,9 +267,22 @@ var iisVersions = map[string]string{
 	"5.1": "XP", "6.0": "Server 2003", "7.0": "Vista or Server 2008", "7.5": "7 or Server 2008 R2", "8.0": "8 or Server 2012", "8.5": "8.1 or Server 2012 R2", "10.0": "10 or Server 2016 or later",
 }
 
+// lowerASCII is s with its letters of ASCII as small ones, byte by byte, so that
+// places in both are the same: strings.ToLower changes the length of what is no
+// UTF-8, and of some letters.
+func lowerASCII(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c - 'A' + 'a'
+		}
+	}
+	return string(b)
+}
+
 // systemIn finds the system that a text names.
 func systemIn(s string) (name, version, typ string) {
-	low := strings.ToLower(s)
+	low := lowerASCII(s)
 	for _, x := range systemNames {
 		i := strings.Index(low, x.mark)
 		if i < 0 || i > 0 && isWord(low[i-1]) && isWord(x.mark[0]) && x.mark != "mikrotik" {
@@ -287,7 +300,7 @@ func systemIn(s string) (name, version, typ string) {
 		case "win32", "win64", "microsoft-httpapi", "weonlydo", "bitvise", "openssh_for_windows", "dropbear", "busybox", "macbook", "macmini", "imac":
 			return x.name, "", x.typ
 		case "cisco ios", "cisco ios xe software", "cisco nx-os", "cisco adaptive security appliance", "junos":
-			if k := strings.Index(strings.ToLower(rest), "version "); k >= 0 {
+			if k := strings.Index(lowerASCII(rest), "version "); k >= 0 {
 				return x.name, firstWord(rest[k+8:]), x.typ
 			}
 		}

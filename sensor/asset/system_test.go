@@ -181,3 +181,16 @@ func FuzzFrame(f *testing.F) {
 		}
 	})
 }
+
+// TestSystemLengths proves that texts whose small letters have another length
+// than they have themselves move nothing and panic nowhere.
+func TestSystemLengths(t *testing.T) {
+	for _, odd := range []string{strings.Repeat("\xff", 40), strings.Repeat("\u0130", 40), strings.Repeat("\u212a", 40)} {
+		for _, c := range [][3]string{{"Debian", "Debian", ""}, {"Cisco IOS Software, Version 15.2", "Cisco IOS", "15.2"}, {"Microsoft-IIS/10.0", "Windows", "10 or Server 2016 or later"}} {
+			if name, version, _ := systemIn(odd + " " + c[0]); name != c[1] || c[2] != "" && version != c[2] {
+				t.Errorf("behind %.6q: %s is %q %q", odd, c[0], name, version)
+			}
+			systemIn(c[0] + odd)
+		}
+	}
+}

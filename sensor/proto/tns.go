@@ -92,9 +92,21 @@ func (p *tns) take(c *Context, dir Dir, b []byte, _ int64) Result {
 	return 0
 }
 
+// upperASCII is b with its letters of ASCII as capitals, byte by byte:
+// bytes.ToUpper changes the length of what is no UTF-8.
+func upperASCII(b []byte) []byte {
+	up := bytes.Clone(b)
+	for i, c := range up {
+		if c >= 'a' && c <= 'z' {
+			up[i] = c - 'a' + 'A'
+		}
+	}
+	return up
+}
+
 // tnsValue returns the value of a name in a text.
 func tnsValue(b []byte, name string) []byte {
-	_, v, ok := bytes.Cut(bytes.ToUpper(b), []byte("("+name+"="))
+	_, v, ok := bytes.Cut(upperASCII(b), []byte("("+name+"="))
 	if !ok {
 		return nil
 	}
@@ -112,7 +124,7 @@ func (p *tns) connect(b []byte) {
 		p.service = tnsValue(b, "SID")
 	}
 	p.name = p.service
-	if _, cid, ok := bytes.Cut(bytes.ToUpper(b), []byte("(CID=")); ok { // who connects, and not to where
+	if _, cid, ok := bytes.Cut(upperASCII(b), []byte("(CID=")); ok { // who connects, and not to where
 		cid = b[len(b)-len(cid):]
 		p.application, p.host, p.user = tnsValue(cid, "PROGRAM"), tnsValue(cid, "HOST"), tnsValue(cid, "USER")
 	}
