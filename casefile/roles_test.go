@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -334,5 +335,30 @@ func TestOpenExhibitHeld(t *testing.T) {
 	defer again.Close()
 	if sum, _, err := evidence.SHA256Reader(ctx, again, nil); err != nil || sum != x.SHA256 {
 		t.Errorf("sha256 %s, %v; expected %s", sum, err, x.SHA256)
+	}
+}
+
+// TestRolesWhole proves that each act that the case writes is in the table of roles:
+// one that is not could be recorded by nobody who has a role.
+func TestRolesWhole(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^\s*(?:const )?(Act[A-Z]\w*)\s*=\s*"([^"]+)"`).FindAllStringSubmatch(string(b), -1) {
+			n++
+			if _, ok := rolesFor(m[2]); !ok {
+				t.Errorf("%s: %s (%q) is not in Duties", f, m[1], m[2])
+			}
+		}
+	}
+	if n < len(Duties)-1 { // decrypt is evidence's
+		t.Errorf("%d acts found in the source; Duties has %d", n, len(Duties))
 	}
 }
