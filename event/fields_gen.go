@@ -115,7 +115,7 @@ const (
 	SaksiFileConfidence                                    // Saksi.file.confidence: how sure a carved file is whole: high (checksums or decoding), medium (structure), low (its beginning)
 	SaksiFileDeleted                                       // Saksi.file.deleted: the entry was recovered from deleted metadata
 	SaksiFileFormat                                        // Saksi.file.format: what a carved file is: jpeg, docx, evtx-chunk ...
-	SaksiFileIncomplete                                    // Saksi.file.incomplete: why the content is only partly there: gap, limit, unallocated, read_error
+	SaksiFileIncomplete                                    // Saksi.file.incomplete: why the content is only partly there, or not what was stored: gap, limit, unallocated, read_error, checksum, fragment
 	SaksiFileRecovery                                      // Saksi.file.recovery: how content of a deleted file is found: metadata, journal, carving
 	SaksiFileStored                                        // Saksi.file.stored: a rule with filestore matched as the file was carried
 	SaksiFileStream                                        // Saksi.file.stream: name of the alternate data stream; absent for the main one
@@ -708,7 +708,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.file.confidence", typ: Keyword, array: false, doc: "how sure a carved file is whole: high (checksums or decoding), medium (structure), low (its beginning)"},
 	{name: "Saksi.file.deleted", typ: Boolean, array: false, doc: "the entry was recovered from deleted metadata"},
 	{name: "Saksi.file.format", typ: Keyword, array: false, doc: "what a carved file is: jpeg, docx, evtx-chunk ..."},
-	{name: "Saksi.file.incomplete", typ: Keyword, array: false, doc: "why the content is only partly there: gap, limit, unallocated, read_error"},
+	{name: "Saksi.file.incomplete", typ: Keyword, array: false, doc: "why the content is only partly there, or not what was stored: gap, limit, unallocated, read_error, checksum, fragment"},
 	{name: "Saksi.file.recovery", typ: Keyword, array: false, doc: "how content of a deleted file is found: metadata, journal, carving"},
 	{name: "Saksi.file.stored", typ: Boolean, array: false, doc: "a rule with filestore matched as the file was carried"},
 	{name: "Saksi.file.stream", typ: Keyword, array: false, doc: "name of the alternate data stream; absent for the main one"},

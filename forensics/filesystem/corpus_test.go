@@ -69,12 +69,15 @@ func TestCorpusSleuthkit(t *testing.T) {
 				} else {
 					rawMedia(t, im.Source.Names, dir, raw)
 				}
-				compare(t, raw, v.Offset, v.Block, lines)
 				volumes++
+				if v.FileSystem.Type == "xfs" || v.FileSystem.Type == "btrfs" {
+					continue // fls does not know them
+				}
+				compare(t, raw, v.Offset, v.Block, lines)
 			}
 		})
 	}
-	if volumes < 22 {
+	if volumes < 23 {
 		t.Errorf("only %d file systems were listed", volumes)
 	}
 }

@@ -207,6 +207,13 @@ type Content interface {
 	Runs(limit int) ([]Run, int64)
 }
 
+// Damager is Content that knows of itself, once it was read, that it is not what
+// was stored.
+type Damager interface {
+	// Damage says what differs, "" for nothing.
+	Damage() string
+}
+
 // ParseInode reads an inode address as libtsk's tools write it: N, N-TYPE or
 // N-TYPE-ID.
 func ParseInode(s string) (Ref, error) {

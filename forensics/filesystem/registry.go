@@ -104,8 +104,6 @@ var named = []struct {
 	{424, fveToGo, nameBitLocker, "unlock it with 'dislocker' and open the result"},
 	{0, "LUKS\xba\xbe", nameLUKS, "unlock it with 'cryptsetup open --readonly'"},
 	{88, "CS", nameCoreStorage, "unlock it with 'fvdemount' of libfvde and open the result"},
-	{0, "XFSB", "XFS", "mount it read-only (ro,norecovery)"},
-	{0x10040, "_BHRfS_M", "Btrfs", "mount it read-only"},
 	{3, "ReFS\x00\x00\x00\x00", "ReFS", "open it in Windows, read-only"},
 	{0x400, "\x10\x20\xf5\xf2", "F2FS", "mount it read-only"},
 	{0, "hsqs", "SquashFS", "unpack it with 'unsquashfs'"},

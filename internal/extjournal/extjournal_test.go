@@ -52,7 +52,7 @@ func (c *counted) ReadAt(p []byte, off int64) (int, error) {
 func TestNames(t *testing.T) {
 	for _, name := range []string{"recover/journal-ext4.qcow2", "recover/journal-ext3.qcow2", "recover/journal-ext4-v2.qcow2"} {
 		raw := media(t, name)
-		f, err := Open(bytes.NewReader(raw), 0, int64(len(raw)))
+		f, err := Open(bytes.NewReader(raw), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +75,7 @@ func TestNames(t *testing.T) {
 // TestNoJournal proves what callers branch on.
 func TestNoJournal(t *testing.T) {
 	raw := media(t, "filesystem/ext2.qcow2")
-	if _, err := Open(bytes.NewReader(raw), 0, int64(len(raw))); !errors.Is(err, ErrNoJournal) {
+	if _, err := Open(bytes.NewReader(raw), 0); !errors.Is(err, ErrNoJournal) {
 		t.Errorf("ext2: %v", err)
 	}
 }
@@ -85,7 +85,7 @@ func TestNoJournal(t *testing.T) {
 func TestHostile(t *testing.T) {
 	for _, name := range []string{"recover/journal-ext4.qcow2", "recover/journal-ext3.qcow2", "recover/journal-ext4-v2.qcow2"} {
 		raw := media(t, name)
-		f, err := Open(bytes.NewReader(raw), 0, int64(len(raw)))
+		f, err := Open(bytes.NewReader(raw), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,7 +111,7 @@ func TestHostile(t *testing.T) {
 				b = b[:rnd.IntN(len(b))]
 			}
 			c := &counted{r: bytes.NewReader(b)}
-			f, err := Open(c, 0, int64(len(b)))
+			f, err := Open(c, 0)
 			if err != nil {
 				continue
 			}

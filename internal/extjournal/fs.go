@@ -56,7 +56,7 @@ type FS struct {
 	r           io.ReaderAt
 	offset      int64
 	BlockSize   int64
-	blocks      uint64 // of the file system that the media holds
+	blocks      uint64 // as it states; reading says what the media lacks
 	first       uint64 // first data block
 	perGroup    uint64 // blocks of a group
 	inodes      uint64
@@ -80,9 +80,9 @@ type group struct {
 }
 
 // Open reads superblock, group descriptors and the journal's list of blocks.
-// length is that of the volume. The error matches ErrNoJournal where there is
+// The error matches ErrNoJournal where there is
 // none to look at.
-func Open(r io.ReaderAt, offset, length int64) (*FS, error) {
+func Open(r io.ReaderAt, offset int64) (*FS, error) {
 	sb := make([]byte, 1024)
 	if err := readFull(r, sb, offset+1024); err != nil {
 		return nil, fmt.Errorf("reading the superblock: %w", err)
@@ -99,8 +99,6 @@ func Open(r io.ReaderAt, offset, length int64) (*FS, error) {
 	if f.incompat&incompat64bit != 0 {
 		f.blocks |= uint64(le.Uint32(sb[0x150:])) << 32
 	}
-	all := f.blocks
-	f.blocks = min(f.blocks, uint64(length/f.BlockSize))
 	f.first, f.perGroup = uint64(le.Uint32(sb[20:])), uint64(le.Uint32(sb[32:]))
 	f.inodes, f.inodesGroup = uint64(le.Uint32(sb)), uint64(le.Uint32(sb[40:]))
 	f.inodeSize = 128
@@ -111,7 +109,7 @@ func Open(r io.ReaderAt, offset, length int64) (*FS, error) {
 	if c := le.Uint32(sb[28:]); ro&roBigalloc != 0 && c >= shift && c-shift < 20 {
 		f.cluster = 1 << (c - shift)
 	}
-	if f.perGroup == 0 || f.inodesGroup == 0 || f.inodeSize < 128 || f.inodeSize&(f.inodeSize-1) != 0 || int64(f.inodeSize) > f.BlockSize || f.first > 1 || all == 0 {
+	if f.perGroup == 0 || f.inodesGroup == 0 || f.inodeSize < 128 || f.inodeSize&(f.inodeSize-1) != 0 || int64(f.inodeSize) > f.BlockSize || f.first > 1 || f.blocks == 0 || f.blocks > 1<<48 {
 		return nil, fmt.Errorf("the superblock at offset %d states %d blocks and %d inodes a group, inodes of %d bytes: it is damaged", offset+1024, f.perGroup, f.inodesGroup, f.inodeSize)
 	}
 	if le.Uint32(sb[92:])&compatJournal == 0 || le.Uint32(sb[224:]) == 0 {
@@ -123,7 +121,7 @@ func Open(r io.ReaderAt, offset, length int64) (*FS, error) {
 			f.seed = le.Uint32(sb[0x270:])
 		}
 	}
-	if err := f.readGroups(sb, all); err != nil {
+	if err := f.readGroups(sb); err != nil {
 		return nil, err
 	}
 	return f, f.openLog(uint64(le.Uint32(sb[224:])), sb)
@@ -145,18 +143,18 @@ func readFull(r io.ReaderAt, p []byte, at int64) error {
 // readBlock reads the block n into p, which is one block long.
 func (f *FS) readBlock(p []byte, n uint64) error {
 	if n >= f.blocks {
-		return fmt.Errorf("block %d lies beyond the %d blocks of the media", n, f.blocks)
+		return fmt.Errorf("block %d lies beyond the %d blocks of the file system", n, f.blocks)
 	}
 	return readFull(f.r, p, f.offset+int64(n)*f.BlockSize)
 }
 
 // readGroups reads the group descriptors.
-func (f *FS) readGroups(sb []byte, all uint64) error {
+func (f *FS) readGroups(sb []byte) error {
 	size := uint64(32)
 	if f.incompat&incompat64bit != 0 {
 		size = uint64(le.Uint16(sb[254:]))
 	}
-	count := (all - min(f.first, all) + f.perGroup - 1) / f.perGroup
+	count := (f.blocks - min(f.first, f.blocks) + f.perGroup - 1) / f.perGroup
 	if size < 32 || size > 1024 || count*size > maxDescriptors {
 		return fmt.Errorf("the superblock states %d groups with descriptors of %d bytes", count, size)
 	}

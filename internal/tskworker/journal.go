@@ -27,7 +27,7 @@ type journaled struct {
 
 func withJournal(r *reader, m filesystem.Media) filesystem.Reader {
 	j := &journaled{reader: r}
-	j.ext, j.failed = extjournal.Open(m, m.Offset, m.Length)
+	j.ext, j.failed = extjournal.Open(m, m.Offset)
 	if errors.Is(j.failed, extjournal.ErrNoJournal) {
 		return r
 	}

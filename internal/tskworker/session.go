@@ -356,5 +356,8 @@ func (s *session) pieces(c filesystem.Content, off, end int64, f func(p []byte) 
 			return "", err
 		}
 	}
+	if d, ok := c.(filesystem.Damager); ok {
+		return d.Damage(), nil
+	}
 	return "", nil
 }

@@ -4,7 +4,7 @@
 # nothing of them but what the journal keeps. The kernel's own view before
 # removing, by sha256sum, is the truth. QCOW2 is packing only.
 #
-# Debian 12 packages (run as root, loop devices): e2fsprogs qemu-utils openssl dosfstools mtools sleuthkit zip libjpeg-turbo-progs
+# Debian 12 packages (run as root, loop devices, kernel with XFS and Btrfs): e2fsprogs xfsprogs btrfs-progs python3 qemu-utils openssl dosfstools mtools sleuthkit zip libjpeg-turbo-progs
 set -eu
 umask 022
 export LC_ALL=C.UTF-8 TZ=UTC
@@ -56,6 +56,91 @@ journal() { # NAME mkfs-options
 journal journal-ext4 -b 1024
 journal journal-ext3 -t ext3 -b 1024
 journal journal-ext4-v2 -b 4096 -O ^64bit,^metadata_csum,inline_data -I 256
+
+# XFS 5 and Btrfs by the kernel, XFS 4, which it mounts no more, by mkfs.
+fill() { # FOLDER
+	mkdir -p "$1/folder/inner" "$1/many"
+	echo 'fail pertama' >"$1/one.txt"
+	noise 20000 1 >"$1/folder/noise.bin"
+	yes 'ayat yang berulang' | head -c 150000 >"$1/folder/text.txt"
+	noise 60000 4 >"$1/folder/middle.bin"
+	: >"$1/folder/empty"
+	for i in $(seq 1 120); do echo "$i" >"$1/many/a-rather-long-name-$i"; done
+	ln -s one.txt "$1/link"
+	ln -s "$(printf %0600d 0)" "$1/longlink"
+	ln "$1/one.txt" "$1/hard"
+}
+truncate -s 40M "$work/xfs5.raw"
+mkfs.xfs --unsupported -q -L UJIAN "$work/xfs5.raw"
+mount -o loop "$work/xfs5.raw" "$mnt"
+fill "$mnt"
+echo 'nama panjang' >"$mnt/folder/inner/nama fail – ujian.txt"
+truncate -s 900000 "$mnt/folder/sparse.bin"
+noise 2000 3 | dd of="$mnt/folder/sparse.bin" bs=1000 seek=300 conv=notrunc status=none
+for i in $(seq 1 40); do
+	noise 4096 $((100 + i)) | dd of="$mnt/folder/pieces.bin" bs=4096 seek=$i conv=notrunc,fsync status=none
+	noise 4096 $((200 + i)) | dd of="$mnt/folder/others.bin" bs=4096 seek=$i conv=notrunc,fsync status=none
+done
+noise 12288 5 >"$mnt/many/padam.bin"
+sync
+(cd "$mnt" && note xfs5 all)
+umount "$mnt"
+mount -o loop "$work/xfs5.raw" "$mnt"
+rm "$mnt/many/padam.bin"
+umount "$mnt"
+pack xfs5
+fill "$work/proto"
+python3 - "$work/proto" >"$work/proto.txt" <<'PROTO'
+import os, sys
+def walk(d):
+    for n in sorted(os.listdir(d)):
+        p = os.path.join(d, n)
+        if os.path.islink(p):
+            print(n, "l--777 0 0", os.readlink(p))
+        elif os.path.isdir(p):
+            print(n, "d--755 0 0")
+            walk(p)
+            print("$")
+        else:
+            print(n, "---644 0 0", p)
+print("/dev/null\n0 0\nd--755 0 0")
+walk(sys.argv[1])
+print("$")
+PROTO
+truncate -s 40M "$work/xfs4.raw"
+mkfs.xfs --unsupported -q -m crc=0 -n ftype=0 -i size=256 -b size=1024 -p "$work/proto.txt" "$work/xfs4.raw"
+(cd "$work/proto" && note xfs4 all)
+pack xfs4
+
+btrfs() { # NAME OPTIONS mkfs-options
+	name=$1
+	options=$2
+	shift 2
+	truncate -s 120M "$work/$name.raw"
+	mkfs.btrfs -q -L UJIAN "$@" "$work/$name.raw"
+	mount -o "loop,$options" "$work/$name.raw" "$mnt"
+	fill "$mnt"
+	echo 'nama panjang' >"$mnt/folder/inner/nama fail – ujian.txt"
+	truncate -s 900000 "$mnt/folder/sparse.bin"
+	noise 2000 3 | dd of="$mnt/folder/sparse.bin" bs=1000 seek=300 conv=notrunc status=none
+	command btrfs -q subvolume create "$mnt/sub"
+	command btrfs -q subvolume create "$mnt/sub/nested"
+	echo 'lama' >"$mnt/sub/version.txt"
+	echo 'dalam' >"$mnt/sub/nested/inside.txt"
+	sync
+	command btrfs -q subvolume snapshot -r "$mnt/sub" "$mnt/snap"
+	echo 'baru' >"$mnt/sub/version.txt"
+	for m in zlib lzo zstd; do
+		command btrfs property set "$mnt/many" compression $m
+		yes "ayat $m" | head -c 300001 >"$mnt/many/$m.txt"
+		sync
+	done
+	(cd "$mnt" && note "$name" all)
+	umount "$mnt"
+	pack "$name"
+}
+btrfs btrfs defaults
+btrfs btrfs-sha256 compress-force=zlib --csum sha256 -m single -n 4096
 
 # Files in unallocated space of FAT: whole ones, and one whose end was overwritten.
 truncate -s 4M "$work/carve.raw"
