@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -22,30 +23,11 @@ var recordFields = []event.Field{
 	event.ProcessExecutable, event.ProcessCommandLine,
 }
 
-func forensicsArtifacts(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:   "artifacts",
-		Short: "List the artifacts that are parsed",
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			r, err := a.rows("name", "what", "reference")
-			if err != nil {
-				return err
-			}
-			for _, f := range artifact.Formats() {
-				if err := r.add(f.Name, f.Doc, f.Reference); err != nil {
-					return err
-				}
-			}
-			return r.close()
-		},
-	}
-}
-
 type parseOptions struct {
 	ruleFlags
 	failOn string
 	year   int
+	kind   string
 	offset int64
 	keep   keepFlags
 }
@@ -67,6 +49,7 @@ func forensicsParse(a *app, flags *forensicsFlags) *cobra.Command {
 	addPlaceholders(c, &o.placeholders)
 	o.strictness(c)
 	f.IntVar(&o.year, "year", 0, "`year` of the first record of logs whose times have none, such as syslog of old; they are taken as UTC")
+	f.StringVar(&o.kind, "kind", "", "read the files as this `artifact`, where content and name do not tell")
 	f.Int64Var(&o.offset, "offset", -1, "give only the record at this `byte` of the file, as a finding names it")
 	f.StringVar(&o.failOn, "fail-on", "", "exit with code 4 when a finding is of this `severity` or above: low, medium, high or critical")
 	o.keep.add(c)
@@ -82,9 +65,13 @@ type parsing struct {
 	sink    findings.Sink
 	limit   rules.Severity
 	year    int
+	kind    string
 	offset  int64
 	stored  bool // what has no time can't be
 	finding event.Event
+	command func(r *artifact.Record, e *event.Event) string // that shows a record again
+	untimed bool                                            // what has no time is left out of the store, not an error
+	skipped int                                             // records without a time, which can't be stored
 	found   int
 	reached int // findings of at least limit
 
@@ -92,32 +79,48 @@ type parsing struct {
 }
 
 func (o *parseOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args []string) (err error) {
-	p := &parsing{a: a, year: o.year, offset: o.offset}
-	if o.year != 0 && (o.year < 1970 || o.year > 2200) {
-		return usage("--year is %d; expected a year from 1970", o.year)
-	}
-	if o.failOn != "" {
-		var ok bool
-		if p.limit, ok = rules.SeverityByName(o.failOn); !ok {
-			return usage("--fail-on %s: expected low, medium, high or critical", o.failOn)
-		}
-	}
-	if p.set, p.intel, err = o.load(a); err != nil {
+	p := &parsing{a: a, year: o.year, kind: o.kind, offset: o.offset, command: o.command}
+	if err := checkKinds(o.kind); err != nil {
 		return err
 	}
-	ev, err := a.events(recordFields...)
+	finish, args, err := p.begin(cmd, &o.ruleFlags, o.failOn, &o.keep, args, "parse its records")
 	if err != nil {
 		return err
 	}
+	broken, err := p.files(cmd.Context(), flags, args)
+	return finish(broken, err)
+}
+
+// begin makes ready what takes the records: rules, the store and the output.
+// It gives the paths of the inputs, and what ends the run with the number of
+// problems and decides its exit code.
+func (p *parsing) begin(cmd *cobra.Command, rf *ruleFlags, failOn string, keep *keepFlags, args []string, why string) (finish func(broken int, err error) error, paths []string, err error) {
+	a := p.a
+	if p.year != 0 && (p.year < 1970 || p.year > 2200) {
+		return nil, nil, usage("--year is %d; expected a year from 1970", p.year)
+	}
+	if failOn != "" {
+		var ok bool
+		if p.limit, ok = rules.SeverityByName(failOn); !ok {
+			return nil, nil, usage("--fail-on %s: expected low, medium, high or critical", failOn)
+		}
+	}
+	if p.set, p.intel, err = loadRecordRules(a, rf); err != nil {
+		return nil, nil, err
+	}
+	ev, err := a.events(recordFields...)
+	if err != nil {
+		return nil, nil, err
+	}
 	p.sink = findings.SinkFunc(func(e *event.Event) error {
-		if kind, _ := e.GetStr(event.EventKind); a.format == "table" && len(o.rules) > 0 && kind != "alert" {
+		if kind, _ := e.GetStr(event.EventKind); a.format == "table" && len(rf.rules) > 0 && kind != "alert" {
 			return nil
 		}
 		return ev.Emit(e)
 	})
-	kept, err := o.keep.keep(cmd, a, "parse its records", args, p.sink)
+	kept, err := keep.keep(cmd, a, why, args, p.sink)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	if kept != nil {
 		p.sink, args, p.stored = kept.sink, kept.paths, true
@@ -128,31 +131,55 @@ func (o *parseOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, ar
 	if p.set != nil {
 		p.cor = p.set.NewCorrelator(p.alert)
 	}
-	broken, err := p.files(cmd.Context(), flags, args)
-	if p.cor != nil {
-		if p.failed == nil && cmd.Context().Err() == nil { // a file that can't be read keeps no finding of the others back
-			err = errors.Join(err, p.cor.Close())
+	return func(broken int, err error) error {
+		if p.cor != nil {
+			if p.failed == nil && cmd.Context().Err() == nil { // a file that can't be read keeps no finding of the others back
+				err = errors.Join(err, p.cor.Close())
+			}
+			if p.cor.Dropped > 0 {
+				broken++
+				a.warn(fmt.Sprintf("correlations forgot %d groups, because there were too many at once", p.cor.Dropped))
+			}
 		}
-		if p.cor.Dropped > 0 {
-			broken++
-			a.warn(fmt.Sprintf("correlations forgot %d groups, because there were too many at once", p.cor.Dropped))
+		a.indicatorsLeft(p.intel)
+		err = errors.Join(err, kept.close(cmd.Context()), ev.close())
+		switch {
+		case err != nil:
+			return err
+		case broken > 0:
+			return fail(exitIncomplete, fmt.Errorf("not all of the input could be read: %d problems", broken))
+		case p.reached > 0:
+			return fail(exitFailOn, fmt.Errorf("%d findings of severity %s or above", p.reached, p.limit))
 		}
-	}
-	a.indicatorsLeft(p.intel)
-	err = errors.Join(err, kept.close(cmd.Context()), ev.close())
-	switch {
-	case err != nil:
-		return err
-	case broken > 0:
-		return fail(exitIncomplete, fmt.Errorf("not all of the input could be read: %d problems", broken))
-	case p.reached > 0:
-		return fail(exitFailOn, fmt.Errorf("%d findings of severity %s or above", p.reached, p.limit))
+		return nil
+	}, args, nil
+}
+
+// checkKinds refuses names of artifacts that there are not.
+func checkKinds(kinds ...string) error {
+	for _, k := range kinds {
+		if k != "" && !slices.ContainsFunc(artifact.Formats(), func(f artifact.Format) bool { return f.Name == k }) {
+			return usage("--kind %s: there is no such artifact; 'saksi forensics artifacts' lists them", k)
+		}
 	}
 	return nil
 }
 
-// load compiles the rules; what is not named is nil.
-func (o *parseOptions) load(a *app) (*sigma.Set, *intel.Set, error) {
+// command is what shows a record of a file again.
+func (o *parseOptions) command(r *artifact.Record, e *event.Event) string {
+	name, _ := e.GetStr(event.SaksiEvidenceName)
+	command := fmt.Sprintf("saksi forensics parse %s --offset %d -o json", shellWord(name), r.Offset)
+	if o.year != 0 {
+		command += fmt.Sprintf(" --year %d", o.year)
+	}
+	if o.kind != "" {
+		command += " --kind " + o.kind
+	}
+	return command
+}
+
+// loadRecordRules compiles the rules; what is not named is nil.
+func loadRecordRules(a *app, o *ruleFlags) (*sigma.Set, *intel.Set, error) {
 	if len(o.rules) == 0 {
 		return nil, nil, nil
 	}
@@ -181,7 +208,7 @@ func (p *parsing) files(ctx context.Context, flags *forensicsFlags, paths []stri
 	var failed []error
 	for _, path := range paths {
 		found := p.found
-		sum, err := artifact.Read(ctx, path, artifact.Options{Worker: flags.worker(p.a), Year: p.year}, func(r *artifact.Record, e *event.Event) error {
+		sum, err := artifact.Read(ctx, path, artifact.Options{Worker: flags.worker(p.a), Year: p.year, Kind: p.kind}, func(r *artifact.Record, e *event.Event) error {
 			p.failed = p.record(r, e)
 			return p.failed
 		})
@@ -218,12 +245,11 @@ func (p *parsing) record(r *artifact.Record, e *event.Event) error {
 	if p.offset >= 0 && r.Offset != p.offset {
 		return nil
 	}
-	name, _ := e.GetStr(event.SaksiEvidenceName)
-	command := fmt.Sprintf("saksi forensics parse %s --offset %d -o json", shellWord(name), r.Offset)
-	if p.year != 0 {
-		command += fmt.Sprintf(" --year %d", p.year)
+	e.Str(event.SaksiEvidenceCommand, p.command(r, e))
+	if p.stored && r.Time == 0 && p.untimed {
+		p.skipped++
+		return nil
 	}
-	e.Str(event.SaksiEvidenceCommand, command)
 	if p.stored && r.Time == 0 {
 		return failHint(exitUsage, fmt.Errorf("storing the record at offset %d: it has no year, and so no time", r.Offset), "say the year of the first record by --year")
 	}

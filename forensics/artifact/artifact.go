@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"saksi/event"
 	"saksi/evidence"
@@ -101,6 +102,8 @@ type Options struct {
 	// Year is that of the first record, for logs whose times have none; without
 	// it their records have no time.
 	Year int
+	// Kind is the one artifact the file is read as, "" finds it out.
+	Kind string
 }
 
 // Read parses a file in a worker and gives each record, with its event, to
@@ -130,11 +133,34 @@ func Read(ctx context.Context, path string, opt Options, emit func(r *Record, e 
 		return sum, err
 	}
 	defer w.Close()
-	d := &decoder{sum: &sum, emit: emit, name: filepath.Base(path)}
-	var req wire.Writer
+	d := &Decoder{Sum: &sum, Emit: emit, Name: filepath.Base(path)}
+	files := []*os.File{file}
+	defer func() {
+		for _, f := range files[1:] {
+			_ = f.Close()
+		}
+	}()
+	q := Request{Year: opt.Year}
+	if opt.Kind != "" {
+		q.Kinds, q.Forced = []string{opt.Kind}, true
+	}
+	var req, more wire.Writer
 	req.Int(sum.Size)
-	req.Int(int64(opt.Year))
-	err = w.Call(ctx, opParse, req.B, []*os.File{file}, d.frame)
+	q.Append(&req)
+	req.String(path)
+	for _, ending := range endings() {
+		f, size, err := openBeside(ctx, path, ending)
+		if err != nil {
+			return sum, err
+		}
+		if f != nil {
+			files = append(files, f)
+			more.String(ending)
+			more.Int(size)
+		}
+	}
+	req.Uint(uint64(len(files) - 1))
+	err = w.Call(ctx, opParse, append(req.B, more.B...), files, d.Frame)
 	var remote *worker.RemoteError
 	switch {
 	case err == nil && sum.Format == "":
@@ -145,6 +171,41 @@ func Read(ctx context.Context, path string, opt Options, emit func(r *Record, e 
 		return sum, fmt.Errorf("reading %s: %w", path, err)
 	}
 	return sum, nil
+}
+
+// endings are those of all files that may lie beside an artifact.
+func endings() []string {
+	var list []string
+	for _, f := range formats {
+		for _, e := range f.Beside {
+			if !slices.Contains(list, e) {
+				list = append(list, e)
+			}
+		}
+	}
+	return list
+}
+
+// openBeside opens the file that lies beside path, or gives nil. Beside an
+// exhibit only what is held of the case is taken.
+func openBeside(ctx context.Context, path, ending string) (*os.File, int64, error) {
+	other := path + ending
+	if evidence.IsHeld(ctx, path) && !evidence.IsHeld(ctx, other) {
+		return nil, 0, nil
+	}
+	st, err := os.Lstat(other)
+	if err != nil || !st.Mode().IsRegular() || st.Size() == 0 {
+		return nil, 0, nil // there is none
+	}
+	f, err := evidence.OpenHeld(ctx, other)
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading what belongs to %s: %w", path, err)
+	}
+	if st, err = f.Stat(); err != nil {
+		_ = f.Close()
+		return nil, 0, fmt.Errorf("reading what belongs to %s: %w", path, err)
+	}
+	return f, st.Size(), nil
 }
 
 // event starts the event of a record with what all artifacts' have.

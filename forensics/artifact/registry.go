@@ -3,7 +3,9 @@ package artifact
 import (
 	"fmt"
 	"io"
+	"slices"
 	"sort"
+	"strings"
 
 	"saksi/event"
 	"saksi/rules/sigma"
@@ -17,6 +19,16 @@ type Format struct {
 	Reference string // its specification
 	// Detect decides by the first 4 KiB. It MUST NOT fail.
 	Detect func(head []byte) bool
+	// Named decides by the path of a file, in lower case and with "/" between its
+	// parts, where content alone can't tell, such as for the history of a shell;
+	// nil for none. Content goes first.
+	Named func(path string) bool
+	// Probe decides further what Detect or Named took, with all of the file at
+	// hand; nil takes it.
+	Probe func(in Input) bool
+	// Beside are the endings of files that belong to one of this artifact and lie
+	// beside it, such as "-wal".
+	Beside []string
 	// Parse gives the records of a file, in their order, and every part that can't
 	// be read. It runs in saksi-worker, MUST be bounded in memory by what it
 	// reads, and returns the first error of emit or why the file can't be read.
@@ -38,6 +50,20 @@ type Input struct {
 	io.ReaderAt
 	Size int64
 	Year int // of the first record, for an artifact that leaves it out; 0 is not known
+	// Forced: the file was named as one of this kind.
+	Forced bool
+	Path   string // of the file, for what it says of whose it is; hostile
+	// Open gives a file that lies beside this one by the ending of its name, or
+	// nil. It MAY be nil.
+	Open func(ending string) (r io.ReaderAt, size int64)
+}
+
+// beside gives a file beside this one, or nil.
+func (in *Input) beside(ending string) (io.ReaderAt, int64) {
+	if in.Open == nil {
+		return nil, 0
+	}
+	return in.Open(ending)
 }
 
 // headSize is what Detect is given, in bytes.
@@ -100,16 +126,28 @@ func Formats() []Format {
 	return out
 }
 
-// detect finds the artifact a file is, or nil.
-func detect(r io.ReaderAt) (*Format, error) {
+// detect finds the artifact a file is, or nil. kinds limits those that are
+// looked for by their names; nil is all. One kind alone is taken at its word
+// where only a name could tell.
+func detect(in Input, kinds []string) (*Format, error) {
 	head := make([]byte, headSize)
-	n, err := r.ReadAt(head, 0)
+	n, err := in.ReadAt(head, 0)
 	if n == 0 && err != nil && err != io.EOF {
 		return nil, err
 	}
-	for _, f := range formats {
-		if f.Detect(head[:n]) {
-			return f, nil
+	path := strings.ToLower(strings.ReplaceAll(in.Path, "\\", "/"))
+	for _, byName := range []bool{false, true} {
+		for _, f := range formats {
+			if len(kinds) > 0 && !slices.Contains(kinds, f.Name) {
+				continue
+			}
+			is := f.Detect(head[:n])
+			if byName {
+				is = f.Named != nil && n > 0 && (f.Named(path) || len(kinds) == 1 && in.Forced)
+			}
+			if is && (f.Probe == nil || f.Probe(in)) {
+				return f, nil
+			}
 		}
 	}
 	return nil, nil

@@ -8,13 +8,13 @@ import (
 	"os"
 	"time"
 
-	"saksi/event"
 	"saksi/internal/wire"
 	"saksi/internal/worker"
 )
 
-// opParse is the worker's operation: the size of the file, which is its one
-// descriptor, and the year (see Input). The answer is frames of a tag and what it says.
+// opParse is the worker's operation: the size of the file, which is its first
+// descriptor, what it is read as (see Request), and the endings and sizes of the
+// files beside it, the other descriptors. The answer is frames of a tag and what it says.
 const opParse = "artifact.parse"
 
 // Tags of frames.
@@ -40,12 +40,65 @@ const aliveEvery = time.Second
 func Handlers() map[string]worker.Handler {
 	return map[string]worker.Handler{opParse: func(_ context.Context, req []byte, files []*os.File, reply func([]byte) error) error {
 		r := wire.Reader{B: req}
-		size, year := r.Int(), r.Int()
-		if r.Err() != nil || len(files) != 1 || size < 0 {
+		size := r.Int()
+		q := ReadRequest(&r)
+		path, n := r.String(), r.Uint()
+		if r.Err() != nil || len(files) == 0 || uint64(len(files)) != n+1 || size < 0 {
 			return errors.Join(fmt.Errorf("parsing an artifact: %d files came", len(files)), r.Err())
 		}
-		return (&server{file: files[0], reply: reply, last: time.Now()}).parse(size, int(year))
+		beside := map[string]int{}
+		sizes := make([]int64, n)
+		for i := range sizes {
+			ending := r.String()
+			beside[ending], sizes[i] = i, r.Int()
+		}
+		if r.Err() != nil {
+			return r.Err()
+		}
+		in := Input{ReaderAt: files[0], Size: size, Path: path, Open: func(ending string) (io.ReaderAt, int64) {
+			i, ok := beside[ending]
+			if !ok {
+				return nil, 0
+			}
+			return files[i+1], sizes[i]
+		}}
+		_, err := Serve(in, q, reply)
+		return err
 	}}
+}
+
+// Request says how a file is read.
+type Request struct {
+	Year   int      // see Input
+	Kinds  []string // names of artifacts that are looked for; none: all
+	Forced bool     // it is of the one kind, whatever its name
+}
+
+// Append appends q for ReadRequest.
+func (q *Request) Append(w *wire.Writer) {
+	w.Int(int64(q.Year))
+	w.Bool(q.Forced)
+	w.Uint(uint64(len(q.Kinds)))
+	for _, k := range q.Kinds {
+		w.String(k)
+	}
+}
+
+// ReadRequest reads what Append wrote.
+func ReadRequest(r *wire.Reader) (q Request) {
+	q.Year, q.Forced = int(r.Int()), r.Bool()
+	for n := r.Uint(); n > 0 && r.Err() == nil; n-- {
+		q.Kinds = append(q.Kinds, r.String())
+	}
+	return q
+}
+
+// Serve parses a file in the worker and gives the frames for a Decoder to
+// reply. It tells whether the file is an artifact.
+func Serve(in Input, q Request, reply func([]byte) error) (is bool, err error) {
+	s := &server{file: in.ReaderAt, reply: reply, last: time.Now()}
+	in.ReaderAt, in.Year, in.Forced = s, q.Year, q.Forced
+	return s.parse(in, q.Kinds)
 }
 
 // server is a parse under way in the worker.
@@ -83,16 +136,16 @@ func (s *server) flush() error {
 	return err
 }
 
-func (s *server) parse(size int64, year int) error {
-	f, err := detect(s)
+func (s *server) parse(in Input, kinds []string) (bool, error) {
+	f, err := detect(in, kinds)
 	if err != nil || f == nil {
-		return err
+		return false, err
 	}
 	if err := s.send(append([]byte{tagFormat}, f.Name...)); err != nil {
-		return err
+		return true, err
 	}
-	err = f.Parse(Input{s, size, year}, s.record, s.problem)
-	return errors.Join(err, s.flush())
+	err = f.Parse(in, s.record, s.problem)
+	return true, errors.Join(err, s.flush())
 }
 
 func (s *server) record(r *Record) error {
@@ -126,66 +179,4 @@ func (s *server) problem(p Problem) {
 	w.Int(p.Offset)
 	w.String(p.Text[:min(len(p.Text), 512)])
 	_ = s.send(w.B) // kept in gone, which the next record meets
-}
-
-// decoder turns the worker's answer into records; it believes nothing.
-type decoder struct {
-	sum  *Summary
-	f    *Format
-	emit func(*Record, *event.Event) error
-	name string
-	ev   event.Event
-	rec  Record
-}
-
-func (d *decoder) frame(b []byte) error {
-	if len(b) == 0 {
-		return fmt.Errorf("%w: an empty frame", worker.ErrProtocol)
-	}
-	r := wire.Reader{B: b[1:]}
-	switch b[0] {
-	case tagFormat:
-		if d.f = byName(string(b[1:])); d.f == nil {
-			return fmt.Errorf("%w: an artifact %.40q", worker.ErrProtocol, b[1:])
-		}
-		d.sum.Format = d.f.Name
-		return nil
-	case tagProblem:
-		p := Problem{r.Int(), r.String()}
-		if d.sum.Broken++; len(d.sum.Problems) < maxProblems && r.Err() == nil {
-			d.sum.Problems = append(d.sum.Problems, p)
-		}
-		return r.Err()
-	case tagRecords:
-		for r.Len() > 0 {
-			if err := d.record(&r); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	return fmt.Errorf("%w: a frame with tag %d", worker.ErrProtocol, b[0])
-}
-
-func (d *decoder) record(r *wire.Reader) error {
-	rec := &d.rec
-	rec.Offset, rec.Time = r.Int(), r.Int()
-	header, n := r.Uint(), r.Uint()
-	if r.Err() != nil || d.f == nil || n > maxFields || header > n {
-		return fmt.Errorf("%w: a record of %d fields: %w", worker.ErrProtocol, n, r.Err())
-	}
-	rec.Header, rec.Fields = int(header), rec.Fields[:0]
-	for range n {
-		rec.Fields = append(rec.Fields, Field{r.String(), r.String()})
-	}
-	if err := r.Err(); err != nil {
-		return err
-	}
-	rec.sources, rec.aliases = nil, nil
-	if d.f.Log != nil {
-		rec.sources, rec.aliases = d.f.Log(rec)
-	}
-	rec.event(&d.ev, d.f, d.sum, d.name)
-	d.sum.Records++
-	return d.emit(rec, &d.ev)
 }

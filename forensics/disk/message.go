@@ -11,16 +11,17 @@ import (
 
 // Operations of the worker; internal/tskworker answers them.
 const (
-	OpAttach = "disk.attach" // files of the image
-	OpOpen   = "disk.open"   // container, volumes, file systems
-	OpWalk   = "disk.walk"
-	OpLookup = "disk.lookup"
-	OpRead   = "disk.read"
-	OpDigest = "disk.digest"
-	OpRules  = "disk.rules" // load compiled YARA rules for the units that follow
-	OpUnit   = "disk.unit"  // hash and scan a range of streams
-	OpCarve  = "disk.carve" // files by their content in unallocated space
-	OpMedia  = "disk.media" // bytes of the media as they are
+	OpAttach    = "disk.attach" // files of the image
+	OpOpen      = "disk.open"   // container, volumes, file systems
+	OpWalk      = "disk.walk"
+	OpLookup    = "disk.lookup"
+	OpRead      = "disk.read"
+	OpDigest    = "disk.digest"
+	OpRules     = "disk.rules"     // load compiled YARA rules for the units that follow
+	OpUnit      = "disk.unit"      // hash and scan a range of streams
+	OpCarve     = "disk.carve"     // files by their content in unallocated space
+	OpMedia     = "disk.media"     // bytes of the media as they are
+	OpArtifacts = "disk.artifacts" // find and parse artifacts among streams
 )
 
 // The first byte of each reply.
