@@ -9,6 +9,11 @@ const (
 	SaksiAnomalyEvent                                      // Saksi.anomaly.event: what is wrong, as rules of Suricata name it
 	SaksiAnomalyProtocol                                   // Saksi.anomaly.protocol: protocol whose parser found it
 	SaksiAnomalyType                                       // Saksi.anomaly.type: where it is wrong: decode, stream, applayer
+	SaksiArtifactData                                      // Saksi.artifact.data: data of a record of an artifact as "name=value", at most 128
+	SaksiArtifactDeleted                                   // Saksi.artifact.deleted: the artifact is a deleted file of the image
+	SaksiArtifactInode                                     // Saksi.artifact.inode: inode of the artifact in the image; log.file.path is its path
+	SaksiArtifactOffset                                    // Saksi.artifact.offset: byte offset of the record in the artifact, where Saksi.evidence.offset is that in the image
+	SaksiArtifactRecovered                                 // Saksi.artifact.recovered: how a record that its artifact holds no more was found: free space, wal
 	SaksiAssetCertificate                                  // Saksi.asset.certificate: SHA-256 of the certificates it showed
 	SaksiAssetDevice                                       // Saksi.asset.device: industrial devices and hardware, by their own words: vendor, product, model, serial number, version
 	SaksiAssetDomain                                       // Saksi.asset.domain: domain or work group
@@ -602,6 +607,11 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.anomaly.event", typ: Keyword, array: false, doc: "what is wrong, as rules of Suricata name it"},
 	{name: "Saksi.anomaly.protocol", typ: Keyword, array: false, doc: "protocol whose parser found it"},
 	{name: "Saksi.anomaly.type", typ: Keyword, array: false, doc: "where it is wrong: decode, stream, applayer"},
+	{name: "Saksi.artifact.data", typ: Keyword, array: true, doc: "data of a record of an artifact as \"name=value\", at most 128"},
+	{name: "Saksi.artifact.deleted", typ: Boolean, array: false, doc: "the artifact is a deleted file of the image"},
+	{name: "Saksi.artifact.inode", typ: Keyword, array: false, doc: "inode of the artifact in the image; log.file.path is its path"},
+	{name: "Saksi.artifact.offset", typ: Long, array: false, doc: "byte offset of the record in the artifact, where Saksi.evidence.offset is that in the image"},
+	{name: "Saksi.artifact.recovered", typ: Keyword, array: false, doc: "how a record that its artifact holds no more was found: free space, wal"},
 	{name: "Saksi.asset.certificate", typ: Keyword, array: true, doc: "SHA-256 of the certificates it showed"},
 	{name: "Saksi.asset.device", typ: Keyword, array: true, doc: "industrial devices and hardware, by their own words: vendor, product, model, serial number, version"},
 	{name: "Saksi.asset.domain", typ: Keyword, array: false, doc: "domain or work group"},
