@@ -34,6 +34,8 @@ type Inputs struct {
 	Facts          map[string]Fact
 	Register       *Register     // nil for none
 	Words          *Words        // what people attest and waive; nil for none
+	Journal        *Journal      // of incidents; nil for none
+	Obligations    *Obligations  // nil: those built in
 	Previous       []*Assessment // of the same framework and agency, for the trend and for when risks were opened
 	Sample         int           // findings to draw of each control that has some; 0 for none
 	Seed           string        // of the draw
@@ -60,7 +62,8 @@ type assessor struct {
 	systems []SystemEntry // of the register, in scope
 	hosts   *hosts
 	facts   map[string]Fact
-	before  []*Assessment  // earlier ones, the oldest first
+	before  []*Assessment // earlier ones, the oldest first
+	targets Targets
 	limit   string         // query that limits every other to the scope
 	frozen  *Assessment    // what is made again without an index; nil otherwise
 	answers map[string]int // queries that were asked, by their place in a.Inputs.Queries
@@ -121,6 +124,9 @@ func (s *assessor) decide() error {
 	if err := s.previous(); err != nil {
 		return err
 	}
+	if err := s.clocks(); err != nil {
+		return err
+	}
 	if err := s.register(); err != nil {
 		return fmt.Errorf("assessing the register's systems: %w", err)
 	}
@@ -128,6 +134,7 @@ func (s *assessor) decide() error {
 		return err
 	}
 	s.inherit()
+	s.figures()
 	return nil
 }
 

@@ -356,13 +356,14 @@ type Clock struct {
 	Obligation string `json:"obligation"` // id in the file of obligations
 	Title      Text   `json:"title"`
 	Source     string `json:"source"` // instrument and section
+	Known      string `json:"known"`  // how the time is known
 	Agency     string `json:"agency"`
 	Unit       string `json:"unit,omitempty"`
 	Shift      string `json:"shift,omitempty"`
 	Incident   string `json:"incident,omitempty"`
 	Started    string `json:"started"`
-	Why        string `json:"why"` // what started it, with the journal's entry
-	Due        string `json:"due"`
+	Why        string `json:"why"`           // what started it, with the journal's entry
+	Due        string `json:"due"`           // "" when no time is known
 	Met        string `json:"met,omitempty"` // when it was done
 	LeftS      int64  `json:"left_s"`        // from as_of (or met) to due, seconds; negative is late
 	State      string `json:"state"`         // running, met, late (done too late) or overdue
@@ -380,6 +381,7 @@ const (
 // KPI is a figure with its target, recomputable from the journal and the
 // observations.
 type KPI struct {
+	UUID   string   `json:"uuid"`
 	ID     string   `json:"id"` // mttd, mtta, mttc, on-time, coverage, poam-overdue
 	Title  Text     `json:"title"`
 	Scope  string   `json:"scope"` // agency, unit, shift or all

@@ -25,6 +25,8 @@ type assessOptions struct {
 	scope     string
 	sign      string
 	words     string
+	journal   string
+	clocks    string // file of obligations
 	trust     string
 	previous  []string
 	sample    int
@@ -51,6 +53,8 @@ func frameworkAssess(a *app) *cobra.Command {
 	f.StringVar(&o.register, "register", "", "`file` of the register of agencies and systems (default: register.yaml in the settings folder, if it is there)")
 	f.StringVar(&o.scope, "scope", "", "`id` of an agency of the register: only what its sensors and cases tell counts, with those below it")
 	f.StringVar(&o.words, "attestations", "", "`folder` of signed attestations and waivers, with their approvals")
+	f.StringVar(&o.journal, "journal", "", "`folder` of the journal of incidents, for clocks and key figures")
+	f.StringVar(&o.clocks, "obligations", "", "an agency's own `file` of obligations (default: those built in)")
 	f.StringVar(&o.trust, "trust", "", "trust `folder` whose register says whose keys are good (default: this station's own)")
 	f.StringArrayVar(&o.previous, "previous", nil, "`folder` of an assessment before, for the trend and for when risks were opened; may be given several times")
 	f.IntVar(&o.sample, "sample", 0, "draw this `number` of findings of each control that has some, for an auditor to look at")
@@ -110,7 +114,7 @@ func (o *assessOptions) run(ctx context.Context, a *app) error {
 	if in.Register, err = readRegister(o.register); err != nil {
 		return err
 	}
-	if err := o.more(&in); err != nil {
+	if err := o.more(a, &in); err != nil {
 		return err
 	}
 	as, err := assessCases(ctx, ix, in, o.cases, pub)
@@ -128,7 +132,7 @@ func (o *assessOptions) run(ctx context.Context, a *app) error {
 }
 
 // more reads what an assessment may have besides.
-func (o *assessOptions) more(in *framework.Inputs) error {
+func (o *assessOptions) more(a *app, in *framework.Inputs) error {
 	in.Scope, in.Sample, in.Seed = o.scope, o.sample, o.seed
 	if o.sample < 0 || o.sample > 10000 || o.sample > 0 && o.seed == "" {
 		return usage("--sample %d: expected 1 to 10000, and a --seed", o.sample)
@@ -140,6 +144,15 @@ func (o *assessOptions) more(in *framework.Inputs) error {
 		}
 		if in.Words, err = framework.ReadWords(o.words, trust); err != nil {
 			return fail(exitFailed, err)
+		}
+	}
+	var err error
+	if in.Obligations, err = obligations(o.clocks); err != nil {
+		return err
+	}
+	if o.journal != "" {
+		if in.Journal, err = (&journalFlags{dir: o.journal, key: o.key}).read(a); err != nil {
+			return err
 		}
 	}
 	for _, dir := range o.previous {
