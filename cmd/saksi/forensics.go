@@ -19,12 +19,16 @@ import (
 )
 
 // forensicsFlags are common to the commands that open images.
-type forensicsFlags struct{ unsandboxed bool }
+type forensicsFlags struct {
+	unsandboxed bool
+	unlock      unlockFlags
+}
 
 func forensicsCommand(a *app) *cobra.Command {
 	o := &forensicsFlags{}
 	c := noun("forensics", "Acquire and examine seized disks", forensicsAcquire(a), forensicsInfo(a, o), forensicsLs(a, o), forensicsCat(a, o), forensicsCarve(a, o), forensicsScan(a, o), forensicsTimeline(a, o), forensicsParse(a, o), forensicsArtifacts(a, o), forensicsFormats(a))
 	c.PersistentFlags().BoolVar(&o.unsandboxed, "allow-unsandboxed", false, "open images even where the kernel cannot close the worker in")
+	o.unlock.add(c)
 	return c
 }
 

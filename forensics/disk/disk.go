@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"sync"
 
 	"saksi/evidence"
 	"saksi/forensics/filesystem"
@@ -30,6 +31,9 @@ type Source struct {
 
 	files []*os.File
 	sizes []int64
+
+	mu   sync.Mutex
+	keys []Key // of encrypted volumes, once they were opened
 }
 
 // Info is what a worker found an image to be.
@@ -43,6 +47,7 @@ type Info struct {
 	Notes      []string
 	Bad        []image.Range
 	Table      volume.Table
+	Keys       []Key // of encrypted volumes that were opened; they stay in memory
 }
 
 // maxAsks bounds how often a container may ask for more files.
@@ -191,10 +196,14 @@ func (im *Image) open(ctx context.Context) error {
 			return err
 		}
 		attached = len(im.Source.files)
-		err := im.call(ctx, OpOpen, nil, nil, func(tag byte, r *wire.Reader) error {
+		err := im.call(ctx, OpOpen, im.Source.secretsFor(ctx), nil, func(tag byte, r *wire.Reader) error {
+			if tag != TagData {
+				return nil
+			}
 			readInfo(r, &im.Info)
 			return r.Err()
 		})
+		im.Source.keep(im.Info.Keys)
 		var m *image.MissingError
 		if !errors.As(err, &m) || ask == maxAsks {
 			return err

@@ -104,6 +104,7 @@ func AppendInfo(w *wire.Writer, i *Info) {
 		w.Int(b.Length)
 	}
 	i.Table.Append(w)
+	appendKeys(w, i.Keys)
 }
 
 func readInfo(r *wire.Reader, i *Info) {
@@ -116,6 +117,7 @@ func readInfo(r *wire.Reader, i *Info) {
 		i.Bad = append(i.Bad, image.Range{Offset: r.Int(), Length: r.Int()})
 	}
 	i.Table.Read(r)
+	i.Keys = readKeys(r)
 }
 
 func appendStrings(w *wire.Writer, list []string) {

@@ -102,7 +102,7 @@ var named = []struct {
 	{3, fveSignature, nameBitLocker, "unlock it with 'dislocker' and open the result"},
 	{424, fveUsedSpace, nameBitLocker, "unlock it with 'dislocker' and open the result"},
 	{424, fveToGo, nameBitLocker, "unlock it with 'dislocker' and open the result"},
-	{0, "LUKS\xba\xbe", nameLUKS, "unlock it with 'cryptsetup open --readonly'"},
+	{0, "LUKS\xba\xbe", nameLUKS, "give its pass phrase by --unlock or --unlock-fd, or its key file by --unlock-key"},
 	{88, "CS", nameCoreStorage, "unlock it with 'fvdemount' of libfvde and open the result"},
 	{3, "ReFS\x00\x00\x00\x00", "ReFS", "open it in Windows, read-only"},
 	{0x400, "\x10\x20\xf5\xf2", "F2FS", "mount it read-only"},
@@ -131,6 +131,9 @@ func Open(m Media) (Reader, error) {
 	}
 	head = head[:n]
 	if what, hint := Named(head); what != "" {
+		if what == nameLUKS {
+			return nil, fmt.Errorf("opening the volume at offset %d: it is %s, which is %w; %s", m.Offset, what+method(m, head, what), errLocked{}, hint)
+		}
 		return nil, fmt.Errorf("opening the volume at offset %d: it is %s, which is %w; %s", m.Offset, what+method(m, head, what), ErrUnsupported, hint)
 	}
 	var last error
@@ -157,6 +160,12 @@ func Open(m Media) (Reader, error) {
 	}
 	return nil, fmt.Errorf("opening the volume at offset %d: %w", m.Offset, ErrUnknown)
 }
+
+// errLocked is ErrUnsupported of a volume that a pass phrase opens.
+type errLocked struct{}
+
+func (errLocked) Error() string        { return "locked" }
+func (errLocked) Is(target error) bool { return target == ErrUnsupported }
 
 // magicAt reports whether head holds magic at an offset.
 func magicAt(head []byte, at int, magic string) bool {

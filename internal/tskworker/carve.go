@@ -98,6 +98,14 @@ func (s *session) carveRanges(cfg *disk.CarveConfig, problem func(string) error)
 	}
 	for i := range vols {
 		v := &vols[i]
+		if s.inner[i] != nil {
+			if cfg.Volume < 0 || cfg.Volume == i {
+				if err := problem(fmt.Sprintf("volume %d (%s) does not lie in the image as it is, and was not carved", i, v.Description)); err != nil {
+					return nil, err
+				}
+			}
+			continue
+		}
 		x := carve.Range{Offset: v.Offset, Length: min(v.Length, s.im.Size-v.Offset)}
 		if x.Length <= 0 || x.Offset < 0 {
 			continue

@@ -49,6 +49,11 @@ type session struct {
 	ti      *tsk.Image
 	info    disk.Info
 	readers map[int]filesystem.Reader
+	inner   map[int]*medium // of volumes that do not lie in the image as they are
+	mediums []*medium
+	secrets [][]byte         // that may open encrypted volumes
+	keys    map[int64][]byte // of volumes that were opened before, by offset
+	opened  []disk.Key
 	set     *libyara.Rules
 	scanner *libyara.Scanner
 	exhibit string // of the image, for rules that ask for it
@@ -160,7 +165,11 @@ func (s *session) reset() {
 	for _, f := range s.files {
 		_ = f.Close()
 	}
+	for _, m := range s.mediums {
+		m.ti.Close()
+	}
 	s.segs, s.files, s.im, s.ti, s.info, s.readers = nil, nil, nil, nil, disk.Info{}, nil
+	s.inner, s.mediums, s.secrets, s.keys, s.opened = nil, nil, nil, nil, nil
 }
 
 // metered is the media as libtsk reads it, counted.
@@ -178,7 +187,11 @@ func (m metered) ReadAt(p []byte, off int64) (int, error) {
 	return s.im.ReadAt(p, off)
 }
 
-func (s *session) open(*wire.Reader, []*os.File) error {
+func (s *session) open(r *wire.Reader, _ []*os.File) error {
+	s.secrets, s.keys = disk.ReadSecrets(r)
+	if r.Err() != nil {
+		return r.Err()
+	}
 	im, err := image.Open(s.segs)
 	if err != nil {
 		return err
@@ -187,13 +200,19 @@ func (s *session) open(*wire.Reader, []*os.File) error {
 	if s.ti, err = tsk.Open(metered{s}, im.Size, im.SectorSize); err != nil {
 		return err
 	}
-	filesystem.SetEngine("libtsk", func(m filesystem.Media, f *filesystem.Format) (filesystem.Reader, error) { return openTSK(s.ti, m, f) })
-	s.readers = map[int]filesystem.Reader{}
+	filesystem.SetEngine("libtsk", func(m filesystem.Media, f *filesystem.Format) (filesystem.Reader, error) {
+		if inner, ok := m.ReaderAt.(*medium); ok {
+			return openTSK(inner.ti, m, f)
+		}
+		return openTSK(s.ti, m, f)
+	})
+	s.readers, s.inner = map[int]filesystem.Reader{}, map[int]*medium{}
 	s.info = disk.Info{
 		Format: im.Format, Size: im.Size, SectorSize: im.SectorSize, Segments: im.Segments, MD5: im.MD5, SHA1: im.SHA1,
 		Meta: im.Meta, Notes: im.Notes, Bad: im.Bad,
 	}
 	s.table()
+	s.info.Keys = s.opened
 	w := wire.Writer{B: []byte{disk.TagData}}
 	disk.AppendInfo(&w, &s.info)
 	return s.send(w.B)
@@ -211,6 +230,9 @@ func (s *session) reader(n uint64) (filesystem.Reader, error) {
 		return r, nil
 	}
 	v := &s.info.Table.Volumes[n]
+	if s.inner[int(n)] != nil { // what of it could be opened was when the image was
+		return nil, fmt.Errorf("volume %d: %s", n, v.Problem)
+	}
 	r, err := filesystem.Open(s.media(v.Offset, v.Length, v.Pool, v.Block))
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package tskworker
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"saksi/forensics/filesystem"
 	"saksi/forensics/volume"
@@ -68,59 +69,88 @@ const maxLayers = 4
 // volume adds the volume, or those of the layer or the APFS container it is,
 // and reports whether a file system was found.
 func (s *session) volume(offset, length int64, desc string, depth int) bool {
-	length = min(length, s.im.Size-offset)
+	return s.volumeIn(nil, offset, length, desc, depth)
+}
+
+// volumeIn adds a volume of the image, or of a medium made of parts of it.
+func (s *session) volumeIn(in *medium, offset, length int64, desc string, depth int) bool {
+	var r io.ReaderAt = s.im
+	if in != nil {
+		r = in
+		length = min(length, in.size-offset)
+	} else {
+		length = min(length, s.im.Size-offset)
+	}
+	// In a medium made of parts, offsets are its own; the volume is listed where
+	// the medium begins in the image.
+	put := func(v volume.Volume) bool { return s.add(in, v) }
 	if depth < maxLayers {
-		name, parts, err := volume.Inside(s.im, offset, length)
+		name, parts, err := volume.Inside(r, offset, length)
 		found := false
 		for _, p := range parts {
 			d := desc + ", " + p.Description
 			if p.Problem != "" {
-				s.add(volume.Volume{Offset: p.Offset, Length: p.Length, Description: d, Problem: p.Problem})
+				put(volume.Volume{Offset: p.Offset, Length: p.Length, Description: d, Problem: p.Problem})
 				continue
 			}
-			found = s.volume(p.Offset, p.Length, d, depth+1) || found
+			found = s.volumeIn(in, p.Offset, p.Length, d, depth+1) || found
 		}
 		if err != nil {
-			s.add(volume.Volume{Offset: offset, Length: length, Description: desc, Problem: err.Error()})
+			put(volume.Volume{Offset: offset, Length: length, Description: desc, Problem: err.Error()})
 		}
 		if name != "" {
 			return found
 		}
+		if found, ok := s.unlock(in, r, offset, length, desc, depth); ok {
+			return found
+		}
 	}
-	m := s.media(offset, length, false, 0)
 	magic := make([]byte, 4)
-	if n, _ := m.ReadAt(magic, offset+32); n == 4 && string(magic) == "NXSB" {
+	if n, _ := r.ReadAt(magic, offset+32); n == 4 && string(magic) == "NXSB" && in == nil {
+		m := s.media(offset, length, false, 0)
 		vols, err := s.ti.Pool(offset)
 		if err != nil {
-			s.add(volume.Volume{Offset: offset, Length: length, Description: desc, Problem: err.Error()})
+			put(volume.Volume{Offset: offset, Length: length, Description: desc, Problem: err.Error()})
 			return false
 		}
 		found := false
 		for _, v := range vols {
 			m.Pool, m.Block = true, v.Block
-			found = s.add(volume.Volume{Offset: offset, Length: length, Description: desc + ", APFS volume " + v.Desc, Pool: true, Block: v.Block}) || found
+			found = put(volume.Volume{Offset: offset, Length: length, Description: desc + ", APFS volume " + v.Desc, Pool: true, Block: v.Block}) || found
 		}
 		return found
 	}
-	return s.add(volume.Volume{Offset: offset, Length: length, Description: desc})
+	return put(volume.Volume{Offset: offset, Length: length, Description: desc})
 }
 
-func (s *session) add(v volume.Volume) bool {
+// add adds a volume to the table, with its file system.
+func (s *session) add(in *medium, v volume.Volume) bool {
 	t := &s.info.Table
 	n := len(t.Volumes)
 	if v.Problem == "" {
-		r, err := filesystem.Open(s.media(v.Offset, v.Length, v.Pool, v.Block))
+		media := s.media(v.Offset, v.Length, v.Pool, v.Block)
+		if in != nil {
+			media.ReaderAt, media.Length = in, min(v.Length, in.size-v.Offset)
+		}
+		r, err := filesystem.Open(media)
 		if err != nil {
 			v.Problem = err.Error()
 		} else {
+			if in != nil {
+				r = &placed{Reader: r, in: in}
+			}
 			s.readers[n] = r
 			v.FileSystem = r.Info()
 			if v.FileSystem.Type == "ntfs" {
-				for _, t := range volume.Shadows(s.im, v.Offset, v.Length) {
+				for _, t := range volume.Shadows(media.ReaderAt, v.Offset, v.Length) {
 					v.Shadows = append(v.Shadows, t.Unix())
 				}
 			}
 		}
+	}
+	if in != nil {
+		s.inner[n] = in
+		v.Offset, _ = in.place(v.Offset)
 	}
 	t.Volumes = append(t.Volumes, v)
 	return v.Problem == ""

@@ -4,7 +4,7 @@
 # nothing of them but what the journal keeps. The kernel's own view before
 # removing, by sha256sum, is the truth. QCOW2 is packing only.
 #
-# Debian 12 packages (run as root, loop devices, kernel with XFS and Btrfs): e2fsprogs xfsprogs btrfs-progs python3 qemu-utils openssl dosfstools mtools sleuthkit zip libjpeg-turbo-progs
+# Debian 12 packages (run as root, loop devices, kernel with XFS and Btrfs): cryptsetup-bin e2fsprogs xfsprogs btrfs-progs python3 qemu-utils openssl dosfstools mtools sleuthkit zip libjpeg-turbo-progs
 set -eu
 umask 022
 export LC_ALL=C.UTF-8 TZ=UTC
@@ -157,3 +157,32 @@ first=$(istat "$work/carve.raw" "$(ifind -n /d.jpg "$work/carve.raw")" | awk '/^
 mdel -i "$work/carve.raw" '::*.*'
 dd if=/dev/zero of="$work/carve.raw" bs=512 seek=$((first + 20)) count=200 conv=notrunc status=none
 pack carve
+
+# LUKS by cryptsetup, which encrypts a file in place without device-mapper. The
+# pass phrase is "rahsia"; luks2 takes the key file luks2.key too.
+mkdir "$work/l"
+echo 'fail pertama' >"$work/l/one.txt"
+noise 9000 6 >"$work/l/noise.bin"
+echo 'nama panjang' >"$work/l/nama fail – ujian.txt"
+luks() { # NAME REDUCE cryptsetup-options
+	name=$1
+	reduce=$2
+	shift 2
+	truncate -s 256K "$work/$name.raw"
+	mke2fs -q -F -t ext4 -O ^has_journal -b 1024 -I 128 -N 16 -d "$work/l" "$work/$name.raw"
+	(cd "$work/l" && note "$name" all)
+	truncate -s "$((256 + reduce * 1024))K" "$work/$name.raw"
+	printf rahsia | cryptsetup reencrypt --encrypt --reduce-device-size "${reduce}M" --batch-mode --key-file - "$@" "$work/$name.raw"
+}
+luks luks1 32 --type luks2 --cipher aes-cbc-essiv:sha256 --key-size 256 --hash sha256 --pbkdf pbkdf2 --pbkdf-force-iterations 1000
+cryptsetup convert --type luks1 --batch-mode "$work/luks1.raw" # encrypting in place by LUKS1 needs device-mapper
+luks luks2 32 --type luks2 --cipher aes-xts-plain64 --key-size 256 --pbkdf argon2id --pbkdf-memory 32768 --pbkdf-parallel 2 --pbkdf-force-iterations 4
+noise 64 7 >"$out/luks2.key"
+printf rahsia | cryptsetup luksAddKey --batch-mode --key-file - --pbkdf pbkdf2 --pbkdf-force-iterations 1000 "$work/luks2.raw" "$out/luks2.key"
+for name in luks1 luks2; do
+	# What no key slot and no content uses is random, and does not pack.
+	dd if=/dev/zero of="$work/$name.raw" bs=64K seek=9 count=247 conv=notrunc status=none
+	truncate -s 16640K "$work/$name.raw"
+	printf rahsia | cryptsetup open --test-passphrase --key-file - "$work/$name.raw"
+	pack "$name"
+done
