@@ -12,11 +12,13 @@ import (
 	"saksi/event"
 	"saksi/findings"
 	"saksi/findings/query"
+	"saksi/findings/review"
 	"saksi/findings/spool"
 )
 
 func findingsCommand(a *app) *cobra.Command {
-	return noun("findings", "Search what was found and follow it to its evidence", findingsSearch(a), findingsShow(a), findingsStats(a), findingsExport(a), findingsImport(a), findingsPush(a))
+	return noun("findings", "Search what was found and follow it to its evidence", findingsSearch(a), findingsShow(a), findingsStats(a), findingsGroups(a), findingsPivot(a),
+		findingsSet(a), findingsSuppress(a), findingsExport(a), findingsImport(a), findingsPush(a))
 }
 
 // searchFields are the columns of a search.
@@ -33,6 +35,7 @@ type searchOptions struct {
 	sort string
 	size int
 	tlp  tlpFlag
+	hush suppressFlag
 }
 
 func findingsSearch(a *app) *cobra.Command {
@@ -54,6 +57,7 @@ func findingsSearch(a *app) *cobra.Command {
 	c.Flags().StringVar(&o.sort, "sort", "", "`field` to sort by, with - before it for the largest first (default: newest first)")
 	c.Flags().IntVar(&o.size, "size", 100, "most documents to print; 0 for all")
 	c.Flags().StringVar(&o.tlp.text, "max-tlp", "", tlpHelp)
+	o.hush.add(c)
 	return c
 }
 
@@ -69,6 +73,9 @@ func (o *searchOptions) run(ctx context.Context, a *app, q string) error {
 		return err
 	}
 	defer ix.Close()
+	if err := o.hush.load(ctx, ix); err != nil {
+		return err
+	}
 	r := findings.Request{Query: q, Size: 1000}
 	if o.sort != "" {
 		r.Sort = []findings.Sort{{Field: strings.TrimPrefix(o.sort, "-"), Desc: strings.HasPrefix(o.sort, "-")}}
@@ -77,6 +84,7 @@ func (o *searchOptions) run(ctx context.Context, a *app, q string) error {
 	var done func() error
 	left := o.size
 	var total int64
+	var states map[string]*review.State
 	for {
 		if o.size > 0 {
 			r.Size = min(left, 1000)
@@ -86,23 +94,31 @@ func (o *searchOptions) run(ctx context.Context, a *app, q string) error {
 			return queryError(err)
 		}
 		if sink == nil { // only now: a wrong query leaves no empty file
-			if sink, done, err = a.found(); err != nil {
+			if sink, done, err = a.found(func(id string) string { return statusOf(states[id]) }); err != nil {
 				return err
 			}
 			sink = o.tlp.sink(sink)
 		}
 		total = p.Total
+		if a.format == "table" {
+			if states, err = statesOf(ctx, ix, p.Docs); err != nil {
+				return err
+			}
+		}
 		for _, d := range p.Docs {
 			e, err := event.Parse(d.Body)
 			if err != nil {
 				return err
 			}
+			if o.hush.skip(e) {
+				continue
+			}
 			if err := sink.Emit(e); err != nil {
 				return err
 			}
+			left--
 		}
-		left -= len(p.Docs)
-		if p.Next == "" || o.size > 0 && left == 0 {
+		if p.Next == "" || o.size > 0 && left <= 0 {
 			break
 		}
 		r.After = p.Next
@@ -111,15 +127,38 @@ func (o *searchOptions) run(ctx context.Context, a *app, q string) error {
 		return err
 	}
 	o.tlp.tell(a)
+	o.hush.tell(a)
 	if o.size > 0 && total > int64(o.size) {
 		a.warn(fmt.Sprintf("%d of %d shown; --size 0 shows all", o.size, total))
 	}
 	return nil
 }
 
+// statesOf gives what people said of the findings of a page.
+func statesOf(ctx context.Context, ix findings.Searcher, docs []findings.Doc) (map[string]*review.State, error) {
+	var ids []string
+	for _, d := range docs {
+		if d.Dataset == "alert" {
+			ids = append(ids, d.ID)
+		}
+	}
+	return review.States(ctx, ix, ids)
+}
+
+// statusOf is a state in a word or two.
+func statusOf(s *review.State) string {
+	if s == nil {
+		return ""
+	}
+	if s.Owner != "" {
+		return s.Status + " (" + s.Owner + ")"
+	}
+	return s.Status
+}
+
 // found prints documents; a table begins with the part of the id that show
-// takes.
-func (a *app) found() (findings.Sink, func() error, error) {
+// takes, and ends with what people decided.
+func (a *app) found(status func(id string) string) (findings.Sink, func() error, error) {
 	if a.format != "table" {
 		ev, err := a.events(append([]event.Field{event.EventID}, searchFields...)...)
 		if err != nil {
@@ -127,7 +166,7 @@ func (a *app) found() (findings.Sink, func() error, error) {
 		}
 		return ev, ev.close, nil
 	}
-	r, err := a.rows("id", "time", "dataset", "severity", "what", "technique", "where", "control")
+	r, err := a.rows("id", "time", "dataset", "severity", "what", "technique", "where", "control", "status")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -139,7 +178,7 @@ func (a *app) found() (findings.Sink, func() error, error) {
 		if n, ok := e.GetInt(event.EventSeverity); ok {
 			severity = fmt.Sprint(n)
 		}
-		return r.add(id[:min(len(id), idShown)], string(event.AppendTime(nil, at))[:19]+"Z", strings.TrimPrefix(dataset, "saksi."), severity, what(e), values(e, event.ThreatTechniqueID), place(e), values(e, event.SaksiControl))
+		return r.add(id[:min(len(id), idShown)], string(event.AppendTime(nil, at))[:19]+"Z", strings.TrimPrefix(dataset, "saksi."), severity, what(e), values(e, event.ThreatTechniqueID), place(e), values(e, event.SaksiControl), status(id))
 	}), r.close, nil
 }
 

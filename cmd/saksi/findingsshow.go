@@ -17,6 +17,8 @@ import (
 	"saksi/casefile"
 	"saksi/event"
 	"saksi/evidence"
+	"saksi/findings"
+	"saksi/findings/review"
 	"saksi/framework"
 	"saksi/framework/verify"
 )
@@ -65,6 +67,9 @@ func findingsShow(a *app) *cobra.Command {
 				return err
 			}
 			s := &shower{w: w, e: e, dir: o.caseID, where: o.words(), packets: packets}
+			if s.said, err = saidOf(cmd.Context(), ix, e); err != nil {
+				return err
+			}
 			s.openCase = func() (*casefile.Case, error) { return a.openCase(cmd, o.caseID, un.key) }
 			return errors.Join(s.show(cmd.Context()), done())
 		},
@@ -141,12 +146,39 @@ func assessments(dir string) ([]assessed, error) {
 	return list, nil
 }
 
+// saidOf gives what people said of one document.
+func saidOf(ctx context.Context, ix findings.Searcher, e *event.Event) (*review.State, error) {
+	id, _ := e.GetStr(event.EventID)
+	states, err := review.States(ctx, ix, []string{id})
+	return states[id], err
+}
+
+// people prints what was said, oldest first.
+func (s *shower) people() {
+	if s.said == nil {
+		return
+	}
+	s.head("What people said")
+	s.line("status", s.said.Status)
+	s.line("owner", s.said.Owner)
+	for _, h := range s.said.History {
+		var parts []string
+		for _, p := range [][2]string{{"status ", h.Status}, {"owner ", h.Owner}, {"", h.Note}} {
+			if p[1] != "" {
+				parts = append(parts, p[0]+p[1])
+			}
+		}
+		s.line(h.At.Format("01-02 15:04Z"), h.By+": "+strings.Join(parts, "; "))
+	}
+}
+
 type shower struct {
 	w       io.Writer
 	e       *event.Event
 	dir     string
 	where   string // flags that name the index, ending in a space
 	packets int
+	said    *review.State // what people said of it; nil for nothing
 	// openCase opens the case for writing its custody log.
 	openCase func() (*casefile.Case, error)
 	err      error
@@ -198,6 +230,7 @@ func (s *shower) show(ctx context.Context) error {
 		s.line("joins", "saksi findings show "+s.where+v.Str())
 	}
 
+	s.people()
 	s.head("Evidence")
 	s.field("source", event.SaksiEvidenceName)
 	s.field("source key", event.SaksiEvidenceKey)

@@ -9,25 +9,43 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 
 	"saksi/event"
 	"saksi/findings"
 )
 
-// textual are the fields whose values come from the wire or the disk as free
-// text and so may hold anything.
-var textual = map[event.Field]bool{
-	event.URLOriginal: true, event.URLFull: true, event.URLPath: true, event.URLQuery: true, event.URLFragment: true,
-	event.HTTPRequestReferrer: true, event.HTTPRequestBodyContent: true, event.UserAgentOriginal: true, event.Message: true,
-	event.FilePath: true, event.FileName: true, event.FileDirectory: true, event.ProcessCommandLine: true,
-	event.ProcessArgs: true, event.RegistryDataStrings: true, event.UserName: true, event.SourceUserName: true,
-	event.DNSQuestionName: true, event.DNSAnswersData: true, event.EventOriginal: true, event.EventReason: true,
-	event.ErrorMessage: true, event.SaksiSnmpValue: true, event.SaksiIcsValue: true, event.SaksiNfsNewName: true,
-	event.ThreatIndicatorName: true, event.ThreatIndicatorURLFull: true, event.ThreatIndicatorFileName: true,
-	event.SaksiAssetName: true, event.SaksiAssetWhy: true, event.SaksiAssetSoftware: true, event.SaksiAssetDevice: true, event.SaksiAssetDomain: true,
-	event.SaksiAssetSystemWhy: true, event.HostName: true, event.HostHostname: true, event.RelatedHosts: true,
+// plain are the fields, and the beginnings of fields, whose text is Saksi's own,
+// a rule's, an identifier, a digest or one of a few words. Every other text comes
+// from the wire, a disk or a person, and may hold anything: it is looked through.
+var plain = []string{
+	"Saksi.agency_path", "Saksi.anomaly.", "Saksi.asset.id", "Saksi.authority.", "Saksi.case", "Saksi.control", "Saksi.evidence.", "Saksi.exhibit", "Saksi.flow.",
+	"Saksi.indicator.", "Saksi.link", "Saksi.masked", "Saksi.review.by", "Saksi.review.of", "Saksi.review.owner", "Saksi.review.rule", "Saksi.review.host", "Saksi.review.status",
+	"Saksi.rule.", "Saksi.truncated", "Saksi.tls.ja", "Saksi.ssh.hassh",
+	"agent.", "ecs.", "event.action", "event.category", "event.code", "event.dataset", "event.hash", "event.id", "event.kind", "event.module", "event.outcome", "event.provider",
+	"event.timezone", "event.type", "file.gid", "file.hash.", "file.inode", "file.mime_type", "file.mode", "file.type", "file.uid", "host.mac", "host.os.", "network.", "observer.",
+	"organization.", "process.hash.", "related.hash", "rule.", "threat.feed.", "threat.framework", "threat.indicator.confidence", "threat.indicator.description",
+	"threat.indicator.email.", "threat.indicator.file.hash.", "threat.indicator.id", "threat.indicator.ip", "threat.indicator.marking.", "threat.indicator.provider",
+	"threat.indicator.reference", "threat.indicator.type", "threat.indicator.x509.", "threat.tactic.", "threat.technique.", "tls.cipher", "tls.client.ja3", "tls.client.hash.",
+	"tls.server.hash.", "tls.server.ja3s", "tls.server.x509.serial_number", "tls.server.x509.public_key", "tls.server.x509.signature", "tls.version", "source.mac", "destination.mac",
 }
+
+// textual are all fields of text that are not plain.
+var textual = func() map[event.Field]bool {
+	m := map[event.Field]bool{}
+	for _, f := range event.AllFields() {
+		if t := f.Type(); t != event.Keyword && t != event.Text {
+			continue
+		}
+		if !slices.ContainsFunc(plain, func(p string) bool {
+			return f.Name() == p || strings.HasSuffix(p, ".") && strings.HasPrefix(f.Name(), p) || strings.HasPrefix(f.Name(), p) && !strings.HasPrefix(f.Name()[len(p):], ".")
+		}) {
+			m[f] = true
+		}
+	}
+	return m
+}()
 
 // secret are the fields whose whole value is a credential.
 var secret = map[event.Field]bool{event.URLPassword: true, event.SaksiSnmpCommunity: true}

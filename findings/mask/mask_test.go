@@ -2,6 +2,7 @@ package mask
 
 import (
 	"encoding/hex"
+	"slices"
 	"strings"
 	"testing"
 
@@ -136,4 +137,35 @@ func TestFindBounds(t *testing.T) {
 			at = f.End
 		}
 	})
+}
+
+// TestEveryText proves that every field of text is looked through but those that
+// are named as plain, and that each of those names a field.
+func TestEveryText(t *testing.T) {
+	for _, name := range []string{"email.subject", "email.from.address", "Saksi.ftp.argument", "Saksi.db.statement", "Saksi.review.note", "Saksi.sip.from", "url.full", "tls.server.subject", "log.file.path"} {
+		f, ok := event.Lookup(name)
+		if !ok {
+			t.Errorf("there is no field %s", name)
+			continue
+		}
+		var got *event.Event
+		e := &event.Event{}
+		e.Str(f, "nama 900101-14-5678 aminah@agensi.example")
+		if err := Sink([]byte("0123456789abcdef"), findings.SinkFunc(func(e *event.Event) error { got = e.Clone(); return nil })).Emit(e); err != nil {
+			t.Fatal(err)
+		}
+		if s := string(got.AppendJSON(nil)); strings.Contains(s, "900101") || strings.Contains(s, "aminah@") {
+			t.Errorf("%s is stored as %s", name, s)
+		}
+	}
+	for _, p := range plain {
+		if !slices.ContainsFunc(event.AllFields(), func(f event.Field) bool { return strings.HasPrefix(f.Name(), p) }) {
+			t.Errorf("%q begins no field", p)
+		}
+	}
+	for _, f := range event.AllFields() {
+		if textual[f] && strings.Contains(f.Name(), ".hash.") {
+			t.Errorf("%s is a digest, whose digits could look like a number", f.Name())
+		}
+	}
 }
