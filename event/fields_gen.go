@@ -225,6 +225,14 @@ const (
 	SaksiRdpKeyboard                                       // Saksi.rdp.keyboard: keyboard layout of the client, in hex
 	SaksiRdpRequested                                      // Saksi.rdp.requested: security protocols the client offers: rdp, tls, hybrid, rdstls, hybrid_ex, rdsaad
 	SaksiRdpSelected                                       // Saksi.rdp.selected: security protocol the server chose
+	SaksiReviewBy                                          // Saksi.review.by: who said it
+	SaksiReviewHost                                        // Saksi.review.host: of a suppression: address or network (CIDR) of either end; absent for all
+	SaksiReviewNote                                        // Saksi.review.note: what the person wrote
+	SaksiReviewOf                                          // Saksi.review.of: ids of the findings that a person said something about
+	SaksiReviewOwner                                       // Saksi.review.owner: who looks after the finding from then on; - for nobody
+	SaksiReviewRule                                        // Saksi.review.rule: of a suppression: id of the rule whose findings are not shown
+	SaksiReviewStatus                                      // Saksi.review.status: what the person decided: open, confirmed, false-positive or closed
+	SaksiReviewUntil                                       // Saksi.review.until: of a suppression: when it ends; a time at or before that of the document lifts an earlier one
 	SaksiRpcAsked                                          // Saksi.rpc.asked: program the port mapper is asked about
 	SaksiRpcCalls                                          // Saksi.rpc.calls: calls in a row that the event stands for
 	SaksiRpcMachine                                        // Saksi.rpc.machine: machine name in the caller's credential
@@ -823,6 +831,14 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.rdp.keyboard", typ: Keyword, array: false, doc: "keyboard layout of the client, in hex"},
 	{name: "Saksi.rdp.requested", typ: Keyword, array: true, doc: "security protocols the client offers: rdp, tls, hybrid, rdstls, hybrid_ex, rdsaad"},
 	{name: "Saksi.rdp.selected", typ: Keyword, array: false, doc: "security protocol the server chose"},
+	{name: "Saksi.review.by", typ: Keyword, array: false, doc: "who said it"},
+	{name: "Saksi.review.host", typ: Keyword, array: false, doc: "of a suppression: address or network (CIDR) of either end; absent for all"},
+	{name: "Saksi.review.note", typ: Text, array: false, doc: "what the person wrote"},
+	{name: "Saksi.review.of", typ: Keyword, array: true, doc: "ids of the findings that a person said something about"},
+	{name: "Saksi.review.owner", typ: Keyword, array: false, doc: "who looks after the finding from then on; - for nobody"},
+	{name: "Saksi.review.rule", typ: Keyword, array: false, doc: "of a suppression: id of the rule whose findings are not shown"},
+	{name: "Saksi.review.status", typ: Keyword, array: false, doc: "what the person decided: open, confirmed, false-positive or closed"},
+	{name: "Saksi.review.until", typ: Date, array: false, doc: "of a suppression: when it ends; a time at or before that of the document lifts an earlier one"},
 	{name: "Saksi.rpc.asked", typ: Keyword, array: false, doc: "program the port mapper is asked about"},
 	{name: "Saksi.rpc.calls", typ: Long, array: false, doc: "calls in a row that the event stands for"},
 	{name: "Saksi.rpc.machine", typ: Keyword, array: false, doc: "machine name in the caller's credential"},
