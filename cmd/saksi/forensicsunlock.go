@@ -21,9 +21,9 @@ type unlockFlags struct {
 
 func (o *unlockFlags) add(c *cobra.Command) {
 	f := c.PersistentFlags()
-	f.BoolVar(&o.ask, "unlock", false, "ask for a pass phrase that opens encrypted volumes (LUKS), read-only")
+	f.BoolVar(&o.ask, "unlock", false, "ask for a pass phrase or recovery password that opens encrypted volumes (LUKS, BitLocker), read-only")
 	f.IntVar(&o.fd, "unlock-fd", -1, "`number` of an open file descriptor that gives such pass phrases, one a line")
-	f.StringArrayVar(&o.keys, "unlock-key", nil, "key `file` that opens encrypted volumes, as a whole")
+	f.StringArrayVar(&o.keys, "unlock-key", nil, "key `file` that opens encrypted volumes (of LUKS; .BEK of BitLocker)")
 	c.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
 		if err := cmd.Root().PersistentPreRunE(cmd, args); err != nil {
 			return err

@@ -99,9 +99,9 @@ var named = []struct {
 	what  string
 	hint  string
 }{
-	{3, fveSignature, nameBitLocker, "unlock it with 'dislocker' and open the result"},
-	{424, fveUsedSpace, nameBitLocker, "unlock it with 'dislocker' and open the result"},
-	{424, fveToGo, nameBitLocker, "unlock it with 'dislocker' and open the result"},
+	{3, fveSignature, nameBitLocker, "give its password, its recovery password or the bytes of its startup key (.BEK) by --unlock, --unlock-fd or --unlock-key; what only a TPM opens, Windows unlocks"},
+	{424, fveUsedSpace, nameBitLocker, "give its password, its recovery password or the bytes of its startup key (.BEK) by --unlock, --unlock-fd or --unlock-key; what only a TPM opens, Windows unlocks"},
+	{424, fveToGo, nameBitLocker, "give its password, its recovery password or the bytes of its startup key (.BEK) by --unlock, --unlock-fd or --unlock-key; what only a TPM opens, Windows unlocks"},
 	{0, "LUKS\xba\xbe", nameLUKS, "give its pass phrase by --unlock or --unlock-fd, or its key file by --unlock-key"},
 	{88, "CS", nameCoreStorage, "unlock it with 'fvdemount' of libfvde and open the result"},
 	{3, "ReFS\x00\x00\x00\x00", "ReFS", "open it in Windows, read-only"},
@@ -131,7 +131,7 @@ func Open(m Media) (Reader, error) {
 	}
 	head = head[:n]
 	if what, hint := Named(head); what != "" {
-		if what == nameLUKS {
+		if what == nameLUKS || what == nameBitLocker {
 			return nil, fmt.Errorf("opening the volume at offset %d: it is %s, which is %w; %s", m.Offset, what+method(m, head, what), errLocked{}, hint)
 		}
 		return nil, fmt.Errorf("opening the volume at offset %d: it is %s, which is %w; %s", m.Offset, what+method(m, head, what), ErrUnsupported, hint)

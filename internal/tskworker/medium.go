@@ -8,6 +8,7 @@ import (
 
 	"saksi/forensics/disk"
 	"saksi/forensics/filesystem"
+	"saksi/internal/bitlocker"
 	"saksi/internal/luks"
 	"saksi/internal/tsk"
 )
@@ -60,69 +61,130 @@ func (s *session) newMedium(r io.ReaderAt, size int64, sector int, place func(in
 	return m, nil
 }
 
+// maxMediums bounds the encrypted volumes that are tried in one image.
+const maxMediums = 64
+
+// locked is an encrypted volume.
+type locked interface {
+	// Unlock gives the volume key for a secret.
+	Unlock(secret []byte) ([]byte, error)
+}
+
 // unlock opens an encrypted volume with the secrets or the key that came with
 // the image; ok is false where it is none, or nothing opens it: it is named then.
 func (s *session) unlock(in *medium, r io.ReaderAt, offset, length int64, desc string, depth int) (found, ok bool) {
-	if len(s.secrets) == 0 && len(s.keys) == 0 || len(s.mediums) >= maxMediums {
+	head := make([]byte, 512)
+	if n, _ := r.ReadAt(head, offset); n < len(head) {
 		return false, false
 	}
-	magic := make([]byte, 6)
-	if n, _ := r.ReadAt(magic, offset); n < 6 || string(magic) != "LUKS\xba\xbe" {
+	open := s.openLUKS
+	switch {
+	case bitlocker.Detect(head):
+		open = s.openBitLocker
+	case string(head[:6]) != "LUKS\xba\xbe" || len(s.secrets) == 0 && len(s.keys) == 0:
+		return false, false
+	}
+	if s.unlocks++; s.unlocks > maxMediums {
+		if s.unlocks == maxMediums+1 {
+			s.info.Notes = append(s.info.Notes, fmt.Sprintf("more than %d encrypted volumes; from offset %d on they were not opened", maxMediums, offset))
+		}
 		return false, false
 	}
 	s.busy.Store(true)
 	done := s.ticking()
-	m, name, err := s.openLUKS(in, r, offset, length)
+	m, name, err := open(in, r, offset, length)
 	done()
 	s.busy.Store(false)
 	if err != nil {
-		s.info.Notes = append(s.info.Notes, fmt.Sprintf("the encrypted volume at offset %d was not opened: %v", offset, err))
+		if len(s.secrets) > 0 {
+			s.info.Notes = append(s.info.Notes, fmt.Sprintf("the encrypted volume at offset %d was not opened: %v", offset, err))
+		}
 		return false, false
 	}
 	return s.volumeIn(m, 0, m.size, desc+", "+name, depth+1), true
 }
 
-// maxMediums bounds the volumes in volumes.
-const maxMediums = 64
+// keyOf is the key of a volume that lies at an offset of the image: one that is
+// known, or what a secret gives.
+func (s *session) keyOf(v locked, at int64, noKey error, bare bool) (key []byte, err error) {
+	key, err = s.keys[at], noKey
+	tries := s.secrets
+	if bare {
+		tries = append([][]byte{nil}, tries...)
+	}
+	for _, x := range tries {
+		if key != nil {
+			break
+		}
+		k, uerr := v.Unlock(x)
+		if uerr == nil {
+			key = k
+		} else if !errors.Is(uerr, noKey) {
+			err = uerr
+		}
+	}
+	if key == nil {
+		return nil, err
+	}
+	s.opened = append(s.opened, disk.Key{Offset: at, Key: key})
+	return key, nil
+}
+
+// inImage is the offset of the image of an offset of in, nil for the image.
+func inImage(in *medium, off int64) int64 {
+	if in == nil {
+		return off
+	}
+	at, _ := in.place(off)
+	return at
+}
+
+// shifted places content that lies in one piece from an offset on.
+func shifted(in *medium, from, size int64) func(int64) (int64, int64) {
+	return func(off int64) (int64, int64) {
+		if in == nil {
+			return from + off, size - off
+		}
+		return in.place(from + off)
+	}
+}
 
 func (s *session) openLUKS(in *medium, r io.ReaderAt, offset, length int64) (*medium, string, error) {
 	v, err := luks.Open(r, offset, length)
 	if err != nil {
 		return nil, "", err
 	}
-	at := offset
-	if in != nil {
-		at, _ = in.place(offset)
-	}
-	key := s.keys[at]
-	why := luks.ErrKey
-	for _, x := range s.secrets {
-		if key != nil {
-			break
-		}
-		k, err := v.Unlock(x)
-		if err == nil {
-			key = k
-		} else if !errors.Is(err, luks.ErrKey) {
-			why = err
-		}
-	}
-	if key == nil {
-		return nil, "", why
+	key, err := s.keyOf(v, inImage(in, offset), luks.ErrKey, false)
+	if err != nil {
+		return nil, "", err
 	}
 	c, err := v.WithKey(key)
 	if err != nil {
 		return nil, "", err
 	}
-	s.opened = append(s.opened, disk.Key{Offset: at, Key: key})
-	place := func(off int64) (int64, int64) {
-		if in == nil {
-			return offset + v.Payload + off, v.Size - off
-		}
-		return in.place(offset + v.Payload + off)
-	}
-	m, err := s.newMedium(c, v.Size, int(v.Sector), place)
+	m, err := s.newMedium(c, v.Size, int(v.Sector), shifted(in, offset+v.Payload, v.Size))
 	return m, fmt.Sprintf("LUKS%d opened (%s)", v.Version, v.Cipher), err
+}
+
+func (s *session) openBitLocker(in *medium, r io.ReaderAt, offset, length int64) (*medium, string, error) {
+	v, err := bitlocker.Open(r, offset, length)
+	if err != nil {
+		return nil, "", err
+	}
+	key, err := s.keyOf(v, inImage(in, offset), bitlocker.ErrKey, !v.Protected())
+	if err != nil {
+		return nil, "", err
+	}
+	c, err := v.WithKey(key)
+	if err != nil {
+		return nil, "", err
+	}
+	m, err := s.newMedium(c, c.Size(), int(v.Sector), shifted(in, offset, c.Size()))
+	name := fmt.Sprintf("BitLocker opened (method 0x%04x)", v.Method)
+	if !v.Protected() {
+		name = fmt.Sprintf("BitLocker with a clear key: protection was suspended (method 0x%04x)", v.Method)
+	}
+	return m, name, err
 }
 
 // placed is a file system on a medium: its runs are told as those of the image,

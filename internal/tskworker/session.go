@@ -51,6 +51,7 @@ type session struct {
 	readers map[int]filesystem.Reader
 	inner   map[int]*medium // of volumes that do not lie in the image as they are
 	mediums []*medium
+	unlocks int              // encrypted volumes that were tried
 	secrets [][]byte         // that may open encrypted volumes
 	keys    map[int64][]byte // of volumes that were opened before, by offset
 	opened  []disk.Key
@@ -169,7 +170,7 @@ func (s *session) reset() {
 		m.ti.Close()
 	}
 	s.segs, s.files, s.im, s.ti, s.info, s.readers = nil, nil, nil, nil, disk.Info{}, nil
-	s.inner, s.mediums, s.secrets, s.keys, s.opened = nil, nil, nil, nil, nil
+	s.inner, s.mediums, s.secrets, s.keys, s.opened, s.unlocks = nil, nil, nil, nil, nil, 0
 }
 
 // metered is the media as libtsk reads it, counted.
