@@ -2,6 +2,7 @@ package artifact
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,11 @@ const maxLine = 64 << 10
 // eachLine gives f every line that is not empty, without its end. A line
 // that is too long is a problem, and the next one is read.
 func eachLine(in Input, f func(off int64, line string) error, problem func(Problem)) error {
+	return eachRaw(in, func(off int64, line []byte) error { return f(off, strings.ToValidUTF8(string(line), "\uFFFD")) }, problem)
+}
+
+// eachRaw does the same with the bytes of a line, valid until f returns.
+func eachRaw(in Input, f func(off int64, line []byte) error, problem func(Problem)) error {
 	b := bufio.NewReaderSize(io.NewSectionReader(in, 0, in.Size), maxLine)
 	for off := int64(0); ; {
 		line, err := b.ReadSlice('\n')
@@ -27,8 +33,8 @@ func eachLine(in Input, f func(off int64, line string) error, problem func(Probl
 			}
 			line = nil
 		}
-		if text := strings.TrimRight(string(line), "\r\n"); text != "" {
-			if err := f(off, strings.ToValidUTF8(text, "\uFFFD")); err != nil {
+		if line = bytes.TrimRight(line, "\r\n"); len(line) > 0 {
+			if err := f(off, line); err != nil {
 				return err
 			}
 		}
@@ -36,7 +42,7 @@ func eachLine(in Input, f func(off int64, line string) error, problem func(Probl
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("reading the log at offset %d: %w", off, err)
+			return fmt.Errorf("reading at offset %d: %w", off, err)
 		}
 		off += n
 	}
