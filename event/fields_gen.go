@@ -332,6 +332,7 @@ const (
 	ClientIP                                               // client.ip: ECS
 	ClientMAC                                              // client.mac: ECS
 	ClientPort                                             // client.port: ECS
+	ContainerID                                            // container.id: ECS
 	DestinationAddress                                     // destination.address: ECS
 	DestinationBytes                                       // destination.bytes: ECS
 	DestinationDomain                                      // destination.domain: ECS
@@ -414,6 +415,8 @@ const (
 	FileTargetPath                                         // file.target_path: ECS
 	FileType                                               // file.type: ECS
 	FileUID                                                // file.uid: ECS
+	GroupID                                                // group.id: ECS
+	GroupName                                              // group.name: ECS
 	HostHostname                                           // host.hostname: ECS
 	HostID                                                 // host.id: ECS
 	HostIP                                                 // host.ip: ECS
@@ -475,6 +478,9 @@ const (
 	ObserverVersion                                        // observer.version: ECS
 	OrganizationID                                         // organization.id: ECS
 	OrganizationName                                       // organization.name: ECS
+	PackageArchitecture                                    // package.architecture: ECS
+	PackageName                                            // package.name: ECS
+	PackageVersion                                         // package.version: ECS
 	ProcessArgs                                            // process.args: ECS
 	ProcessCommandLine                                     // process.command_line: ECS
 	ProcessExecutable                                      // process.executable: ECS
@@ -938,6 +944,7 @@ var fields = [...]fieldInfo{
 	{name: "client.ip", typ: IP, array: false, doc: ""},
 	{name: "client.mac", typ: Keyword, array: false, doc: ""},
 	{name: "client.port", typ: Long, array: false, doc: ""},
+	{name: "container.id", typ: Keyword, array: false, doc: ""},
 	{name: "destination.address", typ: Keyword, array: false, doc: ""},
 	{name: "destination.bytes", typ: Long, array: false, doc: ""},
 	{name: "destination.domain", typ: Keyword, array: false, doc: ""},
@@ -1020,6 +1027,8 @@ var fields = [...]fieldInfo{
 	{name: "file.target_path", typ: Keyword, array: false, doc: ""},
 	{name: "file.type", typ: Keyword, array: false, doc: ""},
 	{name: "file.uid", typ: Keyword, array: false, doc: ""},
+	{name: "group.id", typ: Keyword, array: false, doc: ""},
+	{name: "group.name", typ: Keyword, array: false, doc: ""},
 	{name: "host.hostname", typ: Keyword, array: false, doc: ""},
 	{name: "host.id", typ: Keyword, array: false, doc: ""},
 	{name: "host.ip", typ: IP, array: true, doc: ""},
@@ -1081,6 +1090,9 @@ var fields = [...]fieldInfo{
 	{name: "observer.version", typ: Keyword, array: false, doc: ""},
 	{name: "organization.id", typ: Keyword, array: false, doc: ""},
 	{name: "organization.name", typ: Keyword, array: false, doc: ""},
+	{name: "package.architecture", typ: Keyword, array: false, doc: ""},
+	{name: "package.name", typ: Keyword, array: false, doc: ""},
+	{name: "package.version", typ: Keyword, array: false, doc: ""},
 	{name: "process.args", typ: Keyword, array: true, doc: ""},
 	{name: "process.command_line", typ: Keyword, array: false, doc: ""},
 	{name: "process.executable", typ: Keyword, array: false, doc: ""},
