@@ -44,7 +44,7 @@ var historyFile = regexp.MustCompile(`(?:^|/)\.?(bash|zsh|sh|ash|ksh|python|mysq
 
 func namedHistory(path string) bool {
 	m := historyFile.FindStringSubmatch(path)
-	return m != nil && (strings.Contains(path, "hist"))
+	return m != nil && strings.Contains(path, "hist")
 }
 
 // passwords are options whose value is a secret.

@@ -37,7 +37,7 @@ func init() {
 		Event:   eventWeb,
 		Log:     sourcesWeb,
 		Samples: []string{"sample.w3c.log"},
-		Hostile: []string{"sample.w3c.log @112=20", "sample.w3c.log cut=420"},
+		Hostile: []string{"sample.w3c.log @110=20", "sample.w3c.log cut=420"},
 	})
 }
 
