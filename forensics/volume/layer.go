@@ -3,6 +3,7 @@ package volume
 import (
 	"fmt"
 	"io"
+	"slices"
 	"sort"
 )
 
@@ -11,6 +12,49 @@ type Part struct {
 	Offset, Length int64 // bytes, in the image
 	Description    string
 	Problem        string // why its content can't be read; Offset and Length are then of what holds it
+	// Pieces are where a volume lies that does not lie in one piece, in its
+	// order; Offset is that of the first, Length that of all.
+	Pieces []Piece
+}
+
+// Piece is a stretch of a volume in the image, in bytes.
+type Piece struct{ Offset, Length int64 }
+
+// Joined reads a volume that lies in pieces.
+type Joined struct {
+	R      io.ReaderAt
+	Pieces []Piece
+}
+
+// Place is where a byte of the volume lies, and how many go on there; 0 of
+// them beyond its end.
+func (j *Joined) Place(off int64) (image, length int64) {
+	for _, p := range j.Pieces {
+		if off < p.Length {
+			return p.Offset + off, p.Length - off
+		}
+		off -= p.Length
+	}
+	return 0, 0
+}
+
+// ReadAt reads over the pieces.
+func (j *Joined) ReadAt(p []byte, off int64) (int, error) {
+	total := 0
+	for len(p) > 0 {
+		at, n := j.Place(off)
+		if n == 0 {
+			return total, io.EOF
+		}
+		n = min(n, int64(len(p)))
+		got, err := j.R.ReadAt(p[:n], at)
+		total += got
+		if int64(got) < n {
+			return total, err
+		}
+		p, off = p[n:], off+n
+	}
+	return total, nil
 }
 
 // Layer is what stands between a partition and its file systems, such as a
@@ -73,11 +117,17 @@ func Inside(r io.ReaderAt, offset, length int64) (name string, parts []Part, err
 		}
 		for i := range parts {
 			p := &parts[i]
-			if p.Problem == "" && (p.Offset < offset || p.Length <= 0 || p.Offset > offset+length || p.Length > offset+length-p.Offset) {
+			pieces := p.Pieces
+			if pieces == nil {
+				pieces = []Piece{{p.Offset, p.Length}}
+			}
+			if p.Problem == "" && slices.ContainsFunc(pieces, func(p Piece) bool {
+				return p.Offset < offset || p.Length <= 0 || p.Offset > offset+length || p.Length > offset+length-p.Offset
+			}) {
 				p.Problem = fmt.Sprintf("it should lie at %d and have %d bytes, which is not within its partition of %d bytes at %d: the image was cut, or the volume group has more disks", p.Offset, p.Length, length, offset)
 			}
 			if p.Problem != "" {
-				p.Offset, p.Length = offset, length
+				p.Offset, p.Length, p.Pieces = offset, length, nil
 			}
 		}
 		return l.Name, parts, nil

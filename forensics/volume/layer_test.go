@@ -50,7 +50,7 @@ func show(b []byte, offset int64) string {
 // TestLayers proves what is found in each sample, wherever it stands.
 func TestLayers(t *testing.T) {
 	want := map[string]string{
-		"layer/lvm2.raw.gz": "lvm2\n1048576+458752 LVM2 kumpulan/akar | \n0+4194304 LVM2 kumpulan/data | it lies in 2 pieces\n1572864+65536 LVM2 kumpulan/kecil | \n" +
+		"layer/lvm2.raw.gz": "lvm2\n1048576+458752 LVM2 kumpulan/akar | \n1507328+458752 LVM2 kumpulan/data, in 2 pieces | \n1572864+65536 LVM2 kumpulan/kecil | \n" +
 			"0+4194304 LVM2 kumpulan/jalur | it is of type \"striped over 2\"",
 		"layer/raid1.raw.gz": "linux-raid\n131072+393216 Linux RAID 1 of 2, \"pelayan:cermin\", UUID 000102030405060708090a0b0c0d0e0f | ",
 	}
@@ -67,6 +67,21 @@ func TestLayers(t *testing.T) {
 	}
 	if got := show(make([]byte, 9000), 0); got != "" {
 		t.Errorf("zeros: %s", got)
+	}
+}
+
+// TestJoined proves that pieces are read and placed in the order of the volume.
+func TestJoined(t *testing.T) {
+	j := &Joined{R: strings.NewReader("0123456789"), Pieces: []Piece{{6, 3}, {1, 2}}}
+	b := make([]byte, 8)
+	if n, err := j.ReadAt(b, 1); n != 4 || err != io.EOF || string(b[:n]) != "7812" {
+		t.Errorf("%q %v", b[:n], err)
+	}
+	if at, n := j.Place(4); at != 2 || n != 1 {
+		t.Errorf("%d+%d", at, n)
+	}
+	if _, n := j.Place(5); n != 0 {
+		t.Errorf("beyond its end: %d", n)
 	}
 }
 

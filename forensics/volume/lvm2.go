@@ -1,7 +1,7 @@
 package volume
 
-// LVM2: logical volumes that lie in one piece on one physical volume are read
-// where they are; others are named.
+// LVM2: logical volumes on one physical volume are read where they are, those in
+// pieces joined; others are named.
 //
 // Specification: lvm2, lib/format_text/layout.h and lib/label/label.h; libvslvm
 // documentation, Logical Volume Manager (LVM) format. Little-endian:
@@ -35,7 +35,7 @@ const (
 func init() {
 	registerLayer(Layer{
 		Name:      "lvm2",
-		Doc:       "LVM2: linear logical volumes that lie in one piece; others are named with what they are",
+		Doc:       "LVM2: linear logical volumes on one physical volume, in one piece or several; others are named with what they are",
 		Reference: "lvm2, lib/format_text/layout.h, lib/label/label.h; libvslvm documentation, Logical Volume Manager (LVM) format",
 		Detect:    func(head []byte) bool { return lvmAt(head) >= 0 },
 		Parts:     lvmParts,
@@ -159,14 +159,8 @@ func lvmGroup(name string, g *lvmNode, uuid string, offset int64) ([]Part, error
 			p.Problem = fmt.Sprintf("it is of type %q", kind)
 		case len(pieces) == 0:
 			p.Problem = "its metadata names no place"
-		case len(pieces) > 1:
-			p.Problem = fmt.Sprintf("it lies in %d pieces", len(pieces))
-		case pieces[0].pv != here:
-			p.Problem = fmt.Sprintf("it lies on %s, another disk of the group", pieces[0].pv)
-		case pieces[0].from > 1<<40 || pieces[0].count > 1<<40 || pieces[0].from < 0 || pieces[0].count < 1 || extent > (1<<62)/max(pieces[0].from, pieces[0].count):
-			p.Problem = "its metadata is damaged"
 		default:
-			p.Offset, p.Length = offset+start+pieces[0].from*extent, pieces[0].count*extent
+			p.place(pieces, here, offset+start, extent)
 		}
 		if p.Problem != "" {
 			p.Problem += ", which is not supported: activate it with 'vgchange -ay' over read-only loop devices of all disks, and acquire it"
@@ -177,6 +171,30 @@ func lvmGroup(name string, g *lvmNode, uuid string, offset int64) ([]Part, error
 		return nil, fmt.Errorf("its volume group %q has no logical volumes", name)
 	}
 	return list, nil
+}
+
+// place says where a linear volume lies; start is where the first extent of the
+// physical volume here lies in the image.
+func (p *Part) place(pieces []lvmPiece, here string, start, extent int64) {
+	const most = 1 << 40 // extents
+	for _, x := range pieces {
+		switch {
+		case x.pv != here:
+			p.Problem = fmt.Sprintf("it lies on %s, another disk of the group", x.pv)
+			return
+		case x.from > most || x.count > most || x.from < 0 || x.count < 1 || extent > (1<<62)/max(x.from, x.count) || p.Length > 1<<60:
+			p.Problem = "its metadata is damaged"
+			return
+		}
+		p.Pieces = append(p.Pieces, Piece{start + x.from*extent, x.count * extent})
+		p.Length += x.count * extent
+	}
+	p.Offset = p.Pieces[0].Offset
+	if len(p.Pieces) == 1 {
+		p.Pieces = nil
+		return
+	}
+	p.Description += fmt.Sprintf(", in %d pieces", len(pieces))
 }
 
 // lvmPieces are the pieces of a linear volume, neighbors joined; or the type of

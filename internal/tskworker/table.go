@@ -93,7 +93,20 @@ func (s *session) volumeIn(in *medium, offset, length int64, desc string, depth 
 				put(volume.Volume{Offset: p.Offset, Length: p.Length, Description: d, Problem: p.Problem})
 				continue
 			}
-			found = s.volumeIn(in, p.Offset, p.Length, d, depth+1) || found
+			if p.Pieces == nil {
+				found = s.volumeIn(in, p.Offset, p.Length, d, depth+1) || found
+				continue
+			}
+			j := &volume.Joined{R: r, Pieces: p.Pieces}
+			m, err := s.newMedium(j, p.Length, s.im.SectorSize, func(off int64) (int64, int64) {
+				at, n := j.Place(off)
+				return inImage(in, at), n
+			})
+			if err != nil {
+				put(volume.Volume{Offset: p.Offset, Length: p.Length, Description: d, Problem: err.Error()})
+				continue
+			}
+			found = s.volumeIn(m, 0, m.size, d, depth+1) || found
 		}
 		if err != nil {
 			put(volume.Volume{Offset: offset, Length: length, Description: desc, Problem: err.Error()})

@@ -15,8 +15,8 @@ trap 'rm -rf "$work"' EXIT
 mkdir -p "$out"
 media=$root/image/container/media.raw
 
-# A group of three volumes: akar in one piece with the ext2 of media.raw, data in
-# two pieces, jalur striped over one disk more than there is.
+# A group of volumes: akar in one piece with the ext2 of media.raw, data in two
+# pieces with the same, jalur striped over one disk more than there is.
 truncate -s 4M "$work/lvm2.raw"
 truncate -s 4M "$work/second.raw"
 a=$(losetup -f --show "$work/lvm2.raw")
@@ -27,7 +27,7 @@ lvm vgcreate -s 64k kumpulan "$a" "$b"
 lvm lvcreate -y -an -Zn -Wn -L 448k -n akar kumpulan "$a"
 lvm lvcreate -y -an -Zn -Wn -L 64k -n data kumpulan "$a"
 lvm lvcreate -y -an -Zn -Wn -L 64k -n kecil kumpulan "$a"
-lvm lvextend -L +64k kumpulan/data "$a"
+lvm lvextend -L +384k kumpulan/data "$a"
 lvm lvcreate -y -an -Zn -Wn -i 2 -I 64k -L 128k -n jalur kumpulan "$a" "$b"
 losetup -d "$a" "$b"
 # The metadata names the machine it was made on; another of the same length, and
@@ -47,6 +47,8 @@ struct.pack_into('<I', b, 4096, crc(bytes(b[4096 + 4:4096 + 512])))
 open(sys.argv[1], 'wb').write(b)
 P
 dd if="$media" of="$work/lvm2.raw" bs=64k seek=16 conv=notrunc status=none # 1 MiB: pe_start
+dd if="$media" of="$work/lvm2.raw" bs=64k seek=23 count=1 conv=notrunc status=none
+dd if="$media" of="$work/lvm2.raw" bs=64k seek=25 skip=1 conv=notrunc status=none
 gzip -9n <"$work/lvm2.raw" >"$out/lvm2.raw.gz"
 
 # A mirror of two, superblock 1.2, data at 128 KiB.
