@@ -17,7 +17,7 @@ import (
 )
 
 func findingsCommand(a *app) *cobra.Command {
-	return noun("findings", "Search what was found and follow it to its evidence", findingsSearch(a), findingsShow(a), findingsStats(a), findingsGroups(a), findingsPivot(a),
+	return noun("findings", "Search what was found and follow it to its evidence", findingsSearch(a), findingsShow(a), findingsStats(a), findingsGroups(a), findingsPivot(a), findingsTriage(a), findingsTail(a), findingsSave(a),
 		findingsSet(a), findingsSuppress(a), findingsExport(a), findingsImport(a), findingsPush(a))
 }
 
@@ -44,13 +44,17 @@ func findingsSearch(a *app) *cobra.Command {
 		Use:   "search [QUERY]",
 		Short: "Search events and findings",
 		Long: "QUERY is in Lucene's syntax: field:value, AND, OR, NOT, (groups), [1 TO 5], wild*, \"a phrase\", field:* (has a value).\n" +
-			"Words without a field are looked for in all text. It means the same on the embedded index and on Elasticsearch.\n" +
+			"Words without a field are looked for in all text; @NAME is a saved search ('saksi findings save'). It means the same on the embedded index and on Elasticsearch.\n" +
 			"What leaves the terminal (json, ndjson, csv, --to) holds no finding that rests on an indicator marked TLP:AMBER or stricter, unless --max-tlp\n" +
 			"allows it; how many are withheld is said.",
 		Example: "  saksi findings search 'event.kind:alert AND event.severity:>=3'\n  saksi findings search 'source.ip:192.0.2.0/24 AND NOT network.protocol:dns'",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    cobra.MaximumNArgs(1), ValidArgsFunction: completeQuery,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.run(cmd.Context(), a, strings.Join(args, ""))
+			q, err := queryOf(args)
+			if err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), a, q)
 		},
 	}
 	o.add(c)
@@ -257,8 +261,12 @@ func findingsStats(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "stats [QUERY]",
 		Short: "Count documents by data set, severity, rule, technique, control and host",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  cobra.MaximumNArgs(1), ValidArgsFunction: completeQuery,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			q, err := queryOf(args)
+			if err != nil {
+				return err
+			}
 			ix, err := o.read(cmd.Context())
 			if err != nil {
 				return err
@@ -266,7 +274,7 @@ func findingsStats(a *app) *cobra.Command {
 			defer ix.Close()
 			var table [][3]any
 			for _, f := range []event.Field{event.EventDataset, event.EventSeverity, event.RuleName, event.ThreatTechniqueID, event.SaksiControl, event.NetworkProtocol, event.SourceIP, event.DestinationIP} {
-				b, err := ix.Terms(cmd.Context(), strings.Join(args, ""), f.Name(), size)
+				b, err := ix.Terms(cmd.Context(), q, f.Name(), size)
 				if err != nil {
 					return queryError(err)
 				}

@@ -53,8 +53,14 @@ func findingsExport(a *app) *cobra.Command {
 			"are recorded in the custody log, the classification stands in it, and what is marked Sulit or higher leaves encrypted only (--recipient).",
 		Example: "  saksi findings export --as stix --to findings.json\n  saksi findings export 'event.severity:>=3' --case kes-17 --as misp --why 'to the agency CSIRT' --to kes-17.json\n" +
 			"  saksi findings export 'source.ip:192.0.2.0/24' --as zeek --dataset conn",
-		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, strings.Join(args, "")) },
+		Args: cobra.MaximumNArgs(1), ValidArgsFunction: completeQuery,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			q, err := queryOf(args)
+			if err != nil {
+				return err
+			}
+			return o.run(cmd, a, q)
+		},
 	}
 	o.add(c)
 	f := c.Flags()

@@ -23,7 +23,7 @@ func findingsGroups(a *app) *cobra.Command {
 		Long: "Findings are gathered by rule, source and destination, or by what --by names. A group tells how many findings it has, the first and the last of them,\n" +
 			"and the id of the newest; none is lost. The most severe stand first.",
 		Example: "  saksi findings groups\n  saksi findings groups 'event.severity:>=3' --by technique,source",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    cobra.MaximumNArgs(1), ValidArgsFunction: completeQuery,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var keys []event.Field
 			columns := []string{"severity", "findings", "first", "last"}
@@ -43,6 +43,10 @@ func findingsGroups(a *app) *cobra.Command {
 			if len(keys) == 0 || size < 0 {
 				return usage("--by names nothing, or --size is below 0")
 			}
+			q, err := queryOf(args)
+			if err != nil {
+				return err
+			}
 			ix, err := o.read(cmd.Context())
 			if err != nil {
 				return err
@@ -51,7 +55,7 @@ func findingsGroups(a *app) *cobra.Command {
 			if err := hush.load(cmd.Context(), ix); err != nil {
 				return err
 			}
-			list, rest, _, err := review.Groups(cmd.Context(), ix, strings.Join(args, ""), keys, hush.skip)
+			list, rest, _, err := review.Groups(cmd.Context(), ix, q, keys, hush.skip)
 			if err != nil {
 				return queryError(err)
 			}
