@@ -99,6 +99,16 @@ func (o *reportOptions) run(ctx context.Context, a *app) error {
 }
 
 func (o *reportOptions) read() (writers, error) {
+	m, err := readMerge(o.dir)
+	if err != nil {
+		return nil, err
+	}
+	if m != nil {
+		if len(o.before) > 0 {
+			return nil, usage("--before: a merge has no trend yet")
+		}
+		return report.NewNational(m, o.lang, o.public)
+	}
 	as, err := readAssessment(o.dir)
 	if err != nil {
 		return nil, err

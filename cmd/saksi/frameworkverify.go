@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,7 @@ import (
 	"saksi/casefile"
 	"saksi/evidence"
 	"saksi/framework"
+	"saksi/framework/merge"
 	"saksi/framework/verify"
 )
 
@@ -75,6 +77,16 @@ func (o *verifyAssessmentOptions) run(ctx context.Context, a *app, dir string) e
 	trust, err := signersTrust(o.key, o.trustDir)
 	if err != nil {
 		return err
+	}
+	if exists(filepath.Join(dir, merge.File)) {
+		if o.index != "" || len(o.cases) > 0 {
+			return usage("%w", errNotForMerge)
+		}
+		r, err := merge.Verify(dir, trust, runtime.GOMAXPROCS(0), casefile.Classifications)
+		if err != nil {
+			return err
+		}
+		return a.printVerified(r)
 	}
 	v := verify.Options{Trust: trust}
 	if len(o.cases) > 0 {

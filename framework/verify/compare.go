@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"saksi/framework"
 	"saksi/framework/oscal"
@@ -26,20 +27,15 @@ func (r *Result) catalog(a *framework.Assessment, b []byte) *framework.FrozenCat
 		r.add(CatalogFile, KindDigest, a.Framework+" "+a.Inputs.Catalog.SHA256, f.ID+" "+f.SHA256)
 	}
 	// A catalog that comes with saksi must be it, whatever the digest says of it.
-	if c, err := framework.Load(f.ID); err == nil && c.SHA256 == f.SHA256 {
-		if own, err := c.Freeze(); err == nil {
-			want, err := own.JSON()
-			if err == nil {
-				r.compare(CatalogFile, want, b, nil)
-			}
-		}
+	if own := builtIn(f.ID); own != nil && own.sha256 == f.SHA256 {
+		r.compare(CatalogFile, own.json, b, nil)
 	}
 	return &f
 }
 
 // recompute makes assessment.json again from what is frozen in it, and each
 // OSCAL document from assessment.json.
-func (r *Result) recompute(a *framework.Assessment, f *framework.FrozenCatalog, files map[string][]byte) {
+func (r *Result) recompute(a *framework.Assessment, f *framework.FrozenCatalog, files map[string][]byte, core bool) {
 	again, problems := framework.Replay(a, f.Catalog())
 	for _, p := range problems {
 		r.add(AssessmentFile+":"+p.Item, p.Kind, p.Expected, p.Found)
@@ -51,6 +47,9 @@ func (r *Result) recompute(a *framework.Assessment, f *framework.FrozenCatalog, 
 			return
 		}
 		r.compare(AssessmentFile, want, files[AssessmentFile], nil)
+	}
+	if core {
+		return
 	}
 	docs, err := oscal.Documents(a, f)
 	if err != nil {
@@ -215,31 +214,30 @@ func identity(v any) string {
 }
 
 func (r *Result) diffList(file, path string, want, got []any, skip []string) {
-	place := map[string]int{}
+	place := map[string][]int{}
 	for i, g := range got {
 		if id := identity(g); id != "" {
-			if _, ok := place[id]; !ok {
-				place[id] = i
-			}
+			place[id] = append(place[id], i)
 		}
 	}
 	used := make([]bool, len(got))
 	for i, w := range want {
-		id := identity(w)
-		j, ok := place[id]
-		if !ok && len(want) == len(got) || id == "" { // it has another name, or none: by place
-			j, ok = i, i < len(got)
-		}
+		id, j := identity(w), -1
 		switch {
-		case ok && !used[j]:
-			used[j] = true
-			if j != i && len(want) == len(got) {
-				r.add(fmt.Sprintf("%s:%s/%d", file, path, j), kindOf(file, path, w), "at place "+fmt.Sprint(i), say(w))
-			}
-			r.diff(file, fmt.Sprintf("%s/%d", path, j), w, got[j], skip)
-		case !ok:
-			r.add(fmt.Sprintf("%s:%s (%s)", file, path, id), droppedKind(file, path, w), say(w), "nothing")
+		case len(place[id]) > 0:
+			j, place[id] = place[id][0], place[id][1:]
+		case (id == "" || len(want) == len(got)) && i < len(got) && !used[i]: // it has another name, or none: by place
+			j = i
 		}
+		if j < 0 || used[j] {
+			r.add(fmt.Sprintf("%s:%s (%s)", file, path, id), droppedKind(file, path, w), say(w), "nothing")
+			continue
+		}
+		used[j] = true
+		if j != i && len(want) == len(got) {
+			r.add(fmt.Sprintf("%s:%s/%d", file, path, j), kindOf(file, path, w), "at place "+fmt.Sprint(i), say(w))
+		}
+		r.diff(file, fmt.Sprintf("%s/%d", path, j), w, got[j], skip)
 	}
 	for j, g := range got {
 		if !used[j] {
@@ -307,4 +305,34 @@ func kindOf(file, path string, v any) string {
 		}
 	}
 	return KindValue
+}
+
+// builtin is a catalog that comes with saksi, frozen.
+type builtin struct {
+	sha256 string
+	json   []byte
+}
+
+var builtins sync.Map // by id, as *builtin
+
+// builtIn freezes the catalog of that id once; nil when none comes with saksi.
+func builtIn(id string) *builtin {
+	if v, ok := builtins.Load(id); ok {
+		return v.(*builtin)
+	}
+	c, err := framework.Load(id)
+	if err != nil {
+		return nil
+	}
+	f, err := c.Freeze()
+	if err != nil {
+		return nil
+	}
+	b, err := f.JSON()
+	if err != nil {
+		return nil
+	}
+	v := &builtin{c.SHA256, b}
+	builtins.Store(id, v)
+	return v
 }

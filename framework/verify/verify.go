@@ -82,6 +82,12 @@ type Result struct {
 	More       int       `json:"more_problems"`
 }
 
+// Add names a problem.
+func (r *Result) Add(item, kind, expected, found string) { r.add(item, kind, expected, found) }
+
+// Compare names each value of a JSON document that is not what it should be.
+func (r *Result) Compare(file string, want, got []byte) { r.compare(file, want, got, nil) }
+
 func (r *Result) add(item, kind, expected, found string) {
 	p := Problem{item, kind, short(expected), short(found)}
 	if slices.Contains(r.Problems, p) {
@@ -141,58 +147,81 @@ type Options struct {
 	// Exhibits are the digests that exhibits have now, by case and exhibit, "" for
 	// one that is not there; nil leaves that out.
 	Exhibits map[[2]string]string
+	// Core leaves the OSCAL documents out, as a bundle does: they are made from the
+	// other two.
+	Core bool
 }
+
+// Names are the documents of an assessment.
+func Names() []string { return append([]string{AssessmentFile, CatalogFile}, oscal.Files...) }
 
 // Folder checks the folder of an assessment and names every problem. The error
 // is for a folder that holds no assessment.
 func Folder(dir string, o Options) (*Result, error) {
 	r := &Result{Folder: dir, Problems: []Problem{}}
 	files := map[string][]byte{}
-	names := append([]string{AssessmentFile, CatalogFile}, oscal.Files...)
-	for _, name := range names {
+	for _, name := range Names() {
 		b, err := evidence.ReadRegular(filepath.Join(dir, name), maxDocument)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && name == AssessmentFile:
 			return nil, fmt.Errorf("verifying an assessment: %w", err)
 		case errors.Is(err, fs.ErrNotExist):
-			r.add(name, KindMissing, "a document", "nothing")
 		case err != nil:
 			r.add(name, KindMissing, "a document", err.Error())
 		default:
 			files[name] = b
-			r.Documents++
+		}
+		if b, err := evidence.ReadRegular(filepath.Join(dir, name+oscal.SignatureEnd), evidence.MaxBundle); err == nil {
+			files[name+oscal.SignatureEnd] = b
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			r.add(name+oscal.SignatureEnd, KindNoSignature, "a signature", err.Error())
 		}
 	}
-	for _, name := range names {
-		if b, ok := files[name]; ok {
-			r.signature(dir, name, b, o.Trust)
+	r.Files(files, o)
+	return r, nil
+}
+
+// Files checks the documents of an assessment, with their signatures, by name,
+// and adds what is wrong. It returns the assessment, nil when there is none.
+func (r *Result) Files(files map[string][]byte, o Options) *framework.Assessment {
+	for _, name := range Names() {
+		if o.Core && name != AssessmentFile && name != CatalogFile {
+			continue
 		}
+		b, ok := files[name]
+		if !ok {
+			r.add(name, KindMissing, "a document", "nothing")
+			continue
+		}
+		r.Documents++
+		r.Signed(name, b, files[name+oscal.SignatureEnd], o.Trust)
 	}
 	a := &framework.Assessment{}
 	if err := strict(files[AssessmentFile], a); err != nil {
 		r.add(AssessmentFile, KindSchema, fmt.Sprintf("an assessment of format %d", framework.FormatVersion), err.Error())
-		return r, nil
+		return nil
 	}
 	if a.Format != framework.FormatVersion {
 		r.add(AssessmentFile, KindSchema, fmt.Sprintf("format %d", framework.FormatVersion), fmt.Sprint(a.Format))
-		return r, nil
+		return nil
 	}
 	r.Agency, r.Framework, r.AsOf = a.Agency, a.Framework, a.AsOf.Format("2006-01-02T15:04:05Z07:00")
 	r.persons(a)
-	r.references(files)
+	if !o.Core {
+		r.references(files)
+	}
 	if f := r.catalog(a, files[CatalogFile]); f != nil {
-		r.recompute(a, f, files)
+		r.recompute(a, f, files, o.Core)
 	}
 	r.evidence(a, o)
-	return r, nil
+	return a
 }
 
-// signature checks one document's.
-func (r *Result) signature(dir, name string, doc []byte, trust *evidence.Trust) {
+// Signed checks the signature of a document, nil for none.
+func (r *Result) Signed(name string, doc, sig []byte, trust *evidence.Trust) {
 	file := name + oscal.SignatureEnd
-	sig, err := evidence.ReadRegular(filepath.Join(dir, file), evidence.MaxBundle)
-	if err != nil {
-		r.add(file, KindNoSignature, "a signature of "+name, err.Error())
+	if sig == nil {
+		r.add(file, KindNoSignature, "a signature of "+name, "nothing")
 		return
 	}
 	var keys []*evidence.Public

@@ -175,7 +175,8 @@ func TestCorruptions(t *testing.T) {
 		}
 		return -1
 	}
-	base, _ := assessment(t)
+	base, frozen := assessment(t)
+	s := key(t)
 	withEvidence, ei, oi := -1, -1, 0
 	for i, o := range base.Outcomes {
 		for range o.Observations {
@@ -237,11 +238,8 @@ func TestCorruptions(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, f := assessment(t)
-			s := key(t)
-			dir := folder(t, s, a, f, map[string]func(any){c.file: c.do})
-			again, _ := assessment(t)
-			r := verifyFolder(t, dir, Options{Trust: evidence.TrustKey(s.Public()), Again: again})
+			dir := folder(t, s, base, frozen, map[string]func(any){c.file: c.do})
+			r := verifyFolder(t, dir, Options{Trust: evidence.TrustKey(s.Public()), Again: base})
 			if !slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Kind == c.kind && strings.HasPrefix(p.Item, c.file) }) {
 				t.Errorf("no %s in %s named: %d problems, such as %+v", c.kind, c.file, len(r.Problems), r.Problems[:min(3, len(r.Problems))])
 			}
