@@ -135,6 +135,7 @@ func (s *assessor) again() error {
 	if err := s.outcomes(); err != nil {
 		return err
 	}
+	s.clocksAgain()
 	states := map[string]State{}
 	for _, o := range s.a.Outcomes {
 		states[o.Control.ID] = o.State
@@ -148,6 +149,58 @@ func (s *assessor) again() error {
 		}
 	}
 	return nil
+}
+
+// clocksAgain decides how clocks stand, and the key figures that rest on them and
+// on the rest of the assessment; the others rest on the journal alone.
+func (s *assessor) clocksAgain() {
+	var n, good int64
+	for i := range s.a.Clocks {
+		c := &s.a.Clocks[i]
+		start, err1 := time.Parse(time.RFC3339, c.Started)
+		due, err2 := time.Parse(time.RFC3339, c.Due)
+		if err1 != nil || err2 != nil {
+			continue // no time is known
+		}
+		met, err := time.Parse(time.RFC3339, c.Met)
+		if err != nil {
+			met = time.Time{}
+		}
+		x := Obligation{ID: c.Obligation, Within: "x", span: due.Sub(start)}
+		y := x.clock(start, met, s.in.AsOf)
+		c.LeftS, c.State = y.LeftS, y.State
+		n++
+		if c.State == ClockMet || c.State == ClockRunning {
+			good++
+		}
+	}
+	if s.a.Inputs.Journal == nil {
+		return
+	}
+	for i := range s.a.KPIs {
+		k := &s.a.KPIs[i]
+		if k.Scope != "all" || k.Target == nil {
+			continue
+		}
+		target := *k.Target
+		switch k.ID {
+		case "on-time":
+			*k = share(group{"all", ""}, k.ID, good, n, target)
+		case "coverage":
+			*k = share(group{"all", ""}, k.ID, int64(s.a.Coverage.Seen), int64(s.a.Coverage.InScope), target)
+		case "poam-overdue":
+			overdue := 0.0
+			for _, p := range s.a.POAM {
+				if p.Overdue {
+					overdue++
+				}
+			}
+			k.Value, k.N, k.State = &overdue, int64(len(s.a.POAM)), Pass
+			if overdue > target {
+				k.State = Fail
+			}
+		}
+	}
 }
 
 // limitOf is the query that limited every question to a scope.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"saksi/casefile"
 	"saksi/evidence"
@@ -45,18 +46,11 @@ func frameworkAssess(a *app) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), a) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.index, "index", "", "`folder` of an index, or the URL of an Elasticsearch node (default: the cases')")
-	f.StringArrayVar(&o.cases, "case", nil, "case `folder`; may be given several times")
-	f.StringVar(&o.agency, "agency", "default", "`name` of the agency, for indexes that several share")
+	o.sources(f)
 	f.StringVar(&o.framework, "framework", "rakkssa", "`name` of the framework")
 	f.StringVar(&o.asOf, "as-of", "", "`time` (RFC 3339) after which nothing counts (default: now)")
-	f.StringVar(&o.register, "register", "", "`file` of the register of agencies and systems (default: register.yaml in the settings folder, if it is there)")
 	f.StringVar(&o.scope, "scope", "", "`id` of an agency of the register: only what its sensors and cases tell counts, with those below it")
-	f.StringVar(&o.words, "attestations", "", "`folder` of signed attestations and waivers, with their approvals")
-	f.StringVar(&o.journal, "journal", "", "`folder` of the journal of incidents, for clocks and key figures")
-	f.StringVar(&o.clocks, "obligations", "", "an agency's own `file` of obligations (default: those built in)")
 	f.StringVar(&o.trust, "trust", "", "trust `folder` whose register says whose keys are good (default: this station's own)")
-	f.StringArrayVar(&o.previous, "previous", nil, "`folder` of an assessment before, for the trend and for when risks were opened; may be given several times")
 	f.IntVar(&o.sample, "sample", 0, "draw this `number` of findings of each control that has some, for an auditor to look at")
 	f.StringVar(&o.seed, "seed", "", "`text` that the draw begins from; it stands in the assessment")
 	f.StringVar(&o.key, "key", "", "public key `file` the cases must verify with (default: this station's)")
@@ -64,6 +58,18 @@ func frameworkAssess(a *app) *cobra.Command {
 	f.StringVar(&a.to, "dir", "", "the same as --to")
 	cobra.CheckErr(f.MarkHidden("dir"))
 	return c
+}
+
+// sources are the flags of what an assessment is made from.
+func (o *assessOptions) sources(f *pflag.FlagSet) {
+	f.StringVar(&o.index, "index", "", "`folder` of an index, or the URL of an Elasticsearch node (default: the cases')")
+	f.StringArrayVar(&o.cases, "case", nil, "case `folder`; may be given several times")
+	f.StringVar(&o.agency, "agency", "default", "`name` of the agency, for indexes that several share")
+	f.StringVar(&o.register, "register", "", "`file` of the register of agencies and systems (default: register.yaml in the settings folder, if it is there)")
+	f.StringVar(&o.words, "attestations", "", "`folder` of signed attestations and waivers, with their approvals")
+	f.StringVar(&o.journal, "journal", "", "`folder` of the journal of incidents, for clocks and key figures")
+	f.StringVar(&o.clocks, "obligations", "", "an agency's own `file` of obligations (default: those built in)")
+	f.StringArrayVar(&o.previous, "previous", nil, "`folder` of an assessment before, for the trend and for when risks were opened; may be given several times")
 }
 
 // when reads --as-of; "" is now.

@@ -20,11 +20,8 @@ import (
 )
 
 type verifyAssessmentOptions struct {
-	indexFlags
-	cases    []string
-	key      string
+	assessOptions
 	trustDir string
-	register string
 }
 
 func frameworkVerify(a *app) *cobra.Command {
@@ -43,10 +40,7 @@ func frameworkVerify(a *app) *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&o.key, "key", "", "public key `file` of who signed (default: this station's)")
 	f.StringVar(&o.trustDir, "trust", "", "`folder` of public keys of who may have signed")
-	f.StringVar(&o.index, "index", "", "`folder` of the index, or the URL of an Elasticsearch node, that was assessed")
-	f.StringVar(&o.agency, "agency", "default", "`name` of the agency, for indexes that several share")
-	f.StringArrayVar(&o.cases, "case", nil, "`folder` of a case that was assessed; may be given several times")
-	f.StringVar(&o.register, "register", "", "`file` of the register that it was assessed with (default: register.yaml in the settings folder, if it is there)")
+	o.sources(f)
 	return c
 }
 
@@ -117,17 +111,26 @@ func (o *verifyAssessmentOptions) again(ctx context.Context, a *app, as *framewo
 		a.warn("the assessment was made from an index; name it by --index to have it computed again from the evidence")
 		return nil, nil
 	}
-	n := &assessOptions{indexFlags: o.indexFlags, cases: o.cases, framework: as.Framework}
-	ix, done, err := n.indexes(ctx)
+	if err := o.same(as); err != nil {
+		return nil, err
+	}
+	o.framework, o.scope, o.trust = as.Framework, as.Scope, o.trustDir
+	for _, x := range as.Samples {
+		o.seed, o.sample = x.Seed, max(o.sample, len(x.Drawn))
+	}
+	ix, done, err := o.indexes(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	in := framework.Inputs{Framework: as.Framework, AsOf: as.AsOf, Where: as.Where, Scope: as.Scope}
+	in := framework.Inputs{Framework: as.Framework, AsOf: as.AsOf, Where: as.Where}
+	if in.Catalog, err = library().Load(as.Framework); err != nil {
+		return nil, err
+	}
 	if in.Register, err = readRegister(o.register); err != nil {
 		return nil, err
 	}
-	if in.Catalog, err = library().Load(as.Framework); err != nil {
+	if err := o.more(a, &in); err != nil {
 		return nil, err
 	}
 	var pub *evidence.Public
@@ -145,6 +148,24 @@ func (o *verifyAssessmentOptions) again(ctx context.Context, a *app, as *framewo
 	}
 	again, err := assessCases(ctx, ix, in, o.cases, pub)
 	return again, caseError(err)
+}
+
+// same says what an assessment was made from and is not named.
+func (o *verifyAssessmentOptions) same(as *framework.Assessment) error {
+	for _, x := range []struct {
+		flag     string
+		had, has bool
+	}{
+		{"case", len(as.Inputs.Cases) > 0, len(o.cases) > 0},
+		{"attestations", len(as.Inputs.Attestations)+len(as.Inputs.Waivers) > 0, o.words != ""},
+		{"journal", as.Inputs.Journal != nil, o.journal != ""},
+		{"previous", len(as.Inputs.Previous) > 0, len(o.previous) > 0},
+	} {
+		if x.had && !x.has {
+			return usage("the assessment was made from more than is named here: name it by --%s too", x.flag)
+		}
+	}
+	return nil
 }
 
 // exhibitDigests hashes the exhibits of cases; "" is one without a file.
