@@ -158,6 +158,9 @@ func essence(ts *testscript.TestScript, file string) []string {
 	for sc.Scan() {
 		e, err := event.Parse(sc.Bytes())
 		ts.Check(err)
+		if values(e, event.EventDataset) == "saksi.sensor" { // what a live sensor counts of itself, and no traffic
+			continue
+		}
 		var parts []string
 		for _, f := range essenceFields {
 			parts = append(parts, f.Name()+"="+values(e, f))
