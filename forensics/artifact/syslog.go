@@ -139,6 +139,11 @@ func eventSyslog(r *Record, e *event.Event) {
 		eventSysmon(r, e)
 		return
 	}
+	eventLogin(program, message, e)
+}
+
+// eventLogin tells what messages of sshd and sudo say of users and addresses.
+func eventLogin(program, message string, e *event.Event) {
 	if m := syslogUser.FindStringSubmatch(message); m != nil && strings.HasPrefix(program, "sshd") {
 		e.Str(event.UserName, m[1])
 		if e.SetText(event.SourceIP, m[2]) == nil {
