@@ -120,7 +120,6 @@ type content struct {
 	data   []byte
 	wrong  int // sectors with another checksum
 	first  int64
-	plain  bool // its content has no checksums
 	failed error
 }
 

@@ -21,6 +21,7 @@ python3 browser.py "$(./profile.sh)" ../artifact
 ./image.sh
 ./small.sh
 ./containers.sh
+python3 memory.py ../image/container
 ./filesystems.sh
 ./recover.sh
 ./truth_yara.sh
