@@ -13,8 +13,6 @@ import (
 
 	"saksi/casefile"
 	"saksi/event"
-	"saksi/findings"
-	"saksi/forensics/artifact"
 	"saksi/forensics/disk"
 	"saksi/forensics/scan"
 	"saksi/forensics/timeline"
@@ -28,6 +26,10 @@ type timelineOptions struct {
 	volume, workers         int
 	year                    int
 	artifacts               []string
+	inside                  bool     // artifacts within the images
+	captures                []string // network events go in
+	kinds                   []string
+	histogram               bool
 	index                   indexFlags
 	key                     string
 }
@@ -38,12 +40,12 @@ func forensicsTimeline(a *app, flags *forensicsFlags) *cobra.Command {
 		Use:   "timeline [IMAGE...]",
 		Short: "Put the times of files, artifacts and network events into one order",
 		Long: `Each entry of an image, live or deleted, gives a line for each moment it has: modified, accessed, changed, born (MACB), those of one
-time in one line. Records of artifacts (--artifact), and the events of a case or an index (--case, --index), give a line each, in the same
-order. bodyfile is the form of The Sleuth Kit, which mactime sorts: a line an entry, in the order of the disk. timesketch is JSONL.
+time in one line. Records of artifacts, those within the images (--artifacts) and in files of their own (--artifact), what captures hold
+(--captures), and the events of a case or an index (--case, --index), give a line each, in the same order. bodyfile is the form of The Sleuth Kit, which mactime sorts: a line an entry, in the order of the disk. timesketch is JSONL.
 
 Times are UTC. FAT keeps the time of the wall: it is taken as UTC unless --fat-zone names the zone; every line says what was assumed.
---skew takes off how far the exhibit's clock was ahead.`,
-		Example:     "  saksi forensics timeline laptop.E01 --from 2026-11-01 --until 2026-11-08\n  saksi forensics timeline laptop.E01 -o bodyfile | mactime -d\n  saksi forensics timeline laptop.E01 --artifact Security.evtx --case kes-17 -o timesketch --to kes-17.jsonl",
+--skew takes off how far the exhibit's clock was ahead, of its files and of the artifacts within it.`,
+		Example:     "  saksi forensics timeline laptop.E01 --from 2026-11-01 --until 2026-11-08\n  saksi forensics timeline laptop.E01 -o bodyfile | mactime -d\n  saksi forensics timeline laptop.E01 --artifact Security.evtx --case kes-17 -o timesketch --to kes-17.jsonl\n  saksi forensics timeline laptop.E01 --artifacts --captures office.pcap --from 2026-11-24 --kind chrome,http,entry\n  saksi forensics timeline laptop.E01 --artifacts --histogram",
 		Annotations: map[string]string{moreForms: "bodyfile timesketch"},
 		RunE:        func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, flags, args) },
 	}
@@ -58,6 +60,10 @@ Times are UTC. FAT keeps the time of the wall: it is taken as UTC unless --fat-z
 	f.IntVar(&o.volume, "volume", -1, "only the volume with this `number`")
 	f.IntVar(&o.workers, "workers", 0, "`number` of workers that read content (default: one a processor)")
 	f.StringArrayVar(&o.artifacts, "artifact", nil, "`file` of an artifact, such as an event log, whose records go in; may be given several times")
+	f.BoolVar(&o.inside, "artifacts", false, "records of all artifacts within the images go in")
+	f.StringArrayVar(&o.captures, "captures", nil, "capture `file` whose flows, transactions and files go in; may be given several times")
+	f.StringSliceVar(&o.kinds, "kind", nil, "only lines of these `kinds`, as they stand in the lines: entry, evtx, chrome, http, alert ...")
+	f.BoolVar(&o.histogram, "histogram", false, "count the lines by hour, day, month or year instead")
 	f.IntVar(&o.year, "year", 0, "`year` of the first record of logs whose times have none")
 	f.StringVar(&o.index.caseID, "case", "", "`folder` of a case whose events go in; the images are its exhibits (E1, or their paths), and their examination is recorded")
 	f.StringVar(&o.key, "key", "", "signing key `file` of the case (default: this station's own)")
@@ -98,6 +104,8 @@ type liner struct {
 	body   *bufio.Writer // for bodyfile, which is not sorted
 	prefix bool          // paths say their volume: there are several
 	sorter *timeline.Sorter
+	counts *timeline.Histogram // instead of sorter; nil for none
+	n      int64               // lines
 	lines  []timeline.Line
 	buf    []byte
 }
@@ -121,6 +129,13 @@ func (l *liner) Emit(e *event.Event) error {
 			continue
 		}
 		if l.o.macb != "" && line.MACB != "" && !containsAny(line.MACB, l.o.macb) {
+			continue
+		}
+		if len(l.o.kinds) > 0 && !slices.Contains(l.o.kinds, line.Kind) {
+			continue
+		}
+		if l.n++; l.counts != nil {
+			l.counts.Add(line)
 			continue
 		}
 		b, err := json.Marshal(line)
@@ -148,9 +163,13 @@ func (o *timelineOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags,
 	switch {
 	case !ok:
 		return usage("--hash %s: expected none, sha256 or md5", o.hash)
-	case len(args)+len(o.artifacts) == 0 && o.index.caseID == "" && o.index.index == "":
-		return usage("name an image, or --artifact, --case or --index")
-	case a.format == "bodyfile" && (len(args) == 0 || len(o.artifacts) > 0 || o.index.index != ""):
+	case len(args)+len(o.artifacts)+len(o.captures) == 0 && o.index.caseID == "" && o.index.index == "":
+		return usage("name an image, or --artifact, --captures, --case or --index")
+	case o.inside && len(args) == 0:
+		return usage("--artifacts are those within images; name an image, or a file by --artifact")
+	case o.histogram && (a.format == "bodyfile" || a.format == "timesketch"):
+		return usage("--histogram is a table: -o %s is not for it", a.format)
+	case a.format == "bodyfile" && (len(args) == 0 || len(o.artifacts)+len(o.captures)+len(o.kinds) > 0 || o.inside || o.index.index != ""):
 		return usage("-o bodyfile is for the entries of images only")
 	}
 	for _, c := range o.macb {
@@ -175,20 +194,15 @@ func (o *timelineOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags,
 	}
 	l.sorter = timeline.NewSorter("")
 	defer func() { err = errors.Join(err, l.sorter.Close()) }()
-	// What ends one source early, an interruption too, takes no line of the others.
-	failed := o.images(cmd, a, flags, args, hash, l)
-	l.zones = timeline.Zones{}
-	if codeOf(failed) == exitOK || codeOf(failed) == exitIncomplete {
-		if err := o.records(cmd.Context(), a, flags, l); err != nil {
-			failed = err
-		} else if o.index.caseID != "" || o.index.index != "" {
-			if err := o.events(cmd.Context(), l); err != nil {
-				failed = err
-			}
-		}
+	if o.histogram {
+		l.counts = timeline.NewHistogram()
 	}
-	if failed != nil && l.sorter.Len() == 0 {
+	failed := o.gather(cmd, a, flags, args, hash, l)
+	if failed != nil && l.n == 0 {
 		return failed
+	}
+	if o.histogram {
+		return errors.Join(failed, a.printHistogram(l.counts))
 	}
 	return errors.Join(failed, a.printTimeline(l.sorter))
 }
@@ -222,6 +236,13 @@ func (o *timelineOptions) images(cmd *cobra.Command, a *app, flags *forensicsFla
 				break
 			}
 		}
+		if o.inside {
+			if err := o.within(cmd.Context(), a, flags, path, l); err != nil {
+				if failed = err; codeOf(err) != exitIncomplete {
+					break
+				}
+			}
+		}
 	}
 	if err := finish(); err != nil {
 		return err
@@ -247,59 +268,6 @@ func (o *timelineOptions) zonesOf(ctx context.Context, a *app, flags *forensicsF
 	l.prefix = n > 1
 	l.zones.HasZone = func(volume int64) bool { return !local[volume] }
 	return nil
-}
-
-// records reads the artifacts that were named on their own.
-func (o *timelineOptions) records(ctx context.Context, a *app, flags *forensicsFlags, l *liner) error {
-	broken := 0
-	for _, path := range o.artifacts {
-		sum, err := artifact.Read(ctx, path, artifact.Options{Worker: flags.worker(a), Year: o.year}, func(_ *artifact.Record, e *event.Event) error { return l.Emit(e) })
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case err != nil && sum.Records == 0:
-			return imageError(err)
-		case err != nil:
-			a.warn(err.Error())
-			broken++
-		}
-		if broken += sum.Broken; sum.Broken > 0 {
-			a.warn(fmt.Sprintf("%s: %d parts could not be read", path, sum.Broken))
-		}
-	}
-	if broken > 0 {
-		return fail(exitIncomplete, fmt.Errorf("not all of the input could be read: %d problems", broken))
-	}
-	return nil
-}
-
-// events takes every event of an index but the entries of images, which would
-// stand there twice.
-func (o *timelineOptions) events(ctx context.Context, l *liner) (err error) {
-	ix, err := o.index.read(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, ix.Close()) }()
-	r := findings.Request{Query: "NOT event.dataset:saksi.entry", Size: 1000, Sort: []findings.Sort{{Field: event.Timestamp.Name()}}}
-	for {
-		p, err := ix.Search(ctx, r)
-		if err != nil {
-			return err
-		}
-		for _, doc := range p.Docs {
-			e, err := event.Parse(doc.Body)
-			if err != nil {
-				return fmt.Errorf("reading document %s: %w", doc.ID, err)
-			}
-			if err := l.Emit(e); err != nil {
-				return err
-			}
-		}
-		if r.After = p.Next; p.Next == "" {
-			return nil
-		}
-	}
 }
 
 // printTimeline writes the sorted lines in the form of --output.

@@ -74,7 +74,7 @@ func (z *Zones) Lines(list []Line, e *event.Event) []Line {
 		if !ok {
 			return list
 		}
-		l.Time, l.What, l.Message = at, "Event Time", message(e)
+		z.record(&l, e, at)
 		return append(list, l)
 	}
 	l.Message = l.Path
@@ -109,6 +109,33 @@ func (z *Zones) Lines(list []Line, e *event.Event) []Line {
 		}
 	}
 	return list
+}
+
+// record fills in the moment of an event that is no file's: when it was, and
+// for a record of an artifact in which file it stands.
+func (z *Zones) record(l *Line, e *event.Event, at int64) {
+	l.Time, l.What, l.Message = at, "Event Time", message(e)
+	for v := range e.Values(event.SaksiAssumed) {
+		if v.Str() == "zone UTC" {
+			l.Zone = "none, taken as UTC"
+		} else {
+			l.Zone += ", " + v.Str()
+		}
+	}
+	if z.Skew != 0 {
+		l.Time -= int64(z.Skew)
+		l.Zone += ", clock corrected by " + (-z.Skew).String()
+	}
+	str := func(f event.Field) string { s, _ := e.GetStr(f); return s }
+	if in := str(event.LogFilePath); in != "" {
+		l.What += " in " + in
+	}
+	if l.Inode == "" {
+		l.Inode = str(event.SaksiArtifactInode)
+	}
+	if d, _ := e.GetBool(event.SaksiArtifactDeleted); d {
+		l.Deleted = true
+	}
 }
 
 // correct gives the true time of one that a volume holds, and what was assumed.

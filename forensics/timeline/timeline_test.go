@@ -154,3 +154,42 @@ func TestSorter(t *testing.T) {
 		}
 	}
 }
+
+// TestHistogram proves that every moment is counted once, whichever unit the
+// span asks for, and that empty stretches are shown.
+func TestHistogram(t *testing.T) {
+	for _, c := range []struct {
+		days int
+		unit string
+		n    int
+	}{{0, "hour", 24}, {3, "hour", 96}, {40, "day", 41}, {400, "month", 14}, {5000, "year", 14}} {
+		h := NewHistogram()
+		begun := time.Date(2026, 1, 15, 1, 2, 3, 0, time.UTC)
+		h.Add(&Line{Time: begun.UnixNano(), MACB: "m..."})
+		h.Add(&Line{Time: begun.AddDate(0, 0, c.days).UnixNano()})
+		unit, list := h.Buckets()
+		var files, events int64
+		for _, b := range list {
+			files, events = files+b.Files, events+b.Events
+		}
+		if unit != c.unit || len(list) != c.n || files != 1 || events != 1 {
+			t.Errorf("%d days: %d of a %s, %d files, %d events; expected %d of a %s", c.days, len(list), unit, files, events, c.n, c.unit)
+		}
+	}
+}
+
+// TestRecords proves that a record says its file, what was assumed of its time,
+// and that the clock of the exhibit is corrected.
+func TestRecords(t *testing.T) {
+	e := &event.Event{}
+	e.Str(event.EventDataset, "saksi.packages")
+	e.Time(event.Timestamp, int64(10*time.Second))
+	e.Str(event.SaksiAssumed, "zone UTC")
+	e.Str(event.LogFilePath, "/var/log/dpkg.log")
+	e.Str(event.SaksiArtifactInode, "17")
+	e.Bool(event.SaksiArtifactDeleted, true)
+	l := (&Zones{Skew: 3 * time.Second}).Lines(nil, e)
+	if len(l) != 1 || l[0].Time != int64(7*time.Second) || l[0].Zone != "none, taken as UTC, clock corrected by -3s" || l[0].Inode != "17" || !l[0].Deleted || l[0].What != "Event Time in /var/log/dpkg.log" {
+		t.Errorf("%+v", l)
+	}
+}
