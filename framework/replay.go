@@ -80,20 +80,22 @@ func Replay(a *Assessment, c *Catalog) (*Assessment, []Differing) {
 	return s.a, bad
 }
 
+// maxMore bounds the problems of a fact that an assessment counts and does not
+// list.
+const maxMore = 1 << 20
+
 // facts are those that the observations of an assessment were made from.
 func (a *Assessment) facts() map[string]Fact {
 	m := map[string]Fact{}
 	for i := range a.Outcomes {
 		for j := range a.Outcomes[i].Observations {
 			ob := &a.Outcomes[i].Observations[j]
-			if ob.Check.Fact == "" {
+			if ob.Check.Fact == "" || ob.Check.Fact == "treatment" { // treat makes that anew
 				continue
 			}
-			f := Fact{N: ob.N, Newest: ob.Newest, Problems: ob.Problems}
-			for range min(ob.MoreProbs, 1<<20) {
-				f.Problems = append(f.Problems[:len(f.Problems):len(f.Problems)], "")
-			}
-			m[ob.Check.Fact] = f
+			problems := make([]string, len(ob.Problems)+int(min(max(ob.MoreProbs, 0), maxMore)))
+			copy(problems, ob.Problems)
+			m[ob.Check.Fact] = Fact{N: ob.N, Newest: ob.Newest, Problems: problems}
 		}
 	}
 	return m
