@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"saksi/framework"
 	"saksi/internal/document"
@@ -60,7 +62,7 @@ func (r *Report) document() *document.Document {
 		rows = append(rows, []string{o.Line, r.title(o.Control.Title), plain(o.Control.ID), say(t, string(o.State), string(o.State)), r.known(o.Control.Confidence)})
 	}
 	d.Parts = append(d.Parts, document.Part{Heading: t["undecided"]}, document.Part{Text: t["undecided_text"]})
-	table(d, []string{t["line"], t["control"], "id", t["state"], t["confidence"]}, []float64{0.08, 0.38, 0.16, 0.16, 0.22}, rows)
+	table(d, []string{t["line"], t["control"], "ID", t["state"], t["confidence"]}, []float64{0.08, 0.38, 0.16, 0.16, 0.22}, rows)
 	if !r.Public {
 		r.inputs(d)
 	}
@@ -70,6 +72,10 @@ func (r *Report) document() *document.Document {
 // table adds one, if it has rows.
 func table(d *document.Document, columns []string, widths []float64, rows [][]string) {
 	if len(rows) > 0 {
+		for i, c := range columns {
+			r, n := utf8.DecodeRuneInString(c)
+			columns[i] = string(unicode.ToUpper(r)) + c[n:]
+		}
 		d.Parts = append(d.Parts, document.Part{Table: &document.Table{Columns: columns, Widths: widths, Rows: rows}})
 	}
 }

@@ -64,8 +64,11 @@ func (d *Document) WritePDF(w io.Writer) error {
 		p.SetTextColor(0, 0, 0)
 		p.SetDrawColor(110, 110, 110)
 	}
-	for _, part := range d.Parts {
-		p.part(&part)
+	for i := range d.Parts {
+		if d.Parts[i].Heading != "" && i+1 < len(d.Parts) {
+			p.withNext(&d.Parts[i+1])
+		}
+		p.part(&d.Parts[i])
 	}
 	if err := p.Output(w); err != nil {
 		return fmt.Errorf("writing a document: %w", err)
@@ -100,10 +103,20 @@ func (p *pdfWriter) head() {
 func (p *pdfWriter) foot() {
 	p.SetY(-margin - 3)
 	p.SetFont(fontName, "", 7.5)
-	p.CellFormat(0, 4, p.text(p.d.Foot), "T", 1, "L", false, 0, "")
+	p.CellFormat(0, 4, p.oneLine(p.text(p.d.Foot)), "T", 1, "L", false, 0, "")
 	p.CellFormat(0, 4, fmt.Sprintf("%s %d / {pages}", p.text(p.d.Page), p.PageNo()), "", 1, "R", false, 0, "")
 	p.SetFont(fontName, "B", 9)
 	p.CellFormat(0, 5, strings.ToUpper(p.text(p.d.Mark)), "", 0, "C", false, 0, "")
+}
+
+// oneLine cuts a text that is wider than the page.
+func (p *pdfWriter) oneLine(s string) string {
+	width, _ := p.GetPageSize()
+	lines := p.SplitText(strings.ReplaceAll(s, "\n", " "), width-2*margin-5)
+	if len(lines) > 1 {
+		return lines[0] + "..."
+	}
+	return s
 }
 
 // room begins a new page when less than h is left on this one.
@@ -111,6 +124,20 @@ func (p *pdfWriter) room(h float64) {
 	_, height := p.GetPageSize()
 	if p.GetY()+h > height-margin-8 {
 		p.AddPage()
+	}
+}
+
+// withNext begins a new page when a heading would stand there alone: when the
+// first of what comes next does not fit below it.
+func (p *pdfWriter) withNext(next *Part) {
+	const heading = 14
+	switch t := next.Table; {
+	case t != nil && len(t.Rows) > 0:
+		if !p.fits(t.Rows[0], t.Widths, heading+p.height(t.Columns, t.Widths)) {
+			p.AddPage()
+		}
+	case len(next.Bars) > 0 || len(next.Facts) > 0:
+		p.room(heading + 4*lineStep)
 	}
 }
 
