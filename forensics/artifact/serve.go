@@ -121,6 +121,22 @@ func (s *server) ReadAt(p []byte, off int64) (int, error) {
 	return s.file.ReadAt(p, off)
 }
 
+// seekData is lseek(2)'s SEEK_DATA.
+const seekData = 3
+
+// nextData is where the first byte lies, from off, that is not in a hole of a
+// sparse file; off where the system can't tell.
+func (s *server) nextData(off int64) int64 {
+	f, ok := s.file.(*os.File)
+	if !ok {
+		return off
+	}
+	if at, err := f.Seek(off, seekData); err == nil && at >= off {
+		return at
+	}
+	return off
+}
+
 func (s *server) send(frame []byte) error {
 	s.last = time.Now()
 	if err := s.reply(frame); err != nil && s.gone == nil {
