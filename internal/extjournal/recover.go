@@ -1,6 +1,7 @@
 package extjournal
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -216,12 +217,14 @@ func overlaps(spans []span) map[int]uint64 {
 	return later
 }
 
-// inodes takes the newest copy with content of every file, and the blocks of
-// every directory.
+// inodes takes the newest copy with content of every file that is not there any
+// more, and the blocks of every directory.
 func (r *recovery) inodes(ctx context.Context) error {
 	f := r.f
-	b := make([]byte, f.BlockSize)
-	for i, c := range f.log.copies {
+	b, now := make([]byte, f.BlockSize), make([]byte, f.BlockSize)
+	block, known := ^uint64(0), false             // of now
+	for i := len(f.log.copies) - 1; i >= 0; i-- { // the newest of a block first
+		c := f.log.copies[i]
 		if i%256 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -229,35 +232,62 @@ func (r *recovery) inodes(ctx context.Context) error {
 		if !ok || f.readCopy(b, c.at, c.esc) != nil {
 			continue
 		}
+		if c.block != block {
+			block, known = c.block, f.readBlock(now, c.block) == nil
+		}
 		for k := 0; k < len(b)/f.inodeSize; k++ {
-			number := first + uint64(k)
-			raw := b[k*f.inodeSize:][:f.inodeSize]
-			if le.Uint16(raw) == 0 || number < 11 && number != 2 || number > f.inodes {
+			number, at := first+uint64(k), k*f.inodeSize
+			raw := b[at:][:f.inodeSize]
+			mode := le.Uint16(raw)
+			if mode == 0 || number < 11 && number != 2 || number > f.inodes {
 				continue
 			}
-			n := f.parseInode(number, raw)
-			if !n.hasContent() {
-				continue
+			if known && mode&typeMask != typeDir && stillThere(raw, now[at:][:f.inodeSize]) {
+				continue // most are: nothing more is read of them
 			}
-			if n.wrong {
-				r.badSums++
-				continue
+			if full := r.inode(f.parseInode(number, raw), c); full {
+				return nil
 			}
-			if n.kind() == typeDir {
-				r.dirOf(n, c.age)
-			}
-			id := identity{number, n.generation, n.created}
-			if have := r.best[id]; have == nil || have.age < c.age || have.age == c.age && have.at < c.at {
-				if have == nil && len(r.best) >= maxFiles {
-					r.note("more than %d inodes have old copies in the journal; the rest was left out", maxFiles)
-					return nil
-				}
-				r.best[id] = &candidate{n, c.age, c.at, c.esc}
-			}
-			r.wanted[number] = true
 		}
 	}
 	return nil
+}
+
+// stillThere reports whether an inode is in use and of the same file as an old
+// copy of it.
+func stillThere(old, now []byte) bool {
+	return le.Uint16(now) != 0 && le.Uint16(now[26:]) > 0 && le.Uint32(now[20:]) == 0 && le.Uint32(now[0x64:]) == le.Uint32(old[0x64:]) &&
+		(len(old) < 152 || bytes.Equal(old[144:152], now[144:152]))
+}
+
+// inode takes a copy, unless a newer one of the same file was; full is true
+// when no more can be kept.
+func (r *recovery) inode(n *inode, c jcopy) (full bool) {
+	if !n.hasContent() {
+		return false
+	}
+	id := identity{n.number, n.generation, n.created}
+	have := r.best[id]
+	if have != nil && n.kind() != typeDir {
+		return false
+	}
+	if n.wrong {
+		r.badSums++
+		return false
+	}
+	if n.kind() == typeDir {
+		r.dirOf(n, c.age)
+	}
+	r.wanted[n.number] = true
+	if have != nil {
+		return false
+	}
+	if len(r.best) >= maxFiles {
+		r.note("more than %d inodes have old copies in the journal; the rest was left out", maxFiles)
+		return true
+	}
+	r.best[id] = &candidate{n, c.age, c.at, c.esc}
+	return false
 }
 
 func (r *recovery) note(format string, args ...any) {
