@@ -64,9 +64,10 @@ type assessor struct {
 	facts   map[string]Fact
 	before  []*Assessment // earlier ones, the oldest first
 	targets Targets
-	limit   string         // query that limits every other to the scope
-	frozen  *Assessment    // what is made again without an index; nil otherwise
-	answers map[string]int // queries that were asked, by their place in a.Inputs.Queries
+	limit   string                   // query that limits every other to the scope
+	frozen  *Assessment              // what is made again without an index; nil otherwise
+	listed  map[string][]EvidenceRef // findings by query
+	answers map[string]int           // queries that were asked, by their place in a.Inputs.Queries
 }
 
 // Assess decides every control of a framework from the index and the facts, as
@@ -81,7 +82,7 @@ func Assess(ctx context.Context, ix Index, in Inputs) (*Assessment, error) {
 		}
 	}
 	in.AsOf = in.AsOf.UTC()
-	s := &assessor{ctx: ctx, ix: ix, in: in, cat: c, answers: map[string]int{}, a: &Assessment{
+	s := &assessor{ctx: ctx, ix: ix, in: in, cat: c, answers: map[string]int{}, listed: map[string][]EvidenceRef{}, a: &Assessment{
 		Format: FormatVersion, Framework: c.ID, Version: c.Version, Title: c.Title, AsOf: in.AsOf, Agency: in.Agency,
 		Classification: in.Classification, Assessor: in.Assessor, Tool: in.Tool, Where: in.Where, Sources: in.Sources,
 	}}
@@ -115,6 +116,9 @@ func (s *assessor) decide() error {
 		return err
 	}
 	if s.a.Findings, _, err = s.count("event.kind:alert"); err != nil {
+		return err
+	}
+	if err := s.tags(); err != nil {
 		return err
 	}
 	if err := s.coverage(); err != nil {
@@ -167,6 +171,30 @@ func (s *assessor) outcomes() error {
 	}
 	for i := range s.a.Components {
 		s.a.Components[i].State = rollUp(s.a.Components[i].Counts)
+	}
+	return nil
+}
+
+// tags counts the findings of all controls in one question, because one for each
+// reads all findings each time.
+func (s *assessor) tags() error {
+	list, err := s.terms("event.kind:alert", "Saksi.control", maxTerms)
+	if err != nil {
+		return err
+	}
+	counts := map[string]int64{}
+	for _, b := range list {
+		counts[b.Key] = b.Count
+	}
+	for _, k := range s.cat.Controls {
+		if !s.cat.leaf(k) {
+			continue
+		}
+		q := s.upTo(taggedWith(k.ID))
+		s.answers[q] = len(s.a.Inputs.Queries)
+		if err := s.answered(q, counts[k.ID], "", nil); err != nil {
+			return err
+		}
 	}
 	return nil
 }

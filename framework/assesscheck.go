@@ -19,13 +19,24 @@ func (s *assessor) control(k Control) (*Outcome, error) {
 		}
 		o.Observations = append(o.Observations, *ob)
 	}
-	// The findings on this control stand with its first check.
+	// The findings on this control stand with its first check. Where it has none,
+	// as in a framework that another decides, what fails a check stands with it.
 	if len(o.Observations) > 0 && o.Findings > 0 {
 		first := &o.Observations[0]
 		if first.Evidence, err = s.evidence(tagged); err != nil {
 			return nil, err
 		}
 		first.More = o.Findings - int64(len(first.Evidence))
+	}
+	for i := range o.Observations {
+		ob := &o.Observations[i]
+		if o.Findings > 0 || ob.State != Fail || ob.Check.Bad == "" {
+			continue
+		}
+		if ob.Evidence, err = s.evidence(ob.Check.Bad); err != nil {
+			return nil, err
+		}
+		ob.More = ob.Value - int64(len(ob.Evidence))
 	}
 	s.state(o)
 	return o, nil

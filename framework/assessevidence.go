@@ -2,6 +2,7 @@ package framework
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"saksi/event"
@@ -12,6 +13,13 @@ import (
 func (s *assessor) evidence(q string) ([]EvidenceRef, error) {
 	if s.frozen != nil {
 		return s.frozenEvidence(q), nil
+	}
+	if list, ok := s.listed[q]; ok {
+		list = slices.Clone(list)
+		for i := range list {
+			list[i].Line = s.next()
+		}
+		return list, nil
 	}
 	p, err := s.ix.Search(s.ctx, findings.Request{Query: s.upTo(q), Size: maxEvidence, Sort: []findings.Sort{{Field: event.EventSeverity.Name(), Desc: true}, {Field: event.Timestamp.Name()}}})
 	if err != nil {
@@ -41,6 +49,7 @@ func (s *assessor) evidence(q string) ([]EvidenceRef, error) {
 		r.Where = Where(e)
 		list = append(list, r)
 	}
+	s.listed[q] = list
 	return list, nil
 }
 

@@ -88,6 +88,7 @@ func TestRegister(t *testing.T) {
 		flow(17*time.Minute, "10.1.9.5", "10.1.0.20", 5432, "SF", 70, tap("jc-tap")...),  // a client asks the data
 		flow(16*time.Minute, "10.1.0.77", "10.1.0.20", 5432, "SF", 30, tap("jc-tap")...), // a host nobody knows
 		flow(15*time.Minute, "10.1.9.5", "10.1.0.20", 80, "SF", 5, tap("lab")...),
+		doc(event.EventDataset, "saksi.sensor", event.ObserverName, "lab", event.SaksiSensorPackets, 0),
 		alert(event.SourceIP, "198.51.100.7", event.DestinationIP, "10.1.0.11", event.EventSeverity, 4, event.ObserverName, "jc-tap"),
 		doc(event.EventDataset, "saksi.tls", event.TLSClientServerName, "net.example", event.ObserverName, "jc-tap"),
 		counts,

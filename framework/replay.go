@@ -105,11 +105,9 @@ func (a *Assessment) facts() map[string]Fact {
 func (s *assessor) frozenEvidence(q string) []EvidenceRef {
 	for i := range s.frozen.Outcomes {
 		o := &s.frozen.Outcomes[i]
-		if q != taggedWith(o.Control.ID) {
-			continue
-		}
+		tagged := q == taggedWith(o.Control.ID)
 		for _, ob := range o.Observations {
-			if len(ob.Evidence) > 0 {
+			if len(ob.Evidence) > 0 && (tagged || ob.Check.Bad == q && o.Findings == 0) {
 				list := append([]EvidenceRef(nil), ob.Evidence...)
 				for k := range list {
 					list[k].Line = s.next()

@@ -490,6 +490,12 @@ func (ix *Index) Terms(ctx context.Context, q, field string, size int) ([]findin
 	w := translate(n)
 	counts := map[string]int64{}
 	switch {
+	case w.exact && hasColumn[f] && f.Type() == event.IP && !f.IsArray():
+		err = ix.group(ctx, "SELECT "+column(f)+",count(*) FROM doc WHERE "+w.sql+" AND "+column(f)+" IS NOT NULL GROUP BY 1", w.args, func(key string, c int64) {
+			if a, ok := netip.AddrFromSlice([]byte(key)); ok {
+				counts[a.Unmap().String()] += c
+			}
+		})
 	case w.exact && hasColumn[f] && (f.Type() == event.Keyword || f.Type() == event.Long):
 		err = ix.group(ctx, "SELECT "+column(f)+",count(*) FROM doc WHERE "+w.sql+" AND "+column(f)+" IS NOT NULL GROUP BY 1", w.args, func(key string, c int64) {
 			if !f.IsArray() {

@@ -17,7 +17,9 @@ type Found struct {
 //   - card: 13 to 19 digits with a known first digit that pass Luhn's check
 //     (ISO/IEC 7812-1, annex B), in groups or not.
 //   - email: an address in the sense of RFC 5321, section 4.1.2, ASCII only.
-//   - credential: the value of a parameter whose name says it is one.
+//   - credential: the value of a parameter whose name says it is one, and a JSON
+//     Web Token wherever it stands (RFC 7519: both parts begin as an object does
+//     in base64url).
 func Find(s string) []Found {
 	var out []Found
 	for i := 0; i < len(s); {
@@ -43,6 +45,14 @@ func Find(s string) []Found {
 			} else {
 				i++
 			}
+		case c == 'e' && (i == 0 || !digitOrLetter(s[i-1])) && strings.HasPrefix(s[i:], objectStart):
+			end := webToken(s, i)
+			if end > i {
+				out = append(out, Found{i, end, "credential"})
+				i = end
+			} else {
+				i++
+			}
 		case c == '=' || c == ':':
 			if f, ok := credential(s, i); ok {
 				out = append(out, f)
@@ -55,6 +65,31 @@ func Find(s string) []Found {
 		}
 	}
 	return out
+}
+
+// objectStart is how `{"` looks in base64url.
+const objectStart = "eyJ"
+
+// webToken is the end of a JSON Web Token that begins at i; i when none does.
+func webToken(s string, i int) int {
+	part := func(i int) int {
+		for i < len(s) && (digitOrLetter(s[i]) || s[i] == '_' || s[i] == '-') {
+			i++
+		}
+		return i
+	}
+	head := part(i)
+	if head-i < 8 || head >= len(s) || s[head] != '.' || !strings.HasPrefix(s[head+1:], objectStart) {
+		return i
+	}
+	body := part(head + 1)
+	if body-head < 8 {
+		return i
+	}
+	if body < len(s) && s[body] == '.' {
+		return part(body + 1)
+	}
+	return body
 }
 
 // number reads digits in groups joined by one space, hyphen or their URL
@@ -150,6 +185,7 @@ func email(s string, at int) (Found, bool) {
 var credentialNames = []string{
 	"password", "passwd", "pwd", "pass", "passphrase", "secret", "client_secret", "token", "access_token", "refresh_token",
 	"id_token", "api_key", "apikey", "authorization", "sessionid", "session", "jsessionid", "phpsessid", "otp", "katalaluan",
+	"jwt", "id_token_hint", "client_assertion", "assertion", "samlresponse", "pin", "cvv", "cvv2", "cvc", "cvc2",
 }
 
 // credential looks back from '=' or ':' for a name that says a secret follows;

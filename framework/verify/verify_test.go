@@ -180,7 +180,7 @@ func TestCorruptions(t *testing.T) {
 	withEvidence, ei, oi := -1, -1, 0
 	for i, o := range base.Outcomes {
 		for range o.Observations {
-			if len(o.Observations[0].Evidence) > 0 && withEvidence < 0 {
+			if list := o.Observations[0].Evidence; len(list) > 0 && list[0].SHA256 != "" && withEvidence < 0 { // of a source that a case holds
 				withEvidence, ei = oi, i
 			}
 			oi++
