@@ -344,8 +344,23 @@ var missionRows = []missionRow{
 		}
 		return fmt.Sprintf("%d of 1 open incidents, %d open clocks", len(ids), len(rows)), len(ids) == 1 && ids["I-1"] && len(rows) == 5
 	}, "runbooks and escalation paths are not data yet"},
-	{"Government Chief Information Officer", "saksi framework merge BUNDLE... --trust DIR", "-", func(m *mission) (string, bool) {
-		return "see docs/framework.md", true
+	{"Government Chief Information Officer", "saksi framework merge BUNDLE... --trust DIR", "a bundle, the same by a key nobody trusts", func(m *mission) (string, bool) {
+		m.saksi("framework", "bundle", m.path("audit"), "--to", m.path("jc.saksi.tar.gz"))
+		m.saksi("evidence", "key", "new", m.path("other.key"))
+		for dir, key := range map[string]string{"trusted": m.path("data/saksi/keys/station.pub"), "stranger": m.path("other.pub")} {
+			b, err := os.ReadFile(key)
+			if err != nil {
+				m.t.Fatal(err)
+			}
+			if err := os.Mkdir(m.path(dir), 0o700); err != nil {
+				m.t.Fatal(err)
+			}
+			m.write(dir+"/a.pub", string(b))
+		}
+		refused := m.fails(exitTrust, "framework", "merge", m.path("jc.saksi.tar.gz"), "--trust", m.path("stranger"), "--to", m.path("n1"))
+		m.saksi("framework", "merge", m.path("jc.saksi.tar.gz"), "--trust", m.path("trusted"), "--to", m.path("n2"))
+		_, err := os.Stat(m.path("n2/merge.json"))
+		return fmt.Sprintf("bundle of a trusted key merged: %v; of another refused: %v", err == nil, refused), refused && err == nil
 	}, ""},
 }
 
