@@ -16,7 +16,7 @@ func TestSecrets(t *testing.T) {
 	for name, secret := range map[string]string{
 		"chrome-cookies.sqlite": "RAHSIA123456", "firefox-cookies.sqlite": "RAHSIA123456", "chrome-logins.sqlite": "RAHSIA1234",
 		"sample.shadow": "RAHSIA1234", "sample.passwd": "RAHSIA1234", "sample.private_key": "UkFIU0lB", "sample.bash_history": "RAHSIA1234", "sample.crontab": "RAHSIA1234",
-		"sample.service": "RAHSIA1234", "sample.w3c.log": "RAHSIA1234",
+		"sample.service": "RAHSIA1234", "sample.w3c.log": "RAHSIA1234", "sample.launchd.plist": "RAHSIA1234",
 	} {
 		n := 0
 		_, err := artifact.Read(context.Background(), filepath.Join(samples, name), options(t), func(r *artifact.Record, e *event.Event) error {

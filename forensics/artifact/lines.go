@@ -19,8 +19,17 @@ func eachLine(in Input, f func(off int64, line string) error, problem func(Probl
 	return eachRaw(in, func(off int64, line []byte) error { return f(off, strings.ToValidUTF8(string(line), "\uFFFD")) }, problem)
 }
 
-// eachRaw does the same with the bytes of a line, valid until f returns.
+// eachAny gives empty lines too.
+func eachAny(in Input, f func(off int64, line string) error, problem func(Problem)) error {
+	return lines(in, true, func(off int64, line []byte) error { return f(off, strings.ToValidUTF8(string(line), "\uFFFD")) }, problem)
+}
+
+// eachRaw gives lines that are not empty as their bytes, valid until f returns.
 func eachRaw(in Input, f func(off int64, line []byte) error, problem func(Problem)) error {
+	return lines(in, false, f, problem)
+}
+
+func lines(in Input, empty bool, f func(off int64, line []byte) error, problem func(Problem)) error {
 	b := bufio.NewReaderSize(io.NewSectionReader(in, 0, in.Size), maxLine)
 	for off := int64(0); ; {
 		line, err := b.ReadSlice('\n')
@@ -33,7 +42,7 @@ func eachRaw(in Input, f func(off int64, line []byte) error, problem func(Proble
 			}
 			line = nil
 		}
-		if line = bytes.TrimRight(line, "\r\n"); len(line) > 0 {
+		if line = bytes.TrimRight(line, "\r\n"); len(line) > 0 || empty && n > 0 {
 			if err := f(off, line); err != nil {
 				return err
 			}

@@ -16,6 +16,7 @@ python3 evtx.py ../artifact/sysmon.evtx
 python3 hive.py ../artifact/sample.hive
 python3 windows.py ../artifact
 python3 linux.py ../artifact
+python3 apple.py ../artifact
 python3 journal.py ../artifact
 python3 browser.py "$(./profile.sh)" ../artifact
 ./image.sh
