@@ -20,8 +20,9 @@ type own struct {
 // Limits of a walk of our own.
 const (
 	ownDepth = 4096
-	ownDirs  = 1 << 22 // directories remembered, to name loops
-	ownGone  = 1 << 18 // deleted names kept until the deleted inodes are known
+	ownDirs  = 1 << 22  // directories remembered, to name loops
+	ownPath  = 32 << 10 // bytes of a path
+	ownGone  = 1 << 18  // deleted names kept until the deleted inodes are known
 )
 
 func openOwn(fs inode.FS, err error, m Media, format string) (Reader, error) {
@@ -127,8 +128,8 @@ func (w *ownWalk) name(d inode.Dirent, path string, depth int) error {
 	switch {
 	case w.seen[d.Ref]:
 		return w.problem(d.Ref, path, "directory loop: it is listed elsewhere too; it is not entered again")
-	case depth == ownDepth || len(w.seen) >= ownDirs:
-		return w.problem(d.Ref, path, fmt.Sprintf("it is not entered: directories lie %d deep, or are more than %d", ownDepth, ownDirs))
+	case depth == ownDepth || len(w.seen) >= ownDirs || len(path) > ownPath:
+		return w.problem(d.Ref, path, fmt.Sprintf("it is not entered: directories lie %d deep, are more than %d, or have paths of more than %d bytes", ownDepth, ownDirs, ownPath))
 	}
 	w.seen[d.Ref] = true
 	return w.dir(d.Ref, path, depth+1)

@@ -76,6 +76,16 @@ func (c *Content) ReadAt(p []byte, off int64) (int, error) {
 			return total, io.EOF
 		}
 		start := off / c.v.Sector * c.v.Sector
+		if n := min(int64(len(p))/c.v.Sector*c.v.Sector, stretchSize); n > c.v.Sector && off == start && c.plainly(off, n) {
+			if err := c.v.raw(p[:n], off); err != nil {
+				return total, err
+			}
+			for i := int64(0); i < n; i += c.v.Sector {
+				c.decrypt(p[i:i+c.v.Sector], off+i)
+			}
+			p, off, total = p[n:], off+n, total+int(n)
+			continue
+		}
 		if err := c.sector(b, start); err != nil {
 			return total, err
 		}
@@ -83,6 +93,24 @@ func (c *Content) ReadAt(p []byte, off int64) (int, error) {
 		p, off, total = p[n:], off+int64(n), total+n
 	}
 	return total, nil
+}
+
+// stretchSize is how much is read at once, in bytes.
+const stretchSize = 256 << 10
+
+// plainly reports whether a stretch is encrypted where it lies, and nothing in
+// it is shown in another way.
+func (c *Content) plainly(at, n int64) bool {
+	v := c.v
+	if at < max(v.headerSize, 16*v.Sector) || at+n > min(v.encrypted, c.Size()) {
+		return false
+	}
+	for _, m := range v.blocks {
+		if m > 0 && at < m+blockSize && at+n > m {
+			return false
+		}
+	}
+	return v.version != 2 || at+n <= v.header || at >= v.header+v.headerSize
 }
 
 // sector reads a sector as the file system saw it.

@@ -217,7 +217,9 @@ func zipUnsized(s *Stream, at int64, method uint16) (int64, bool) {
 	if method == 8 {
 		c := s.reader(at)
 		r := flate.NewReader(c)
-		if _, err := io.CopyN(io.Discard, r, maxZipUnpack); err != io.EOF {
+		n, err := io.CopyN(io.Discard, r, maxZipUnpack)
+		s.read += n / 8
+		if err != io.EOF {
 			return 0, false
 		}
 		return zipDescriptor(s, c.at), true
@@ -283,6 +285,7 @@ func zipContent(s *Stream, m *Measured) {
 		}
 		n, err := io.Copy(out, io.LimitReader(r, left+1))
 		left -= n
+		s.read += n / 8
 		if err != nil {
 			bad++
 		} else {

@@ -64,6 +64,7 @@ func measureJPEG(s *Stream) (Measured, bool) {
 				limit = maxProgressivePoints
 			}
 			if points <= limit {
+				s.read += points // decoding is work too
 				if _, err := jpeg.Decode(io.NewSectionReader(s, 0, at)); err != nil {
 					m.Checked = append(m.Checked, "decoding fails: "+err.Error())
 					return fragment(m, at, 0)

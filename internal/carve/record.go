@@ -195,6 +195,7 @@ func measureGzip(s *Stream) (Measured, bool) {
 		sum := crc32.NewIEEE()
 		n, err := io.Copy(sum, io.LimitReader(flate.NewReader(c), left))
 		left -= n
+		s.read += n / 8 // unpacking is work too
 		tail := s.bytes(c.at, 8)
 		if err != nil || tail == nil || left <= 0 || le.Uint32(tail) != sum.Sum32() || le.Uint32(tail[4:]) != uint32(n) {
 			if member > 0 {

@@ -56,6 +56,7 @@ func (f *FS) Content(ctx context.Context, ino uint64, copyBlock uint32) (*Conten
 		out.Record = f.offset + int64(place)*f.BlockSize + int64(at)
 		return out, nil
 	}
+	f.mapLeft = maxMapBlocks
 	runs, _, err := f.runs(n, f.asOf(c.age))
 	if err != nil {
 		return nil, fmt.Errorf("inode %d: %w", ino, err)

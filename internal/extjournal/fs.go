@@ -38,6 +38,8 @@ const (
 	maxFiles       = 1 << 20  // inodes with old copies
 	maxNames       = 1 << 20  // names kept
 	maxDirBlocks   = 1 << 20  // blocks known to be of a directory
+	maxAllMaps     = 1 << 22  // blocks of all maps, for one listing
+	maxChecks      = 1 << 29  // blocks that are looked up in bitmaps, for one listing
 )
 
 const (
@@ -70,6 +72,8 @@ type FS struct {
 	tables      []int // groups by the place of their inode table
 
 	log     journal
+	mapLeft int               // blocks of maps that may still be read
+	checks  uint64            // of blocks in bitmaps that may still be made
 	bitmaps map[uint64][]byte // block bitmaps, the last few
 }
 
@@ -266,6 +270,10 @@ const maxBitmaps = 64
 // allocated counts the blocks of a run that are in use now; ok is false where
 // the bitmap can't be read.
 func (f *FS) allocated(block, count uint64) (used uint64, ok bool) {
+	if count > f.checks {
+		return 0, false
+	}
+	f.checks -= count
 	for ; count > 0; block, count = block+1, count-1 {
 		if block < f.first || block >= f.blocks {
 			return used, false

@@ -253,8 +253,9 @@ func (m *mapper) extents(b []byte, depth int) error {
 
 // child reads a block of the map; nil without an error is one that is lost.
 func (m *mapper) child(block uint64, valid func([]byte) bool) ([]byte, error) {
-	if m.read++; m.read > maxMapBlocks {
-		return nil, fmt.Errorf("its map has more than %d blocks", maxMapBlocks)
+	m.f.mapLeft--
+	if m.read++; m.read > maxMapBlocks || m.f.mapLeft < 0 {
+		return nil, fmt.Errorf("its map has more than %d blocks, or all maps have more than any sound journal leads to", maxMapBlocks)
 	}
 	b, err := m.get(block, valid)
 	if err != nil {

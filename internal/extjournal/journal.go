@@ -59,6 +59,7 @@ type jcopy struct {
 // openLog reads the journal's inode and superblock.
 func (f *FS) openLog(ino uint64, sb []byte) error {
 	j := &f.log
+	f.mapLeft = maxMapBlocks
 	n, err := f.current(ino)
 	if err != nil || n.kind() != typeFile || !n.hasContent() {
 		// The superblock keeps a copy of the map and the size.

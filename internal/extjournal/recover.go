@@ -59,6 +59,7 @@ type recovery struct {
 	wanted  map[uint64]bool
 	count   int
 	badSums int
+	dirWork int // blocks of directories that were noted, again and again too
 	notes   []string
 }
 
@@ -81,6 +82,7 @@ type name struct {
 // say what could not be looked at. It reads the journal as a whole.
 func (f *FS) Deleted(ctx context.Context, where, known func(inode uint64) (path string, ok bool)) (files []File, notes []string, err error) {
 	r := &recovery{f: f, best: map[identity]*candidate{}, dirs: map[uint64]dirBlock{}, names: map[uint64][]name{}, wanted: map[uint64]bool{}}
+	f.mapLeft, f.checks = maxAllMaps, maxChecks
 	if err := f.scan(ctx); err != nil {
 		return nil, f.log.notes, err
 	}
@@ -329,7 +331,7 @@ func (r *recovery) dirOf(n *inode, age int32) {
 	for _, s := range list {
 		for k := uint64(0); k < s.count && !s.hole; k++ {
 			have, ok := r.dirs[s.disk+k]
-			if !ok && len(r.dirs) >= maxDirBlocks {
+			if r.dirWork++; !ok && len(r.dirs) >= maxDirBlocks || r.dirWork > 16*maxDirBlocks {
 				r.note("more than %d blocks of directories; names in the rest were left out", maxDirBlocks)
 				return
 			}

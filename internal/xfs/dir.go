@@ -11,6 +11,9 @@ import (
 // before.
 const leafSpace = 32 << 30
 
+// maxDamaged is how many damaged blocks of a directory are passed over.
+const maxDamaged = 64
+
 // List implements inode.FS.
 func (f *FS) List(r inode.Ref, give func(inode.Dirent) error) error {
 	c, err := f.read(r.Number)
@@ -27,19 +30,25 @@ func (f *FS) List(r inode.Ref, give func(inode.Dirent) error) error {
 	size := f.block << f.dirLog
 	block := make([]byte, size)
 	content := &inode.Mapped{R: f.r, Bytes: leafSpace, List: inode.Fill(list, leafSpace)}
+	damaged := 0
 	for _, run := range list {
 		for at := run.File / size * size; at < run.File+run.Length && at < leafSpace && !run.Hole; at += size {
 			if at < run.File {
 				continue // its beginning is in the run before
 			}
+			if damaged > maxDamaged {
+				return fmt.Errorf("directory %d has more than %d damaged blocks; the rest was not read: %w", r.Number, maxDamaged, failed)
+			}
 			if n, err := content.ReadAt(block, at); n < len(block) {
 				failed = err
+				damaged++
 				continue
 			}
 			if err := f.dirBlock(block, give); err != nil {
 				if _, ok := err.(stop); ok {
 					return err.(stop).error
 				}
+				damaged++
 				failed = fmt.Errorf("block at %d of directory %d: %w", at, r.Number, err)
 			}
 		}
