@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	"saksi/event"
@@ -16,6 +17,10 @@ const (
 	answered   = "(event.dataset:saksi.flow AND Saksi.flow.state:(SF OR S1 OR S2 OR S3 OR RSTO OR RSTR)) OR (event.dataset:saksi.http AND http.response.status_code:[100 TO 499])"
 	unanswered = "(event.dataset:saksi.flow AND Saksi.flow.state:(S0 OR REJ OR RSTOS0 OR SH)) OR (event.dataset:saksi.http AND http.response.status_code:[500 TO 599])"
 )
+
+// maxPorts bounds the ports of a system that are watched for outages: those
+// that answered most.
+const maxPorts = 50
 
 // each gives every document that matches, and keeps the question with a digest
 // over the ids.
@@ -127,6 +132,18 @@ func (s *assessor) outages() error {
 		up, err := s.minutes(to + " AND (" + answered + ")")
 		if err != nil {
 			return err
+		}
+		// Who knocks at a port where nothing ever answered makes no outage.
+		ports, err := s.terms(to+" AND ("+answered+")", "destination.port", maxPorts)
+		if err != nil {
+			return err
+		}
+		var list []string
+		for _, p := range ports {
+			list = append(list, p.Key)
+		}
+		if len(list) > 0 {
+			to += " AND destination.port:(" + strings.Join(list, " OR ") + ")"
 		}
 		down, err := s.minutes(to + " AND (" + unanswered + ")")
 		if err != nil {

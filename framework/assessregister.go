@@ -331,8 +331,12 @@ func (s *assessor) assets() error {
 		return nil
 	}
 	seen := map[string]int64{}
-	for _, field := range []string{"source.ip", "destination.ip"} {
-		list, err := s.terms("event.dataset:saksi.flow", field, maxTerms)
+	for _, x := range [][2]string{
+		{"source.ip", "event.dataset:saksi.flow"},
+		{"destination.ip", "event.dataset:saksi.flow AND NOT Saksi.flow.state:(S0 OR REJ OR RSTOS0 OR SH)"}, // who is scanned is no host
+	} {
+		field, q := x[0], x[1]
+		list, err := s.terms(q, field, maxTerms)
 		if err != nil {
 			return err
 		}

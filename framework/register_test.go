@@ -82,7 +82,9 @@ func TestRegister(t *testing.T) {
 		flow(50*time.Minute, "198.51.100.7", "10.1.0.10", 443, "S0", 60, tap("jc-tap")...), // down for 25 minutes
 		flow(40*time.Minute, "198.51.100.8", "10.1.0.10", 443, "REJ", 60, tap("jc-tap")...),
 		flow(25*time.Minute, "198.51.100.8", "10.1.0.10", 443, "SF", 60, tap("jc-tap")...),
-		flow(20*time.Minute, "10.1.0.20", "10.1.0.10", 443, "SF", 900, tap("jc-tap")...), // X-1, twice: 1,800 bytes
+		flow(24*time.Minute, "198.51.100.9", "10.1.0.10", 31337, "REJ", 1, tap("jc-tap")...), // a scan makes no outage,
+		flow(23*time.Minute, "198.51.100.9", "10.1.0.200", 443, "S0", 1, tap("jc-tap")...),   // and no host
+		flow(20*time.Minute, "10.1.0.20", "10.1.0.10", 443, "SF", 900, tap("jc-tap")...),     // X-1, twice: 1,800 bytes
 		flow(19*time.Minute, "10.1.0.20", "10.1.0.10", 443, "SF", 900, tap("jc-tap")...),
 		flow(18*time.Minute, "10.1.0.20", "10.2.0.7", 443, "SF", 10, tap("jl-tap")...),   // declared nowhere
 		flow(17*time.Minute, "10.1.9.5", "10.1.0.20", 5432, "SF", 70, tap("jc-tap")...),  // a client asks the data

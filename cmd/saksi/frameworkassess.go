@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -282,6 +283,9 @@ func assessCases(ctx context.Context, ix framework.Index, in framework.Inputs, d
 		info, err := casefile.ReadInfo(dir)
 		if err != nil {
 			return nil, err
+		}
+		if slices.ContainsFunc(in.Cases, func(k framework.CaseInput) bool { return k.ID == info.ID }) {
+			return nil, usage("--case %s: its id %s is that of a case before; each counts once", dir, info.ID)
 		}
 		o := casefile.VerifyOptions{}
 		if pub != nil {
