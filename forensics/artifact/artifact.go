@@ -36,7 +36,12 @@ type Record struct {
 
 	sources []sigma.Source
 	aliases []sigma.Alias
+	packed  bool
 }
+
+// Placed reports whether Offset is a place in the file itself, and not in what it
+// was decompressed to or in a file beside it.
+func (r *Record) Placed() bool { return !r.packed && r.Get("recovered") != "wal" }
 
 // Sources implements sigma.Record; a record of no log has none.
 func (r *Record) Sources() []sigma.Source { return r.sources }

@@ -65,7 +65,7 @@ func (d *Decoder) record(r *wire.Reader) error {
 	if err := r.Err(); err != nil {
 		return err
 	}
-	rec.sources, rec.aliases = nil, nil
+	rec.sources, rec.aliases, rec.packed = nil, nil, d.f.Packed
 	if d.f.Log != nil {
 		rec.sources, rec.aliases = d.f.Log(rec)
 	}

@@ -20,7 +20,7 @@ func init() {
 		Reference: "crontab(5), cron(8), anacrontab(5)",
 		Detect:    func([]byte) bool { return false },
 		Named: func(path string) bool {
-			return strings.HasSuffix(path, "/etc/crontab") || strings.Contains(path, "/etc/cron.d/") || strings.Contains(path, "/spool/cron/") || strings.HasSuffix(path, "/etc/anacrontab") || strings.HasSuffix(path, ".crontab")
+			return strings.HasSuffix(path, "/etc/crontab") || strings.Contains(path, "/etc/cron.d/") || strings.Contains(path, "/spool/cron/") && !strings.Contains(path, "/cron/at") || strings.HasSuffix(path, "/etc/anacrontab") || strings.HasSuffix(path, ".crontab")
 		},
 		Parse:   parseCron,
 		Event:   eventConfig("configuration"),
@@ -32,8 +32,11 @@ func init() {
 		Doc:       "units of systemd: services, timers, sockets, paths and mounts with what they run, when and as whom",
 		Reference: "systemd.unit(5), systemd.service(5), systemd.timer(5)",
 		Detect:    func([]byte) bool { return false },
-		Named: func(path string) bool {
-			return unitFile.MatchString(path)
+		Named:     func(path string) bool { return unitFile.MatchString(path) },
+		Probe: func(in Input) bool {
+			head := make([]byte, headSize)
+			n, _ := in.ReadAt(head, 0)
+			return in.Forced || unitSection.Match(head[:n])
 		},
 		Parse: parseUnit,
 		Event: func(r *Record, e *event.Event) {
@@ -41,7 +44,7 @@ func init() {
 			e.Str(event.ServiceName, r.Get("name"))
 		},
 		Samples: []string{"sample.service", "sample.timer"},
-		Hostile: []string{"sample.service @0=00", "sample.timer @12=0a5b0a"},
+		Hostile: []string{"sample.service @8=00", "sample.timer @12=0a5b0a"},
 	})
 	register(Format{
 		Name:      "ssh-keys",
@@ -65,14 +68,15 @@ func init() {
 }
 
 var (
-	cronLine   = regexp.MustCompile(`^(@\w+|\S+\s+\S+\s+\S+\s+\S+\s+\S+)\s+(.+)$`)
-	cronTimes  = regexp.MustCompile(`^(?:@(?:reboot|yearly|annually|monthly|weekly|daily|midnight|hourly)|(?:[-*/,0-9A-Za-z~]+\s+){4}[-*/,0-9A-Za-z~]+)$`)
-	cronSet    = regexp.MustCompile(`^\s*"?([A-Za-z_][A-Za-z0-9_]*)"?\s*=\s*(.*)$`)
-	anacron    = regexp.MustCompile(`^(\d+|@\w+)\s+(\d+)\s+(\S+)\s+(.+)$`)
-	unitFile   = regexp.MustCompile(`(?:/systemd/.*|^|/)[^/]+\.(?:service|timer|socket|path|mount|automount|target|slice|swap)(?:\.d/[^/]+\.conf)?$`)
-	publicKey  = regexp.MustCompile(`^(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-nistp\d+|sk-(?:ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com) AAAA[A-Za-z0-9+/=]+`)
-	anyKey     = regexp.MustCompile(`(?:^|\s)(ssh-(?:rsa|dss|ed25519)(?:-cert-v01@openssh\.com)?|ecdsa-sha2-nistp\d+|sk-(?:ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com) ([A-Za-z0-9+/=]+)(?:\s+(.*))?$`)
-	privateKey = regexp.MustCompile(`^-----BEGIN ((?:OPENSSH|RSA|DSA|EC|ENCRYPTED)? ?PRIVATE KEY)-----$`)
+	cronLine    = regexp.MustCompile(`^(@\w+|\S+\s+\S+\s+\S+\s+\S+\s+\S+)\s+(.+)$`)
+	cronTimes   = regexp.MustCompile(`^(?:@(?:reboot|yearly|annually|monthly|weekly|daily|midnight|hourly)|(?:[-*/,0-9A-Za-z~]+\s+){4}[-*/,0-9A-Za-z~]+)$`)
+	cronSet     = regexp.MustCompile(`^\s*"?([A-Za-z_][A-Za-z0-9_]*)"?\s*=\s*(.*)$`)
+	anacron     = regexp.MustCompile(`^(\d+|@\w+)\s+(\d+)\s+(\S+)\s+(.+)$`)
+	unitFile    = regexp.MustCompile(`(?:/systemd/.*|^|/)[^/]+\.(?:service|timer|socket|path|mount|automount|target|slice|swap)(?:\.d/[^/]+\.conf)?$`)
+	unitSection = regexp.MustCompile(`(?m)^\[(?:Unit|Service|Timer|Socket|Path|Mount|Automount|Slice|Swap|Install|D-BUS Service)\]\s*$`)
+	publicKey   = regexp.MustCompile(`^(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-nistp\d+|sk-(?:ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com) AAAA[A-Za-z0-9+/=]+`)
+	anyKey      = regexp.MustCompile(`(?:^|\s)(ssh-(?:rsa|dss|ed25519)(?:-cert-v01@openssh\.com)?|ecdsa-sha2-nistp\d+|sk-(?:ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com) ([A-Za-z0-9+/=]+)(?:\s+(.*))?$`)
+	privateKey  = regexp.MustCompile(`^-----BEGIN ((?:OPENSSH|RSA|DSA|EC|ENCRYPTED)? ?PRIVATE KEY)-----$`)
 )
 
 func parseCron(in Input, emit func(*Record) error, problem func(Problem)) error {

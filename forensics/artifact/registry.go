@@ -26,6 +26,9 @@ type Format struct {
 	// Probe decides further what Detect or Named took, with all of the file at
 	// hand; nil takes it.
 	Probe func(in Input) bool
+	// Packed: offsets of records are not those of the file, because it is
+	// compressed.
+	Packed bool
 	// Beside are the endings of files that belong to one of this artifact and lie
 	// beside it, such as "-wal".
 	Beside []string

@@ -189,7 +189,7 @@ func (p *parser) end(f *file, is bool, problem string) {
 func (p *parser) emit(r *artifact.Record, e *event.Event) error {
 	f := p.file
 	e.Delete(event.SaksiEvidenceOffset)
-	if at := p.place.At(r.Offset); at >= 0 {
+	if at := p.place.At(r.Offset); at >= 0 && r.Placed() {
 		e.Int(event.SaksiEvidenceOffset, at)
 	}
 	e.Int(event.SaksiArtifactOffset, r.Offset)

@@ -28,7 +28,7 @@ put("sample.launchd.plist", plistlib.dumps({
 }))
 b = b"2SLD" + bytes(4)
 records = b"".join(p.encode() + b"\0" + struct.pack("<QIQ", i, flags, node) for p, i, flags, node in [
-    ("Users/nurul/Downloads/muat.dmg", 1001, 0x01008000, 77), ("Users/nurul/Downloads/muat.dmg", 1002, 0x02008000, 77), ("Users/nurul/Library", 1003, 0x04000001, 12)])
+    ("Users/nurul/Downloads/muat.dmg", 1001, 0x00800001, 77), ("Users/nurul/Downloads/muat.dmg", 1002, 0x00800002, 77), ("Users/nurul/Library", 1003, 0x01000004, 12)])
 put("sample.fsevents", gzip.compress(b + struct.pack("<I", 12 + len(records)) + records, mtime=0))
 put("sample.mbox", b"""From aminah@contoh.test Sat Nov 28 08:40:00 2026
 Return-Path: <aminah@contoh.test>
