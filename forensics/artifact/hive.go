@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -19,12 +20,13 @@ func init() {
 	register(Format{
 		Name: "registry",
 		Doc: "registry hives of Windows NT: every key and value, and keys that were deleted; UserAssist, ShimCache, Amcache, run keys, services, " +
-			"USB storage and local accounts in records of their own; transaction logs are not read",
+			"USB storage, mounted devices, device times, local accounts, networks, BAM, typed paths, RecentDocs, MUICache, computer, time zone and " +
+			"installation in records of their own; hashes and secrets are withheld; transaction logs are not read",
 		Reference: "M. Suhanov, Windows registry file format specification; J. Metz, Windows Registry knowledge base",
 		Detect:    func(head []byte) bool { return strings.HasPrefix(string(head), regf.Magic) },
 		Parse:     parseHive,
 		Event:     eventHive,
-		Samples:   []string{"sample.hive"},
+		Samples:   []string{"sample.hive", "more.hive"},
 		Hostile: []string{
 			"sample.hive cut=5000", "sample.hive @36=ffffff7f", "sample.hive @40=ffffffff", "sample.hive @4096=00", "sample.hive @30132=00",
 			"sample.hive @30160=00000000", "sample.hive @4352=ffffff7f", "sample.hive @4356=ffffffff", "sample.hive @508=00000000",
@@ -110,7 +112,7 @@ func parseHive(in Input, emit func(*Record) error, problem func(Problem)) error 
 func hiveKey(k *regf.Key, emit func(*Record) error) error {
 	at := fileTime(k.Written)
 	r := &Record{Offset: k.Offset, Time: at, Header: 2, Fields: []Field{{"record", "key"}, {"key", k.Path}}}
-	if k.Class != "" {
+	if k.Class != "" && !bootKey.MatchString(k.Path) {
 		r.Fields = append(r.Fields, Field{"class", k.Class})
 	}
 	if k.Deleted {
@@ -119,12 +121,19 @@ func hiveKey(k *regf.Key, emit func(*Record) error) error {
 	if err := emit(r); err != nil {
 		return err
 	}
+	commands := typedKey.MatchString(k.Path) || runKey.MatchString(k.Path)
 	for i := range k.Values {
 		v := &k.Values[i]
 		r := &Record{Offset: v.Offset, Time: at, Header: 2, Fields: []Field{
 			{"record", "value"}, {"key", k.Path}, {"value", v.Name}, {"type", valueType(v.Type)}, {"data", valueText(v)},
 		}}
-		if v.Truncated || len(v.Data) > maxShown {
+		if commands {
+			r.Fields[4].Value = maskedURL(psMasked(r.Fields[4].Value))
+		}
+		if secretValue(k.Path, v.Name) {
+			r.Fields[4].Value = ""
+			r.Fields = append(r.Fields, Field{"withheld", fmt.Sprintf("%d bytes that hold a hash, a key or a secret", len(v.Data))})
+		} else if v.Truncated || len(v.Data) > maxShown {
 			r.Fields = append(r.Fields, Field{"truncated", "true"})
 		}
 		if k.Deleted {
@@ -140,6 +149,30 @@ func hiveKey(k *regf.Key, emit func(*Record) error) error {
 		}
 	}
 	return nil
+}
+
+// bootKey are keys whose class is a part of the key that encrypts hashes.
+var bootKey = regexp.MustCompile(`(?i)\\Control\\Lsa\\(JD|Skew1|GBG|Data)$`)
+
+var (
+	secretKeys  = regexp.MustCompile(`(?i)\\(?:Domains\\Account(?:\\Users\\[0-9A-F]{8})?|Policy\\(?:Secrets\\.*|PolEKList|PolSecretEncryptionKey))$`)
+	secretNames = regexp.MustCompile(`(?i)^(?:NL\$.+|(?:Alt)?DefaultPassword)$`)
+	accountTail = regexp.MustCompile(`(?i)\\[0-9A-F]{8}$`)
+	policyTail  = regexp.MustCompile(`(?i)\\(?:CurrVal|OldVal|PolEKList|PolSecretEncryptionKey)$`)
+)
+
+// secretValue tells whether a value holds hashes, keys or secrets, which are never
+// shown: of accounts and domains, of LSA, of cached logons, of automatic logons. Of
+// deleted keys the path may be lost: their last part decides then.
+func secretValue(path, name string) bool {
+	switch {
+	case secretNames.MatchString(name), policyTail.MatchString(path):
+		return true
+	case accountTail.MatchString(path):
+		// F has the times and counts of an account.
+		return strings.EqualFold(name, "V") || secretKeys.MatchString(path) && !strings.EqualFold(name, "F")
+	}
+	return secretKeys.MatchString(path)
 }
 
 func eventHive(r *Record, e *event.Event) {
@@ -159,6 +192,10 @@ func eventHive(r *Record, e *event.Event) {
 		e.Str(event.RegistryValue, value)
 		e.Str(event.RegistryPath, key+`\`+value)
 		e.Str(event.RegistryDataType, r.Get("type"))
+		if w := r.Get("withheld"); w != "" {
+			e.Str(event.SaksiWindowsData, "withheld="+w)
+			break
+		}
 		for _, s := range strings.Split(r.Get("data"), "\n") {
 			e.Str(event.RegistryDataStrings, s)
 		}
@@ -190,7 +227,20 @@ func eventMeaning(kind string, r *Record, e *event.Event) {
 		e.Str(event.DeviceManufacturer, r.Get("vendor"))
 		e.Str(event.DeviceModelName, r.Get("product"))
 		e.Str(event.DeviceSerialNumber, r.Get("serial"))
+	case "computer":
+		e.Str(event.HostName, r.Get("name"))
+	case "timezone":
+		e.Str(event.EventTimezone, r.Get("name"))
+	case "installation":
+		e.Str(event.HostOSName, r.Get("product"))
+		e.Str(event.HostOSVersion, r.Get("build"))
+	case "network":
+		e.Str(event.NetworkName, r.Get("name"))
+	case "mounted", "typed":
+	case "device_time":
+		e.Str(event.DeviceSerialNumber, r.Get("serial"))
 	default:
+		e.Str(event.UserID, r.Get("sid"))
 		e.Str(event.FilePath, p)
 		e.Str(event.FileName, base(p))
 		e.Str(event.FileHashSHA1, r.Get("sha1"))
@@ -198,5 +248,5 @@ func eventMeaning(kind string, r *Record, e *event.Event) {
 	for _, f := range r.Fields[r.Header:] {
 		e.Str(event.SaksiWindowsData, f.Name+"="+f.Value)
 	}
-	e.Str(event.Message, strings.TrimSpace(kind+" "+r.first("path", "command", "name", "product")))
+	e.Str(event.Message, strings.TrimSpace(kind+" "+r.first("path", "command", "text", "name", "product", "what")))
 }

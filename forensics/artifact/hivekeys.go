@@ -14,6 +14,7 @@ import (
 // for the keys it knows and nothing for others.
 var meanings = []func(k *regf.Key, at int64, emit func(*Record) error) error{
 	runKeys, services, userAssist, shimCache, amcache, usbStorage, accounts,
+	computerName, timeZone, installation, networks, backgroundActivity, mountedDevices, deviceTimes, typed, recentDocs, muiCache,
 }
 
 // meaning makes a record of a kind about a key. Pairs are names and values;
@@ -67,7 +68,7 @@ func runKeys(k *regf.Key, at int64, emit func(*Record) error) error {
 		if v.Type != 1 && v.Type != 2 || len(v.Data) == 0 {
 			continue
 		}
-		if err := emit(meaning("run", k, v.Offset, at, "name", v.Name, "command", valueText(v))); err != nil {
+		if err := emit(meaning("run", k, v.Offset, at, "name", v.Name, "command", psMasked(valueText(v)))); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,10 @@ python3 hostile_captures.py
 python3 truth_captures.py
 python3 evtx.py ../artifact/sysmon.evtx
 python3 hive.py ../artifact/sample.hive
+python3 hive.py ../artifact/more.hive more
+python3 usn.py ../artifact/sample.usn
+python3 tasks.py ../artifact
+bash mft.sh ../artifact/sample.mft # needs to mount
 python3 windows.py ../artifact
 python3 linux.py ../artifact
 python3 apple.py ../artifact

@@ -1,4 +1,4 @@
-"""Writes a registry hive: hive.py FILE. Keys of every kind that forensics/artifact
+"""Writes a registry hive: hive.py FILE [more]; more: other keys, whose meaning was added later. Keys of every kind that forensics/artifact
 tells the meaning of, values of every type, big data, a list of lists and a deleted
 key. Written byte by byte from the specification, not with our reader."""
 import codecs
@@ -85,6 +85,27 @@ root_children = [
     key("Nilai", [value("", 1, sz("lalai")), value("qword", 11, struct.pack("<Q", 1 << 40)), value("senarai", 7, sz("satu") + sz("dua") + b"\0\0"), value("besar", 3, bytes(range(256)) * 80),
                   value("be", 5, struct.pack(">I", 5)), value("kosong", 0, b""), value("aneh", 0x12345678, b"\1\2\3\4\5")]),
 ]
+if sys.argv[2:] == ["more"]:
+    cells.clear()
+    day = struct.pack("<8H", 2026, 7, 3, 15, 9, 30, 15, 0)
+    prop = "ControlSet001\\Enum\\USBSTOR\\Disk&Ven_Contoh&Prod_Pena&Rev_1.0\\1234567890&0\\Properties\\{83da6326-97a6-4088-9453-a1923f573b29}"
+    root_children = [
+        path("ControlSet001\\Control\\ComputerName", key("ComputerName", [value("ComputerName", 1, sz("PC-7"))])),
+        path("ControlSet001\\Control", key("TimeZoneInformation", [value("TimeZoneKeyName", 1, sz("Singapore Standard Time")), value("Bias", 4, struct.pack("<i", -480)), value("ActiveTimeBias", 4, struct.pack("<i", -480))])),
+        path("Microsoft\\Windows NT", key("CurrentVersion", [value("ProductName", 1, sz("Windows 10 Pro")), value("CurrentBuild", 1, sz("19045")), value("InstallDate", 4, struct.pack("<I", 1735526400)), value("RegisteredOwner", 1, sz("nurul"))])),
+        path("Microsoft\\Windows NT\\CurrentVersion\\NetworkList\\Profiles", key("{01234567-89AB-4CDE-8F01-23456789ABCD}", [value("ProfileName", 1, sz("Pejabat")), value("NameType", 4, struct.pack("<I", 71)), value("Category", 4, struct.pack("<I", 1)), value("DateCreated", 3, day), value("DateLastConnected", 3, day)])),
+        path("Microsoft\\Windows NT\\CurrentVersion\\NetworkList\\Signatures\\Unmanaged", key("010103000F0000F0A1", [value("FirstNetwork", 1, sz("Pejabat")), value("DefaultGatewayMac", 3, bytes([0x02, 0, 0x5e, 0x10, 0, 1])), value("ProfileGuid", 1, sz("{01234567-89AB-4CDE-8F01-23456789ABCD}"))])),
+        path("ControlSet001\\Services\\bam\\State\\UserSettings", key("S-1-5-21-1-2-3-1001", [value("\\Device\\HarddiskVolume2\\Temp\\alat.exe", 3, filetime + bytes(16)), value("Version", 4, struct.pack("<I", 1))])),
+        key("MountedDevices", [value("\\DosDevices\\C:", 3, struct.pack("<IQ", 0x1234ABCD, 1048576)), value("\\DosDevices\\D:", 3, b"DMIO:ID:" + bytes(range(16))), value("\\DosDevices\\E:", 3, sz("_??_USBSTOR#Disk&Ven_Contoh&Prod_Pena"))]),
+        path(prop, key("0066", [value("", 0xFFFF0010, filetime)])),
+        path(prop + "\\00000067", key("00000000", [value("Data", 3, filetime)])),
+        path("Software\\Microsoft\\Windows\\CurrentVersion\\Explorer", key("TypedPaths", [value("url1", 1, sz("\\\\pelayan\\kongsi")), value("url2", 1, sz("C:\\Temp"))])),
+        path("Software\\Microsoft\\Windows\\CurrentVersion\\Explorer", key("RunMRU", [value("a", 1, sz("cmd\\1")), value("b", 1, sz("net use x: \\\\pelayan\\c /user:nurul Rahsia1\\1")), value("MRUList", 1, sz("ba"))])),
+        path("Software\\Microsoft\\Windows\\CurrentVersion\\Explorer\\RecentDocs", key(".pdf", [value("0", 3, sz("laporan.pdf") + bytes(8)), value("1", 3, sz("bukti.pdf") + bytes(8)), value("MRUListEx", 3, struct.pack("<IIi", 1, 0, -1))])),
+        path("Local Settings\\Software\\Microsoft\\Windows\\Shell", key("MuiCache", [value("C:\\Temp\\alat.exe.FriendlyAppName", 1, sz("Alat Contoh")), value("LangID", 3, b"\x09\x04")])),
+        path("Policy\\Secrets\\DefaultPassword", key("CurrVal", [value("", 0, bytes(range(40)))])),
+        path("SAM\\Domains\\Account\\Users", key("000003EA", [value("F", 3, bytes(f)), value("V", 3, bytes(v) + tail + b"RAHSIA-HASH")])),
+    ]
 root = key("CONTOH{1}", children=root_children, flags=0x2C, split=True)
 key("Terpadam", [value("rahsia", 1, sz("dipadam"))], free=True, parent=root)
 # Free space to the end of the bin.
