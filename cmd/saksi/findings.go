@@ -302,14 +302,18 @@ func findingsStats(a *app) *cobra.Command {
 func findingsPush(a *app) *cobra.Command {
 	o := &indexFlags{}
 	var all bool
+	var bulk string
 	c := &cobra.Command{
 		Use:   "push",
 		Short: "Bring an index up to its spool",
 		Long: "Puts every document of the spool that the index has not got yet into it: after an interruption, into a new index, or into another one named by --index.\n" +
 			"An index that is empty, because it was lost or is new, gets all; --all does that for one of which only a part is there. A document has the\n" +
-			"same id each time, so nothing is stored twice.",
+			"same id each time, so nothing is stored twice. --bulk writes them for a cluster that this machine does not reach.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if bulk != "" {
+				return o.bulk(cmd.Context(), a, bulk)
+			}
 			s, err := o.write(cmd.Context())
 			if err != nil {
 				return err
@@ -336,6 +340,7 @@ func findingsPush(a *app) *cobra.Command {
 	}
 	o.add(c)
 	c.Flags().BoolVar(&all, "all", false, "put every document of the spool again, from its beginning")
+	c.Flags().StringVar(&bulk, "bulk", "", "write all documents of the spool into this new `folder` instead, as bodies of Elasticsearch's _bulk")
 	return c
 }
 

@@ -52,15 +52,14 @@ func (ix *Index) Put(ctx context.Context, docs []findings.Doc) (findings.Result,
 	var res findings.Result
 	var batches [][]*parcel
 	size := flushBytes + 1
+	wanted := map[string]string{} // data sets by index
 	for _, d := range docs {
 		p, err := ix.pack(d)
 		if err != nil {
 			res.Dead = append(res.Dead, findings.Dead{Doc: d, Reason: err.Error()})
 			continue
 		}
-		if err := ix.makeIndex(ctx, p.index, d.Dataset); err != nil {
-			return res, err
-		}
+		wanted[p.index] = d.Dataset
 		if size+len(p.lines) > flushBytes {
 			batches, size = append(batches, nil), 0
 		}
@@ -68,12 +67,44 @@ func (ix *Index) Put(ctx context.Context, docs []findings.Doc) (findings.Result,
 		*last = append(*last, p)
 		size += len(p.lines)
 	}
+	if err := ix.makeIndices(ctx, wanted); err != nil {
+		return res, err
+	}
 	return res, ix.deliverAll(ctx, batches, &res)
+}
+
+// makeIndices makes those that are not there yet, some at once: a node takes
+// several into one change of the cluster's state, each of which costs it long.
+func (ix *Index) makeIndices(ctx context.Context, wanted map[string]string) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	free := make(chan struct{}, makers)
+	for name, dataset := range wanted {
+		free <- struct{}{}
+		if ctx.Err() != nil {
+			break
+		}
+		wg.Go(func() {
+			defer func() { <-free }()
+			if err := ix.makeIndex(ctx, name, dataset); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	wg.Wait()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
 }
 
 // requests is how many requests of one Put are under way at once: a node works
 // on one while it reads the next.
 const requests = 3
+
+// makers is how many indices are made at once.
+const makers = 16
 
 // deliverAll sends batches, some at once; the first error ends it.
 func (ix *Index) deliverAll(ctx context.Context, batches [][]*parcel, res *findings.Result) error {
@@ -110,9 +141,18 @@ func (ix *Index) deliverAll(ctx context.Context, batches [][]*parcel, res *findi
 	return first
 }
 
-// pack writes the lines of a document. Its words go along in a field of their
-// own, which Elasticsearch indexes and does not keep.
+// pack writes the lines of a document.
 func (ix *Index) pack(d findings.Doc) (*parcel, error) {
+	p := &parcel{doc: d, index: indexName(ix.agency, d.Dataset, d.Time)}
+	var err error
+	p.lines, err = Lines(ix.agency, d)
+	return p, err
+}
+
+// Lines gives what _bulk takes for a document of an agency: the action and the
+// source, a line each. The document's words go along in a field of their own,
+// which Elasticsearch indexes and does not keep.
+func Lines(agency string, d findings.Doc) ([]byte, error) {
 	e, err := event.Parse(d.Body)
 	if err != nil {
 		return nil, fmt.Errorf("not a document of ours: %w", err)
@@ -123,19 +163,17 @@ func (ix *Index) pack(d findings.Doc) (*parcel, error) {
 	if !datasetPattern.MatchString(d.Dataset) {
 		return nil, fmt.Errorf("data set %q: expected lower-case letters, digits and _", d.Dataset)
 	}
-	p := &parcel{doc: d, index: ix.indexName(d.Dataset, d.Time)}
 	words, err := json.Marshal(query.Text(e))
 	if err != nil {
 		return nil, err
 	}
 	b := make([]byte, 0, len(d.Body)+len(words)+256)
-	b = fmt.Appendf(b, `{"create":{"_index":%q,"_id":%q}}`, p.index, d.ID)
+	b = fmt.Appendf(b, `{"create":{"_index":%q,"_id":%q}}`, indexName(agency, d.Dataset, d.Time), d.ID)
 	b = append(b, '\n')
 	b = append(b, d.Body[:len(d.Body)-1]...)
 	b = append(b, `,"`+textField+`":`...)
 	b = append(b, words...)
-	p.lines = append(b, '}', '\n')
-	return p, nil
+	return append(b, '}', '\n'), nil
 }
 
 // item is what became of one document of a request.

@@ -136,8 +136,8 @@ func (ix *Index) prepare(ctx context.Context) error {
 var datasetPattern = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)
 
 // indexName is where a document lies.
-func (ix *Index) indexName(dataset string, at time.Time) string {
-	return fmt.Sprintf("saksi-%s-%s-%s", dataset, ix.agency, at.UTC().Format("2006.01"))
+func indexName(agency, dataset string, at time.Time) string {
+	return fmt.Sprintf("saksi-%s-%s-%s", dataset, agency, at.UTC().Format("2006.01"))
 }
 
 // makeIndex makes an index with its alias unless it is there.

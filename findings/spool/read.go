@@ -178,7 +178,7 @@ type Delivery struct {
 
 // batchBytes is how much Follow puts into an index at a time. An index that
 // takes less in one request divides it.
-const batchBytes = 4 << 20
+const batchBytes = 16 << 20
 
 // Follow puts every committed document that ix has not got yet into it, and
 // keeps its place under name (a word of letters, digits, - and _) in the
