@@ -431,7 +431,9 @@ static void entry(sk_walk_state *w, TSK_FS_FILE *f, const char *path, const TSK_
 		r.attr_type = a->type;
 		r.attr_id = a->id;
 		r.size = a->size;
-		if (a->name && strcmp(a->name, "$I30") && !(a->type == TSK_FS_ATTR_TYPE_HFS_DATA && !strcmp(a->name, "DATA")))
+		// Other file systems have one stream; libtsk names that of inline data.
+		int streams = TSK_FS_TYPE_ISNTFS(fs->ftype) || TSK_FS_TYPE_ISHFS(fs->ftype) || fs->ftype == TSK_FS_TYPE_APFS;
+		if (streams && a->name && strcmp(a->name, "$I30") && !(a->type == TSK_FS_ATTR_TYPE_HFS_DATA && !strcmp(a->name, "DATA")))
 			stream = a->name;
 		if (w->max_runs) {
 			n = runs_of(fs, a, runs, w->max_runs < RUNS_MAX ? w->max_runs : RUNS_MAX, &more);
