@@ -201,3 +201,13 @@ func LogRoot(dir string) (string, error) {
 	}
 	return log.Root, nil
 }
+
+// LogRootAt is the base64 of the root that the first n entries of the custody
+// log in the case have.
+func LogRootAt(dir string, n int64) (string, error) {
+	log, err := readState(dir, nil)
+	if err != nil {
+		return "", err
+	}
+	return log.RootAt(n)
+}

@@ -80,6 +80,9 @@ func Replay(a *Assessment, c *Catalog) (*Assessment, []Differing) {
 	return s.a, bad
 }
 
+// FrozenFacts are what was verified and counted beside the index.
+func (a *Assessment) FrozenFacts() map[string]Fact { return a.facts() }
+
 // maxMore bounds the problems of a fact that an assessment counts and does not
 // list.
 const maxMore = 1 << 20

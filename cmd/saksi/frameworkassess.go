@@ -278,6 +278,8 @@ func (a *app) printAssessment(as *framework.Assessment) error {
 // assessCases verifies cases and assesses a framework from them and an index.
 func assessCases(ctx context.Context, ix framework.Index, in framework.Inputs, dirs []string, pub *evidence.Public) (*framework.Assessment, error) {
 	in.Assessor, in.Tool, in.Facts = who(), toolName(), map[string]framework.Fact{}
+	named := in.Cases // by an assessment that is made again: a copy of a case has another folder
+	in.Cases = nil
 	var agencies []string
 	for _, dir := range dirs {
 		info, err := casefile.ReadInfo(dir)
@@ -304,6 +306,11 @@ func assessCases(ctx context.Context, ix framework.Index, in framework.Inputs, d
 			root = "" // Verify has told what is wrong with it
 		}
 		k := framework.CaseInput{ID: info.ID, Dir: dir, Agency: info.Agency, Classification: info.Classification, Exhibits: len(exhibits), Entries: v.Entries, LogRoot: root, Sealed: v.Seal != nil}
+		for _, n := range named {
+			if n.ID == k.ID {
+				k.Dir = n.Dir
+			}
+		}
 		k.Problems = facts(v, in.Facts)
 		in.Cases = append(in.Cases, k)
 		for _, x := range exhibits {

@@ -146,8 +146,49 @@ func (o *verifyAssessmentOptions) again(ctx context.Context, a *app, as *framewo
 	if pub == nil && len(o.cases) > 0 {
 		pub = trust.Keys[0]
 	}
+	grown, err := grownCases(as, o.cases)
+	if err != nil {
+		return nil, err
+	}
+	if grown != "" {
+		a.warn(fmt.Sprintf("the custody log of case %s goes on from where it was assessed: what was verified of the cases then is taken as it is frozen; 'saksi evidence verify' checks them now", printable(grown)))
+		in.Cases, in.Sources, in.Facts = as.Inputs.Cases, as.Sources, as.FrozenFacts()
+		in.Agency, in.Classification, in.Assessor, in.Tool = as.Agency, as.Classification, as.Assessor, as.Tool
+		return framework.Assess(ctx, ix, in)
+	}
+	in.Cases = as.Inputs.Cases
 	again, err := assessCases(ctx, ix, in, o.cases, pub)
 	return again, caseError(err)
+}
+
+// grownCases names the cases whose custody log has more entries than when they
+// were assessed and is else the same; "" when there are none, or when one of
+// them is not what was assessed.
+func grownCases(as *framework.Assessment, dirs []string) (string, error) {
+	var names []string
+	for _, dir := range dirs {
+		info, err := casefile.ReadInfo(dir)
+		if err != nil {
+			return "", caseError(err)
+		}
+		for _, k := range as.Inputs.Cases {
+			if k.ID != info.ID {
+				continue
+			}
+			now, err := casefile.LogRoot(dir)
+			if err != nil {
+				return "", nil // assessing it again tells what is wrong
+			}
+			then, err := casefile.LogRootAt(dir, k.Entries)
+			if err != nil || then != k.LogRoot {
+				return "", nil
+			}
+			if now != then {
+				names = append(names, k.ID)
+			}
+		}
+	}
+	return strings.Join(names, ", "), nil
 }
 
 // same says what an assessment was made from and is not named.

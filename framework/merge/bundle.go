@@ -27,7 +27,7 @@ const End = ".saksi.tar.gz"
 // Bounds of a bundle, in bytes.
 const (
 	MaxBundle = 128 << 20 // as it stands
-	maxOpen   = 512 << 20 // opened
+	maxOpen   = 128 << 20 // opened
 )
 
 // core are the documents in a bundle: the OSCAL documents are made from them.
@@ -126,13 +126,13 @@ func unpack(b []byte) (map[string][]byte, error) {
 			return nil, fmt.Errorf("%w: %w", ErrBundle, err)
 		}
 		known := slices.ContainsFunc(core, func(n string) bool { return h.Name == n || h.Name == n+oscal.SignatureEnd })
-		if h.Typeflag != tar.TypeReg || !known || files[h.Name] != nil {
+		if _, twice := files[h.Name]; h.Typeflag != tar.TypeReg || !known || twice {
 			return nil, fmt.Errorf("%w: entry %q does not belong there, or is there twice", ErrBundle, h.Name)
 		}
 		body, err := io.ReadAll(t)
 		if err != nil {
 			return nil, fmt.Errorf("%w: reading %s: %w", ErrBundle, h.Name, err)
 		}
-		files[h.Name] = append([]byte{}, body...)
+		files[h.Name] = body
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"saksi/framework"
 )
@@ -79,7 +80,7 @@ func writeCSV(w io.Writer, list [][]string) error {
 // inert is a cell that a spreadsheet takes for text.
 func inert(s string) string {
 	s = plain(s)
-	if s != "" && strings.ContainsRune("=+-@", rune(s[0])) {
+	if r, _ := utf8.DecodeRuneInString(s); s != "" && strings.ContainsRune("=+-@\uFF1D\uFF0B\uFF0D\uFF20", r) { // and their wide forms
 		return "'" + s
 	}
 	return s

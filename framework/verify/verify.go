@@ -196,6 +196,9 @@ func (r *Result) Files(files map[string][]byte, o Options) *framework.Assessment
 		r.Documents++
 		r.Signed(name, b, files[name+oscal.SignatureEnd], o.Trust)
 	}
+	if o.Core && len(r.Problems) > 0 {
+		return nil // what nobody signed is not read further
+	}
 	a := &framework.Assessment{}
 	if err := strict(files[AssessmentFile], a); err != nil {
 		r.add(AssessmentFile, KindSchema, fmt.Sprintf("an assessment of format %d", framework.FormatVersion), err.Error())
