@@ -115,13 +115,20 @@ const (
 	SaksiEvidencePacket                                    // Saksi.evidence.packet: numbers of the packets, from 1, at most 64
 	SaksiEvidenceRuns                                      // Saksi.evidence.runs: block runs in the image as "offset+length" in bytes
 	SaksiExhibit                                           // Saksi.exhibit: id of the exhibit in its case
+	SaksiFeatureCount                                      // Saksi.feature.count: how often the feature stands in the content
+	SaksiFeatureDetail                                     // Saksi.feature.detail: issuer, country or kind of secret of a feature
+	SaksiFeatureEncoding                                   // Saksi.feature.encoding: as what the text stands there: ascii, utf-16le, utf-16be
+	SaksiFeatureKind                                       // Saksi.feature.kind: what a feature is: mykad, card, email, phone, url, iban, bitcoin, secret
+	SaksiFeatureValue                                      // Saksi.feature.value: the feature; of personal data and secrets a masked form
 	SaksiFileBlocks                                        // Saksi.file.blocks: whose the blocks of deleted content are now: free, partly, reallocated, incomplete, unknown
 	SaksiFileChecked                                       // Saksi.file.checked: what was checked of a carved file
 	SaksiFileConfidence                                    // Saksi.file.confidence: how sure a carved file is whole: high (checksums or decoding), medium (structure), low (its beginning)
 	SaksiFileDeleted                                       // Saksi.file.deleted: the entry was recovered from deleted metadata
 	SaksiFileFormat                                        // Saksi.file.format: what a carved file is: jpeg, docx, evtx-chunk ...
 	SaksiFileIncomplete                                    // Saksi.file.incomplete: why the content is only partly there, or not what was stored: gap, limit, unallocated, read_error, checksum, fragment
+	SaksiFilePlace                                         // Saksi.file.place: where in the image beside the content of files: slack, unallocated, raw; absent for content
 	SaksiFileRecovery                                      // Saksi.file.recovery: how content of a deleted file is found: metadata, journal, carving
+	SaksiFileSkipped                                       // Saksi.file.skipped: matches in content that were counted and not told
 	SaksiFileStored                                        // Saksi.file.stored: a rule with filestore matched as the file was carried
 	SaksiFileStream                                        // Saksi.file.stream: name of the alternate data stream; absent for the main one
 	SaksiFileVolume                                        // Saksi.file.volume: number of the volume in the image, from 0
@@ -179,6 +186,7 @@ const (
 	SaksiLink                                              // Saksi.link: ids of the documents a finding joins
 	SaksiMasked                                            // Saksi.masked: names of the fields in which personal data or credentials were masked
 	SaksiMaskedDigest                                      // Saksi.masked_digest: keyed digests of the masked values, to find equal ones
+	SaksiMemoryAddress                                     // Saksi.memory.address: physical address of the first match in a memory image
 	SaksiMqttClientID                                      // Saksi.mqtt.client_id: client identifier
 	SaksiMqttReasonCode                                    // Saksi.mqtt.reason_code: reason code of the broker's answer
 	SaksiMqttTopic                                         // Saksi.mqtt.topic: topics published or subscribed to
@@ -727,13 +735,20 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.evidence.packet", typ: Long, array: true, doc: "numbers of the packets, from 1, at most 64"},
 	{name: "Saksi.evidence.runs", typ: Keyword, array: true, doc: "block runs in the image as \"offset+length\" in bytes"},
 	{name: "Saksi.exhibit", typ: Keyword, array: false, doc: "id of the exhibit in its case"},
+	{name: "Saksi.feature.count", typ: Long, array: false, doc: "how often the feature stands in the content"},
+	{name: "Saksi.feature.detail", typ: Keyword, array: false, doc: "issuer, country or kind of secret of a feature"},
+	{name: "Saksi.feature.encoding", typ: Keyword, array: false, doc: "as what the text stands there: ascii, utf-16le, utf-16be"},
+	{name: "Saksi.feature.kind", typ: Keyword, array: false, doc: "what a feature is: mykad, card, email, phone, url, iban, bitcoin, secret"},
+	{name: "Saksi.feature.value", typ: Keyword, array: false, doc: "the feature; of personal data and secrets a masked form"},
 	{name: "Saksi.file.blocks", typ: Keyword, array: false, doc: "whose the blocks of deleted content are now: free, partly, reallocated, incomplete, unknown"},
 	{name: "Saksi.file.checked", typ: Keyword, array: true, doc: "what was checked of a carved file"},
 	{name: "Saksi.file.confidence", typ: Keyword, array: false, doc: "how sure a carved file is whole: high (checksums or decoding), medium (structure), low (its beginning)"},
 	{name: "Saksi.file.deleted", typ: Boolean, array: false, doc: "the entry was recovered from deleted metadata"},
 	{name: "Saksi.file.format", typ: Keyword, array: false, doc: "what a carved file is: jpeg, docx, evtx-chunk ..."},
 	{name: "Saksi.file.incomplete", typ: Keyword, array: false, doc: "why the content is only partly there, or not what was stored: gap, limit, unallocated, read_error, checksum, fragment"},
+	{name: "Saksi.file.place", typ: Keyword, array: false, doc: "where in the image beside the content of files: slack, unallocated, raw; absent for content"},
 	{name: "Saksi.file.recovery", typ: Keyword, array: false, doc: "how content of a deleted file is found: metadata, journal, carving"},
+	{name: "Saksi.file.skipped", typ: Long, array: false, doc: "matches in content that were counted and not told"},
 	{name: "Saksi.file.stored", typ: Boolean, array: false, doc: "a rule with filestore matched as the file was carried"},
 	{name: "Saksi.file.stream", typ: Keyword, array: false, doc: "name of the alternate data stream; absent for the main one"},
 	{name: "Saksi.file.volume", typ: Long, array: false, doc: "number of the volume in the image, from 0"},
@@ -791,6 +806,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.link", typ: Keyword, array: true, doc: "ids of the documents a finding joins"},
 	{name: "Saksi.masked", typ: Keyword, array: true, doc: "names of the fields in which personal data or credentials were masked"},
 	{name: "Saksi.masked_digest", typ: Keyword, array: true, doc: "keyed digests of the masked values, to find equal ones"},
+	{name: "Saksi.memory.address", typ: Long, array: false, doc: "physical address of the first match in a memory image"},
 	{name: "Saksi.mqtt.client_id", typ: Keyword, array: false, doc: "client identifier"},
 	{name: "Saksi.mqtt.reason_code", typ: Long, array: false, doc: "reason code of the broker's answer"},
 	{name: "Saksi.mqtt.topic", typ: Keyword, array: true, doc: "topics published or subscribed to"},

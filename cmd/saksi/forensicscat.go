@@ -33,6 +33,8 @@ func (a *app) printJSON(v any) error {
 type catOptions struct {
 	inode  string
 	stream string
+	offset int64
+	length int64
 	volume int
 	x      exhibitFlags
 }
@@ -43,26 +45,36 @@ func forensicsCat(a *app, flags *forensicsFlags) *cobra.Command {
 		Use:   "cat IMAGE [PATH]",
 		Short: "Write the exact bytes of a file in an image",
 		Long: "Write the content of a file, live or deleted, by its path (PATH, or PATH:STREAM) or its inode address (N, N-TYPE or\n" +
-			"N-TYPE-ID, as 'forensics ls' shows it). A deleted file of which part is gone gives what is there (exit code 3).",
-		Example: "  saksi forensics cat laptop.E01 /Users/nurul/nota.txt\n  saksi forensics cat laptop.E01 --volume 0 --inode 64-128-2 | sha256sum",
+			"N-TYPE-ID, as 'forensics ls' shows it). A deleted file of which part is gone gives what is there (exit code 3).\n" +
+			"With --offset and --length only that part of it. Without a file, --offset and --length write bytes of the media as they are.",
+		Example: "  saksi forensics cat laptop.E01 /Users/nurul/nota.txt\n  saksi forensics cat laptop.E01 --volume 0 --inode 64-128-2 | sha256sum\n  saksi forensics cat laptop.E01 --offset 2805760 --length 512 | xxd",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, flags, args) },
 	}
 	f := c.Flags()
 	f.StringVar(&o.inode, "inode", "", "inode `address` instead of a path")
 	f.StringVar(&o.stream, "stream", "", "`name` of an alternate stream")
+	f.Int64Var(&o.offset, "offset", 0, "begin at this `byte`")
+	f.Int64Var(&o.length, "length", -1, "write this many `bytes` (default: to the end)")
 	f.IntVar(&o.volume, "volume", -1, "`number` of the volume (default: the one that has the path)")
 	o.x.add(c)
 	return c
 }
 
 func (o *catOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args []string) error {
-	if (len(args) == 2) == (o.inode != "") {
-		return usage("name the file by its path or by --inode, one of both")
+	media := len(args) == 1 && o.inode == "" && cmd.Flags().Changed("offset")
+	if (len(args) == 2) == (o.inode != "") && !media {
+		return usage("name the file by its path or by --inode, one of both; or bytes of the media by --offset and --length")
+	}
+	if o.offset < 0 || media && o.length < 0 {
+		return usage("--offset %d --length %d: expected bytes from 0 on", o.offset, o.length)
 	}
 	ctx := cmd.Context()
 	what := "inode " + o.inode
-	if len(args) == 2 {
+	switch {
+	case media:
+		what = fmt.Sprintf("%d bytes of the media at offset %d", o.length, o.offset)
+	case len(args) == 2:
 		what = args[1]
 	}
 	path, err := o.x.open(cmd, a, args[0], casefile.ActExtract, "write the content of "+what)
@@ -75,6 +87,9 @@ func (o *catOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args
 	}
 	defer im.Source.Close()
 	defer im.Close()
+	if media {
+		return o.media(ctx, a, im)
+	}
 	var volumes []int
 	for _, v := range im.Info.Table.Volumes {
 		if v.Problem == "" && (o.volume < 0 || o.volume == v.Number) {
@@ -92,7 +107,7 @@ func (o *catOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args
 	if err != nil {
 		return err
 	}
-	_, incomplete, err := im.Copy(ctx, number, ref, w)
+	_, incomplete, err := im.CopyRange(ctx, number, ref, o.offset, o.length, w)
 	if ferr := finish(); err == nil && ferr != nil {
 		return ferr
 	}
@@ -103,6 +118,22 @@ func (o *catOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args
 		return fail(exitIncomplete, fmt.Errorf("reading inode %d of volume %d: not all content could be read: %s", ref.Inode, number, incomplete))
 	}
 	return nil
+}
+
+// media writes bytes of the media; fewer where it ends before.
+func (o *catOptions) media(ctx context.Context, a *app, im *disk.Image) error {
+	if o.offset > im.Info.Size {
+		return fail(exitFailed, fmt.Errorf("reading %s: offset %d lies beyond its %d bytes", im.Source.Path, o.offset, im.Info.Size))
+	}
+	w, finish, err := a.open()
+	if err != nil {
+		return err
+	}
+	_, err = im.CopyMedia(ctx, []filesystem.Run{{Image: o.offset, Length: min(o.length, im.Info.Size-o.offset)}}, w)
+	if ferr := finish(); err == nil && ferr != nil {
+		return ferr
+	}
+	return imageError(err)
 }
 
 // find decides volume and stream.

@@ -3,248 +3,21 @@ package main
 import (
 	"errors"
 	"fmt"
-	"path"
-	"strconv"
+	"os"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"saksi/casefile"
 	"saksi/event"
 	"saksi/findings"
-	"saksi/forensics/filesystem"
+	"saksi/findings/mask"
+	"saksi/forensics/disk"
 	"saksi/forensics/scan"
+	"saksi/internal/feature"
+	"saksi/internal/search"
 	"saksi/rules"
 )
-
-// entryFields are the columns of entries as csv.
-var entryFields = []event.Field{
-	event.SaksiFileVolume, event.FilePath, event.SaksiFileStream, event.FileInode, event.FileType, event.FileSize, event.FileMode,
-	event.FileUID, event.FileGID, event.SaksiFileDeleted, event.FileMtime, event.FileAccessed, event.FileCtime, event.FileCreated,
-	event.FileHashSHA256, event.SaksiFileIncomplete,
-}
-
-// matchFields are the columns of findings as csv and as a table.
-var matchFields = []event.Field{
-	event.EventSeverity, event.RuleName, event.ThreatTechniqueID, event.FilePath, event.SaksiFileStream, event.SaksiFileDeleted,
-	event.SaksiFileVolume, event.FileInode, event.SaksiEvidenceOffset, event.FileHashSHA256,
-}
-
-type lsOptions struct {
-	x       exhibitFlags
-	recurse bool
-	live    bool
-	hash    string
-	volume  int
-	workers int
-}
-
-func forensicsLs(a *app, flags *forensicsFlags) *cobra.Command {
-	o := &lsOptions{}
-	c := &cobra.Command{
-		Use:   "ls IMAGE [FOLDER]",
-		Short: "List the files in an image, live and deleted",
-		Long: "List the entries of each file system of an image: live and deleted names, alternate streams, files without a name\n" +
-			"(/$OrphanFiles). In the table a '*' marks what is deleted, 'j' what an old copy of its inode in the journal of ext3 or\n" +
-			"ext4 gives back, '~' content of which others have blocks or whose block list has gaps, '!' content whose blocks are all\n" +
-			"others' by now, '?' content of which nobody can tell. Times are UTC; those of FAT have no zone and are shown as they are.",
-		Example: "  saksi forensics ls laptop.E01\n  saksi forensics ls laptop.E01 -r --hash sha256 -o ndjson",
-		Args:    cobra.RangeArgs(1, 2),
-		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, flags, args) },
-	}
-	f := c.Flags()
-	o.x.add(c)
-	f.BoolVarP(&o.recurse, "recursive", "r", false, "enter folders")
-	f.BoolVar(&o.live, "live", false, "leave deleted files out")
-	f.StringVar(&o.hash, "hash", "none", "digests of the content: none, sha256 or md5 (both)")
-	f.IntVar(&o.volume, "volume", -1, "only the volume with this `number`")
-	f.IntVar(&o.workers, "workers", 0, "`number` of workers that read content (default: one a processor)")
-	return c
-}
-
-var hashNames = map[string]scan.Hash{"none": scan.NoHash, "sha256": scan.SHA256, "md5": scan.SHA256AndMD5}
-
-func (o *lsOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args []string) error {
-	hash, ok := hashNames[o.hash]
-	if !ok {
-		return usage("--hash %s: expected none, sha256 or md5", o.hash)
-	}
-	if err := checkWorkers(o.workers); err != nil {
-		return err
-	}
-	folder := "/"
-	if len(args) == 2 {
-		folder = path.Clean("/" + args[1])
-	}
-	image, err := o.x.open(cmd, a, args[0], casefile.ActInspect, "list its files")
-	if err != nil {
-		return err
-	}
-	sink, finish, err := a.entries()
-	if err != nil {
-		return err
-	}
-	seen := false
-	inside := findings.SinkFunc(func(e *event.Event) error {
-		p, _ := e.GetStr(event.FilePath)
-		if p == folder {
-			seen = true
-		}
-		dir := path.Dir(p)
-		below := folder == "/" || dir == folder || strings.HasPrefix(dir, folder+"/")
-		if !below || !o.recurse && dir != folder {
-			return nil
-		}
-		seen = true
-		return sink.Emit(e)
-	})
-	cfg := scan.Config{
-		Images: []string{image}, Hash: hash, Entries: true, Live: o.live, Volume: o.volume, Workers: o.workers,
-		Worker: flags.worker(a), Sink: inside, Warn: a.warn,
-	}
-	if folder == "/" && o.recurse {
-		cfg.Sink = sink // all of it, in the sink's own way
-	}
-	_, err = a.runScan(cmd, cfg, finish)
-	if err == nil && !seen && folder != "/" {
-		return failHint(exitFailed, fmt.Errorf("listing %s: there is no folder %s", args[0], folder), "'saksi forensics ls -r %s' lists what is there", args[0])
-	}
-	return err
-}
-
-// warn says one line on standard error.
-func (a *app) warn(line string) { fmt.Fprintf(a.stderr, "saksi: %s\n", oneLine(line)) }
-
-// runScan runs a scan, closes the output and decides the exit code.
-func (a *app) runScan(cmd *cobra.Command, cfg scan.Config, finish func() error) (scan.Summary, error) {
-	bar := a.progress("reading", "B")
-	cfg.Progress = func(p scan.Progress) { bar.update(p.Bytes, 0) }
-	sum, err := scan.Run(cmd.Context(), cfg)
-	bar.finish()
-	if ferr := finish(); ferr != nil && err == nil {
-		err = ferr
-	}
-	switch {
-	case errors.Is(err, scan.ErrStrict):
-		a.ruleProblems(sum.RuleProblems)
-		return sum, failHint(exitFailed, fmt.Errorf("--strict: %w", err), "'saksi rules check' lists them")
-	case errors.Is(err, scan.ErrNoRules), errors.Is(err, scan.ErrRules):
-		return sum, fail(exitUsage, err)
-	case err != nil && len(sum.Images) > 1:
-		return sum, fail(exitIncomplete, err)
-	case err != nil:
-		return sum, imageError(err)
-	case sum.Incomplete():
-		return sum, fail(exitIncomplete, fmt.Errorf("not all of the input could be read: %s", incompleteWords(&sum)))
-	}
-	return sum, nil
-}
-
-func incompleteWords(sum *scan.Summary) string {
-	var parts []string
-	for i := range sum.Images {
-		s := &sum.Images[i]
-		if s.Incomplete() {
-			parts = append(parts, fmt.Sprintf("%s: %d problems, %d workers died, %d hung", s.Path, s.Problems, s.Crashes, s.Timeouts))
-		}
-	}
-	return strings.Join(parts, "; ")
-}
-
-// entries prints entries in the form of --output; the table is like ls -l.
-func (a *app) entries() (findings.Sink, func() error, error) {
-	if a.format != "table" {
-		ev, err := a.events(entryFields...)
-		if err != nil {
-			return nil, nil, err
-		}
-		if a.format == "ndjson" {
-			return lineEvents{ev}, ev.close, nil
-		}
-		return ev, ev.close, nil
-	}
-	r, err := a.rows("mode", "", "uid", "gid", "bytes", "modified", "inode", "path")
-	if err != nil {
-		return nil, nil, err
-	}
-	return findings.SinkFunc(func(e *event.Event) error { return r.add(entryRow(e)...) }), r.close, nil
-}
-
-// lineEvents takes whole lines of ndjson besides events; see scan.LineSink.
-type lineEvents struct{ *events }
-
-// EmitLines writes lines that are encoded already.
-func (o lineEvents) EmitLines(lines []byte) error {
-	_, err := o.w.Write(lines)
-	return err
-}
-
-// recoveryMarks are what the table adds to the mark of a deleted entry.
-var recoveryMarks = map[string]string{
-	filesystem.HowJournal: "j", filesystem.BlocksPartly: "~", filesystem.BlocksIncomplete: "~", filesystem.BlocksUnknown: "?", filesystem.BlocksReallocated: "!",
-}
-
-func entryRow(e *event.Event) []any {
-	str := func(f event.Field) string { s, _ := e.GetStr(f); return s }
-	name := str(event.FilePath)
-	if s := str(event.SaksiFileStream); s != "" {
-		name += ":" + s
-	}
-	if t := str(event.FileTargetPath); t != "" {
-		name += " -> " + t
-	}
-	if h := str(event.FileHashSHA256); h != "" {
-		name = h + "  " + name
-	}
-	mark := ""
-	if d, _ := e.GetBool(event.SaksiFileDeleted); d {
-		mark = "*" + recoveryMarks[str(event.SaksiFileRecovery)] + recoveryMarks[str(event.SaksiFileBlocks)]
-	}
-	var bytes any
-	if n, ok := e.GetInt(event.FileSize); ok {
-		bytes = n
-	}
-	modified := ""
-	if v, ok := e.GetTime(event.FileMtime); ok {
-		modified = timeText(v)
-	}
-	return []any{modeText(str(event.FileType), str(event.FileMode)), mark, str(event.FileUID), str(event.FileGID), bytes, modified, str(event.FileInode), name}
-}
-
-// modeText writes type and permissions as ls does.
-func modeText(kind, mode string) string {
-	letters := map[string]string{"file": "-", "dir": "d", "symlink": "l", "fifo": "p", "char_device": "c", "block_device": "b", "socket": "s", "virtual": "v"}
-	text := letters[kind]
-	if text == "" {
-		text = "?"
-	}
-	n, err := strconv.ParseUint(mode, 8, 32)
-	if err != nil {
-		return text + "---------"
-	}
-	const rwx = "rwxrwxrwx"
-	b := []byte(rwx)
-	for i := range b {
-		if n>>(8-i)&1 == 0 {
-			b[i] = '-'
-		}
-	}
-	for _, s := range []struct {
-		bit  uint
-		at   int
-		x, o byte
-	}{{11, 2, 's', 'S'}, {10, 5, 's', 'S'}, {9, 8, 't', 'T'}} {
-		if n>>s.bit&1 != 0 {
-			if b[s.at] == 'x' {
-				b[s.at] = s.x
-			} else {
-				b[s.at] = s.o
-			}
-		}
-	}
-	return text + string(b)
-}
 
 type scanOptions struct {
 	ruleFlags
@@ -254,6 +27,10 @@ type scanOptions struct {
 	volume  int
 	workers int
 	failOn  string
+	only    []string
+	words   []string
+	regexps []string
+	finds   []string
 	keep    keepFlags
 }
 
@@ -261,16 +38,26 @@ func forensicsScan(a *app, flags *forensicsFlags) *cobra.Command {
 	o := &scanOptions{}
 	c := &cobra.Command{
 		Use:   "scan IMAGE...",
-		Short: "Search images with YARA rules and indicators",
+		Short: "Search images with YARA rules, indicators, keywords and for features",
 		Long: "Run YARA rules over the content of every live and deleted file and stream of images, and look for indicators in their digests and names:\n" +
-			"STIX 2.1 bundles and MISP events (.json), .csv, plain lists (.txt). A finding names the rule, the file, where the strings matched in the file and in the image, and the command that shows it. The output is the same for any number of workers.",
-		Example: "  saksi forensics scan laptop.E01 --rules rules.yar\n  saksi forensics scan *.E01 --rules rules/ -o ndjson --fail-on high\n  saksi forensics scan E2 --case kes-17 --rules rules.yar",
+			"STIX 2.1 bundles and MISP events (.json), .csv, plain lists (.txt). A finding names the rule, the file, where the strings matched in the file and in the image, and the command that shows it. The output is the same for any number of workers.\n" +
+			"Besides, keywords (--keywords: one a line, in any case), regular expressions (--regex: one a line, RE2, linear in time) and features\n" +
+			"(--features: " + strings.Join(feature.Names(), ", ") + ", or all) are looked for, as ASCII and as UTF-16. Numbers with a check digit\n" +
+			"are checked; personal data and secrets are masked before they are written.\n" +
+			"--only says where: files (the default: live and deleted files and streams), slack (behind the end of live files), unallocated (space of\n" +
+			"file systems in no use), raw (gaps between volumes, volumes without a file system, memory images; of LiME with physical addresses), or\n" +
+			"all. What lies across the edge of two pieces is found once. What a deleted file told is not told again of unallocated space.",
+		Example: "  saksi forensics scan laptop.E01 --rules rules.yar\n  saksi forensics scan *.E01 --rules rules/ -o ndjson --fail-on high\n  saksi forensics scan laptop.E01 --keywords names.txt --features mykad,card --only all\n  saksi forensics scan memory.lime --features secret --only raw\n  saksi forensics scan E2 --case kes-17 --rules rules.yar",
 		Args:    cobra.MinimumNArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, flags, args) },
 	}
 	f := c.Flags()
 	o.add(c, "`file` of YARA rules or of indicators (.json, .csv, .txt), or a folder of them")
 	o.strictness(c)
+	f.StringSliceVar(&o.only, "only", []string{"files"}, "where to look: files, slack, unallocated, raw or all, separated by commas")
+	f.StringArrayVar(&o.words, "keywords", nil, "`file` of words to look for; may be given several times")
+	f.StringArrayVar(&o.regexps, "regex", nil, "`file` of regular expressions to look for; may be given several times")
+	f.StringSliceVar(&o.finds, "features", nil, "`kinds` of features to look for, separated by commas, or all")
 	f.BoolVar(&o.entries, "entries", false, "give every file too, with its digest")
 	f.BoolVar(&o.live, "live", false, "leave deleted files out")
 	f.BoolVar(&o.md5, "md5", false, "take MD5 besides SHA-256")
@@ -285,8 +72,16 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 	if err := checkWorkers(o.workers); err != nil {
 		return err
 	}
-	if len(o.rules) == 0 {
-		return usage("there is nothing to search for; give --rules FILE_OR_FOLDER")
+	places, err := readPlaces(o.only)
+	if err != nil {
+		return err
+	}
+	what, err := o.search()
+	if err != nil {
+		return err
+	}
+	if len(o.rules) == 0 && what.Empty() {
+		return usage("there is nothing to search for; give --rules FILE_OR_FOLDER, --keywords, --regex or --features")
 	}
 	limit := rules.Severity(0)
 	if o.failOn != "" {
@@ -303,7 +98,14 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 	if err != nil {
 		return err
 	}
-	ev, err := a.events(matchFields...)
+	fields := matchFields
+	if what.Features != 0 {
+		fields = append(slices.Clone(fields), event.SaksiFeatureKind, event.SaksiFeatureValue)
+	}
+	if places != 1<<disk.Content {
+		fields = append(slices.Clone(fields), event.SaksiFilePlace)
+	}
+	ev, err := a.events(fields...)
 	if err != nil {
 		return err
 	}
@@ -314,7 +116,7 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 			if n, _ := e.GetInt(event.EventSeverity); limit > 0 && n >= int64(limit) {
 				reached++
 			}
-		} else if a.format == "table" || !o.entries {
+		} else if set, _ := e.GetStr(event.EventDataset); set != "saksi.feature" && (a.format == "table" || !o.entries) {
 			return nil
 		}
 		return ev.Emit(e)
@@ -325,10 +127,12 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 	}
 	if kept != nil {
 		sink, args = kept.sink, kept.paths
+	} else {
+		sink = mask.Sink(nil, sink)
 	}
 	finish := func() error { return errors.Join(kept.close(cmd.Context()), ev.close()) }
 	cfg := scan.Config{
-		Images: args, Rules: yara, Intel: set, Hash: scan.SHA256, Entries: o.entries || kept != nil, Live: o.live, Volume: o.volume, Workers: o.workers,
+		Images: args, Rules: yara, Intel: set, Search: what, Areas: places, Hash: scan.SHA256, Entries: o.entries || kept != nil, Live: o.live, Volume: o.volume, Workers: o.workers,
 		Worker: flags.worker(a), Sink: sink, Warn: a.warn, Strict: o.strict, Cache: a.yaraCache(), Exhibits: kept.byPath(),
 	}
 	if o.md5 {
@@ -341,6 +145,7 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 		s := &sum.Images[i]
 		fmt.Fprintf(a.stderr, "saksi: %s: %d findings; %d entries (%d deleted, %d streams), content of %d read (%s), %d only in part\n",
 			s.Path, s.Matches, s.Entries, s.Deleted, s.Streams, s.Read, size(s.Bytes, "B"), s.Partial)
+		a.placesTold(s, &what, places)
 	}
 	if err == nil && reached > 0 {
 		return fail(exitFailOn, fmt.Errorf("%d findings of severity %s or above", reached, limit))
@@ -348,5 +153,93 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 	return err
 }
 
-// timeText is a time as a table shows it: UTC, whole seconds.
-func timeText(ns int64) string { return time.Unix(0, ns).UTC().Format("2006-01-02 15:04:05") }
+// placesTold says what was found and where besides files.
+func (a *app) placesTold(s *scan.ImageSummary, what *search.Config, places disk.Areas) {
+	var parts []string
+	if what.Features != 0 {
+		parts = append(parts, fmt.Sprintf("%d features", s.Features))
+	}
+	for _, p := range []disk.Area{disk.Slack, disk.Unallocated, disk.Raw} {
+		if places.Has(p) {
+			parts = append(parts, fmt.Sprintf("%s of %s looked at", size(s.Space[p], "B"), p))
+		}
+	}
+	if s.Again > 0 {
+		parts = append(parts, fmt.Sprintf("%d not told again of unallocated space", s.Again))
+	}
+	if s.Untold > 0 {
+		parts = append(parts, fmt.Sprintf("%d hits were counted only: at most 4096 of one content are told", s.Untold))
+	}
+	if len(parts) > 0 {
+		fmt.Fprintf(a.stderr, "saksi: %s: %s\n", s.Path, strings.Join(parts, "; "))
+	}
+}
+
+func readPlaces(names []string) (set disk.Areas, err error) {
+	for _, n := range names {
+		if n == "all" {
+			return disk.AllAreas, nil
+		}
+		p, ok := disk.AreaByName(n)
+		if !ok {
+			return 0, usage("--only %s: expected files, slack, unallocated, raw or all", n)
+		}
+		set |= 1 << p
+	}
+	return set, nil
+}
+
+// search reads what to look for besides rules.
+func (o *scanOptions) search() (cfg search.Config, err error) {
+	if cfg.Keywords, err = readList(o.words); err != nil {
+		return cfg, err
+	}
+	if cfg.Regexps, err = readList(o.regexps); err != nil {
+		return cfg, err
+	}
+	for _, n := range o.finds {
+		if n == "all" {
+			cfg.Features = feature.All
+			continue
+		}
+		k, ok := feature.ByName(n)
+		if !ok {
+			return cfg, usage("--features %s: expected some of %s, or all", n, strings.Join(feature.Names(), ", "))
+		}
+		cfg.Features |= 1 << k
+	}
+	return cfg, nil
+}
+
+// maxList bounds files of words, or of expressions, in bytes together: they cross to
+// the worker in one frame.
+const maxList = 3 << 19
+
+// readList reads lines; empty ones and those that begin with '#' are left out,
+// what is there twice counts once.
+func readList(paths []string) (list []string, err error) {
+	seen, size := map[string]bool{}, 0
+	for _, p := range paths {
+		st, err := os.Stat(p)
+		if err == nil && !st.Mode().IsRegular() { // nobody may ever write to a pipe
+			err = fmt.Errorf("%s is no file", p)
+		}
+		var text []byte
+		if err == nil {
+			text, err = os.ReadFile(p)
+		}
+		if size += len(text); err == nil && size > maxList {
+			err = fmt.Errorf("%s: there are more than %d bytes of lists; give fewer", p, maxList)
+		}
+		if err != nil {
+			return nil, fail(exitUsage, fmt.Errorf("reading what to search for: %w", err))
+		}
+		for _, l := range strings.Split(strings.TrimPrefix(string(text), "\ufeff"), "\n") {
+			if l = strings.TrimSuffix(l, "\r"); strings.TrimSpace(l) != "" && l[0] != '#' && !seen[l] {
+				seen[l] = true
+				list = append(list, l)
+			}
+		}
+	}
+	return list, nil
+}

@@ -1,6 +1,10 @@
 package mask
 
-import "strings"
+import (
+	"strings"
+
+	"saksi/internal/feature"
+)
 
 // Found is one piece of personal data or a credential in a text, by byte
 // offsets.
@@ -26,10 +30,10 @@ func Find(s string) []Found {
 		c := s[i]
 		switch {
 		case c >= '0' && c <= '9' && (i == 0 || !digitOrLetter(s[i-1])):
-			end, digits := number(s, i)
+			end, digits := feature.Number(s, i)
 			kind := ""
 			switch {
-			case len(digits) == 12 && isMyKad(digits):
+			case feature.IsMyKad(digits):
 				kind = "mykad"
 			case len(digits) >= 13 && isCard(digits):
 				kind = "card"
@@ -92,93 +96,17 @@ func webToken(s string, i int) int {
 	return body
 }
 
-// number reads digits in groups joined by one space, hyphen or their URL
-// forms; it stops after 19 digits, the longest card number.
-func number(s string, i int) (end int, digits string) {
-	var d [19]byte
-	n := 0
-	end = i
-	for i < len(s) && n < len(d) {
-		c := s[i]
-		switch {
-		case c >= '0' && c <= '9':
-			d[n] = c
-			n++
-			i++
-			end = i
-		case (c == '-' || c == ' ' || c == '+') && i+1 < len(s) && s[i+1] >= '0' && s[i+1] <= '9':
-			i++
-		default:
-			return end, trim(s, end, d[:n])
-		}
-	}
-	return end, trim(s, end, d[:n])
-}
-
-// trim returns no digits when a letter or another digit follows: the number
-// is part of something else.
-func trim(s string, end int, d []byte) string {
-	if end < len(s) && digitOrLetter(s[end]) {
-		return ""
-	}
-	return string(d)
-}
-
 func digitOrLetter(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
-func two(s string) int { return int(s[0]-'0')*10 + int(s[1]-'0') }
-
-func isMyKad(d string) bool {
-	month, day, place := two(d[2:]), two(d[4:]), two(d[6:])
-	if month < 1 || month > 12 || day < 1 || day > 31 {
-		return false
-	}
-	// Places without a code in use; all others are states (01-59), unknown
-	// (82) or foreign countries.
-	switch place {
-	case 0, 17, 18, 19, 20, 69, 70, 73, 80, 81, 94, 95, 96, 97:
-		return false
-	}
-	return true
-}
-
-func isCard(d string) bool {
-	if d[0] < '2' || d[0] > '6' {
-		return false
-	}
-	sum, same := 0, true
-	for i := range d {
-		n := int(d[len(d)-1-i] - '0')
-		if i%2 == 1 {
-			if n *= 2; n > 9 {
-				n -= 9
-			}
-		}
-		sum += n
-		same = same && d[i] == d[0]
-	}
-	return sum%10 == 0 && !same
-}
+// isCard is wider than what the search for features takes for a card: any
+// scheme, since what is not masked is stored.
+func isCard(d string) bool { return d[0] >= '2' && d[0] <= '6' && feature.Luhn(d) }
 
 func email(s string, at int) (Found, bool) {
-	start := at
-	for start > 0 && at-start < 64 && (digitOrLetter(s[start-1]) || strings.IndexByte(".!#$*+-_~", s[start-1]) >= 0) {
-		start--
-	}
-	end, dot := at+1, false
-	for end < len(s) && end-at < 255 && (digitOrLetter(s[end]) || s[end] == '-' || s[end] == '.') {
-		dot = dot || s[end] == '.' && end > at+1
-		end++
-	}
-	for end > at && (s[end-1] == '.' || s[end-1] == '-') {
-		end--
-	}
-	if start == at || end < at+4 || !dot || !strings.Contains(s[at:end], ".") {
-		return Found{}, false
-	}
-	return Found{start, end, "email"}, true
+	start, end, ok := feature.EmailAt(s, at)
+	return Found{start, end, "email"}, ok
 }
 
 // credentialNames are the parameter names whose values are secrets, lower case.

@@ -14,6 +14,8 @@ import (
 
 	"saksi/event"
 	"saksi/findings"
+	"saksi/internal/feature"
+	"saksi/internal/search"
 )
 
 // plain are the fields, and the beginnings of fields, whose text is Saksi's own,
@@ -58,7 +60,7 @@ type sink struct {
 }
 
 // Sink masks each event and hands it to next. key (at least 16 bytes, the
-// agency's own, kept secret) makes the digests.
+// agency's own, kept secret) makes the digests; without one there are none.
 func Sink(key []byte, next findings.Sink) findings.Sink {
 	return &sink{next: next, key: key}
 }
@@ -66,8 +68,9 @@ func Sink(key []byte, next findings.Sink) findings.Sink {
 // Emit masks e into a copy, if there is anything to mask.
 func (s *sink) Emit(e *event.Event) error {
 	dirty := false
+	kind, personal := featureOf(e)
 	for v := range e.All() {
-		if s.touches(v) {
+		if personal && featured(v.Field) || touches(v) {
 			dirty = true
 			break
 		}
@@ -77,18 +80,52 @@ func (s *sink) Emit(e *event.Event) error {
 	}
 	s.ev.Reset()
 	for v := range e.All() {
-		if !s.touches(v) {
+		var text string
+		switch {
+		case personal && v.Field == event.SaksiFeatureValue:
+			text = kind.Mask(v.Str())
+			s.note(v.Str())
+		case personal && v.Field == event.SaksiEvidenceMatch:
+			text = v.Str()[:strings.LastIndexByte(v.Str(), ':')+1] + "[masked]"
+		case touches(v):
+			text = s.masked(v)
+		default:
 			s.ev.Append(v)
 			continue
 		}
-		text := s.masked(v)
 		s.ev.Str(v.Field, text)
 		s.ev.Str(event.SaksiMasked, v.Field.Name())
 	}
 	return s.next.Emit(&s.ev)
 }
 
-func (s *sink) touches(v event.Value) bool {
+// featureOf is the kind of feature that an event tells of, and whether it is
+// personal data or gives access.
+func featureOf(e *event.Event) (feature.Kind, bool) {
+	name, _ := e.GetStr(event.SaksiFeatureKind)
+	kind, ok := feature.ByName(name)
+	return kind, ok && kind.Personal()
+}
+
+func featured(f event.Field) bool {
+	return f == event.SaksiFeatureValue || f == event.SaksiEvidenceMatch
+}
+
+// hidden are the pieces of matched bytes that must not be stored, as they are and
+// as UTF-16.
+func hidden(b []byte) (list []string) {
+	for _, f := range Find(string(b)) {
+		list = append(list, string(b[f.Start:f.End]))
+	}
+	search.Narrow(b, func(text []byte, _ int, _ string) {
+		for _, f := range Find(string(text)) {
+			list = append(list, string(text[f.Start:f.End]))
+		}
+	})
+	return list
+}
+
+func touches(v event.Value) bool {
 	switch {
 	case secret[v.Field]:
 		return true
@@ -96,7 +133,7 @@ func (s *sink) touches(v event.Value) bool {
 		return len(Find(v.Str())) > 0
 	case v.Field == event.SaksiEvidenceMatch:
 		b, _ := matchBytes(v.Str())
-		return len(Find(string(b))) > 0
+		return len(hidden(b)) > 0
 	}
 	return false
 }
@@ -108,8 +145,8 @@ func (s *sink) masked(v event.Value) string {
 	}
 	if v.Field == event.SaksiEvidenceMatch {
 		b, head := matchBytes(v.Str())
-		for _, f := range Find(string(b)) {
-			s.note(string(b[f.Start:f.End]))
+		for _, text := range hidden(b) {
+			s.note(text)
 		}
 		return head + "[masked]"
 	}
@@ -130,6 +167,9 @@ func (s *sink) masked(v event.Value) string {
 // note adds the keyed digest of a masked value; separators do not count, so
 // that 4111-1111... and 41111111... are equal.
 func (s *sink) note(value string) {
+	if s.key == nil {
+		return
+	}
 	s.ev.Str(event.SaksiMaskedDigest, digest(s.key, value))
 }
 
@@ -156,8 +196,12 @@ type Value struct {
 func Values(key []byte, e *event.Event) []Value {
 	var list []Value
 	add := func(f event.Field, text string) { list = append(list, Value{f, text, digest(key, text)}) }
+	_, personal := featureOf(e)
 	for v := range e.All() {
 		switch {
+		case personal && v.Field == event.SaksiFeatureValue:
+			add(v.Field, v.Str())
+		case personal && v.Field == event.SaksiEvidenceMatch:
 		case secret[v.Field]:
 			add(v.Field, v.Str())
 		case textual[v.Field]:
@@ -167,8 +211,8 @@ func Values(key []byte, e *event.Event) []Value {
 			}
 		case v.Field == event.SaksiEvidenceMatch:
 			b, _ := matchBytes(v.Str())
-			for _, f := range Find(string(b)) {
-				add(v.Field, string(b[f.Start:f.End]))
+			for _, text := range hidden(b) {
+				add(v.Field, text)
 			}
 		}
 	}

@@ -19,6 +19,8 @@ const (
 	OpDigest    = "disk.digest"
 	OpRules     = "disk.rules"     // load compiled YARA rules for the units that follow
 	OpUnit      = "disk.unit"      // hash and scan a range of streams
+	OpSearch    = "disk.search"    // load keywords, expressions and kinds of features for the units that follow
+	OpSpace     = "disk.space"     // where unallocated space lies, or what is in no file system
 	OpCarve     = "disk.carve"     // files by their content in unallocated space
 	OpMedia     = "disk.media"     // bytes of the media as they are
 	OpArtifacts = "disk.artifacts" // find and parse artifacts among streams

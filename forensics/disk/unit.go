@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"saksi/forensics/filesystem"
+	"saksi/internal/search"
 	"saksi/internal/wire"
 	"saksi/rules/yara"
 )
@@ -19,6 +20,9 @@ type UnitConfig struct {
 	Limit int64 // bytes of one stream that are read at most
 	// Exhibit is the id of the image's exhibit, for rules that ask for it.
 	Exhibit string
+	// Same says that no rule asks for names: what was found to hold nothing is not
+	// looked at again where it lies under another.
+	Same bool
 }
 
 // Item is one stream of a unit.
@@ -26,6 +30,15 @@ type Item struct {
 	Volume int
 	Ref    filesystem.Ref
 	Path   string // for rules that ask for the name
+	Area   Area
+	// Of an area that is no file's: the runs of the media to look at, and how many of
+	// their bytes are this item's own. What begins beyond them is the next one's.
+	Runs []filesystem.Run
+	Core int64
+	Next bool // bytes of the same area stand before it
+	// Address is the physical address where it begins in an image of memory, else
+	// -1; it does not cross to the worker.
+	Address int64
 }
 
 // Result is what was found in one stream.
@@ -42,6 +55,11 @@ type Result struct {
 	MoreRuns   bool
 	Record     int64
 	Matches    []yara.Match
+	Hits       []search.Hit
+	MoreHits   int64 // that were counted only
+	// Places are where in the media each string of Matches begins, then each of
+	// Hits; -1 where it lies in none of its blocks.
+	Places []int64
 }
 
 // Rules gives the worker compiled YARA rules for the units that follow.
@@ -73,11 +91,16 @@ func (im *Image) Unit(ctx context.Context, cfg UnitConfig, items []Item, scratch
 	w.Uint(uint64(cfg.Runs))
 	w.Int(cfg.Limit)
 	w.String(cfg.Exhibit)
+	w.Bool(cfg.Same)
 	w.Uint(uint64(len(items)))
 	for _, it := range items {
 		w.Uint(uint64(it.Volume))
 		filesystem.AppendRef(&w, it.Ref)
 		w.String(it.Path)
+		w.Uint(uint64(it.Area))
+		w.Int(it.Core)
+		w.Bool(it.Next)
+		filesystem.AppendRuns(&w, it.Runs)
 	}
 	var files []*os.File
 	if scratch != nil {
@@ -94,9 +117,9 @@ func (im *Image) Unit(ctx context.Context, cfg UnitConfig, items []Item, scratch
 
 // ReadUnit reads a unit's request, for the worker.
 func ReadUnit(r *wire.Reader) (cfg UnitConfig, items []Item) {
-	cfg = UnitConfig{MD5: r.Bool(), SHA1: r.Bool(), Scan: r.Bool(), Runs: int(r.Uint()), Limit: r.Int(), Exhibit: r.String()}
+	cfg = UnitConfig{MD5: r.Bool(), SHA1: r.Bool(), Scan: r.Bool(), Runs: int(r.Uint()), Limit: r.Int(), Exhibit: r.String(), Same: r.Bool()}
 	for n := r.Uint(); n > 0 && r.Err() == nil; n-- {
-		items = append(items, Item{Volume: int(r.Uint()), Ref: filesystem.ReadRef(r), Path: r.String()})
+		items = append(items, Item{Volume: int(r.Uint()), Ref: filesystem.ReadRef(r), Path: r.String(), Area: Area(r.Uint()), Core: r.Int(), Next: r.Bool(), Runs: filesystem.ReadRuns(r, nil)})
 	}
 	return cfg, items
 }
@@ -118,6 +141,12 @@ func AppendResult(w *wire.Writer, res *Result) {
 	for i := range res.Matches {
 		yara.WriteMatch(w, &res.Matches[i])
 	}
+	appendHits(w, res.Hits)
+	w.Int(res.MoreHits)
+	w.Uint(uint64(len(res.Places)))
+	for _, at := range res.Places {
+		w.Int(at)
+	}
 }
 
 func readResult(r *wire.Reader) Result {
@@ -127,6 +156,10 @@ func readResult(r *wire.Reader) Result {
 	}
 	for n := r.Uint(); n > 0 && r.Err() == nil; n-- {
 		res.Matches = append(res.Matches, yara.ReadMatch(r))
+	}
+	res.Hits, res.MoreHits = readHits(r), r.Int()
+	for n := r.Uint(); n > 0 && r.Err() == nil; n-- {
+		res.Places = append(res.Places, r.Int())
 	}
 	return res
 }

@@ -8,6 +8,7 @@ import (
 	"saksi/event"
 	"saksi/forensics/disk"
 	"saksi/forensics/filesystem"
+	"saksi/internal/search"
 	"saksi/rules/yara"
 )
 
@@ -23,6 +24,7 @@ type emitter struct {
 	s       *scanner
 	e       event.Event
 	finding event.Event // of an indicator
+	told    map[told]struct{}
 }
 
 // encode makes the lines of a unit ahead of its turn.
@@ -98,6 +100,20 @@ func (m *emitter) count(u *unit, st *step) {
 	if lost == interrupted {
 		return
 	}
+	if lost.cause != "" {
+		sum.Lost = append(sum.Lost, name(en)+": "+lost.text)
+		s.warn("%s: volume %d: %s: %s", s.evidenceName(), u.volume, u.whole(st), lost.text)
+	}
+	if res != nil {
+		m.countFound(st, res)
+	}
+	if st.place != disk.Content {
+		if res != nil && (res.Error != "" || res.ScanError != "" || res.Incomplete != "") {
+			sum.Problems++
+			s.warn("%s: volume %d: %s: %s", s.evidenceName(), u.volume, u.whole(st), strings.TrimSpace(res.Error+" "+res.ScanError+" "+res.Incomplete))
+		}
+		return
+	}
 	sum.Entries++
 	if en.Deleted {
 		sum.Deleted++
@@ -110,7 +126,6 @@ func (m *emitter) count(u *unit, st *step) {
 			sum.Read++
 		}
 		sum.Bytes += res.Read
-		sum.Matches += int64(len(res.Matches))
 		if res.Incomplete != "" || res.Error != "" {
 			sum.Partial++
 		}
@@ -119,23 +134,44 @@ func (m *emitter) count(u *unit, st *step) {
 			s.warn("%s: volume %d: %s: %s", s.evidenceName(), u.volume, name(en), strings.TrimSpace(res.Error+" "+res.ScanError))
 		}
 	}
-	if lost.cause != "" {
-		sum.Lost = append(sum.Lost, name(en)+": "+lost.text)
-		s.warn("%s: volume %d: %s: %s", s.evidenceName(), u.volume, name(en), lost.text)
+}
+
+// countFound counts what was found in content or a place beside it.
+func (m *emitter) countFound(st *step, res *disk.Result) {
+	sum := &m.s.sum
+	sum.Space[st.place] += res.Read
+	sum.Untold += res.MoreHits
+	sum.Matches += int64(len(res.Matches))
+	for _, g := range groups(res.Hits) {
+		if res.Hits[g[0]].Kind == search.Keyword || res.Hits[g[0]].Kind == search.Regex {
+			sum.Matches++
+		} else {
+			sum.Features++
+		}
 	}
+}
+
+// whole names a step for people.
+func (u *unit) whole(st *step) string {
+	switch st.place {
+	case disk.Slack:
+		return "slack of " + name(&st.entry)
+	case disk.Unallocated, disk.Raw:
+		return fmt.Sprintf("%s at offset %d", st.entry.Path, u.items[st.item].Runs[0].Image)
+	}
+	return name(&st.entry)
 }
 
 // events gives put the events of an entry: itself, when asked for, and its
 // findings. What was interrupted gives none.
 func (m *emitter) events(u *unit, st *step, put func(*event.Event) error) error {
-	en := &st.entry
 	res, lost := u.found(st)
 	if lost == interrupted {
 		return nil
 	}
-	if m.s.cfg.Entries || m.s.cfg.Intel != nil {
+	if (m.s.cfg.Entries || m.s.cfg.Intel != nil) && st.place == disk.Content {
 		m.e.Reset()
-		m.common(u.volume, en, res, lost, "event", "saksi.entry")
+		m.common(u, st, res, lost, "event", "saksi.entry")
 		if err := m.entry(u, st, put); err != nil {
 			return err
 		}
@@ -143,15 +179,22 @@ func (m *emitter) events(u *unit, st *step, put func(*event.Event) error) error 
 	if res == nil {
 		return nil
 	}
+	at := res.Places
 	for i := range res.Matches {
+		n := min(len(res.Matches[i].Strings), len(at))
+		if m.again(st, &m.s.sum.Matches, res.Matches[i].Rule, at[:n]) {
+			at = at[n:]
+			continue
+		}
 		m.e.Reset()
-		m.common(u.volume, en, res, lost, "alert", "saksi.alert")
-		m.match(u.volume, en, res, &res.Matches[i])
+		m.common(u, st, res, lost, "alert", "saksi.alert")
+		m.match(u, st, &res.Matches[i], at[:n])
+		at = at[n:]
 		if err := put(&m.e); err != nil {
 			return err
 		}
 	}
-	return nil
+	return m.hits(u, st, res, at, put)
 }
 
 // entry gives put the event of an entry, when asked for, and the indicators it
@@ -195,8 +238,8 @@ func InodeAddress(en *filesystem.Entry) string {
 }
 
 // common puts in what entries and findings share.
-func (m *emitter) common(vol int, en *filesystem.Entry, res *disk.Result, lost loss, kind, dataset string) {
-	e := &m.e
+func (m *emitter) common(u *unit, st *step, res *disk.Result, lost loss, kind, dataset string) {
+	e, en := &m.e, &st.entry
 	e.Str(event.EventKind, kind)
 	e.Str(event.EventDataset, dataset)
 	e.Str(event.EventCategory, "file")
@@ -204,7 +247,7 @@ func (m *emitter) common(vol int, en *filesystem.Entry, res *disk.Result, lost l
 	e.Str(event.ECSVersion, "8.17.0")
 	e.Str(event.SaksiEvidenceKey, m.s.sum.Source)
 	e.Str(event.SaksiEvidenceName, m.s.evidenceName())
-	e.Int(event.SaksiFileVolume, int64(vol))
+	e.Int(event.SaksiFileVolume, int64(u.volume))
 	e.Str(event.FilePath, en.Path)
 	dir, base := "/", en.Path // names are the disk's own: nothing is cleaned
 	if i := strings.LastIndexByte(en.Path, '/'); i >= 0 {
@@ -214,6 +257,15 @@ func (m *emitter) common(vol int, en *filesystem.Entry, res *disk.Result, lost l
 	e.Str(event.FileDirectory, dir)
 	if i := strings.LastIndexByte(base, '.'); i > 0 && en.Kind == filesystem.File {
 		e.Str(event.FileExtension, base[i+1:])
+	}
+	if st.place != disk.Content {
+		e.Str(event.SaksiFilePlace, st.place.String())
+	}
+	if st.place == disk.Unallocated || st.place == disk.Raw {
+		e.Str(event.FileType, en.Kind.String())
+		e.Time(event.Timestamp, 0)
+		m.content(en, res)
+		return
 	}
 	e.Str(event.SaksiFileStream, en.Stream)
 	e.Str(event.FileInode, InodeAddress(en))
@@ -308,18 +360,31 @@ func imageOffset(res *disk.Result, off int64) int64 {
 }
 
 // match puts in what a rule says and where it matched.
-func (m *emitter) match(vol int, en *filesystem.Entry, res *disk.Result, x *yara.Match) {
+func (m *emitter) match(u *unit, st *step, x *yara.Match, at []int64) {
+	x.Event(&m.e)
+	m.places(u, st, at, 0)
+}
+
+// places puts in where in the media pieces begin, and the command that shows them.
+func (m *emitter) places(u *unit, st *step, at []int64, length int) {
 	e := &m.e
-	x.Event(e)
-	for i, p := range x.Strings {
-		at := imageOffset(res, p.Offset)
-		e.Int(event.SaksiEvidenceMatchOffset, at)
-		if i == 0 && at >= 0 {
+	for i, off := range at {
+		e.Int(event.SaksiEvidenceMatchOffset, off)
+		if i == 0 && off >= 0 {
 			e.Delete(event.SaksiEvidenceOffset)
-			e.Int(event.SaksiEvidenceOffset, at)
+			e.Int(event.SaksiEvidenceOffset, off)
+			if st.place == disk.Raw && u.items[st.item].Address >= 0 && len(u.items[st.item].Runs) > 0 && m.s.memory {
+				e.Int(event.SaksiMemoryAddress, u.items[st.item].Address+off-u.items[st.item].Runs[0].Image)
+			}
 		}
 	}
-	e.Str(event.SaksiEvidenceCommand, m.command(vol, en))
+	if st.place == disk.Content {
+		e.Str(event.SaksiEvidenceCommand, m.command(u.volume, &st.entry))
+		return
+	}
+	if len(at) > 0 && at[0] >= 0 {
+		e.Str(event.SaksiEvidenceCommand, fmt.Sprintf("saksi forensics cat %s --offset %d --length %d", quote(m.s.evidenceName()), at[0], max(length, 64)))
+	}
 }
 
 // command is what shows the content again.

@@ -24,6 +24,8 @@ type scanner struct {
 	rules   *yara.Compiled // nil: no scan
 	sum     ImageSummary
 	src     *disk.Source
+	same    bool // no rule asks for names
+	memory  bool // the image is one of memory, with physical addresses
 	volumes []int
 
 	mu     sync.Mutex
@@ -64,6 +66,8 @@ type step struct {
 	problem *filesystem.Problem
 	hits    int // indicators it holds
 	item    int // its content in unit.items, or -1
+	place   disk.Area
+	again   int // what a deleted file told before
 }
 
 func (s *scanner) image(ctx context.Context) error {
@@ -92,7 +96,7 @@ func (s *scanner) image(ctx context.Context) error {
 		}
 		s.volumes = append(s.volumes, v.Number)
 	}
-	if len(s.volumes) == 0 {
+	if len(s.volumes) == 0 && !s.cfg.Areas.Has(disk.Raw) {
 		walker.Close()
 		if len(tried) == 0 {
 			tried = []string{fmt.Sprintf("there is no volume %d", s.cfg.Volume)}
@@ -168,7 +172,8 @@ func (s *scanner) pipeline(ctx context.Context, walker *disk.Image) error {
 		close(finished)
 	}()
 	turned := finished
-	if _, ok := s.cfg.Sink.(LineSink); ok {
+	// What unallocated space tells again is known in order only.
+	if _, ok := s.cfg.Sink.(LineSink); ok && !s.cfg.Areas.Has(disk.Unallocated) {
 		turned = s.encoders(finished)
 	}
 	e := &emitter{s: s}
@@ -247,7 +252,7 @@ func (w *unitWorker) open(ctx context.Context) error {
 	if w.im != nil {
 		return nil
 	}
-	if w.scratch == nil && w.s.rules != nil {
+	if w.scratch == nil && w.s.looks() {
 		f, err := os.CreateTemp("", "saksi-scan-*")
 		if err != nil {
 			return fmt.Errorf("making a scratch file: %w", err)
@@ -268,14 +273,23 @@ func (w *unitWorker) open(ctx context.Context) error {
 			return err
 		}
 	}
+	if !w.s.cfg.Search.Empty() {
+		if err := im.Search(ctx, &w.s.cfg.Search); err != nil {
+			im.Close()
+			return err
+		}
+	}
 	w.im = im
 	return nil
 }
 
+// looks reports whether anything is looked for in content.
+func (s *scanner) looks() bool { return s.rules != nil || !s.cfg.Search.Empty() }
+
 // do reads the items of u. A death costs the item under work; the rest goes
 // on in a new process.
 func (w *unitWorker) do(ctx context.Context, u *unit) {
-	cfg := disk.UnitConfig{MD5: w.s.cfg.Hash == SHA256AndMD5 || w.s.cfg.wants(intel.MD5), SHA1: w.s.cfg.wants(intel.SHA1), Scan: w.s.rules != nil, Runs: maxRuns, Limit: w.s.cfg.Limit, Exhibit: w.s.cfg.Exhibits[w.s.sum.Path]}
+	cfg := disk.UnitConfig{MD5: w.s.cfg.Hash == SHA256AndMD5 || w.s.cfg.wants(intel.MD5), SHA1: w.s.cfg.wants(intel.SHA1), Scan: w.s.rules != nil, Runs: maxRuns, Limit: w.s.cfg.Limit, Exhibit: w.s.cfg.Exhibits[w.s.sum.Path], Same: w.s.same}
 	u.results = make([]*disk.Result, len(u.items))
 	u.lost = make([]loss, len(u.items))
 	for at := 0; at < len(u.items); {

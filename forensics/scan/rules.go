@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,6 +24,8 @@ var (
 	ErrNoRules = errors.New("no YARA rules (*.yar, *.yara)")
 	// ErrRules is returned when rules can't be read.
 	ErrRules = errors.New("reading rules")
+	// ErrSearch is returned for keywords or expressions that can't be looked for.
+	ErrSearch = errors.New("reading what to search for")
 	// ErrStrict is returned under Config.Strict when rules do not run.
 	ErrStrict = errors.New("rules do not run, so nothing was done")
 )
@@ -83,4 +86,19 @@ func LoadRules(paths []string) ([]yara.Source, error) {
 		out = append(out, yara.Source{Namespace: path, Text: text})
 	}
 	return out, nil
+}
+
+// names are the variables by which a rule depends on where content lies.
+var names = [][]byte{[]byte("filename"), []byte("filepath"), []byte("extension"), []byte("filetype"), []byte("owner")}
+
+// asksNames reports whether a rule may ask for names of files.
+func asksNames(sources []yara.Source) bool {
+	for i := range sources {
+		for _, n := range names {
+			if bytes.Contains(sources[i].Text, n) {
+				return true
+			}
+		}
+	}
+	return false
 }

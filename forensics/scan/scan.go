@@ -19,6 +19,7 @@ import (
 
 	"saksi/findings"
 	"saksi/forensics/disk"
+	"saksi/internal/search"
 	"saksi/internal/worker"
 	"saksi/rules"
 	"saksi/rules/intel"
@@ -33,7 +34,10 @@ type Config struct {
 	// Intel are indicators that are looked for in names and digests of entries;
 	// nil for none. The digests they ask for are taken, and a hit is a finding.
 	Intel *intel.Set
-	Cache yara.Cache // keeps compiled rules; nil for none
+	// Search are keywords, expressions and kinds of features to look for.
+	Search search.Config
+	Areas  disk.Areas // where to look; 0: in files
+	Cache  yara.Cache // keeps compiled rules; nil for none
 	// Exhibits are the ids of images that are exhibits, for rules that ask for
 	// them, by path.
 	Exhibits map[string]string
@@ -100,14 +104,18 @@ type ImageSummary struct {
 	Info     disk.Info
 	Entries  int64
 	Deleted  int64
-	Streams  int64 // alternate streams among the entries
-	Read     int64 // streams whose content was read
-	Bytes    int64 // of content read
-	Matches  int64 // findings
-	Problems int64 // parts of a file system that could not be read
-	Partial  int64 // streams not read whole, see Saksi.file.incomplete
-	Crashes  int   // workers that died
-	Timeouts int   // workers that hung
+	Streams  int64    // alternate streams among the entries
+	Read     int64    // streams whose content was read
+	Bytes    int64    // of content read
+	Matches  int64    // findings
+	Features int64    // features, each once in a content
+	Again    int64    // of unallocated space, told of a deleted file before
+	Untold   int64    // hits beyond those that are told of one content
+	Space    [4]int64 // bytes looked at by place, see disk.Area
+	Problems int64    // parts of a file system that could not be read
+	Partial  int64    // streams not read whole, see Saksi.file.incomplete
+	Crashes  int      // workers that died
+	Timeouts int      // workers that hung
 	Lost     []string
 	Error    string // why the image, or the rest of it, was not read
 }
@@ -147,10 +155,16 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	if cfg.Worker.Limits.Unit == 0 {
 		cfg.Worker.Limits.Unit = stalled
 	}
-	if (len(cfg.Rules) > 0 || cfg.Intel != nil) && cfg.Hash == NoHash {
+	if cfg.Areas == 0 {
+		cfg.Areas = 1 << disk.Content
+	}
+	if (len(cfg.Rules) > 0 || cfg.Intel != nil || !cfg.Search.Empty()) && cfg.Hash == NoHash {
 		cfg.Hash = SHA256
 	}
 	var sum Summary
+	if _, err := search.New(cfg.Search); err != nil { // before a worker does
+		return sum, fmt.Errorf("%w: %w", ErrSearch, err)
+	}
 	sources, err := LoadRules(cfg.Rules)
 	if err != nil {
 		return sum, err
@@ -167,7 +181,7 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	}
 	var failed []error
 	for _, path := range cfg.Images {
-		s := &scanner{cfg: &cfg, rules: compiled, sum: ImageSummary{Path: path}}
+		s := &scanner{cfg: &cfg, rules: compiled, same: !asksNames(sources), sum: ImageSummary{Path: path}}
 		err := s.image(ctx)
 		if err != nil {
 			s.sum.Error = err.Error()

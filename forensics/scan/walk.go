@@ -27,6 +27,10 @@ func (w *walk) all(ctx context.Context) {
 			w.im.Close()
 		}
 	}()
+	defer w.spaces(ctx)
+	if !w.s.cfg.Areas.Has(disk.Content) && !w.s.cfg.Areas.Has(disk.Slack) {
+		return
+	}
 	for _, v := range w.s.volumes {
 		if w.im == nil {
 			im, err := w.s.src.Open(ctx, w.s.cfg.Worker)
@@ -78,13 +82,21 @@ func (w *walk) add(ctx context.Context, volume int, e *filesystem.Entry, p *file
 	if e != nil {
 		st.entry = *e
 		st.entry.Runs = nil
-		if w.s.cfg.Hash != NoHash && e.HasContent {
+		if w.s.cfg.Hash != NoHash && e.HasContent && w.s.cfg.Areas.Has(disk.Content) {
 			st.item = len(u.items)
 			u.items = append(u.items, disk.Item{Volume: volume, Ref: e.Ref(), Path: e.Path})
 			u.bytes += min(e.Size, unitBytes)
 		}
 	}
-	u.steps = append(u.steps, st)
+	if p != nil || w.s.cfg.Areas.Has(disk.Content) {
+		u.steps = append(u.steps, st)
+	}
+	// The rest of the last block is the file's own only while it lives.
+	if e != nil && w.s.looks() && w.s.cfg.Areas.Has(disk.Slack) && e.HasContent && !e.Deleted && !e.Resident && !e.Compressed && e.Kind == filesystem.File {
+		u.steps = append(u.steps, step{entry: st.entry, item: len(u.items), place: disk.Slack})
+		u.items = append(u.items, disk.Item{Volume: volume, Ref: e.Ref(), Path: e.Path, Area: disk.Slack})
+		u.bytes += 4096
+	}
 	if len(u.steps) >= unitEntries || u.bytes >= unitBytes {
 		w.send(ctx)
 	}

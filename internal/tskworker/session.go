@@ -24,6 +24,7 @@ import (
 	"saksi/forensics/filesystem"
 	"saksi/forensics/image"
 	"saksi/internal/libyara"
+	"saksi/internal/search"
 	"saksi/internal/tsk"
 	"saksi/internal/wire"
 	"saksi/internal/worker"
@@ -57,7 +58,9 @@ type session struct {
 	opened  []disk.Key
 	set     *libyara.Rules
 	scanner *libyara.Scanner
-	exhibit string // of the image, for rules that ask for it
+	matcher *search.Matcher       // nil: nothing besides rules
+	seen    map[[32]byte]struct{} // digests of content in which nothing was found
+	exhibit string                // of the image, for rules that ask for it
 	buf     []byte
 	content []byte
 
@@ -76,7 +79,7 @@ func Handlers() map[string]worker.Handler {
 	s := &session{}
 	ops := map[string]func(*wire.Reader, []*os.File) error{
 		disk.OpAttach: s.attach, disk.OpOpen: s.open, disk.OpWalk: s.walk, disk.OpLookup: s.lookup,
-		disk.OpRead: s.copy, disk.OpDigest: s.digest, disk.OpRules: s.rules, disk.OpUnit: s.unit, disk.OpCarve: s.carve, disk.OpMedia: s.mediaBytes, disk.OpArtifacts: s.artifacts,
+		disk.OpRead: s.copy, disk.OpDigest: s.digest, disk.OpRules: s.rules, disk.OpUnit: s.unit, disk.OpCarve: s.carve, disk.OpSearch: s.search, disk.OpSpace: s.space, disk.OpMedia: s.mediaBytes, disk.OpArtifacts: s.artifacts,
 	}
 	handlers := map[string]worker.Handler{}
 	for name, op := range ops {
@@ -169,7 +172,7 @@ func (s *session) reset() {
 	for _, m := range s.mediums {
 		m.ti.Close()
 	}
-	s.segs, s.files, s.im, s.ti, s.info, s.readers = nil, nil, nil, nil, disk.Info{}, nil
+	s.segs, s.files, s.im, s.ti, s.info, s.readers, s.seen = nil, nil, nil, nil, disk.Info{}, nil, nil
 	s.inner, s.mediums, s.secrets, s.keys, s.opened, s.unlocks = nil, nil, nil, nil, nil, 0
 }
 

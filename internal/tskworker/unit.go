@@ -5,7 +5,6 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -49,7 +48,7 @@ func (s *session) rules(_ *wire.Reader, files []*os.File) error {
 		s.scanner.Close()
 		s.set.Close()
 	}
-	s.set, s.scanner = set, scanner
+	s.set, s.scanner, s.seen = set, scanner, nil
 	w := wire.Writer{B: []byte{disk.TagData}}
 	w.Uint(uint64(set.Len()))
 	return s.send(w.B)
@@ -94,7 +93,7 @@ func (s *session) unit(r *wire.Reader, files []*os.File) error {
 	if cfg.Scan && s.scanner == nil {
 		return fmt.Errorf("scanning: no rules were given")
 	}
-	if cfg.Scan {
+	if cfg.Scan || s.matcher != nil {
 		defer s.ticking()()
 	}
 	var w wire.Writer
@@ -115,15 +114,7 @@ func (s *session) unit(r *wire.Reader, files []*os.File) error {
 
 // item reads one stream once: hashed, and kept for the rules.
 func (s *session) item(cfg *disk.UnitConfig, it *disk.Item, res *disk.Result, scratch *os.File) {
-	fs, err := s.reader(uint64(it.Volume))
-	if err != nil {
-		res.Error = err.Error()
-		return
-	}
-	c, err := fs.Open(it.Ref)
-	if errors.Is(err, filesystem.ErrNoContent) {
-		c, err = empty{}, nil // no stream at all reads as an empty one, as with icat
-	}
+	c, err := s.contentOf(it)
 	if err != nil {
 		res.Error = err.Error()
 		return
@@ -139,24 +130,27 @@ func (s *session) item(cfg *disk.UnitConfig, it *disk.Item, res *disk.Result, sc
 	res.Runs, res.MoreRuns = cutRuns(res.Runs, cfg.Runs)
 	sum := sha256.New()
 	var sum5, sum1 hash.Hash
-	if cfg.MD5 {
+	if cfg.MD5 && it.Area == disk.Content {
 		sum5 = md5.New()
 	}
-	if cfg.SHA1 {
+	if cfg.SHA1 && it.Area == disk.Content {
 		sum1 = sha1.New()
 	}
-	spill := cfg.Scan && size > inMemory
+	looked := cfg.Scan || s.matcher != nil
+	spill := looked && size > inMemory
 	if spill && scratch == nil {
 		res.ScanError = fmt.Sprintf("%d bytes are too many for memory and there is no scratch file", size)
 		spill = false
 	}
 	var data []byte
-	if cfg.Scan && size <= inMemory {
+	if looked && size <= inMemory {
 		data = s.grow(int(size))[:0]
 	}
 	var at int64
 	res.Incomplete, err = s.pieces(c, 0, size, func(p []byte) error {
-		sum.Write(p)
+		if it.Area == disk.Content {
+			sum.Write(p)
+		}
 		if sum5 != nil {
 			sum5.Write(p)
 		}
@@ -179,19 +173,35 @@ func (s *session) item(cfg *disk.UnitConfig, it *disk.Item, res *disk.Result, sc
 		return // the parent is gone
 	}
 	res.Read = at
-	res.SHA256 = hex.EncodeToString(sum.Sum(nil))
+	if st, ok := c.(*stretch); ok && st.failed != nil {
+		res.Incomplete = st.failed.Error()
+	}
+	var digest [sha256.Size]byte
+	if it.Area == disk.Content {
+		sum.Sum(digest[:0])
+		res.SHA256 = hex.EncodeToString(digest[:])
+	}
 	if sum5 != nil {
 		res.MD5 = hex.EncodeToString(sum5.Sum(nil))
 	}
 	if sum1 != nil {
 		res.SHA1 = hex.EncodeToString(sum1.Sum(nil))
 	}
+	if _, again := s.seen[digest]; !looked || at == 0 || again && cfg.Same && it.Area == disk.Content {
+		return
+	}
 	switch {
-	case !cfg.Scan || at == 0:
 	case data != nil:
-		s.scan(data, it.Path, res)
+		s.look(cfg, it, data, res)
 	case spill:
-		s.scanScratch(scratch, at, it.Path, res)
+		s.scanScratch(cfg, scratch, at, it, res)
+	}
+	s.places(c, it, res)
+	if it.Area == disk.Content && len(res.Matches) == 0 && len(res.Hits) == 0 && res.ScanError == "" && cfg.Same && len(s.seen) < maxSeen {
+		if s.seen == nil {
+			s.seen = map[[sha256.Size]byte]struct{}{}
+		}
+		s.seen[digest] = struct{}{}
 	}
 }
 
@@ -251,13 +261,13 @@ func (s *session) scan(data []byte, path string, res *disk.Result) {
 
 // scanScratch maps the scratch file, which nobody else can cut short, and
 // empties it afterwards.
-func (s *session) scanScratch(f *os.File, size int64, path string, res *disk.Result) {
+func (s *session) scanScratch(cfg *disk.UnitConfig, f *os.File, size int64, it *disk.Item, res *disk.Result) {
 	data, err := unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
 		res.ScanError = fmt.Sprintf("mapping %d bytes of the scratch file: %v", size, err)
 		return
 	}
-	s.scan(data, path, res)
+	s.look(cfg, it, data, res)
 	if err := unix.Munmap(data); err != nil && res.ScanError == "" {
 		res.ScanError = err.Error()
 	}

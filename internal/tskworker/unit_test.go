@@ -80,11 +80,16 @@ func TestScratch(t *testing.T) {
 		w.Uint(4)
 		w.Int(1 << 30)
 		w.String("E1")
+		w.Bool(false)
 		w.Uint(3)
 		for _, inode := range []uint64{78, 77, 4} {
 			w.Uint(0)
 			filesystem.AppendRef(&w, filesystem.Ref{Inode: inode})
 			w.String("/x")
+			w.Uint(0)
+			w.Int(0)
+			w.Bool(false)
+			filesystem.AppendRuns(&w, nil)
 		}
 		return call(t, s, s.unit, &w, scratch)
 	}
