@@ -186,7 +186,6 @@ const (
 	SaksiLink                                              // Saksi.link: ids of the documents a finding joins
 	SaksiMasked                                            // Saksi.masked: names of the fields in which personal data or credentials were masked
 	SaksiMaskedDigest                                      // Saksi.masked_digest: keyed digests of the masked values, to find equal ones
-	SaksiMemoryAddress                                     // Saksi.memory.address: physical address of the first match in a memory image
 	SaksiMqttClientID                                      // Saksi.mqtt.client_id: client identifier
 	SaksiMqttReasonCode                                    // Saksi.mqtt.reason_code: reason code of the broker's answer
 	SaksiMqttTopic                                         // Saksi.mqtt.topic: topics published or subscribed to
@@ -806,7 +805,6 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.link", typ: Keyword, array: true, doc: "ids of the documents a finding joins"},
 	{name: "Saksi.masked", typ: Keyword, array: true, doc: "names of the fields in which personal data or credentials were masked"},
 	{name: "Saksi.masked_digest", typ: Keyword, array: true, doc: "keyed digests of the masked values, to find equal ones"},
-	{name: "Saksi.memory.address", typ: Long, array: false, doc: "physical address of the first match in a memory image"},
 	{name: "Saksi.mqtt.client_id", typ: Keyword, array: false, doc: "client identifier"},
 	{name: "Saksi.mqtt.reason_code", typ: Long, array: false, doc: "reason code of the broker's answer"},
 	{name: "Saksi.mqtt.topic", typ: Keyword, array: true, doc: "topics published or subscribed to"},

@@ -63,11 +63,9 @@ func ReadSearch(r *wire.Reader) search.Config {
 	return search.Config{Keywords: readStrings(r), Regexps: readStrings(r), Features: feature.Set(r.Uint())}
 }
 
-// Space is where an area lies: stretches of the media in their order. File is the
-// physical address of a stretch of a memory image, else 0.
+// Space is where an area lies: stretches of the media in their order.
 type Space struct {
 	Runs     []filesystem.Run
-	Memory   bool     // the image is one of memory that tells physical addresses
 	Problems []string // what of it is not among the runs
 }
 
@@ -79,7 +77,7 @@ func (im *Image) Space(ctx context.Context, area Area, volume int) (Space, error
 	var s Space
 	err := im.call(ctx, OpSpace, w.B, nil, func(tag byte, r *wire.Reader) error {
 		if tag == TagEnd {
-			s.Memory, s.Problems = r.Bool(), readStrings(r)
+			s.Problems = readStrings(r)
 			return r.Err()
 		}
 		s.Runs = filesystem.ReadRuns(r, s.Runs)

@@ -36,9 +36,6 @@ type Item struct {
 	Runs []filesystem.Run
 	Core int64
 	Next bool // bytes of the same area stand before it
-	// Address is the physical address where it begins in an image of memory, else
-	// -1; it does not cross to the worker.
-	Address int64
 }
 
 // Result is what was found in one stream.

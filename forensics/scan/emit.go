@@ -373,9 +373,6 @@ func (m *emitter) places(u *unit, st *step, at []int64, length int) {
 		if i == 0 && off >= 0 {
 			e.Delete(event.SaksiEvidenceOffset)
 			e.Int(event.SaksiEvidenceOffset, off)
-			if st.place == disk.Raw && u.items[st.item].Address >= 0 && len(u.items[st.item].Runs) > 0 && m.s.memory {
-				e.Int(event.SaksiMemoryAddress, u.items[st.item].Address+off-u.items[st.item].Runs[0].Image)
-			}
 		}
 	}
 	if st.place == disk.Content {

@@ -25,7 +25,6 @@ type scanner struct {
 	sum     ImageSummary
 	src     *disk.Source
 	same    bool // no rule asks for names
-	memory  bool // the image is one of memory, with physical addresses
 	volumes []int
 
 	mu     sync.Mutex

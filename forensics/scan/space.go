@@ -80,22 +80,12 @@ func (w *walk) space(ctx context.Context, place disk.Area, number int) {
 		// One after the other, since what was written in one piece often lies in several.
 		chunks(found.Runs, put)
 	} else {
-		w.s.memory = found.Memory
-		for i := range found.Runs {
-			r := found.Runs[i]
-			physical := r.File
-			ok := true
+		ok := true
+		for i := 0; ok && i < len(found.Runs); i++ {
 			chunks(found.Runs[i:i+1], func(it disk.Item) bool {
-				it.Address = -1
-				if found.Memory {
-					it.Address = physical + it.Runs[0].Image - r.Image
-				}
 				ok = put(it)
 				return ok
 			})
-			if !ok {
-				return
-			}
 		}
 	}
 	w.end(ctx, volume, nil)

@@ -3,7 +3,6 @@ package tskworker
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -230,7 +229,6 @@ func (s *session) space(r *wire.Reader, _ []*os.File) error {
 	}
 	var runs []filesystem.Run
 	var problems []string
-	memory := false
 	if where == disk.Unallocated {
 		fs, err := s.reader(uint64(number))
 		if err != nil {
@@ -248,7 +246,7 @@ func (s *session) space(r *wire.Reader, _ []*os.File) error {
 			problems = append(problems, fmt.Sprintf("volume %d has more pieces of free space than are looked at: %d", number, len(runs)))
 		}
 	} else {
-		runs, memory, problems = s.outside(number)
+		runs = s.outside(number)
 	}
 	for len(runs) > 0 {
 		n := min(len(runs), spaceRun)
@@ -260,7 +258,6 @@ func (s *session) space(r *wire.Reader, _ []*os.File) error {
 		runs = runs[n:]
 	}
 	w := wire.Writer{B: []byte{disk.TagEnd}}
-	w.Bool(memory)
 	w.Uint(uint64(len(problems)))
 	for _, p := range problems {
 		w.String(p)
@@ -270,10 +267,7 @@ func (s *session) space(r *wire.Reader, _ []*os.File) error {
 
 // outside are the stretches in no file system: of one volume, or (-1) of the
 // whole image.
-func (s *session) outside(number int64) (runs []filesystem.Run, memory bool, problems []string) {
-	if runs, problems = s.lime(); len(runs) > 0 {
-		return runs, true, problems
-	}
+func (s *session) outside(number int64) (runs []filesystem.Run) {
 	var list, used []carve.Range
 	for i := range s.info.Table.Volumes {
 		v := &s.info.Table.Volumes[i]
@@ -295,44 +289,5 @@ func (s *session) outside(number int64) (runs []filesystem.Run, memory bool, pro
 	for _, x := range merge(list) {
 		runs = append(runs, filesystem.Run{Image: x.Offset, Length: x.Length})
 	}
-	return runs, false, problems
-}
-
-// limeMagic and the header of each range of LiME's own format, version 1: magic,
-// version, first and last physical address (inclusive), eight bytes of nothing
-// (504ensicsLabs/LiME, doc/README.md, "Lime Memory Range Header Version 1").
-const (
-	limeMagic  = 0x4C694D45
-	limeHeader = 32
-	maxLime    = 1 << 16
-)
-
-func (s *session) lime() (runs []filesystem.Run, problems []string) {
-	var h [limeHeader]byte
-	for off := int64(0); off+limeHeader <= s.im.Size && len(runs) < maxLime; {
-		if _, err := s.im.ReadAt(h[:], off); err != nil && err != io.EOF {
-			return runs, append(problems, fmt.Sprintf("the header of a range of memory at offset %d: %v", off, err))
-		}
-		if binary.LittleEndian.Uint32(h[:]) != limeMagic || binary.LittleEndian.Uint32(h[4:]) != 1 {
-			if len(runs) > 0 {
-				problems = append(problems, fmt.Sprintf("no header of a range of memory at offset %d: what follows was not looked at", off))
-			}
-			return runs, problems
-		}
-		first, last := binary.LittleEndian.Uint64(h[8:]), binary.LittleEndian.Uint64(h[16:])
-		if last < first || last-first >= 1<<62 || first >= 1<<62 {
-			return runs, append(problems, fmt.Sprintf("the range of memory at offset %d ends before it begins", off))
-		}
-		length := int64(last-first) + 1
-		off += limeHeader
-		if length > s.im.Size-off {
-			problems = append(problems, fmt.Sprintf("the range of memory at offset %d has %d of its %d bytes: the image was cut", off, s.im.Size-off, length))
-			length = s.im.Size - off
-		}
-		if length > 0 {
-			runs = append(runs, filesystem.Run{File: int64(first), Image: off, Length: length})
-		}
-		off += length
-	}
-	return runs, problems
+	return runs
 }
