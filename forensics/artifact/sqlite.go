@@ -52,7 +52,7 @@ func openDatabase(in Input, emit func(*Record) error, problem func(Problem)) (*d
 		problem(Problem{0, err.Error()})
 	}
 	if db.Dropped > 0 {
-		problem(Problem{0, fmt.Sprintf("the write-ahead log has %d frames that were not committed, or are of an older round; they are not read", db.Dropped)})
+		problem(Problem{0, fmt.Sprintf("the write-ahead log has %d frames that were not committed or are damaged; they are not read", db.Dropped)})
 	}
 	if journal, n := in.beside("-journal"); journal != nil && n >= int64(len(journalMagic)) {
 		var head [8]byte

@@ -42,7 +42,7 @@ type DB struct {
 	// before rows are read.
 	Problem func(off int64, text string)
 	Frames  int   // frames of the log that are committed and applied
-	Dropped int   // frames of the log behind the last commit, or of an older round
+	Dropped int   // frames of the log behind the last commit: not committed, or damaged
 	budget  int64 // bytes of rows that are still read: cells may all lead to the same bytes
 }
 
@@ -168,18 +168,24 @@ func (db *DB) log(wal io.ReaderAt, size int64) error {
 	pending := map[uint32]int64{}
 	buf := make([]byte, 24+page)
 	off := int64(32)
-	waiting := 0
+	waiting, sound := 0, true
 	for ; off+int64(len(buf)) <= size && db.Frames+waiting < maxFrames; off += int64(len(buf)) {
 		if _, err := wal.ReadAt(buf, off); err != nil {
 			return fmt.Errorf("reading the write-ahead log at offset %d: %w", off, err)
 		}
 		if string(buf[8:16]) != string(h[16:24]) {
-			break // of an older round
+			break // of an older round, as is normal: the log is written from its start again
+		}
+		if !sound {
+			waiting++
+			continue
 		}
 		s0, s1 = checksum(order, buf[:8], s0, s1)
 		s0, s1 = checksum(order, buf[24:], s0, s1)
 		if s0 != binary.BigEndian.Uint32(buf[16:]) || s1 != binary.BigEndian.Uint32(buf[20:]) {
-			break
+			sound = false
+			waiting++
+			continue
 		}
 		pending[binary.BigEndian.Uint32(buf)] = off + 24
 		waiting++
@@ -192,7 +198,7 @@ func (db *DB) log(wal io.ReaderAt, size int64) error {
 			db.pages = max(db.pages, n)
 		}
 	}
-	db.Dropped = int((size-32)/int64(len(buf))) - db.Frames
+	db.Dropped = waiting
 	db.pages = min(db.pages, uint32(min(db.size/int64(db.page)+1+int64(db.Frames), math.MaxUint32)))
 	return nil
 }

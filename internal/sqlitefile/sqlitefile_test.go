@@ -122,6 +122,12 @@ func TestLog(t *testing.T) {
 	if got := texts(t, db, table); len(got) != 1 || got[0] != "1 one " {
 		t.Errorf("without the log: %q", got)
 	}
+	frame := bytes.Clone(wal[len(wal)-4096-24:])
+	frame[8] ^= 1 // the salt of an older round
+	db, table, _ = open(t, b, append(bytes.Clone(wal), frame...))
+	if got := texts(t, db, table); len(got) != 3 || db.Dropped != 0 {
+		t.Errorf("with a frame of an older round: %q, %d dropped", got, db.Dropped)
+	}
 	wal[len(wal)-1] ^= 1
 	db, table, _ = open(t, b, wal)
 	if got := texts(t, db, table); len(got) != 2 || db.Dropped != 1 {
