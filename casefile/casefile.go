@@ -8,6 +8,8 @@
 //	data/findings/       findings and events as NDJSON
 //	data/reports/        assessments and reports
 //	data/statements/     signed statements (in-toto in a sigstore bundle)
+//	data/notes/          notes and bookmarks of examiners, never changed
+//	data/reviews/        statements of second examiners, signed by their own keys
 //	custody/             the custody log: entries.ndjson and its signed checkpoint
 //	bagit.txt metadata/ seal/ trust/ ...   what Seal adds
 //	index/ spool/        for searching; can be rebuilt, no part of the evidence
@@ -247,7 +249,7 @@ func Open(ctx context.Context, dir string, o Options) (*Case, error) {
 // ownFolders refuses a case in which a folder that is written to is none: a link
 // would lead what is written out of the case.
 func ownFolders(dir string) error {
-	for _, d := range []string{dataDir, ExhibitsDir, FindingsDir, ReportsDir, StatementsDir, CustodyDir, IndexDir, SpoolDir, filepath.Dir(dfxmlFile), sealDir, trustDir, tileDir, tileDir + "/0", tileDir + "/entries", witnessDir} {
+	for _, d := range []string{dataDir, ExhibitsDir, FindingsDir, ReportsDir, StatementsDir, NotesDir, ReviewsDir, CustodyDir, IndexDir, SpoolDir, filepath.Dir(dfxmlFile), sealDir, trustDir, tileDir, tileDir + "/0", tileDir + "/entries", witnessDir} {
 		st, err := os.Lstat(filepath.Join(dir, d))
 		if err == nil && !st.IsDir() {
 			return fmt.Errorf("%w: %s is no folder (%s)", evidence.ErrFile, filepath.Join(dir, d), st.Mode().Type())

@@ -342,7 +342,7 @@ func TestInterrupted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := c.Record(t.Context(), evidence.Entry{Act: "note"}); err != nil {
+		if err := c.Record(t.Context(), evidence.Entry{Act: "remark"}); err != nil {
 			t.Fatal(err)
 		}
 		if err := c.Close(); err != nil {

@@ -37,6 +37,9 @@ var Duties = []Duty{
 	{string(evidence.ActDecrypt), []string{evidence.RoleExaminer, evidence.RoleStation}},
 	{ActUnmask, []string{evidence.RoleExaminer, evidence.RoleSupervisor}},
 	{ActSign, []string{evidence.RoleExaminer, evidence.RoleSupervisor, evidence.RoleStation}},
+	{ActNote, []string{evidence.RoleExaminer, evidence.RoleSupervisor, evidence.RoleStation}},
+	{ActBookmark, []string{evidence.RoleExaminer, evidence.RoleSupervisor, evidence.RoleStation}},
+	{ActReview, []string{evidence.RoleExaminer, evidence.RoleSupervisor}},
 	{ActExport, []string{evidence.RoleExaminer, evidence.RoleCustodian, evidence.RoleSupervisor}},
 	{ActTransfer, []string{evidence.RoleExaminer, evidence.RoleCustodian}},
 	{ActDispose, []string{evidence.RoleCustodian}},
@@ -67,7 +70,7 @@ func covers(role, act string) string {
 }
 
 // personal are the acts that nobody does under a key without a role.
-var personal = map[string]bool{ActUnmask: true}
+var personal = map[string]bool{ActUnmask: true, ActReview: true}
 
 // Fields of an entry's detail that say who acted, by a key of their own.
 const (

@@ -72,7 +72,7 @@ func TestRolesObeyed(t *testing.T) {
 			}
 			defer c.Close()
 			for _, d := range Duties {
-				if d.Act == ActApprove || d.Act == ActOpen || d.Act == ActAdd || d.Act == ActSegment || d.Act == ActSign || d.Act == ActSeal || d.Act == ActDispose {
+				if d.Act == ActApprove || d.Act == ActOpen || d.Act == ActAdd || d.Act == ActSegment || d.Act == ActSign || d.Act == ActSeal || d.Act == ActDispose || d.Act == ActNote || d.Act == ActBookmark || d.Act == ActReview {
 					// What else these entries say is checked, too.
 					if err := c.MayAct(d.Act); (err == nil) != slices.Contains(d.Roles, role) || err != nil && !errors.Is(err, ErrDuty) {
 						t.Errorf("%s: %v", d.Act, err)

@@ -54,7 +54,7 @@ func TestTamperLog(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := errors.Join(l.Append(t.Context(), evidence.Entry{Act: "note", Who: "eve"}), l.Append(t.Context(), e), l.Close()); err != nil {
+			if err := errors.Join(l.Append(t.Context(), evidence.Entry{Act: "remark", Who: "eve"}), l.Append(t.Context(), e), l.Close()); err != nil {
 				t.Fatal(err)
 			}
 		}},
@@ -62,7 +62,7 @@ func TestTamperLog(t *testing.T) {
 			forge(t, dir, f.log, evidence.Entry{Seq: 6, Time: time.Now().UTC().Add(time.Hour).Format(time.RFC3339Nano), Act: ActTransfer, Who: "eve", Exhibit: "E1", From: "eve", To: "mallory", Tool: "x"})
 		}},
 		{"clock going back", "custody/entries.ndjson", KindCustody, func(t *testing.T, dir string) {
-			forge(t, dir, f.log, evidence.Entry{Seq: 6, Time: "2001-01-01T00:00:00Z", Act: "note", Who: "eve", Tool: "x"})
+			forge(t, dir, f.log, evidence.Entry{Seq: 6, Time: "2001-01-01T00:00:00Z", Act: "remark", Who: "eve", Tool: "x"})
 		}},
 		{"disposed of without an approval", "custody/entries.ndjson", KindCustody, func(t *testing.T, dir string) {
 			forge(t, dir, f.log, evidence.Entry{Seq: 6, Time: time.Now().UTC().Add(time.Hour).Format(time.RFC3339Nano), Act: ActDispose, Who: "eve", Exhibit: "E1", Tool: "x"})

@@ -441,8 +441,11 @@ func (v *verifier) recorded(entries []evidence.Entry, statements map[string]bool
 			}
 			v.expect(e.Where, e.SHA256)
 			v.sourceKey(&e, segmentsOf(entries, i))
-		case ActSegment:
+		case ActSegment, ActNote, ActBookmark:
 			v.expect(e.Where, e.SHA256)
+		case ActReview:
+			v.expect(e.Where, e.SHA256)
+			v.reviewed(&e)
 		case ActExport:
 			if !filepath.IsAbs(e.Where) { // kept in the case
 				v.expect(e.Where, e.SHA256)

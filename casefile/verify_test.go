@@ -185,7 +185,7 @@ func TestVerifyWhileWriting(t *testing.T) {
 	go func() {
 		var err error
 		for range 30 {
-			err = errors.Join(err, c.Record(context.Background(), evidence.Entry{Act: "note"}))
+			err = errors.Join(err, c.Record(context.Background(), evidence.Entry{Act: "remark"}))
 		}
 		done <- err
 	}()

@@ -30,6 +30,7 @@ const (
 	PredicateCertificate = "https://saksi.example/predicate/certificate/v1"
 	PredicateAttestation = "https://saksi.example/predicate/attestation/v1"
 	PredicateWaiver      = "https://saksi.example/predicate/waiver/v1"
+	PredicateReview      = "https://saksi.example/predicate/review/v1"
 	PredicateApproval    = "https://saksi.example/predicate/approval/v1"
 )
 
