@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"saksi/casefile"
+	"saksi/forensics/disk"
 )
 
 // exhibitFlags let a command that only reads be about an exhibit of a case.
@@ -49,6 +50,9 @@ func openExhibit(ctx context.Context, c *casefile.Case, dir, input, act, why str
 	}
 	if x == nil {
 		return nil, failHint(exitUsage, fmt.Errorf("%s is no exhibit of case %s", input, c.Info.ID), "'saksi case add %s %s' takes it under custody first; 'saksi case show' lists exhibits", shellWord(dir), shellWord(input))
+	}
+	if disk.HasSecrets(ctx) {
+		why += "; encrypted volumes in it are opened by a pass phrase or a key file"
 	}
 	f, x, err := c.OpenExhibit(ctx, x.ID, act, why)
 	if err != nil {

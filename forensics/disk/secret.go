@@ -21,6 +21,12 @@ func WithSecrets(ctx context.Context, secrets [][]byte) context.Context {
 	return context.WithValue(ctx, secretsKey{}, secrets)
 }
 
+// HasSecrets reports whether ctx lets encrypted volumes be opened.
+func HasSecrets(ctx context.Context) bool {
+	secrets, _ := ctx.Value(secretsKey{}).([][]byte)
+	return len(secrets) > 0
+}
+
 // secretsFor is the request of OpOpen: keys that are known, else secrets.
 func (s *Source) secretsFor(ctx context.Context) []byte {
 	s.mu.Lock()
