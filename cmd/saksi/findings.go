@@ -18,7 +18,7 @@ import (
 
 func findingsCommand(a *app) *cobra.Command {
 	return noun("findings", "Search what was found and follow it to its evidence", findingsSearch(a), findingsShow(a), findingsStats(a), findingsGroups(a), findingsPivot(a), findingsTriage(a), findingsTail(a), findingsSave(a),
-		findingsSet(a), findingsSuppress(a), findingsExport(a), findingsImport(a), findingsPush(a))
+		findingsSet(a), findingsSuppress(a), findingsExport(a), findingsImport(a), findingsPush(a), findingsDead(a))
 }
 
 // searchFields are the columns of a search.
@@ -303,6 +303,7 @@ func findingsPush(a *app) *cobra.Command {
 	o := &indexFlags{}
 	var all bool
 	var bulk string
+	var prune bool
 	c := &cobra.Command{
 		Use:   "push",
 		Short: "Bring an index up to its spool",
@@ -314,11 +315,17 @@ func findingsPush(a *app) *cobra.Command {
 			if bulk != "" {
 				return o.bulk(cmd.Context(), a, bulk)
 			}
+			if prune && o.caseID != "" {
+				return usage("--prune: the spool of a case stays whole; its index is rebuilt from it")
+			}
 			s, err := o.write(cmd.Context())
 			if err != nil {
 				return err
 			}
 			d, err := s.push(cmd.Context(), a, all)
+			if err == nil && prune {
+				err = o.prune(a, s)
+			}
 			if err = errors.Join(indexError(err), s.close()); err != nil {
 				return err
 			}
@@ -340,6 +347,7 @@ func findingsPush(a *app) *cobra.Command {
 	}
 	o.add(c)
 	c.Flags().BoolVar(&all, "all", false, "put every document of the spool again, from its beginning")
+	c.Flags().BoolVar(&prune, "prune", false, "then remove from the spool what every index that follows it has; they can no longer be rebuilt from it")
 	c.Flags().StringVar(&bulk, "bulk", "", "write all documents of the spool into this new `folder` instead, as bodies of Elasticsearch's _bulk")
 	return c
 }

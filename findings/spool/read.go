@@ -271,7 +271,7 @@ func bury(dir, name string, dead []findings.Dead) error {
 	if len(dead) == 0 {
 		return nil
 	}
-	path := filepath.Join(dir, "dead-"+name+".ndjson")
+	path := deadPath(dir, name)
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return fmt.Errorf("keeping refused documents: %w", err)

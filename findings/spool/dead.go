@@ -1,0 +1,180 @@
+package spool
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"saksi/event"
+	"saksi/findings"
+)
+
+// Letter is a document that an index refused for good.
+type Letter struct {
+	Index  string // name of the index's place in the spool
+	Reason string
+	Doc    findings.Doc
+}
+
+func deadPath(dir, name string) string { return filepath.Join(dir, "dead-"+name+".ndjson") }
+
+// Letters gives what was refused, by all indices, in the order of refusal. A
+// line that can't be read is an error with its file and number.
+func Letters(dir string) (list []Letter, err error) {
+	files, err := filepath.Glob(deadPath(dir, "*"))
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(files)
+	for _, path := range files {
+		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "dead-"), ".ndjson")
+		more, err := letters(path, name)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, more...)
+	}
+	return list, nil
+}
+
+func letters(path, name string) (list []Letter, err error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading refused documents: %w", err)
+	}
+	defer f.Close()
+	s := bufio.NewScanner(f)
+	s.Buffer(nil, 64<<20)
+	for n := 1; s.Scan(); n++ {
+		var line struct {
+			Reason   string          `json:"reason"`
+			ID       string          `json:"id"`
+			Document json.RawMessage `json:"document"`
+		}
+		if err := json.Unmarshal(s.Bytes(), &line); err != nil {
+			return nil, fmt.Errorf("reading refused documents: %s, line %d: %w", path, n, err)
+		}
+		d, err := docOf(line.ID, line.Document)
+		if err != nil {
+			return nil, fmt.Errorf("reading refused documents: %s, line %d: %w", path, n, err)
+		}
+		list = append(list, Letter{name, line.Reason, d})
+	}
+	if err := s.Err(); err != nil {
+		return nil, fmt.Errorf("reading refused documents: %s: %w", path, err)
+	}
+	return list, nil
+}
+
+// Replay puts what the index of a name refused into it again. What it takes now,
+// or has, is no longer kept as refused; the rest stays, with the new reason.
+func Replay(ctx context.Context, dir, name string, ix findings.Writer) (Delivery, error) {
+	var d Delivery
+	list, err := letters(deadPath(dir, name), name)
+	if err != nil || len(list) == 0 {
+		return d, err
+	}
+	var left []findings.Dead
+	for chunk := range slices.Chunk(list, 1000) {
+		docs := make([]findings.Doc, len(chunk))
+		for i, l := range chunk {
+			docs[i] = l.Doc
+		}
+		res, err := ix.Put(ctx, docs)
+		if err != nil { // nothing is taken out: what was put is a duplicate the next time
+			return d, fmt.Errorf("putting refused documents into the index again: %w", err)
+		}
+		left = append(left, res.Dead...)
+		d.Sent += int64(len(docs))
+		d.Stored += int64(res.Stored)
+		d.Duplicate += int64(res.Duplicate)
+		d.Dead += int64(len(res.Dead))
+	}
+	next := name + ".next"
+	if err := os.Remove(deadPath(dir, next)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return d, fmt.Errorf("keeping refused documents: %w", err)
+	}
+	if err := bury(dir, next, left); err != nil {
+		return d, err
+	}
+	if len(left) == 0 {
+		err = os.Remove(deadPath(dir, name))
+	} else {
+		err = os.Rename(deadPath(dir, next), deadPath(dir, name))
+	}
+	if err != nil {
+		return d, fmt.Errorf("keeping refused documents: %w", err)
+	}
+	return d, nil
+}
+
+// Pruned says what Prune took away, and what kept it from more.
+type Pruned struct {
+	Segments int
+	Bytes    int64
+	Behind   string // name of the index that is furthest behind; "" if none follows
+}
+
+// Prune removes the segments that every index has passed that ever followed the
+// spool. From then on an index can no longer be rebuilt from it as a whole.
+// Nothing is removed while no index follows, nor the segment that is written to.
+func Prune(dir string) (p Pruned, err error) {
+	files, err := filepath.Glob(cursorPath(dir, "*"))
+	if err != nil {
+		return p, err
+	}
+	least := Cursor{Segment: 1 << 30}
+	for _, path := range files {
+		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "cursor-"), ".json")
+		c, err := loadCursor(dir, name)
+		if err != nil {
+			return p, err
+		}
+		if c.Segment < least.Segment || c.Segment == least.Segment && c.Offset < least.Offset {
+			least, p.Behind = c, name
+		}
+	}
+	if p.Behind == "" {
+		return p, nil
+	}
+	list, err := segments(dir)
+	if err != nil {
+		return p, fmt.Errorf("reading the spool: %w", err)
+	}
+	for i, n := range list {
+		if n >= least.Segment || i == len(list)-1 {
+			break
+		}
+		path := segmentPath(dir, n)
+		st, err := os.Stat(path)
+		if err == nil {
+			err = os.Remove(path)
+		}
+		if err != nil {
+			return p, fmt.Errorf("pruning the spool: %w", err)
+		}
+		p.Segments, p.Bytes = p.Segments+1, p.Bytes+st.Size()
+	}
+	return p, nil
+}
+
+// docOf makes a document of its body again.
+func docOf(id string, body []byte) (findings.Doc, error) {
+	e, err := event.Parse(body)
+	if err != nil {
+		return findings.Doc{}, err
+	}
+	_, dataset, ns, err := place(e)
+	return findings.Doc{ID: id, Dataset: dataset, Time: time.Unix(0, ns).UTC(), Body: body}, err
+}
