@@ -84,9 +84,9 @@ func (r *Record) Best() *Name {
 	return best
 }
 
-// fixup puts back the last two bytes of each sector that the update sequence
-// array keeps (Linux-NTFS, "Fixup"). It tells which sector disagrees.
-func fixup(b []byte) error {
+// Fixup puts back the last two bytes of each sector that the update sequence
+// array of a record, or of a page of a log, keeps (Linux-NTFS, "Fixup"). b has its header, of 8 bytes. It tells which sector disagrees.
+func Fixup(b []byte) error {
 	off, n := int(binary.LittleEndian.Uint16(b[4:])), int(binary.LittleEndian.Uint16(b[6:]))
 	if n < 2 || off < 8 || off+2*n > len(b) || (n-1)*512 > len(b) {
 		return fmt.Errorf("its update sequence of %d at %d is impossible", n, off)
@@ -119,7 +119,7 @@ func (r *Record) Parse(b []byte, off int64, number uint64) error {
 	case magic != Magic:
 		return fmt.Errorf("record %d begins with %q", number, magic)
 	}
-	torn := fixup(b)
+	torn := Fixup(b)
 	le := binary.LittleEndian
 	flags := le.Uint16(b[22:])
 	r.LSN, r.Sequence, r.Links = le.Uint64(b[8:]), le.Uint16(b[16:]), le.Uint16(b[18:])
