@@ -66,16 +66,16 @@ func parsePSHistory(in Input, emit func(*Record) error, problem func(Problem)) e
 		user, _, _ = strings.Cut(path[i+len("/users/"):], "/")
 	}
 	var at int64
-	text := ""
+	var text []byte
 	give := func() error {
-		if text == "" {
+		if len(text) == 0 {
 			return nil
 		}
 		r := record("command", 0)
 		r.Offset = at
-		r.add("command", psMasked(text))
+		r.add("command", psMasked(string(text)))
 		r.add("user", user)
-		text = ""
+		text = text[:0]
 		return emit(r)
 	}
 	err := eachLine(in, func(off int64, line string) error {
@@ -84,13 +84,13 @@ func parsePSHistory(in Input, emit func(*Record) error, problem func(Problem)) e
 			return nil
 		}
 		line = strings.TrimPrefix(line, "\ufeff")
-		if text == "" {
+		if len(text) == 0 {
 			at = off
 		} else {
-			text += "\n"
+			text = append(text, '\n')
 		}
 		more := strings.HasSuffix(line, "`")
-		text += strings.TrimSuffix(line, "`")
+		text = append(text, strings.TrimSuffix(line, "`")...)
 		if more && len(text) < maxLine {
 			return nil
 		}
@@ -143,7 +143,7 @@ type transcript struct {
 	machine string
 	at      int64 // time of the next command
 	command *Record
-	text    string
+	text    []byte
 	output  int
 }
 
@@ -183,7 +183,7 @@ func (t *transcript) line(off int64, line string) error {
 		if err := t.flush(); err != nil {
 			return err
 		}
-		if t.text = line[len(p):]; t.text == "" {
+		if t.text = append(t.text[:0], line[len(p):]...); len(t.text) == 0 {
 			return nil
 		}
 		t.command = record("command", t.at)
@@ -193,7 +193,7 @@ func (t *transcript) line(off int64, line string) error {
 		return nil
 	}
 	if rest, ok := strings.CutPrefix(line, ">> "); ok && t.command != nil && t.output == 0 && len(t.text) < maxLine {
-		t.text += "\n" + rest
+		t.text = append(append(t.text, '\n'), rest...)
 		return nil
 	}
 	t.output++
@@ -239,7 +239,7 @@ func (t *transcript) flush() error {
 		return nil
 	}
 	t.command = nil
-	r.add("command", psMasked(t.text))
+	r.add("command", psMasked(string(t.text)))
 	r.add("user", t.user)
 	r.add("machine", t.machine)
 	r.add("output_lines", nonZero(uint64(t.output)))

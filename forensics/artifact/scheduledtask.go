@@ -43,9 +43,11 @@ func init() {
 	})
 }
 
-// maxTask bounds a task, in bytes, and maxTaskItems its actions and triggers.
+// maxTask bounds a task, maxTaskName what is kept of the name of an element, both
+// in bytes, and maxTaskItems the actions and triggers.
 const (
 	maxTask      = 4 << 20
+	maxTaskName  = 64
 	maxTaskItems = 1024
 )
 
@@ -76,7 +78,7 @@ func parseTask(in Input, emit func(*Record) error, problem func(Problem)) error 
 		}
 		switch tok := tok.(type) {
 		case xml.StartElement:
-			if path = append(path, tok.Name.Local); len(path) > 64 {
+			if path = append(path, tok.Name.Local[:min(len(tok.Name.Local), maxTaskName)]); len(path) > 64 {
 				problem(Problem{d.InputOffset(), "the task is nested more than 64 deep; what follows is not read"})
 				return t.end()
 			}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -143,8 +144,12 @@ func usnBlocks(in Input, size int64, f func(off int64, b []byte) error, problem 
 	return nil
 }
 
-// usnDirs bounds the directories that are kept, for paths.
-const usnDirs = 1 << 18
+// usnDirs bounds the directories that are kept, for paths, and maxUSNPath a
+// path, in bytes.
+const (
+	usnDirs    = 1 << 18
+	maxUSNPath = 32767
+)
 
 // usnJournal is a journal under way.
 type usnJournal struct {
@@ -265,24 +270,29 @@ func (j *usnJournal) record(b []byte, off int64) error {
 // path is that of a directory as the journal tells until here, else as the $MFT
 // does; what neither knows is "?".
 func (j *usnJournal) path(ref uint64) (string, bool) {
-	tail := ""
-	for range 256 {
+	var parts []string
+	tail := func() string {
+		slices.Reverse(parts)
+		return strings.Join(parts, "")
+	}
+	for size := 0; len(parts) < 256 && size < maxUSNPath; {
 		if ref&(1<<48-1) == mft.Root {
-			return tail, true
+			return tail(), true
 		}
 		if d, ok := j.dirs[ref]; ok {
-			tail = `\` + d.name + tail
+			parts = append(parts, `\`+d.name)
+			size += 1 + len(d.name)
 			ref = d.parent
 			continue
 		}
 		if j.table != nil {
 			if p, ok := j.table.Find(ref); ok {
-				return p + tail, !strings.HasPrefix(p, `\?`)
+				return p + tail(), !strings.HasPrefix(p, `\?`)
 			}
 		}
 		break
 	}
-	return `\?` + tail, false
+	return `\?` + tail(), false
 }
 
 // usnReasons are the bits of Reason, from the first.

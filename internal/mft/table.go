@@ -13,8 +13,9 @@ import (
 const (
 	maxDirs   = 1 << 20 // directories
 	maxChars  = 64 << 20
-	maxMore   = 1 << 20 // records that extend others
+	maxMore   = 1 << 19 // records that extend others
 	maxDepth  = 256
+	maxPath   = 32767 // bytes, about what Windows allows
 	perBase   = 64
 	blockSize = 1 << 20
 	mask48    = 1<<48 - 1
@@ -222,6 +223,7 @@ func (t *Table) Records(f func(*Record) error) error {
 func (t *Table) Path(parent uint64, name string) (path string, whole bool) {
 	parts := []string{name}
 	whole = true
+	size := len(name)
 	for depth := 0; ; depth++ {
 		number := parent & mask48
 		if number == Root {
@@ -229,11 +231,12 @@ func (t *Table) Path(parent uint64, name string) (path string, whole bool) {
 		}
 		d, ok := t.dirs[number]
 		same := d.seq == uint16(parent>>48) || !d.live && d.seq == uint16(parent>>48)+1
-		if !ok || !same || depth == maxDepth {
+		if !ok || !same || depth == maxDepth || size > maxPath {
 			parts, whole = append(parts, "?"), false
 			break
 		}
 		parts = append(parts, d.name)
+		size += 1 + len(d.name)
 		parent = d.parent
 	}
 	var b strings.Builder
