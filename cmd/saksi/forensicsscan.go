@@ -168,7 +168,7 @@ func (a *app) placesTold(s *scan.ImageSummary, what *search.Config, places disk.
 		parts = append(parts, fmt.Sprintf("%d not told again of unallocated space", s.Again))
 	}
 	if s.Untold > 0 {
-		parts = append(parts, fmt.Sprintf("%d hits were counted only: at most 4096 of one content are told", s.Untold))
+		parts = append(parts, fmt.Sprintf("%d hits were counted only: at most 2048 of what was named and 2048 features of one content are told", s.Untold))
 	}
 	if len(parts) > 0 {
 		fmt.Fprintf(a.stderr, "saksi: %s: %s\n", s.Path, strings.Join(parts, "; "))

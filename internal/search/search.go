@@ -41,6 +41,8 @@ const (
 	MaxText    = 256
 	maxTerms   = 100_000
 	maxRegexps = 1000
+	maxPattern = 1024      // bytes of one expression
+	maxMatches = 1 << 20   // of one expression in one content
 	maxTable   = 128 << 20 // bytes of the keywords' automaton
 	// Longest is how long what is found across the edge of two chunks may be.
 	Longest = 64 << 10
@@ -67,6 +69,7 @@ type Matcher struct {
 	hits    []Hit
 	more    int
 	limit   int
+	count   [2]int // hits of keywords and expressions, and of features
 }
 
 // New compiles what is looked for. The error names what is wrong by its number
@@ -84,6 +87,9 @@ func New(cfg Config) (*Matcher, error) {
 	}
 	for i, text := range cfg.Regexps {
 		re, err := regexp.Compile(text)
+		if err == nil && len(text) > maxPattern {
+			text, err = text[:60]+"...", fmt.Errorf("it has %d bytes; expected at most %d", len(text), maxPattern)
+		}
 		if err == nil && re.MatchString("") {
 			err = errors.New("it matches where nothing is")
 		}
@@ -95,10 +101,11 @@ func New(cfg Config) (*Matcher, error) {
 	return m, nil
 }
 
-// Scan gives what data holds in the order of offsets, at most limit hits, and how
+// Scan gives what data holds in the order of offsets, at most limit hits (half
+// of them features), and how
 // many more there were. The hits are valid until the next call.
 func (m *Matcher) Scan(data []byte, limit int) (hits []Hit, more int) {
-	m.hits, m.more, m.limit = m.hits[:0], 0, limit
+	m.hits, m.more, m.limit, m.count = m.hits[:0], 0, limit, [2]int{}
 	m.part(data, func(start, end int) (int64, int, string) { return int64(start), end - start, Plain })
 	wide(data, &m.text, func(start int, encoding string) {
 		m.part(m.text, func(a, b int) (int64, int, string) { return int64(start + 2*a), 2 * (b - a), encoding })
@@ -115,10 +122,24 @@ func (m *Matcher) Scan(data []byte, limit int) (hits []Hit, more int) {
 	return m.hits, m.more
 }
 
+// room takes a place for a hit, or counts it: half of the places are for what was
+// named, half for features, so that a flood of one hides none of the other.
+func (m *Matcher) room(feature int) bool {
+	if m.count[feature] >= m.limit/2 {
+		m.more++
+		return false
+	}
+	m.count[feature]++
+	return true
+}
+
 func (m *Matcher) part(data []byte, place func(start, end int) (offset int64, length int, encoding string)) {
 	add := func(kind, name string, start, end int) {
-		if len(m.hits) >= m.limit {
-			m.more++
+		feature := 0
+		if kind != Keyword && kind != Regex {
+			feature = 1
+		}
+		if !m.room(feature) {
 			return
 		}
 		h := Hit{Kind: kind, Name: name, Text: string(data[start:min(end, start+MaxText)])}
@@ -130,8 +151,7 @@ func (m *Matcher) part(data []byte, place func(start, end int) (offset int64, le
 			w := &m.words.terms[n]
 			if w.encoding != "" {
 				if offset, _, encoding := place(0, 0); encoding == Plain { // not again in text that was UTF-16
-					if len(m.hits) >= m.limit {
-						m.more++
+					if !m.room(0) {
 						return
 					}
 					m.hits = append(m.hits, Hit{Kind: Keyword, Name: w.text, Text: w.text, Encoding: w.encoding, Offset: offset + int64(start), Length: end - start})
@@ -142,13 +162,8 @@ func (m *Matcher) part(data []byte, place func(start, end int) (offset int64, le
 		})
 	}
 	for i, re := range m.regexps {
-		for at := 0; at < len(data); {
-			x := re.FindIndex(data[at:])
-			if x == nil {
-				break
-			}
-			add(Regex, m.cfg.Regexps[i], at+x[0], at+x[1])
-			at += max(x[1], x[0]+1)
+		for _, x := range re.FindAllIndex(data, maxMatches) {
+			add(Regex, m.cfg.Regexps[i], x[0], x[1])
 		}
 	}
 	if m.cfg.Features != 0 {

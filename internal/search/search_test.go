@@ -55,6 +55,7 @@ func TestScan(t *testing.T) {
 		{words, "a" + utf16of("机密", false), `keyword 机密@1+4 utf-16le "机密"`},
 		{words, utf16of("机密", true), `keyword 机密@0+4 utf-16be "机密"`},
 		{Config{Regexps: []string{`KES-\d{3}`}}, "KES-12 KES-123  " + utf16of("\x01KES-777", false), `regex KES-\d{3}@7+7 ascii "KES-123"; regex KES-\d{3}@18+14 utf-16le "KES-777"`},
+		{Config{Regexps: []string{`(?m)^ab`}}, "abab\nab", `regex (?m)^ab@0+2 ascii "ab"; regex (?m)^ab@5+2 ascii "ab"`},
 		{Config{Features: feature.All}, "\x00\x00" + utf16of("850131-14-5678", false), `mykad @2+28 utf-16le "850131-14-5678"`},
 		{Config{Features: feature.All}, "a@b.example.my\x00\x00" + utf16of("mail x@example.my!", false), `email @0+14 ascii "a@b.example.my"; email @26+24 utf-16le "x@example.my"`},
 	} {
@@ -66,8 +67,8 @@ func TestScan(t *testing.T) {
 
 // TestLimit proves that hits beyond the limit are counted.
 func TestLimit(t *testing.T) {
-	got := told(t, Config{Keywords: []string{"ab"}}, strings.Repeat("ab", 250))
-	if !strings.HasSuffix(got, "; 150 more") {
+	got := told(t, Config{Keywords: []string{"ab"}, Features: feature.All}, strings.Repeat("ab", 250)+" x@example.my")
+	if !strings.HasSuffix(got, `"x@example.my"; 200 more`) {
 		t.Error(got)
 	}
 }
@@ -75,7 +76,7 @@ func TestLimit(t *testing.T) {
 // TestWrong proves that what can't be looked for is an error with its number.
 func TestWrong(t *testing.T) {
 	for want, cfg := range map[string]Config{
-		"expression 2": {Regexps: []string{"a", "("}}, "expression 1 (x*)": {Regexps: []string{"x*"}}, "keyword 2": {Keywords: []string{"a", ""}},
+		"at most 1024": {Regexps: []string{strings.Repeat("a", 1025)}}, "expression 2": {Regexps: []string{"a", "("}}, "expression 1 (x*)": {Regexps: []string{"x*"}}, "keyword 2": {Keywords: []string{"a", ""}},
 	} {
 		if _, err := New(cfg); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v", cfg, err)

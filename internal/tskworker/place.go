@@ -17,11 +17,12 @@ import (
 )
 
 const (
-	maxHits  = 4096     // hits told of one content; more are counted
-	maxSeen  = 500_000  // digests that are kept
-	maxPlace = 1 << 16  // runs by which places in the media are told
-	maxSlack = 64 << 20 // bytes of slack of one file that are looked at
-	spaceRun = 4096     // runs told in one frame
+	maxHits     = 4096     // hits told of one content; more are counted
+	maxHitBytes = 2 << 20  // of hits told of one content
+	maxSeen     = 500_000  // digests that are kept
+	maxPlace    = 1 << 16  // runs by which places in the media are told
+	maxSlack    = 64 << 20 // bytes of slack of one file that are looked at
+	spaceRun    = 4096     // runs told in one frame
 )
 
 // search loads what to look for besides rules.
@@ -158,6 +159,15 @@ func (s *session) look(cfg *disk.UnitConfig, it *disk.Item, data []byte, res *di
 		s.busy.Store(true)
 		hits, more := s.matcher.Scan(data, maxHits)
 		s.busy.Store(false)
+		// They go to the parent in one frame, with what rules found.
+		size := 0
+		for i := range hits {
+			if size += len(hits[i].Name) + len(hits[i].Text) + 32; size > maxHitBytes {
+				more += len(hits) - i
+				hits = hits[:i]
+				break
+			}
+		}
 		res.Hits, res.MoreHits = hits, int64(more)
 	}
 	if it.Area == disk.Unallocated || it.Area == disk.Raw {
