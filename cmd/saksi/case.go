@@ -150,6 +150,7 @@ func caseSign(a *app) *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&o.index, "index", "", "`URL` of the Elasticsearch node that holds the findings (default: the case's own index)")
+	f.StringVar(&o.ca, "index-ca", "", caHelp)
 	f.StringVar(&o.agency, "agency", "default", "`name` of the agency, for indexes that several share")
 	f.StringVar(&key, "key", "", "signing key `file` of the case (default: this station's own)")
 	return c

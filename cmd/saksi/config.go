@@ -17,12 +17,13 @@ import (
 // settings maps the keys of a settings file to the environment variable that
 // overrules them ("" for none). A key is the name of the flag it sets.
 var settings = map[string]*envVar{
-	"index":   &envIndex,
-	"case":    &envCase,
-	"output":  &envOutput,
-	"worker":  &envWorker,
-	"workers": nil,
-	"agency":  nil,
+	"index":    &envIndex,
+	"index-ca": &envIndexCA,
+	"case":     &envCase,
+	"output":   &envOutput,
+	"worker":   &envWorker,
+	"workers":  nil,
+	"agency":   nil,
 
 	"placeholders": nil,
 }

@@ -44,6 +44,7 @@ func demoCommand(a *app) *cobra.Command {
 	}
 	c.Flags().StringVar(&o.dir, "dir", "", "new `folder` for the case (default: below the user's data)")
 	c.Flags().StringVar(&o.index, "index", "", "`URL` of an Elasticsearch node to index into instead of the embedded index")
+	c.Flags().StringVar(&o.ca, "index-ca", "", caHelp)
 	c.Flags().StringVar(&o.agency, "agency", "contoh", "`name` of the agency in the index")
 	return c
 }

@@ -17,6 +17,8 @@ type envVar struct {
 var (
 	envConfig     = envVar{"SAKSI_CONFIG", "settings file, as --config", false}
 	envIndex      = envVar{"SAKSI_INDEX", "index to write to and search, as --index; may hold a password", true}
+	envIndexCA    = envVar{"SAKSI_INDEX_CA", "PEM file of the only authority whose certificate an Elasticsearch node may have, as --index-ca", false}
+	envIndexKey   = envVar{"SAKSI_INDEX_API_KEY", "encoded API key for an Elasticsearch node, instead of a login", true}
 	envCase       = envVar{"SAKSI_CASE", "case folder, as --case", false}
 	envOutput     = envVar{"SAKSI_OUTPUT", "output form, as --output", false}
 	envWorker     = envVar{"SAKSI_WORKER", "path of saksi-worker, as --worker", false}
@@ -24,7 +26,7 @@ var (
 	envColor      = envVar{"NO_COLOR", "any value: no color", false}
 )
 
-var envVars = []envVar{envConfig, envIndex, envCase, envOutput, envWorker, envPassphrase, envColor}
+var envVars = []envVar{envConfig, envIndex, envIndexCA, envIndexKey, envCase, envOutput, envWorker, envPassphrase, envColor}
 
 func (v envVar) get() string { return os.Getenv(v.name) }
 

@@ -89,6 +89,9 @@ func (o *indexFlags) words() string {
 	if o.index != "" {
 		s += "--index " + shellWord(o.index) + " "
 	}
+	if o.ca != "" && isURL(o.index) {
+		s += "--index-ca " + shellWord(o.ca) + " "
+	}
 	return s
 }
 

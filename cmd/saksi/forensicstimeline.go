@@ -68,6 +68,7 @@ Times are UTC. FAT keeps the time of the wall: it is taken as UTC unless --fat-z
 	f.StringVar(&o.index.caseID, "case", "", "`folder` of a case whose events go in; the images are its exhibits (E1, or their paths), and their examination is recorded")
 	f.StringVar(&o.key, "key", "", "signing key `file` of the case (default: this station's own)")
 	f.StringVar(&o.index.index, "index", "", "`folder` of an index, or the URL of an Elasticsearch node, whose events go in")
+	f.StringVar(&o.index.ca, "index-ca", "", caHelp)
 	f.StringVar(&o.index.agency, "agency", "default", "`name` of the agency, for indexes that several share")
 	return c
 }

@@ -64,6 +64,7 @@ func frameworkAssess(a *app) *cobra.Command {
 // sources are the flags of what an assessment is made from.
 func (o *assessOptions) sources(f *pflag.FlagSet) {
 	f.StringVar(&o.index, "index", "", "`folder` of an index, or the URL of an Elasticsearch node (default: the cases')")
+	f.StringVar(&o.ca, "index-ca", "", caHelp)
 	f.StringArrayVar(&o.cases, "case", nil, "case `folder`; may be given several times")
 	f.StringVar(&o.agency, "agency", "default", "`name` of the agency, for indexes that several share")
 	f.StringVar(&o.register, "register", "", "`file` of the register of agencies and systems (default: register.yaml in the settings folder, if it is there)")

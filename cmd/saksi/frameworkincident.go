@@ -148,6 +148,7 @@ func incidentNew(a *app) *cobra.Command {
 	o.add(c)
 	f := c.Flags()
 	f.StringVar(&ix.index, "index", "", "`folder` or URL of the index that has the findings")
+	f.StringVar(&ix.ca, "index-ca", "", caHelp)
 	f.StringVar(&ix.caseID, "case", "", "case `folder` that has the findings")
 	f.StringVar(&o.key, "key", "", "signing key `file` of the journal (default: this station's own)")
 	f.StringVar(&agency, "agency", "", "`name` of the agency, as in the register")

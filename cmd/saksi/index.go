@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -23,13 +25,17 @@ import (
 type indexFlags struct {
 	index  string
 	login  *url.Userinfo // of index, kept apart so that no message shows it
+	ca     string
 	caseID string
 	agency string
 }
 
+const caHelp = "PEM `file` of the only authority whose certificate an Elasticsearch node may have (default: the system's)"
+
 func (o *indexFlags) add(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.index, "index", "", "`folder` of an index, or the URL of an Elasticsearch node (default: the case's, then the user's)")
+	f.StringVar(&o.ca, "index-ca", "", caHelp)
 	f.StringVar(&o.caseID, "case", "", "case `folder`")
 	f.StringVar(&o.agency, "agency", "default", "`name` of the agency, for indexes that several share")
 }
@@ -94,11 +100,39 @@ func (o *indexFlags) remote(ctx context.Context, where string) (findings.Index, 
 		return nil, usage("--index: expected http://HOST:PORT or https://HOST:PORT")
 	}
 	u.User = o.login
-	ix, err := elastic.Open(ctx, elastic.Config{URL: u.String(), Agency: o.agency})
+	cfg := elastic.Config{URL: u.String(), Agency: o.agency, APIKey: envIndexKey.get()}
+	if o.ca != "" {
+		if cfg.CA, err = readCA(o.ca); err != nil {
+			return nil, err
+		}
+	}
+	ix, err := elastic.Open(ctx, cfg)
+	if errors.Is(err, elastic.ErrUntrusted) {
+		return nil, failHint(exitTrust, err, "name the certificate of the authority that made the node's by --index-ca FILE; of Elasticsearch's own it is config/certs/http_ca.crt")
+	}
 	if err != nil {
 		return nil, err
 	}
 	return ix, nil
+}
+
+// maxCA bounds a file of certificates, in bytes.
+const maxCA = 1 << 20
+
+func readCA(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the certificate of the node's authority: %w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxCA+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the certificate of the node's authority: %w", err)
+	}
+	if len(b) > maxCA {
+		return nil, fmt.Errorf("reading the certificate of the node's authority: %s has more than %d bytes; expected a PEM file", path, maxCA)
+	}
+	return b, nil
 }
 
 // reach tries an index that is a URL, before anything is made.

@@ -28,6 +28,7 @@ func (o *keepFlags) add(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.caseID, "case", "", "store what is found in this case `folder`; the inputs are its exhibits (E1, or their paths), and their examination is recorded")
 	f.StringVar(&o.index, "index", "", "store what is found in this `folder`, or in the Elasticsearch node of this URL")
+	f.StringVar(&o.ca, "index-ca", "", caHelp)
 	f.StringVar(&o.agency, "agency", "default", "`name` of the agency, for indexes that several share")
 	f.StringVar(&o.key, "key", "", "signing key `file` of the case (default: this station's own)")
 }

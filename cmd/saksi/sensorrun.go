@@ -90,6 +90,7 @@ func sensorRun(a *app) *cobra.Command {
 	f.StringVar(&o.tlsKeys, "tls-keys", "", "decrypt TLS with the secrets in this key log `file`, which may grow meanwhile")
 	o.authority.add(c, "what it does not cover is left out")
 	f.StringVar(&o.index, "index", "", "store what is found in this `folder`, or in the Elasticsearch node of this URL (default: the user's index)")
+	f.StringVar(&o.ca, "index-ca", "", caHelp)
 	f.StringVar(&o.agency, "agency", "default", "`name` of the agency, for indexes that several share")
 	o.ring.add(c)
 	c.Flags().StringVar(&o.name, "sensor", "", "`name` of this sensor in what is stored (default: the host's)")

@@ -52,7 +52,9 @@ type Config struct {
 	URL       string            // http://[USER:PASSWORD@]HOST[:PORT], or https
 	Agency    string            // part of the index names: lower-case letters, digits and _
 	Patience  time.Duration     // how long a request is tried again; 0 is one minute
-	Transport http.RoundTripper // nil is http.DefaultTransport's settings
+	APIKey    string            // encoded, as Elasticsearch gives it; instead of a login
+	CA        []byte            // PEM: the only authorities whose certificates are taken; nil is the system's
+	Transport http.RoundTripper // nil is http.DefaultTransport's settings; CA is then not looked at
 }
 
 // Index is a connection to a node. It is safe for concurrent use.
@@ -84,15 +86,23 @@ func Open(ctx context.Context, c Config) (*Index, error) {
 	if !agencyPattern.MatchString(c.Agency) {
 		return nil, fmt.Errorf("agency %q: its name is part of the names of Elasticsearch's indices; expected 1 to 64 lower-case letters, digits and _", c.Agency)
 	}
+	if err := c.checkKey(u); err != nil {
+		return nil, err
+	}
 	transport := c.Transport
 	if transport == nil {
-		transport = http.DefaultTransport.(*http.Transport).Clone()
+		if transport, err = pinned(u, c.CA); err != nil {
+			return nil, err
+		}
 	}
 	opts := []elastictransport.Option{elastictransport.WithUserAgent("saksi"), elastictransport.WithDisableRetry(), elastictransport.WithTransport(transport)}
 	if u.User != nil {
 		password, _ := u.User.Password()
 		opts = append(opts, elastictransport.WithBasicAuth(u.User.Username(), password))
 		u.User = nil
+	}
+	if c.APIKey != "" {
+		opts = append(opts, elastictransport.WithAPIKey(c.APIKey))
 	}
 	client, err := elastictransport.NewClient(append(opts, elastictransport.WithURLs(u))...)
 	if err != nil {
@@ -113,7 +123,7 @@ func Open(ctx context.Context, c Config) (*Index, error) {
 		return esapi.InfoRequest{}.Do(ctx, ix.client)
 	}, &info); err != nil {
 		ix.stop()
-		return nil, fmt.Errorf("opening the index at %s: %w", u, err)
+		return nil, fmt.Errorf("opening the index at %s: %w", u, trustError(err))
 	}
 	if !strings.HasPrefix(info.Version.Number, "8.") && !strings.HasPrefix(info.Version.Number, "9.") {
 		ix.stop()
