@@ -14,7 +14,7 @@ import (
 )
 
 func caseCommand(a *app) *cobra.Command {
-	return noun("case", "Keep cases: exhibits, custody, statements", caseNew(a), caseAdd(a), caseSign(a), caseShow(a), caseNote(a), caseNotes(a), caseReview(a), caseRestore(a))
+	return noun("case", "Keep cases: exhibits, custody, statements", caseNew(a), caseAdd(a), caseSign(a), caseShow(a), caseNote(a), caseNotes(a), caseReview(a), caseReport(a), caseRestore(a))
 }
 
 func caseNew(a *app) *cobra.Command {
