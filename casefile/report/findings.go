@@ -26,7 +26,7 @@ func (b *builder) findings(ctx context.Context) ([]document.Part, error) {
 		Widths:  []float64{0.06, 0.24, 0.22, 0.2, 0.28},
 	}
 	r := findings.Request{Query: "event.kind:alert", Size: 500, Sort: []findings.Sort{{Field: "event.severity", Desc: true}}}
-	var total int64
+	var total, withheld int64
 	for len(t.Rows) < maxFindings {
 		p, err := b.Index.Search(ctx, r)
 		if err != nil {
@@ -46,6 +46,10 @@ func (b *builder) findings(ctx context.Context) ([]document.Part, error) {
 			if err != nil {
 				return nil, fmt.Errorf("finding %s: %w", d.ID, err)
 			}
+			if b.Withhold != nil && b.Withhold(e) {
+				withheld++
+				continue
+			}
 			t.Rows = append(t.Rows, b.finding(d.ID, e, states[d.ID]))
 		}
 		if p.Next == "" {
@@ -54,6 +58,9 @@ func (b *builder) findings(ctx context.Context) ([]document.Part, error) {
 		r.After = p.Next
 	}
 	parts = append(parts, document.Part{Text: b.say("findings_count", total, len(t.Rows))})
+	if withheld > 0 {
+		parts = append(parts, document.Part{Text: b.say("withheld", withheld)})
+	}
 	if len(t.Rows) > 0 {
 		parts = append(parts, document.Part{Table: t})
 	}
@@ -88,6 +95,8 @@ func (b *builder) finding(id string, e *event.Event, s *review.State) []string {
 	}
 	if v := texts(e, "\n", event.SaksiEvidenceCommand); v != "" {
 		proof = append(proof, v)
+	} else {
+		proof = append(proof, "saksi findings show "+id[:min(len(id), 12)])
 	}
 	return []string{
 		texts(e, " ", event.EventSeverity), texts(e, "\n", event.RuleName, event.ThreatTechniqueID), where, b.status(s), strings.Join(proof, "\n"),

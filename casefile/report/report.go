@@ -16,6 +16,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"saksi/casefile"
+	"saksi/event"
 	"saksi/evidence"
 	"saksi/findings"
 	"saksi/internal/document"
@@ -36,8 +37,11 @@ type Source struct {
 	Index    findings.Index // nil: the case has none
 	Lang     string
 	AsOf     time.Time // later entries are left out; zero: the last entry's
-	Versions []Version
+	Versions []Version // the first ones: the programs
+	Libs     []Version // the libraries in them, for the annex
 	Tool     string
+	// Withhold says which findings are counted and not shown; nil: none.
+	Withhold func(*event.Event) bool
 }
 
 type builder struct {
@@ -110,6 +114,9 @@ func (b *builder) build(ctx context.Context) (*document.Document, error) {
 		d.Parts = append(d.Parts, parts...)
 	}
 	d.Parts = append(d.Parts, document.Part{Heading: b.say("sign")}, document.Part{Sign: []string{b.say("sign_examiner"), b.say("sign_reviewer")}})
+	if len(b.Libs) > 0 {
+		d.Parts = append(d.Parts, document.Part{Heading: b.say("annex")}, b.versions(b.Libs))
+	}
 	return d, nil
 }
 
@@ -191,10 +198,6 @@ func (b *builder) custodyTable() document.Part {
 }
 
 func (b *builder) methods() []document.Part {
-	t := &document.Table{Columns: []string{b.say("component"), b.say("version")}, Widths: []float64{0.6, 0.4}}
-	for _, v := range b.Versions {
-		t.Rows = append(t.Rows, []string{v.Name, v.Version})
-	}
 	var tools []string
 	for _, e := range b.entries {
 		if !slices.Contains(tools, e.Tool) {
@@ -205,6 +208,14 @@ func (b *builder) methods() []document.Part {
 		{Heading: b.say("methods")},
 		{Text: b.say("methods_text")},
 		{Facts: []document.Fact{{Name: b.say("tools"), Value: strings.Join(tools, ", ")}}},
-		{Table: t},
+		b.versions(b.Versions),
 	}
+}
+
+func (b *builder) versions(list []Version) document.Part {
+	t := &document.Table{Columns: []string{b.say("component"), b.say("version")}, Widths: []float64{0.6, 0.4}}
+	for _, v := range list {
+		t.Rows = append(t.Rows, []string{v.Name, v.Version})
+	}
+	return document.Part{Table: t}
 }

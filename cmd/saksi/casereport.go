@@ -19,11 +19,13 @@ import (
 
 	"saksi/casefile"
 	"saksi/casefile/report"
+	"saksi/event"
 	"saksi/internal/worker"
 )
 
 func caseReport(a *app) *cobra.Command {
 	var lang, format, asOf string
+	var tlp tlpFlag
 	c := &cobra.Command{
 		Use:   "report DIR --to FILE",
 		Short: "Write the report of a case: exhibits, custody, methods, findings, notes, limitations, reviews",
@@ -44,7 +46,14 @@ func caseReport(a *app) *cobra.Command {
 			if format != "html" && format != "pdf" {
 				return usage("--format %q: expected html or pdf", format)
 			}
-			s := report.Source{Dir: args[0], Lang: lang, Tool: toolName(), Versions: a.versions(cmd)}
+			s := report.Source{Dir: args[0], Lang: lang, Tool: toolName(), Withhold: func(e *event.Event) bool { return tlp.stricter(e) }}
+			s.Versions, s.Libs = a.versions(cmd)
+			if err := tlp.parse(a); err != nil {
+				return err
+			}
+			if tlp.text == "" {
+				tlp.most = tlpOutside // a report is made to be handed on
+			}
 			if asOf != "" {
 				var err error
 				if s.AsOf, err = time.Parse(time.RFC3339, asOf); err != nil {
@@ -84,13 +93,15 @@ func caseReport(a *app) *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&lang, "lang", "ms", "language: ms or en")
 	f.StringVar(&format, "format", "", "html or pdf (default: by the end of --to, else html)")
+	f.StringVar(&tlp.text, "max-tlp", "", "list only findings of at most this `marking` of the Traffic Light Protocol (default green); the others are counted")
 	f.StringVar(&asOf, "as-of", "", "`time` of the report, RFC 3339 (default: that of the last custody entry)")
 	return c
 }
 
-// versions are those of saksi, of saksi-worker and of all libraries in them.
-func (a *app) versions(cmd *cobra.Command) []report.Version {
-	list := []report.Version{{Name: "saksi", Version: version}, {Name: "go", Version: runtime.Version()}}
+// versions are those of saksi and of saksi-worker with its libraries, and of the
+// libraries in saksi.
+func (a *app) versions(cmd *cobra.Command) (list, libs []report.Version) {
+	list = []report.Version{{Name: "saksi", Version: version}, {Name: "go", Version: runtime.Version()}}
 	path, err := worker.Find(a.worker)
 	var out []byte
 	if err == nil {
@@ -106,8 +117,8 @@ func (a *app) versions(cmd *cobra.Command) []report.Version {
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, d := range info.Deps {
-			list = append(list, report.Version{Name: d.Path, Version: d.Version})
+			libs = append(libs, report.Version{Name: d.Path, Version: d.Version})
 		}
 	}
-	return list
+	return list, libs
 }

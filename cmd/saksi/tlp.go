@@ -40,13 +40,19 @@ func (t *tlpFlag) parse(a *app) error {
 // sink withholds what is marked more strictly, and counts it.
 func (t *tlpFlag) sink(next findings.Sink) findings.Sink {
 	return findings.SinkFunc(func(e *event.Event) error {
-		text, _ := e.GetStr(event.ThreatIndicatorMarkingTlp)
-		if mark, ok := intel.ParseTLP(text); text != "" && (!ok || mark > t.most) { // what nobody can read is not given away
+		if t.stricter(e) {
 			t.withheld++
 			return nil
 		}
 		return next.Emit(e)
 	})
+}
+
+// stricter reports whether a document rests on what may not be given away.
+func (t *tlpFlag) stricter(e *event.Event) bool {
+	text, _ := e.GetStr(event.ThreatIndicatorMarkingTlp)
+	mark, ok := intel.ParseTLP(text)
+	return text != "" && (!ok || mark > t.most) // what nobody can read is not given away
 }
 
 // tell says how many were withheld.
