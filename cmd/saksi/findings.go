@@ -326,17 +326,15 @@ func findingsPush(a *app) *cobra.Command {
 			if err == nil && prune {
 				err = o.prune(a, s)
 			}
-			if err = errors.Join(indexError(err), s.close()); err != nil {
-				return err
+			pending, perr := spool.Pending(s.dir, s.name)
+			err = errors.Join(indexError(err), perr, s.close())
+			// Also when the node went away: what was sent is stored, there already or
+			// refused, and what is pending waits.
+			r, rerr := a.rows("sent", "stored", "duplicate", "dead", "pending")
+			if rerr == nil {
+				rerr = errors.Join(r.add(d.Sent, d.Stored, d.Duplicate, d.Dead, pending), r.close())
 			}
-			r, err := a.rows("sent", "stored", "duplicate", "dead")
-			if err != nil {
-				return err
-			}
-			if err := r.add(d.Sent, d.Stored, d.Duplicate, d.Dead); err != nil {
-				return err
-			}
-			if err := r.close(); err != nil {
+			if err = errors.Join(err, rerr); err != nil {
 				return err
 			}
 			if d.Dead > 0 {

@@ -2,10 +2,12 @@ package spool
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -54,15 +56,21 @@ func letters(path, name string) (list []Letter, err error) {
 		return nil, fmt.Errorf("reading refused documents: %w", err)
 	}
 	defer f.Close()
-	s := bufio.NewScanner(f)
-	s.Buffer(nil, 64<<20)
-	for n := 1; s.Scan(); n++ {
+	r := bufio.NewReader(f)
+	for n := 1; ; n++ {
+		b, rerr := r.ReadBytes('\n')
+		if rerr != nil && rerr != io.EOF {
+			return nil, fmt.Errorf("reading refused documents: %s: %w", path, rerr)
+		}
+		if rerr == io.EOF {
+			return list, nil // what has no end a crash tore off: its document was put again, as the index's place was not kept
+		}
 		var line struct {
 			Reason   string          `json:"reason"`
 			ID       string          `json:"id"`
 			Document json.RawMessage `json:"document"`
 		}
-		if err := json.Unmarshal(s.Bytes(), &line); err != nil {
+		if err := json.Unmarshal(b, &line); err != nil {
 			return nil, fmt.Errorf("reading refused documents: %s, line %d: %w", path, n, err)
 		}
 		d, err := docOf(line.ID, line.Document)
@@ -71,10 +79,32 @@ func letters(path, name string) (list []Letter, err error) {
 		}
 		list = append(list, Letter{name, line.Reason, d})
 	}
-	if err := s.Err(); err != nil {
-		return nil, fmt.Errorf("reading refused documents: %s: %w", path, err)
+}
+
+// whole cuts a line off that a crash tore, and goes to the end.
+func whole(f *os.File) error {
+	end, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
 	}
-	return list, nil
+	block := make([]byte, 64<<10)
+	for at := end; at > 0; {
+		n := min(at, int64(len(block)))
+		at -= n
+		if _, err := f.ReadAt(block[:n], at); err != nil {
+			return err
+		}
+		if i := bytes.LastIndexByte(block[:n], '\n'); i >= 0 {
+			end = at + int64(i) + 1
+			break
+		}
+		end = at
+	}
+	if err := f.Truncate(end); err != nil {
+		return err
+	}
+	_, err = f.Seek(end, io.SeekStart)
+	return err
 }
 
 // Replay puts what the index of a name refused into it again. What it takes now,

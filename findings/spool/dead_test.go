@@ -125,3 +125,45 @@ func TestPrune(t *testing.T) {
 		t.Errorf("%d documents are left in the spool, expected those of the last segment", len(all))
 	}
 }
+
+// TestTornLetter proves that a line that a crash tore costs nothing: it is not
+// listed, and the next refusal stands in its place.
+func TestTornLetter(t *testing.T) {
+	dir := t.TempDir()
+	w, err := Create(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	emit(t, w, 0, 100)
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Follow(t.Context(), dir, "memory", &memory{ids: map[string]bool{}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(deadPath(dir, "memory"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := strings.IndexByte(string(b), '\n') + 1
+	for _, cut := range []int{first, first + 1, len(b) - 1, 5, 0} {
+		if err := os.WriteFile(deadPath(dir, "memory"), b[:cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		want := strings.Count(string(b[:cut]), "\n")
+		if list, err := Letters(dir); err != nil || len(list) != want {
+			t.Errorf("cut at %d: %d letters, %v", cut, len(list), err)
+		}
+		list, err := Letters(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := bury(dir, "memory", []findings.Dead{{Doc: findings.Doc{ID: "x", Body: []byte(`{"@timestamp":"2026-01-01T00:00:00Z","event":{"dataset":"saksi.dns"}}`)}, Reason: "again"}}); err != nil {
+			t.Fatal(err)
+		}
+		if more, err := Letters(dir); err != nil || len(more) != len(list)+1 || more[len(list)].Reason != "again" {
+			t.Errorf("cut at %d: %v, %v", cut, more, err)
+		}
+	}
+}

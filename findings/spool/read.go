@@ -226,6 +226,22 @@ func Follow(ctx context.Context, dir, name string, ix findings.Writer, progress 
 	}
 }
 
+// Pending counts the documents that the index of a name has not got yet.
+func Pending(dir, name string) (n int64, err error) {
+	c, err := loadCursor(dir, name)
+	if err != nil {
+		return 0, err
+	}
+	for {
+		docs, next, err := Read(dir, c, batchBytes)
+		n += int64(len(docs))
+		if err != nil || len(docs) == 0 {
+			return n, err
+		}
+		c = next
+	}
+}
+
 // Rewind makes the next Follow under name begin with the first document.
 func Rewind(dir, name string) error {
 	if err := os.Remove(cursorPath(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -257,10 +273,20 @@ func saveCursor(dir, name string, c Cursor) error {
 		return err
 	}
 	tmp := cursorPath(dir, name) + ".tmp"
-	if err := os.WriteFile(tmp, b, 0o600); err != nil {
-		return fmt.Errorf("keeping the place of index %s in the spool: %w", name, err)
+	// Synced before it gets its name: an empty place after a power cut would stop
+	// the index for good.
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err == nil {
+		_, err = f.Write(b)
+		if err == nil {
+			err = f.Sync()
+		}
+		err = errors.Join(err, f.Close())
 	}
-	if err := os.Rename(tmp, cursorPath(dir, name)); err != nil {
+	if err == nil {
+		err = os.Rename(tmp, cursorPath(dir, name))
+	}
+	if err != nil {
 		return fmt.Errorf("keeping the place of index %s in the spool: %w", name, err)
 	}
 	return nil
@@ -272,9 +298,13 @@ func bury(dir, name string, dead []findings.Dead) error {
 		return nil
 	}
 	path := deadPath(dir, name)
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return fmt.Errorf("keeping refused documents: %w", err)
+	}
+	if err := whole(f); err != nil {
+		_ = f.Close()
+		return fmt.Errorf("keeping refused documents in %s: %w", path, err)
 	}
 	w := bufio.NewWriter(f)
 	enc := json.NewEncoder(w)
