@@ -31,6 +31,7 @@ const (
 	PredicateAttestation = "https://saksi.example/predicate/attestation/v1"
 	PredicateWaiver      = "https://saksi.example/predicate/waiver/v1"
 	PredicateReview      = "https://saksi.example/predicate/review/v1"
+	PredicateSelftest    = "https://saksi.example/predicate/selftest/v1"
 	PredicateApproval    = "https://saksi.example/predicate/approval/v1"
 )
 

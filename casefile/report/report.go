@@ -29,7 +29,10 @@ var labelsFile []byte
 var Langs = []string{"ms", "en"}
 
 // Version is a component and its version.
-type Version struct{ Name, Version string }
+type Version struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
 
 // Source is what a report is written from.
 type Source struct {

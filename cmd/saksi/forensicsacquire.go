@@ -31,6 +31,8 @@ type acquireFlags struct {
 	caseDir   string
 	key       string
 	why       string
+	override  string // why a failed self-test does not stop it
+	selftest  string // what was overridden
 }
 
 func forensicsAcquire(a *app) *cobra.Command {
@@ -67,6 +69,7 @@ func forensicsAcquire(a *app) *cobra.Command {
 	f.StringVar(&o.Labels.Model, "model", "", "`model` on the label, where the device does not tell it")
 	f.StringVar(&o.authority, "authority", "", "YAML `file` of the warrant, consent or instruction on which this is done; what it does not cover is refused")
 	f.StringVar(&o.caseDir, "case", "", "case `folder`: the image becomes its exhibit")
+	f.StringVar(&o.override, "override-selftest", "", "acquire although this station's last self-test gave a wrong answer: `why`, for the statement and the custody log")
 	f.StringVar(&o.why, "why", "", "why, for the custody log")
 	f.StringVar(&o.key, "key", "", "signing key `file` (default: this station's own)")
 	return c
@@ -163,6 +166,9 @@ func (o *acquireFlags) run(cmd *cobra.Command, a *app, source string) (err error
 	if err := o.options(cmd, a); err != nil {
 		return err
 	}
+	if o.selftest, err = selftestStops(o.override); err != nil {
+		return err
+	}
 	signer, err := a.signer(o.key)
 	if err != nil {
 		return err
@@ -193,6 +199,9 @@ func (o *acquireFlags) run(cmd *cobra.Command, a *app, source string) (err error
 	rec, err := a.acquire(ctx, s, o)
 	if rec == nil {
 		return o.fail(a, nil, err)
+	}
+	if o.selftest != "" {
+		rec.Problems = append(rec.Problems, o.selftest)
 	}
 	statement := ""
 	switch {
@@ -251,6 +260,9 @@ func (o *acquireFlags) entry(c *casefile.Case, i *acquire.Info, from int64) evid
 		if v != "" {
 			e.Detail[k] = v
 		}
+	}
+	if o.selftest != "" {
+		e.Detail["selftest"] = o.selftest
 	}
 	if o.Authority != nil {
 		e.Authority = o.Authority.String()
