@@ -15,9 +15,6 @@ var mapKeys = map[string]string{
 	"iso-27001-2022": "iso27001_2022",
 }
 
-// MapKey is the key of Control.Maps that leads to a catalog; "" for none.
-func MapKey(catalog string) string { return mapKeys[catalog] }
-
 // mapsTo reports whether a list of identifiers names id: itself, as what an
 // enhancement such as SC-7(10) belongs to, or within a range such as 5.1-5.9.
 // What names a whole family or chapter names no single control.

@@ -10,10 +10,7 @@ import (
 )
 
 // lenient takes what its own refused.
-type lenient struct {
-	memory
-	refuse string
-}
+type lenient struct{ refuse string }
 
 func (l *lenient) Put(_ context.Context, docs []findings.Doc) (r findings.Result, err error) {
 	for _, d := range docs {

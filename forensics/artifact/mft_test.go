@@ -88,9 +88,8 @@ func TestCorpusMFT(t *testing.T) {
 			run(image, "xz", "-dc", filepath.Join(corpus, "images", name))
 			run(table, "icat", image, "0")
 			type entry struct {
-				paths   []string
-				times   [4]int64
-				deleted bool
+				paths []string
+				times [4]int64
 			}
 			got := map[string]entry{}
 			sum, err := artifact.Read(context.Background(), table, options(t), func(r *artifact.Record, _ *event.Event) error {

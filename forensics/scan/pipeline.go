@@ -66,7 +66,6 @@ type step struct {
 	hits    int // indicators it holds
 	item    int // its content in unit.items, or -1
 	place   disk.Area
-	again   int // what a deleted file told before
 }
 
 func (s *scanner) image(ctx context.Context) error {

@@ -150,7 +150,7 @@ func atWord(b []byte, i, end int, want Set) (Found, bool) {
 		}
 	}
 	if want.Has(Secret) {
-		return tokenAt(b, i, end)
+		return tokenAt(b, i)
 	}
 	return Found{}, false
 }

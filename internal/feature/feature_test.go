@@ -166,9 +166,8 @@ func positive(r *rand.Rand, k Kind) string {
 	case MyKad:
 		return fmt.Sprintf("%s%02d%02d%s%s%s%04d", digits(r, 2), 1+r.IntN(12), 1+r.IntN(28), "", pick(r, "01", "10", "14", "16", "21", "59", "71", "82"), "", 1+r.IntN(9999))
 	case Card:
-		d := luhned(pick(r, "4", "51", "55", "2221", "6011", "3528", "62") + digits(r, 15))
 		x := pick(r, "4", "53", "2720", "6011", "3530")
-		d = luhned(x + digits(r, 15-len(x)))
+		d := luhned(x + digits(r, 15-len(x)))
 		if r.IntN(2) == 0 {
 			return d[:4] + " " + d[4:8] + " " + d[8:12] + " " + d[12:]
 		}

@@ -36,7 +36,7 @@ var tokens = []struct {
 	{"AGE-SECRET-KEY-1", "", 58, 58, "age key"},
 }
 
-func tokenAt(b []byte, i, end int) (Found, bool) {
+func tokenAt(b []byte, i int) (Found, bool) {
 	if b[i] == 'e' {
 		return jwtAt(b, i)
 	}
@@ -55,7 +55,8 @@ func tokenAt(b []byte, i, end int) (Found, bool) {
 			continue
 		}
 		at := i + len(t.prefix)
-		for end = at; end < len(b) && end-at <= t.most && (class[b[end]] != 0 || strings.IndexByte(t.more, b[end]) >= 0); end++ {
+		end := at
+		for ; end < len(b) && end-at <= t.most && (class[b[end]] != 0 || strings.IndexByte(t.more, b[end]) >= 0); end++ {
 			if t.prefix[1] == 'K' && class[b[end]] == lower { // AWS: capitals and digits
 				return Found{}, false
 			}
