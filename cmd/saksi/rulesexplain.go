@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"saksi/casefile"
 	"saksi/event"
 	"saksi/findings"
 	"saksi/forensics/artifact"
@@ -31,6 +32,8 @@ type rulesExplainOptions struct {
 	offset int64
 	flow   string
 	most   int
+
+	exhibit exhibitFlags
 }
 
 func rulesExplain(a *app) *cobra.Command {
@@ -46,7 +49,7 @@ func rulesExplain(a *app) *cobra.Command {
 			"  saksi rules explain 5f0c8f0e-7a55-4d1c-9a43-0d7c1b6a9e01 Security.evtx --rules sigma/ --offset 5632\n" +
 			"  saksi rules explain Saksi_Demo_Implant update.bin --rules demo.yar",
 		Args: cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), a, args[0], args[1]) },
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, args[0], args[1]) },
 	}
 	f := c.Flags()
 	o.add(c, "`file` or folder of rules in which RULE is")
@@ -57,6 +60,7 @@ func rulesExplain(a *app) *cobra.Command {
 	f.Int64Var(&o.offset, "offset", -1, "only the record at this `byte` of a log")
 	f.StringVar(&o.flow, "flow", "", "only the flow with this Community `ID` (not of ICMP)")
 	f.IntVar(&o.most, "most", 3, "the `number` of trials that are shown")
+	o.exhibit.add(c)
 	_ = c.MarkFlagRequired("rules")
 	return c
 }
@@ -176,7 +180,8 @@ func (y *explainFiles) ScanFile(ctx context.Context, f *sensor.File, _ findings.
 	return err
 }
 
-func (o *rulesExplainOptions) run(ctx context.Context, a *app, id, input string) (err error) {
+func (o *rulesExplainOptions) run(cmd *cobra.Command, a *app, id, input string) (err error) {
+	ctx := cmd.Context()
 	if o.most < 1 {
 		return usage("--most is %d; expected a number from 1", o.most)
 	}
@@ -196,7 +201,9 @@ func (o *rulesExplainOptions) run(ctx context.Context, a *app, id, input string)
 		return err
 	}
 	defer func() { err = errors.Join(err, sets.close()) }()
-	a.unrecorded(input)
+	if input, err = o.exhibit.open(cmd, a, input, casefile.ActExamine, "explain what rule "+id+" finds in it"); err != nil {
+		return err
+	}
 	in := &ruleInput{path: input, kind: o.as, year: o.year, record: func(r *artifact.Record, _ *event.Event) bool {
 		x.where = fmt.Sprintf("record at offset %d", r.Offset)
 		if o.offset >= 0 && r.Offset != o.offset {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"saksi/casefile"
 	"saksi/event"
 	"saksi/findings"
 	"saksi/internal/worker"
@@ -24,6 +25,8 @@ type rulesProfileOptions struct {
 	as   string
 	year int
 	most int
+
+	exhibit exhibitFlags
 }
 
 func rulesProfile(a *app) *cobra.Command {
@@ -36,7 +39,7 @@ func rulesProfile(a *app) *cobra.Command {
 			"YARA are compiled and scanned alone, one after the other, on each file and each file a capture carries (at most 64 MiB of them).",
 		Example: "  saksi rules profile office.pcap --rules rules/\n  saksi rules profile *.evtx --rules sigma/ --most 20 -o csv",
 		Args:    cobra.MinimumNArgs(1),
-		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), a, args) },
+		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, args) },
 	}
 	f := c.Flags()
 	o.add(c, "`file` or folder of rules")
@@ -44,6 +47,7 @@ func rulesProfile(a *app) *cobra.Command {
 	f.StringVar(&o.as, "as", "", "what the inputs are, when their content is not to decide: capture, log, file or events")
 	f.IntVar(&o.year, "year", 0, "`year` of the first record of logs whose times have none")
 	f.IntVar(&o.most, "most", 0, "only the `number` of rules that cost most; 0 is all that were tried")
+	o.exhibit.add(c)
 	_ = c.MarkFlagRequired("rules")
 	return c
 }
@@ -76,7 +80,8 @@ func (k *keptFiles) ScanFile(_ context.Context, f *sensor.File, _ findings.Sink)
 	return nil
 }
 
-func (o *rulesProfileOptions) run(ctx context.Context, a *app, inputs []string) (err error) {
+func (o *rulesProfileOptions) run(cmd *cobra.Command, a *app, inputs []string) (err error) {
+	ctx := cmd.Context()
 	if o.as != "" && !slices.Contains(inputKinds, o.as) {
 		return usage("--as is %q; expected capture, log, file or events", o.as)
 	}
@@ -105,7 +110,9 @@ func (o *rulesProfileOptions) run(ctx context.Context, a *app, inputs []string) 
 	}
 	var incomplete []error
 	for _, path := range inputs {
-		a.unrecorded(path)
+		if path, err = o.exhibit.open(cmd, a, path, casefile.ActExamine, "measure what rules cost on it"); err != nil {
+			return err
+		}
 		in := &ruleInput{path: path, kind: o.as, year: o.year, content: func(_ context.Context, data []byte) error {
 			kept.list = append(kept.list, content{path, data})
 			return nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"saksi/casefile"
 	"saksi/event"
 	"saksi/findings"
 	"saksi/sensor"
@@ -22,6 +23,7 @@ type sensorAssetsOptions struct {
 	noChecksum bool
 	bpf        string
 	why        bool
+	key        string
 }
 
 func sensorAssets(a *app) *cobra.Command {
@@ -30,13 +32,14 @@ func sensorAssets(a *app) *cobra.Command {
 		Use:   "assets [CAPTURE|FOLDER...]",
 		Short: "List hosts: addresses, names, systems, software, services",
 		Long: "Lists the hosts that captures show: which addresses belong together, names, hardware vendor, operating system and how sure it\n" +
-			"is, roles, services, software, industrial devices. Without captures the hosts in an index are listed, each as it was told last.\n\n" +
+			"is, roles, services, software, industrial devices. With --case the captures are its exhibits, and that they are read is recorded. Without captures the hosts in an index are listed, each as it was told last.\n\n" +
 			"A host is what one hardware address holds, if that was seen, else one IP address. Hosts that nobody answered are left out.",
 		Example: "  saksi sensor assets office.pcap\n  saksi sensor assets office.pcap --why\n  saksi sensor assets --index watch -o csv",
-		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), a, args) },
+		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, args) },
 	}
 	o.add(c)
 	f := c.Flags()
+	f.StringVar(&o.key, "key", "", "signing key `file` of the case, when captures are its exhibits (default: this station's own)")
 	f.IntVar(&o.workers, "workers", 0, "`number` of workers (default: one a processor)")
 	f.BoolVar(&o.noChecksum, "no-checksum", false, "take packets with a wrong checksum as they are")
 	f.StringVar(&o.bpf, "bpf", "", "look only at packets that this `expression` of pcap-filter(7) matches")
@@ -52,11 +55,12 @@ var assetFields = []event.Field{
 	event.EventID,
 }
 
-func (o *sensorAssetsOptions) run(ctx context.Context, a *app, args []string) error {
+func (o *sensorAssetsOptions) run(cmd *cobra.Command, a *app, args []string) error {
+	ctx := cmd.Context()
 	if len(args) == 0 {
 		return o.stored(ctx, a)
 	}
-	if o.index != "" || o.caseID != "" {
+	if o.index != "" {
 		return usage("captures and an index were named; expected one of them ('saksi sensor read' stores what captures show)")
 	}
 	if err := checkWorkers(o.workers); err != nil {
@@ -67,10 +71,17 @@ func (o *sensorAssetsOptions) run(ctx context.Context, a *app, args []string) er
 	if cfg.Filter, err = a.filter(ctx, o.bpf); err != nil {
 		return err
 	}
-	if args, err = a.captures(args); err != nil {
-		return err
+	x := &exhibitFlags{caseID: o.caseID, key: o.key}
+	if o.caseID == "" {
+		if args, err = a.captures(args); err != nil {
+			return err
+		}
 	}
-	a.unrecorded(args...)
+	for i, p := range args {
+		if args[i], err = x.open(cmd, a, p, casefile.ActExamine, "list the hosts that it shows"); err != nil {
+			return err
+		}
+	}
 	for _, p := range args {
 		cfg.Sources = append(cfg.Sources, sensor.Source{Path: p})
 	}
