@@ -58,8 +58,22 @@ func parseLNK(in Input, emit func(*Record) error, problem func(Problem)) error {
 	if _, err := in.ReadAt(b, 0); err != nil {
 		return fmt.Errorf("reading the file: %w", err)
 	}
+	r, at, err := lnkRecord(b)
+	if err != nil {
+		if r == nil {
+			return err
+		}
+		problem(Problem{int64(at), err.Error()})
+	}
+	return emit(r)
+}
+
+// lnkRecord reads a shortcut that b begins with, and tells where it ends. With an
+// error, the place is that of what is wrong, and the record, when there is one,
+// holds what was read before.
+func lnkRecord(b []byte) (*Record, int, error) {
 	if len(b) < 76 {
-		return errors.New("the file ends within its header")
+		return nil, len(b), errors.New("the file ends within its header")
 	}
 	r := &Record{Header: 1, Fields: []Field{{"record", "lnk"}}}
 	add := func(name, value string) {
@@ -78,12 +92,10 @@ func parseLNK(in Input, emit func(*Record) error, problem func(Problem)) error {
 	add("size", strconv.FormatUint(uint64(binary.LittleEndian.Uint32(b[52:])), 10))
 	add("attributes", fmt.Sprintf("0x%08x", binary.LittleEndian.Uint32(b[24:])))
 	at, err := lnkBody(b, add)
-	if err != nil {
-		problem(Problem{int64(at), err.Error()})
-	} else if err := lnkExtra(b, at, add); err != nil {
-		problem(Problem{int64(at), err.Error()})
+	if err == nil {
+		at, err = lnkExtra(b, at, add)
 	}
-	return emit(r)
+	return r, at, err
 }
 
 // lnkBody reads what lies between the header and the extra blocks.
@@ -121,11 +133,14 @@ func lnkBody(b []byte, add func(name, value string)) (int, error) {
 		if at+n > len(b) {
 			return at, fmt.Errorf("the %s ends beyond the file", strings.ReplaceAll(name, "_", " "))
 		}
+		text := latin1(b[at : at+n])
 		if flags&lnkUnicode != 0 {
-			add(name, utf16All(b[at:at+n]))
-		} else {
-			add(name, latin1(b[at:at+n]))
+			text = utf16All(b[at : at+n])
 		}
+		if name == "arguments" {
+			text = maskedURL(psMasked(text))
+		}
+		add(name, text)
 		at += n
 	}
 	return at, nil
@@ -184,15 +199,15 @@ func lnkLocation(b []byte, add func(name, value string)) {
 	}
 }
 
-// lnkExtra reads the blocks behind the strings.
-func lnkExtra(b []byte, at int, add func(name, value string)) error {
+// lnkExtra reads the blocks behind the strings and tells where they end.
+func lnkExtra(b []byte, at int, add func(name, value string)) (int, error) {
 	for at+8 <= len(b) {
 		size := int(binary.LittleEndian.Uint32(b[at:]))
 		if size < 4 { // the end
-			return nil
+			return at + 4, nil
 		}
 		if size < 8 || at+size > len(b) {
-			return fmt.Errorf("an extra block says it has %d bytes; %d are there", size, len(b)-at)
+			return at, fmt.Errorf("an extra block says it has %d bytes; %d are there", size, len(b)-at)
 		}
 		block := b[at : at+size]
 		switch binary.LittleEndian.Uint32(block[4:]) {
@@ -211,7 +226,7 @@ func lnkExtra(b []byte, at int, add func(name, value string)) error {
 		}
 		at += size
 	}
-	return nil
+	return min(at+4, len(b)), nil
 }
 
 // guid writes a GUID as Windows does ([MS-DTYP] 2.3.4).
@@ -242,11 +257,7 @@ func eventLNK(r *Record, e *event.Event) {
 	p := r.first("path", "environment_path", "relative_path")
 	e.Str(event.FilePath, p)
 	e.Str(event.FileName, base(p))
-	for f, name := range map[event.Field]string{event.FileCreated: "created", event.FileAccessed: "accessed", event.FileMtime: "modified"} {
-		if t, err := time.Parse(time.RFC3339Nano, r.Get(name)); err == nil {
-			e.Time(f, t.UnixNano())
-		}
-	}
+	lnkTimes(r, e)
 	putNumber(e, event.FileSize, r.Get("size"))
 	e.Str(event.HostName, r.Get("machine"))
 	e.Str(event.ProcessWorkingDirectory, r.Get("working_directory"))
@@ -254,4 +265,13 @@ func eventLNK(r *Record, e *event.Event) {
 		e.Str(event.SaksiWindowsData, f.Name+"="+f.Value)
 	}
 	e.Str(event.Message, strings.TrimSpace("shortcut to "+p+" "+r.Get("arguments")))
+}
+
+// lnkTimes tells the times of the target when the shortcut was written.
+func lnkTimes(r *Record, e *event.Event) {
+	for f, name := range map[event.Field]string{event.FileCreated: "created", event.FileAccessed: "accessed", event.FileMtime: "modified"} {
+		if t, err := time.Parse(time.RFC3339Nano, r.Get(name)); err == nil {
+			e.Time(f, t.UnixNano())
+		}
+	}
 }
