@@ -36,6 +36,9 @@ var (
 	ErrUnsupported = errors.New("not supported")
 )
 
+// errWork is returned for what is not tried because the header asks for too much.
+var errWork = fmt.Errorf("its key slots and digests together ask for more than %d iterations, the rest is not tried: %w", maxWork, ErrUnsupported)
+
 var be = binary.BigEndian
 
 // Limits of what a header may ask for: twice and more what cryptsetup writes.
@@ -44,7 +47,9 @@ const (
 	maxPasses     = 24 << 20 // KiB times passes
 	maxIterations = 100_000_000
 	maxSlots      = 32
-	maxMaterial   = 4 << 20 // bytes of one key slot's area
+	maxDigests    = 32
+	maxWork       = 2 * maxIterations // iterations of all slots and digests of one try
+	maxMaterial   = 4 << 20           // bytes of one key slot's area
 	maxHeader     = 4 << 20
 )
 
@@ -89,6 +94,7 @@ type Volume struct {
 	tweak          uint64
 	slots          []slot
 	digests        []digest
+	work           int // iterations that this try may still cost; -1 when it asked for more
 }
 
 // Open reads the header of the volume at offset.
@@ -234,6 +240,9 @@ func (v *Volume) header2(h []byte) error {
 			kdf: kdf{kind: k.KDF.Type, hash: k.KDF.Hash, iterations: k.KDF.Iterations, time: k.KDF.Time, memory: k.KDF.Memory, threads: k.KDF.CPUs, salt: salt},
 		})
 	}
+	if len(m.Digests) > maxDigests {
+		return fmt.Errorf("%d digests, at most %d are read: the header is damaged", len(m.Digests), maxDigests)
+	}
 	for _, d := range m.Digests {
 		salt, err1 := base64.StdEncoding.DecodeString(d.Salt)
 		sum, err2 := base64.StdEncoding.DecodeString(d.Digest)
@@ -281,10 +290,30 @@ func (k *kdf) derive(phrase []byte, size int) ([]byte, error) {
 	return nil, fmt.Errorf("the derivation %q: %w", k.kind, ErrUnsupported)
 }
 
+// cost is the work of a derivation, in iterations. A KiB of argon2 counts as one.
+func (k *kdf) cost() int {
+	if k.kind == "pbkdf2" {
+		return max(k.iterations, 0)
+	}
+	return int(min(uint64(k.time)*uint64(k.memory), maxPasses))
+}
+
+// spend takes work from what one try may cost, and reports whether it was there;
+// where it was not, none is left.
+func (v *Volume) spend(n int) bool {
+	if n > v.work {
+		v.work = -1
+		return false
+	}
+	v.work -= n
+	return true
+}
+
 // Unlock gives the volume key for a pass phrase or the bytes of a key file. The
 // error matches ErrKey when no slot takes it.
 func (v *Volume) Unlock(phrase []byte) ([]byte, error) {
 	why := ErrKey
+	v.work = maxWork
 	for i := range v.slots {
 		s := &v.slots[i]
 		key, err := v.try(s, phrase)
@@ -295,13 +324,19 @@ func (v *Volume) Unlock(phrase []byte) ([]byte, error) {
 		if v.right(key) {
 			return key, nil
 		}
+		if v.work < 0 {
+			why = fmt.Errorf("key slot %s: %w", s.name, errWork)
+		}
 	}
 	return nil, why
 }
 
 func (v *Volume) try(s *slot, phrase []byte) ([]byte, error) {
-	if s.key <= 0 || s.key > 128 || s.areaKey <= 0 || s.areaKey > 128 || s.stripes <= 0 || s.key*s.stripes > maxMaterial || s.offset < 0 || s.offset > v.length-int64(s.key*s.stripes) {
+	if s.key <= 0 || s.key > 128 || s.areaKey <= 0 || s.areaKey > 128 || s.stripes <= 0 || s.stripes > maxMaterial || s.key*s.stripes > maxMaterial || s.offset < 0 || s.offset > v.length-int64(s.key*s.stripes) {
 		return nil, fmt.Errorf("a key of %d bytes in %d stripes at %d: the header is damaged", s.key, s.stripes, s.offset)
+	}
+	if !v.spend(s.kdf.cost()) {
+		return nil, errWork
 	}
 	key, err := s.kdf.derive(phrase, s.areaKey)
 	if err != nil {
@@ -350,6 +385,9 @@ func (v *Volume) right(key []byte) bool {
 		if err != nil || d.iterations <= 0 || d.iterations > maxIterations || len(d.sum) == 0 || len(d.sum) > 64 {
 			continue
 		}
+		if !v.spend(d.iterations) {
+			return false
+		}
 		if subtle.ConstantTimeCompare(pbkdf2.Key(key, d.salt, d.iterations, len(d.sum), h), d.sum) == 1 {
 			return true
 		}
@@ -360,7 +398,11 @@ func (v *Volume) right(key []byte) bool {
 // WithKey gives the content for a volume key. The error matches ErrKey when it
 // is another's.
 func (v *Volume) WithKey(key []byte) (*Content, error) {
+	v.work = maxWork
 	if !v.right(key) {
+		if v.work < 0 {
+			return nil, errWork
+		}
 		return nil, ErrKey
 	}
 	c, err := newCipher(v.Cipher, key, v.Sector)

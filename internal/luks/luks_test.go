@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"golang.org/x/crypto/pbkdf2"
 	"golang.org/x/crypto/xts"
 
 	"saksi/forensics/image"
@@ -173,5 +174,42 @@ func TestHostile(t *testing.T) {
 	long := kdf{kind: "argon2id", time: 1 << 20, memory: 1 << 10, threads: 1, salt: make([]byte, 16)}
 	if _, err := long.derive([]byte("x"), 32); !errors.Is(err, ErrUnsupported) {
 		t.Errorf("too much work: %v", err)
+	}
+}
+
+// TestTooMuch proves that a header whose numbers run over, or whose slots and
+// digests together ask for hours, is refused.
+func TestTooMuch(t *testing.T) {
+	v := &Volume{r: bytes.NewReader(make([]byte, 8192)), length: 8192, work: maxWork}
+	s := slot{name: "0", cipher: "aes-xts-plain64", areaKey: 64, key: 3, stripes: 1 << 62, hash: "sha256", kdf: kdf{kind: "pbkdf2", hash: "sha256", iterations: 1, salt: make([]byte, 8)}}
+	if _, err := v.try(&s, []byte("x")); err == nil {
+		t.Error("2^62 stripes were read")
+	}
+	s.key, s.stripes = 32, 1
+	v.work = 1
+	if _, err := v.try(&s, []byte("x")); err != nil {
+		t.Errorf("the work that is left is enough: %v", err)
+	}
+	if _, err := v.try(&s, []byte("x")); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("more work than is left: %v", err)
+	}
+	key := []byte("key")
+	d := digest{"sha256", 10, []byte("salt"), pbkdf2.Key(key, []byte("salt"), 10, 32, sha256.New)}
+	v.digests = []digest{{"sha256", 5, []byte("salt"), make([]byte, 32)}, d}
+	if v.work = 15; !v.right(key) {
+		t.Error("the work that is left is enough for both digests")
+	}
+	if v.work = 14; v.right(key) {
+		t.Error("a digest was computed beyond the work that is left")
+	}
+	for range 40 {
+		v.slots = append(v.slots, s)
+	}
+	for i := range v.slots {
+		v.slots[i].kdf.kind, v.slots[i].kdf.time, v.slots[i].kdf.memory = "argon2id", 24, 1<<20
+		v.slots[i].kdf.threads = 0 // asks for the work, and is refused before it
+	}
+	if _, err := v.Unlock([]byte("x")); !errors.Is(err, errWork) || errors.Is(err, ErrKey) {
+		t.Errorf("40 of the dearest slots: %v", err)
 	}
 }
