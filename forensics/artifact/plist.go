@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,6 +43,9 @@ const (
 	maxPlistText  = 16 << 10
 )
 
+// secretKey is the path of a value whose name says that it is a secret.
+var secretKey = regexp.MustCompile(`(?i)(?:password|passwd|passphrase|secret|token|api_?key|access_?key|private_?key)[^.]*(?:\.[0-9]+)*$`)
+
 // plist gathers the values of a list.
 type plist struct {
 	b       []byte
@@ -51,6 +55,7 @@ type plist struct {
 	objects uint64
 	nodes   int
 	left    bool // values were left out
+	cut     int  // values that were cut
 	r       *Record
 	add     func(path, value string)
 }
@@ -66,13 +71,19 @@ func parsePlist(in Input, emit func(*Record) error, problem func(Problem)) error
 	p := &plist{b: b, r: record("plist", 0)}
 	size := 0
 	p.add = func(path, value string) {
-		value = value[:min(len(value), maxPlistText)]
+		if len(value) > maxPlistText {
+			value = value[:maxPlistText]
+			p.cut++
+		}
 		if len(p.r.Fields) >= maxFields-8 || size > maxRecord/2 {
 			p.left = true
 			return
 		}
 		size += len(path) + len(value)
-		p.r.Fields = append(p.r.Fields, Field{path, masked(strings.ToValidUTF8(value, "\uFFFD"))})
+		if value = masked(strings.ToValidUTF8(value, "\uFFFD")); value != "" && secretKey.MatchString(path) {
+			value = "****"
+		}
+		p.r.Fields = append(p.r.Fields, Field{path, value})
 	}
 	at, err := int64(0), error(nil)
 	if bytes.HasPrefix(b, []byte("bplist00")) {
@@ -85,6 +96,9 @@ func parsePlist(in Input, emit func(*Record) error, problem func(Problem)) error
 	}
 	if p.left {
 		problem(Problem{0, "the list has more values than are read; the rest is left out"})
+	}
+	if p.cut > 0 {
+		problem(Problem{0, fmt.Sprintf("%d values are longer than %d bytes; they are cut there", p.cut, maxPlistText)})
 	}
 	if len(p.r.Fields) == 1 {
 		return nil
@@ -189,7 +203,7 @@ func (p *plist) object(n uint64, path string, depth int) error {
 		p.add(path, number(kind, b))
 	case 4:
 		if b, err = take(count); err == nil {
-			p.add(path, "base64:"+base64.StdEncoding.EncodeToString(b[:min(len(b), maxPlistText/2)]))
+			p.add(path, "base64:"+base64.StdEncoding.EncodeToString(b[:min(len(b), maxPlistText)]))
 		}
 	case 5:
 		if b, err = take(count); err == nil {
@@ -200,7 +214,7 @@ func (p *plist) object(n uint64, path string, depth int) error {
 			return fmt.Errorf("object %d at %d states %d characters", n, at, count)
 		}
 		if b, err = take(2 * count); err == nil {
-			u := make([]uint16, min(len(b)/2, maxPlistText))
+			u := make([]uint16, min(len(b)/2, maxPlistText+1))
 			for i := range u {
 				u[i] = binary.BigEndian.Uint16(b[2*i:])
 			}
@@ -313,7 +327,7 @@ func (p *plist) xml() (int64, error) {
 				stack = append(stack, level{dict: x.Name.Local == "dict", path: path()})
 			}
 		case xml.CharData:
-			if len(text) < maxPlistText {
+			if len(text) <= maxPlistText {
 				text += string(x)
 			}
 		case xml.EndElement:

@@ -48,7 +48,7 @@ func namedHistory(path string) bool {
 }
 
 // passwords are options whose value is a secret.
-var passwords = regexp.MustCompile(`(?i)((?:--?(?:password|passwd|passphrase|token|secret|api-?key)(?:=|\s+))|(?:\b(?:PGPASSWORD|MYSQL_PWD|SSHPASS|[A-Z_]*(?:PASSWORD|SECRET|TOKEN|API_?KEY))=)|(?:\bsshpass\s+-p\s*)|(?:\bmysql(?:dump|admin)?\b[^|;&]*?\s-p)|(?:\bcurl\b[^|;&]*?\s(?:-u|--user)\s*[^\s:]+:)|(?:://[^\s/:@]+:)|(?:\bIDENTIFIED\s+BY\s+))('[^']*'|"[^"]*"|[^\s'"@;|&]+)`)
+var passwords = regexp.MustCompile(`(?i)((?:--?(?:password|passwd|passphrase|token|secret|api-?key)(?:=|\s+))|(?:\b(?:PGPASSWORD|MYSQL_PWD|SSHPASS|[A-Z0-9_]*(?:PASSWORD|PASSWD|PASSPHRASE|_PASS|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|SECRET_?KEY))=)|(?:\bsshpass\s+-p\s*)|(?:\bmysql(?:dump|admin)?\b[^|;&]*?\s-p)|(?:\bcurl\b[^|;&]*?\s(?:-u|--user)\s*[^\s:]+:)|(?:://[^\s/:@]+:)|(?:\bIDENTIFIED\s+BY\s+))('[^']*'|"[^"]*"|[^\s'"@;|&]+)`)
 
 // masked takes secrets out of a command.
 func masked(command string) string { return passwords.ReplaceAllString(command, "${1}****") }

@@ -1,0 +1,60 @@
+package artifact_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"saksi/event"
+	"saksi/forensics/artifact"
+)
+
+// TestPlistSecrets proves that a value whose name says that it is a secret is in
+// no record, and that a value that is cut is told.
+func TestPlistSecrets(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "my.agent.plist")
+	text := `<?xml version="1.0"?><plist version="1.0"><dict><key>EnvironmentVariables</key><dict>` +
+		`<key>AWS_SECRET_ACCESS_KEY</key><string>RAHSIA1</string><key>HOME</key><string>/Users/ali</string></dict>` +
+		`<key>Password</key><data>UkFIU0lB</data><key>Tokens</key><array><string>RAHSIA2</string></array>` +
+		`<key>Note</key><string>` + strings.Repeat("n", 20_000) + `</string></dict></plist>`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	sum, err := artifact.Read(context.Background(), path, options(t), func(r *artifact.Record, e *event.Event) error {
+		n++
+		all := string(e.AppendJSON(nil))
+		if strings.Contains(all, "RAHSIA") || strings.Contains(all, "UkFIU0lB") || !strings.Contains(all, "/Users/ali") {
+			t.Errorf("the event is %.2000s", all)
+		}
+		for _, name := range []string{"EnvironmentVariables.AWS_SECRET_ACCESS_KEY", "Password", "Tokens.0"} {
+			if got := r.Get(name); got != "****" {
+				t.Errorf("%s is %q", name, got)
+			}
+		}
+		return nil
+	})
+	if err != nil || n != 1 || sum.Broken != 1 || !strings.Contains(sum.Problems[0].Text, "1 values are longer") {
+		t.Errorf("%d records, %v %v", n, sum.Problems, err)
+	}
+}
+
+// TestHistorySecrets proves that what a command or a unit sets as a secret is
+// masked, by whatever name it is usually set.
+func TestHistorySecrets(t *testing.T) {
+	path := filepath.Join(t.TempDir(), ".bash_history")
+	text := "export AWS_SECRET_ACCESS_KEY=RAHSIA1\nDB_PASS=RAHSIA2 ./run\nS3_PRIVATE_KEY='RAHSIA 3' x\nMYSQL_PASSWD=RAHSIA4 x\nBYPASS=open x\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var all string
+	_, err := artifact.Read(context.Background(), path, options(t), func(r *artifact.Record, e *event.Event) error {
+		all += string(e.AppendJSON(nil))
+		return nil
+	})
+	if err != nil || strings.Contains(all, "RAHSIA") || !strings.Contains(all, "BYPASS=open") || strings.Count(all, "****") < 4 {
+		t.Errorf("%v: %s", err, all)
+	}
+}
