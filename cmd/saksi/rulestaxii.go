@@ -140,29 +140,15 @@ func (o *taxiiOptions) client() (*http.Client, error) {
 	return &http.Client{Transport: t, Timeout: 5 * time.Minute}, nil
 }
 
-// readLogin reads the first line of a file that nobody else can read.
+// readLogin reads a login; without a path there is none.
 func readLogin(path string) (l taxii.Login, err error) {
 	if path == "" {
 		return l, nil
 	}
-	f, err := os.Open(path)
+	line, err := ownFirstLine(path)
 	if err != nil {
-		return l, fail(exitTrust, fmt.Errorf("reading the login: %w", err))
+		return l, err
 	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return l, fail(exitTrust, fmt.Errorf("reading the login: %w", err))
-	}
-	if !st.Mode().IsRegular() || st.Mode().Perm()&0o077 != 0 {
-		return l, failHint(exitTrust, fmt.Errorf("the login file %s can be read by others, or is no file", path), "only its owner may read it: chmod 600 %s", shellWord(path))
-	}
-	s := bufio.NewScanner(f)
-	s.Scan()
-	if err := s.Err(); err != nil {
-		return l, fail(exitTrust, fmt.Errorf("reading the login: %w", err))
-	}
-	line := strings.TrimSpace(s.Text())
 	if t, ok := strings.CutPrefix(line, "Bearer "); ok {
 		return taxii.Login{Token: strings.TrimSpace(t)}, nil
 	}
@@ -171,6 +157,32 @@ func readLogin(path string) (l taxii.Login, err error) {
 		return l, fail(exitTrust, fmt.Errorf("reading the login: %s holds neither USER:PASSWORD nor 'Bearer TOKEN' in its first line", path))
 	}
 	return l, nil
+}
+
+// ownFirstLine reads the first line of a file that nobody else can read.
+func ownFirstLine(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fail(exitTrust, fmt.Errorf("reading the login: %w", err))
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return "", fail(exitTrust, fmt.Errorf("reading the login: %w", err))
+	}
+	if !st.Mode().IsRegular() || st.Mode().Perm()&0o077 != 0 {
+		return "", failHint(exitTrust, fmt.Errorf("the login file %s can be read by others, or is no file", path), "only its owner may read it: chmod 600 %s", shellWord(path))
+	}
+	s := bufio.NewScanner(f)
+	s.Scan()
+	if err := s.Err(); err != nil {
+		return "", fail(exitTrust, fmt.Errorf("reading the login: %w", err))
+	}
+	line := strings.TrimSpace(s.Text())
+	if line == "" {
+		return "", fail(exitTrust, fmt.Errorf("reading the login: %s has nothing in its first line", path))
+	}
+	return line, nil
 }
 
 func taxiiError(err error) error {

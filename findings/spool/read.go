@@ -226,6 +226,12 @@ func Follow(ctx context.Context, dir, name string, ix findings.Writer, progress 
 	}
 }
 
+// Known reports whether an index of a name has a place in the spool.
+func Known(dir, name string) bool {
+	_, err := os.Stat(cursorPath(dir, name))
+	return err == nil
+}
+
 // Pending counts the documents that the index of a name has not got yet.
 func Pending(dir, name string) (n int64, err error) {
 	c, err := loadCursor(dir, name)
