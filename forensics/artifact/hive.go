@@ -20,16 +20,17 @@ func init() {
 	register(Format{
 		Name: "registry",
 		Doc: "registry hives of Windows NT: every key and value, and keys that were deleted; UserAssist, ShimCache, Amcache, run keys, services, " +
-			"USB storage, mounted devices, device times, local accounts, networks, BAM, typed paths, RecentDocs, MUICache, computer, time zone and " +
+			"USB storage, mounted devices, device times, local accounts, networks, BAM, typed paths, RecentDocs, MUICache, shell bags, computer, time zone and " +
 			"installation in records of their own; hashes and secrets are withheld; transaction logs are not read",
 		Reference: "M. Suhanov, Windows registry file format specification; J. Metz, Windows Registry knowledge base",
 		Detect:    func(head []byte) bool { return strings.HasPrefix(string(head), regf.Magic) },
 		Parse:     parseHive,
 		Event:     eventHive,
-		Samples:   []string{"sample.hive", "more.hive"},
+		Samples:   []string{"sample.hive", "more.hive", "shellbags.hive"},
 		Hostile: []string{
 			"sample.hive cut=5000", "sample.hive @36=ffffff7f", "sample.hive @40=ffffffff", "sample.hive @4096=00", "sample.hive @30132=00",
 			"sample.hive @30160=00000000", "sample.hive @4352=ffffff7f", "sample.hive @4356=ffffffff", "sample.hive @508=00000000",
+			"shellbags.hive cut=5000",
 		},
 	})
 }
@@ -101,7 +102,13 @@ func fileTimeAt(b []byte, off int) int64 {
 }
 
 func parseHive(in Input, emit func(*Record) error, problem func(Problem)) error {
-	h, err := regf.Read(in, in.Size, func(k *regf.Key) error { return hiveKey(k, emit) }, func(off int64, text string) { problem(Problem{off, text}) })
+	bags := shellBags{}
+	h, err := regf.Read(in, in.Size, func(k *regf.Key) error {
+		if err := hiveKey(k, emit); err != nil {
+			return err
+		}
+		return bags.read(k, fileTime(k.Written), emit)
+	}, func(off int64, text string) { problem(Problem{off, text}) })
 	if err != nil || h.Name == "" {
 		return err
 	}

@@ -1,7 +1,6 @@
 package artifact
 
 import (
-	"encoding/binary"
 	"regexp"
 	"strconv"
 	"strings"
@@ -51,12 +50,7 @@ func recentDocs(k *regf.Key, at int64, emit func(*Record) error) error {
 	if m == nil {
 		return nil
 	}
-	place := map[string]int{}
-	if v := find(k, "MRUListEx"); v != nil {
-		for i := 0; i+4 <= len(v.Data) && binary.LittleEndian.Uint32(v.Data[i:]) != 0xffffffff; i += 4 {
-			place[strconv.FormatUint(uint64(binary.LittleEndian.Uint32(v.Data[i:])), 10)] = i/4 + 1
-		}
-	}
+	place := positions(k)
 	for i := range k.Values {
 		v := &k.Values[i]
 		if _, err := strconv.ParseUint(v.Name, 10, 32); err != nil || v.Type != 3 || len(v.Data) < 4 {

@@ -106,6 +106,36 @@ if sys.argv[2:] == ["more"]:
         path("Policy\\Secrets\\DefaultPassword", key("CurrVal", [value("", 0, bytes(range(40)))])),
         path("SAM\\Domains\\Account\\Users", key("000003EA", [value("F", 3, bytes(f)), value("V", 3, bytes(v) + tail + b"RAHSIA-HASH")])),
     ]
+if sys.argv[2:] == ["bags"]:
+    # Shell bags by J. Metz, Windows Shell Item format; the item of the volume is one that it prints, of Windows 7.
+    cells.clear()
+
+    def fat(y, mo, d, h, mi, s):
+        return struct.pack("<HH", (y - 1980) << 9 | mo << 5 | d, h << 11 | mi << 5 | s // 2)
+
+    def folder(short, long, version, mft, sequence):
+        name = short.encode() + b"\0" * (2 - len(short) % 2)
+        at = 14 + len(name)
+        rest = fat(2026, 6, 30, 8, 0, 2) + fat(2026, 7, 3, 9, 30, 14) + struct.pack("<H", {3: 20, 7: 38, 8: 42, 9: 46}[version])
+        if version >= 7:
+            rest += bytes(2) + struct.pack("<Q", sequence << 48 | mft) + bytes(8)
+        rest += bytes(2) + (bytes(4) if version >= 9 else b"") + (bytes(4) if version >= 8 else b"") + sz(long)
+        block = struct.pack("<HHI", 8 + len(rest) + 2, version, 0xBEEF0004) + rest + struct.pack("<H", at)
+        item = struct.pack("<BBI", 0x31, 0, 0) + fat(2026, 7, 1, 23, 59, 58) + struct.pack("<H", 0x10) + name + block
+        return struct.pack("<H", len(item) + 2) + item + bytes(2)
+
+    def bag(item):
+        return struct.pack("<H", len(item) + 2) + item + bytes(2)
+
+    computer = bag(b"\x1f\x50" + bytes.fromhex("e04fd020ea3a6910a2d808002b30309d"))
+    volume = bag(bytes.fromhex("2f443a5c000000000000000000000000000000000000000001010 58aebfbeebe424480 4e409d6c4515e9".replace(" ", "")))
+    share = bag(b"\x42\x01\x00\\\\pelayan\0")
+    order = struct.pack("<IIi", 1, 0, -1)
+    secret = key("0", [value("0", 3, folder("GAJI20~1", "Gaji 2026 \u4e2d", 9, 4242, 3)), value("1", 3, folder("LAMA", "", 3, 0, 0)), value("MRUListEx", 3, order)])
+    disk = key("0", [value("0", 3, folder("RAHSIA", "Rahsia", 8, 77, 1)), value("MRUListEx", 3, struct.pack("<Ii", 0, -1))], children=[secret])
+    here = key("0", [value("0", 3, volume), value("1", 3, volume[:9])], children=[disk])
+    bags = key("BagMRU", [value("0", 3, computer), value("1", 3, share), value("2", 3, bag(b"\x99abc")), value("MRUListEx", 3, order), value("NodeSlots", 3, b"\2")], children=[here])
+    root_children = [path("Local Settings\\Software\\Microsoft\\Windows\\Shell", bags)]
 root = key("CONTOH{1}", children=root_children, flags=0x2C, split=True)
 key("Terpadam", [value("rahsia", 1, sz("dipadam"))], free=True, parent=root)
 # Free space to the end of the bin.
