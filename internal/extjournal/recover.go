@@ -2,8 +2,10 @@ package extjournal
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -98,7 +100,7 @@ func (f *FS) Deleted(ctx context.Context, where, known func(inode uint64) (path 
 		runs []run
 	}
 	var list []found
-	for _, c := range r.best {
+	for _, c := range r.sorted() {
 		if ctx.Err() != nil {
 			return nil, f.log.notes, ctx.Err()
 		}
@@ -153,7 +155,10 @@ func (f *FS) Deleted(ctx context.Context, where, known func(inode uint64) (path 
 			spans = append(spans, span{s.disk, s.disk + s.count, list[i].c.age, i})
 		}
 	}
-	later := overlaps(spans)
+	later, whole := overlaps(spans)
+	if !whole {
+		r.note("the files in the journal lie over each other more than %d times; which newer file had a block was not told for all", maxCompares)
+	}
 	for i := range list {
 		list[i].file.Later = later[i]
 		list[i].file.Path = r.path(list[i].c, where, known)
@@ -164,6 +169,16 @@ func (f *FS) Deleted(ctx context.Context, where, known func(inode uint64) (path 
 		notes = append(notes, fmt.Sprintf("%d copies of inodes in the journal have a wrong checksum and were left out", r.badSums))
 	}
 	return files, notes, nil
+}
+
+// sorted are the candidates in one order, so that notes and what limits leave out
+// are the same each time.
+func (r *recovery) sorted() []*candidate {
+	list := slices.Collect(maps.Values(r.best))
+	slices.SortFunc(list, func(a, b *candidate) int {
+		return cmp.Or(cmp.Compare(a.inode.number, b.inode.number), cmp.Compare(b.age, a.age), cmp.Compare(a.at, b.at))
+	})
+	return list
 }
 
 func (r *recovery) file(c *candidate, moved bool) File {
@@ -188,9 +203,10 @@ type span struct {
 // maxCompares bounds the work of overlaps; a sound journal needs far less.
 const maxCompares = 1 << 24
 
-// overlaps counts, by file, the blocks that a newer one had too.
-func overlaps(spans []span) map[int]uint64 {
-	later := map[int]uint64{}
+// overlaps counts, by file, the blocks that a newer one had too; whole is false
+// where the work ended before all were compared.
+func overlaps(spans []span) (later map[int]uint64, whole bool) {
+	later = map[int]uint64{}
 	sort.Slice(spans, func(i, j int) bool {
 		if spans[i].from != spans[j].from {
 			return spans[i].from < spans[j].from
@@ -201,7 +217,7 @@ func overlaps(spans []span) map[int]uint64 {
 	for i := range spans {
 		for j := i + 1; j < len(spans) && spans[j].from < spans[i].to; j++ {
 			if compares++; compares > maxCompares {
-				return later
+				return later, false
 			}
 			a, b := spans[i], spans[j]
 			if a.file == b.file {
@@ -216,7 +232,7 @@ func overlaps(spans []span) map[int]uint64 {
 			}
 		}
 	}
-	return later
+	return later, true
 }
 
 // inodes takes the newest copy with content of every file that is not there any
