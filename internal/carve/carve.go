@@ -83,6 +83,10 @@ type Config struct {
 // makes them: what was found until then was given.
 var ErrBudget = errors.New("its candidates made more be read than a sound medium needs: the rest was not carved")
 
+// ErrUnread is returned at the end when sectors could not be read: all others
+// were carved.
+var ErrUnread = errors.New("sectors could not be read and were not carved")
+
 const (
 	window    = 1 << 20
 	maxPieces = 64 // ranges one file is followed over
@@ -101,7 +105,8 @@ type run struct {
 
 // Run carves the ranges, which are in order and do not touch, and calls f for
 // each file in the order of their places; progress, if not nil, is told the bytes
-// of the ranges that are done. Its error is f's, ctx's, or ErrBudget.
+// of the ranges that are done. Its error is f's,
+// progress's, ctx's, ErrBudget or ErrUnread.
 func Run(ctx context.Context, r io.ReaderAt, ranges []Range, cfg Config, progress func(done int64) error, f func(*Found) error) error {
 	if cfg.Sector <= 0 {
 		cfg.Sector = 512
@@ -129,7 +134,8 @@ func Run(ctx context.Context, r io.ReaderAt, ranges []Range, cfg Config, progres
 	for _, x := range ranges {
 		w.budget += 8 * x.Length
 	}
-	var done int64
+	var done, unread, first int64
+	var why error
 	buf := make([]byte, window)
 	for i, x := range ranges {
 		at := (x.Offset + cfg.Sector - 1) / cfg.Sector * cfg.Sector
@@ -142,14 +148,14 @@ func Run(ctx context.Context, r io.ReaderAt, ranges []Range, cfg Config, progres
 				if err == nil || err == io.EOF {
 					break // the media ends
 				}
-				at += cfg.Sector // a place that can't be read holds nothing to carve
-				continue
-			}
-			next, err := w.window(i, buf[:n], at, cfg.Sector)
-			if err != nil {
+				if why == nil {
+					first, why = at, err
+				}
+				unread += min(cfg.Sector, end-at)
+				at += cfg.Sector
+			} else if at, err = w.window(i, buf[:n], at, cfg.Sector); err != nil {
 				return err
 			}
-			at = next
 			if progress != nil {
 				if err := progress(done + at - x.Offset); err != nil {
 					return err
@@ -157,6 +163,9 @@ func Run(ctx context.Context, r io.ReaderAt, ranges []Range, cfg Config, progres
 			}
 		}
 		done += x.Length
+	}
+	if why != nil {
+		return fmt.Errorf("%d bytes, the first at offset %d (%w): %w", unread, first, why, ErrUnread)
 	}
 	return nil
 }

@@ -294,3 +294,35 @@ func TestBudget(t *testing.T) {
 		t.Errorf("%d beginnings", len(got))
 	}
 }
+
+// hole can't be read in one stretch.
+type hole struct {
+	*bytes.Reader
+	from, to int64
+}
+
+func (h hole) ReadAt(p []byte, at int64) (int, error) {
+	if at >= h.from && at < h.to {
+		return 0, errors.New("bad sector")
+	}
+	if at < h.from {
+		p = p[:min(int64(len(p)), h.from-at)]
+	}
+	return h.Reader.ReadAt(p, at)
+}
+
+// TestUnread proves that sectors that can't be read are told with their number
+// and place, and that what lies behind them is found.
+func TestUnread(t *testing.T) {
+	list := samples(t)
+	b, _ := media(list)
+	b = append(make([]byte, 8192), b...)
+	n, told := 0, 0
+	err := Run(context.Background(), hole{bytes.NewReader(b), 1024, 4096}, []Range{{0, int64(len(b))}}, Config{}, func(int64) error { told++; return nil }, func(*Found) error { n++; return nil })
+	if !errors.Is(err, ErrUnread) || !strings.Contains(err.Error(), "3072 bytes, the first at offset 1024 (bad sector)") {
+		t.Errorf("the error is %v", err)
+	}
+	if n != len(list) || told < 6 {
+		t.Errorf("%d files of %d, progress told %d times", n, len(list), told)
+	}
+}

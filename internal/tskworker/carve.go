@@ -71,6 +71,9 @@ func (s *session) carve(r *wire.Reader, _ []*os.File) error {
 	if errors.Is(err, carve.ErrBudget) {
 		return problem(fmt.Sprintf("from offset %d on: %v", placeOf(ranges, told), err))
 	}
+	if errors.Is(err, carve.ErrUnread) {
+		return problem(err.Error())
+	}
 	return err
 }
 
