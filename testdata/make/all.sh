@@ -22,6 +22,7 @@ python3 tasks.py ../artifact
 bash mft.sh ../artifact/sample.mft # needs to mount
 python3 windows.py ../artifact
 python3 jumplist.py ../artifact
+python3 thumbnails.py ../artifact
 python3 linux.py ../artifact
 python3 apple.py ../artifact
 python3 journal.py ../artifact
