@@ -58,3 +58,18 @@ func TestHistorySecrets(t *testing.T) {
 		t.Errorf("%v: %s", err, all)
 	}
 }
+
+// TestTaskFull proves that values of a task that are left out are told, once.
+func TestTaskFull(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "task")
+	text := `<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task"><RegistrationInfo>` +
+		strings.Repeat("<Author>ali</Author>", 3000) + `</RegistrationInfo></Task>`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	sum, err := artifact.Read(context.Background(), path, options(t), func(*artifact.Record, *event.Event) error { n++; return nil })
+	if err != nil || n == 0 || sum.Broken != 1 || !strings.Contains(sum.Problems[0].Text, "the rest is left out") {
+		t.Errorf("%d records, %d problems: %v %v", n, sum.Broken, sum.Problems, err)
+	}
+}

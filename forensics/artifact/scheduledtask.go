@@ -100,6 +100,7 @@ type task struct {
 	head    *Record
 	item    *Record // the action or trigger that is read
 	items   []*Record
+	full    bool // values were left out, and it was told
 }
 
 func (t *task) start(path []string) {
@@ -134,6 +135,10 @@ func (t *task) text(path []string, s string) {
 		r = t.item
 	}
 	if len(r.Fields) >= maxFields/2 {
+		if !t.full {
+			t.full = true
+			t.problem(Problem{0, fmt.Sprintf("a part of the task has more than %d values; the rest is left out", maxFields/2)})
+		}
 		return
 	}
 	name := strings.Join(path[min(len(path)-1, 2):], ".")
