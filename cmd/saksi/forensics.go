@@ -26,7 +26,7 @@ type forensicsFlags struct {
 
 func forensicsCommand(a *app) *cobra.Command {
 	o := &forensicsFlags{}
-	c := noun("forensics", "Acquire and examine seized disks", forensicsAcquire(a), forensicsInfo(a, o), forensicsLs(a, o), forensicsCat(a, o), forensicsCarve(a, o), forensicsScan(a, o), forensicsTimeline(a, o), forensicsParse(a, o), forensicsArtifacts(a, o), forensicsFormats(a), forensicsSelftest(a, o))
+	c := noun("forensics", "Acquire and examine seized disks", forensicsAcquire(a), forensicsInfo(a, o), forensicsLs(a, o), forensicsCat(a, o), forensicsCarve(a, o), forensicsScan(a, o), forensicsTimeline(a, o), forensicsParse(a, o), forensicsArtifacts(a, o), forensicsFormats(a), forensicsHashset(a), forensicsSelftest(a, o))
 	c.PersistentFlags().BoolVar(&o.unsandboxed, "allow-unsandboxed", false, "open images even where the kernel cannot close the worker in")
 	o.unlock.add(c)
 	return c

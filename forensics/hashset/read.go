@@ -1,0 +1,141 @@
+package hashset
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	_ "modernc.org/sqlite" // NSRL RDS v3
+)
+
+const maxLine = 1 << 20
+
+// read gives add each digest of size bytes that a file holds: an NSRL RDS v3
+// database (table FILE), NSRLFile.txt, a file of hashdeep, CSV with a header,
+// or lines with a digest in them.
+func read(ctx context.Context, path string, size int, res *Built, add func([]byte) error) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	r := bufio.NewReaderSize(f, maxLine)
+	if b, _ := r.Peek(16); string(b) == "SQLite format 3\x00" {
+		return readRDS(ctx, path, size, res, add)
+	}
+	digest, column, line := make([]byte, size), -1, 0
+	for ; ; line++ {
+		if line&0xffff == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		b, err := r.ReadSlice('\n')
+		if errors.Is(err, bufio.ErrBufferFull) {
+			return fmt.Errorf("line %d has more than %d bytes; it is no list of digests", line+1, maxLine)
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("line %d: %w", line+1, err)
+		}
+		if t := bytes.TrimSpace(b); len(t) > 0 {
+			if c := header(string(t[:min(len(t), 4096)]), size); column < 0 && c >= 0 && line < 8 {
+				column = c
+			} else if t[0] != '#' && t[0] != '%' {
+				if !find(t, column, digest) {
+					res.Without++
+				} else if err := add(digest); err != nil {
+					return err
+				} else {
+					res.Read++
+				}
+			}
+		}
+		if err != nil {
+			return nil
+		}
+	}
+}
+
+// header finds the column of the algorithm in a line that names columns, or -1.
+func header(line string, size int) int {
+	line = strings.TrimPrefix(strings.TrimPrefix(line, "\ufeff"), "%%%% ")
+	return slices.IndexFunc(strings.Split(line, ","), func(s string) bool {
+		return strings.ReplaceAll(strings.ToLower(strings.Trim(s, `" `)), "-", "") == Algorithms[size]
+	})
+}
+
+// find takes the digest of a line: of a column of CSV, or the first word that
+// is as long as one.
+func find(line []byte, column int, digest []byte) bool {
+	quoted, n := false, 0
+	if column >= 0 {
+		start := 0
+		for i := 0; i <= len(line); i++ {
+			if i < len(line) && line[i] == '"' {
+				quoted = !quoted
+			}
+			if i == len(line) || line[i] == ',' && !quoted {
+				if n == column {
+					return decode(bytes.Trim(line[start:i], `" `), digest)
+				}
+				n, start = n+1, i+1
+			}
+		}
+		return false
+	}
+	for _, w := range bytes.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" \t,;|=\"*\ufeff", r) }) {
+		if decode(w, digest) {
+			return true
+		}
+	}
+	return false
+}
+
+func decode(w, digest []byte) bool {
+	if len(w) != 2*len(digest) {
+		return false
+	}
+	_, err := hex.Decode(digest, w)
+	return err == nil
+}
+
+func readRDS(ctx context.Context, path string, size int, res *Built, add func([]byte) error) error {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	u := url.URL{Scheme: "file", Path: abs, RawQuery: "mode=ro&immutable=1"}
+	db, err := sql.Open("sqlite", u.String())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	rows, err := db.QueryContext(ctx, "SELECT "+Algorithms[size]+" FROM FILE")
+	if err != nil {
+		return fmt.Errorf("an NSRL RDS v3 database has a table FILE with a column %s: %w", Algorithms[size], err)
+	}
+	defer func() { _ = rows.Close() }()
+	digest := make([]byte, size)
+	for n := int64(1); rows.Next(); n++ {
+		var text sql.RawBytes
+		if err := rows.Scan(&text); err != nil {
+			return fmt.Errorf("row %d of FILE: %w", n, err)
+		}
+		if !decode(text, digest) {
+			res.Without++
+		} else if err := add(digest); err != nil {
+			return err
+		} else {
+			res.Read++
+		}
+	}
+	return rows.Err()
+}
