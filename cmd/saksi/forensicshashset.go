@@ -100,3 +100,24 @@ func hashsetLookup(a *app) *cobra.Command {
 		},
 	}
 }
+
+// openSets opens sets and checks them whole: evidence rests on them.
+func openSets(paths []string) (list []*hashset.Set, err error) {
+	for _, path := range paths {
+		s, err := hashset.Open(path)
+		if err != nil {
+			return list, fail(exitUsage, err)
+		}
+		list = append(list, s)
+		if _, err := s.Verify(); err != nil {
+			return list, fail(exitUsage, err)
+		}
+	}
+	return list, nil
+}
+
+func closeSets(list []*hashset.Set) {
+	for _, s := range list {
+		_ = s.Close()
+	}
+}

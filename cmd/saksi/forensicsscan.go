@@ -31,6 +31,8 @@ type scanOptions struct {
 	words   []string
 	regexps []string
 	finds   []string
+	good    []string
+	bad     []string
 	keep    keepFlags
 }
 
@@ -58,6 +60,8 @@ func forensicsScan(a *app, flags *forensicsFlags) *cobra.Command {
 	f.StringArrayVar(&o.words, "keywords", nil, "`file` of words to look for; may be given several times")
 	f.StringArrayVar(&o.regexps, "regex", nil, "`file` of regular expressions to look for; may be given several times")
 	f.StringSliceVar(&o.finds, "features", nil, "`kinds` of features to look for, separated by commas, or all")
+	f.StringArrayVar(&o.good, "known-good", nil, "hash `set` of files of which nothing is told; may be given several times")
+	f.StringArrayVar(&o.bad, "known-bad", nil, "hash `set` of files that are findings; may be given several times")
 	f.BoolVar(&o.entries, "entries", false, "give every file too, with its digest")
 	f.BoolVar(&o.live, "live", false, "leave deleted files out")
 	f.BoolVar(&o.md5, "md5", false, "take MD5 besides SHA-256")
@@ -80,8 +84,8 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 	if err != nil {
 		return err
 	}
-	if len(o.rules) == 0 && what.Empty() {
-		return usage("there is nothing to search for; give --rules FILE_OR_FOLDER, --keywords, --regex or --features")
+	if len(o.rules) == 0 && what.Empty() && len(o.bad) == 0 {
+		return usage("there is nothing to search for; give --rules FILE_OR_FOLDER, --keywords, --regex, --features or --known-bad")
 	}
 	limit := rules.Severity(0)
 	if o.failOn != "" {
@@ -95,6 +99,16 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 		return err
 	}
 	set, err := o.indicators(a, indicators)
+	if err != nil {
+		return err
+	}
+	good, err := openSets(o.good)
+	defer closeSets(good)
+	if err != nil {
+		return err
+	}
+	bad, err := openSets(o.bad)
+	defer closeSets(bad)
 	if err != nil {
 		return err
 	}
@@ -132,7 +146,7 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 	}
 	finish := func() error { return errors.Join(kept.close(cmd.Context()), ev.close()) }
 	cfg := scan.Config{
-		Images: args, Rules: yara, Intel: set, Search: what, Areas: places, Hash: scan.SHA256, Entries: o.entries || kept != nil, Live: o.live, Volume: o.volume, Workers: o.workers,
+		Images: args, Rules: yara, Intel: set, Good: good, Bad: bad, Search: what, Areas: places, Hash: scan.SHA256, Entries: o.entries || kept != nil, Live: o.live, Volume: o.volume, Workers: o.workers,
 		Worker: flags.worker(a), Sink: sink, Warn: a.warn, Strict: o.strict, Cache: a.yaraCache(), Exhibits: kept.byPath(),
 	}
 	if o.md5 {
@@ -163,6 +177,9 @@ func (a *app) placesTold(s *scan.ImageSummary, what *search.Config, places disk.
 		if places.Has(p) {
 			parts = append(parts, fmt.Sprintf("%s of %s looked at", size(s.Space[p], "B"), p))
 		}
+	}
+	if s.Good > 0 {
+		parts = append(parts, fmt.Sprintf("%d known-good files, of which nothing is told", s.Good))
 	}
 	if s.Again > 0 {
 		parts = append(parts, fmt.Sprintf("%d not told again of unallocated space", s.Again))

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 )
 
 const (
@@ -109,6 +110,9 @@ func (s *Set) Close() error { return s.f.Close() }
 
 // Algorithm is md5, sha1 or sha256.
 func (s *Set) Algorithm() string { return Algorithms[s.size] }
+
+// Name is the name of its file, without its folder.
+func (s *Set) Name() string { return filepath.Base(s.f.Name()) }
 
 // Count is how many digests it holds.
 func (s *Set) Count() int64 { return s.count }

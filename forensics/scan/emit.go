@@ -29,6 +29,7 @@ type emitter struct {
 
 // encode makes the lines of a unit ahead of its turn.
 func (m *emitter) encode(u *unit) {
+	m.s.lookUp(u)
 	for i := range u.steps {
 		if u.steps[i].problem == nil {
 			// Appending to memory does not fail.
@@ -44,6 +45,9 @@ func (m *emitter) encode(u *unit) {
 // unit counts what a unit holds and gives its events to the sink.
 func (m *emitter) unit(u *unit) error {
 	sum, s := &m.s.sum, m.s
+	if s.lookUp(u); u.lookErr != nil {
+		return u.lookErr
+	}
 	sum.Crashes += u.crashes
 	sum.Timeouts += u.timeouts
 	for i := range u.steps {
@@ -63,7 +67,10 @@ func (m *emitter) unit(u *unit) error {
 				return err
 			}
 		}
-		sum.Matches += int64(st.hits)
+		sum.Matches += int64(st.hits + len(st.bad))
+		if st.good {
+			sum.Good++
+		}
 	}
 	if len(u.lines) > 0 {
 		if err := s.cfg.Sink.(LineSink).EmitLines(u.lines); err != nil {
@@ -178,6 +185,9 @@ func (m *emitter) events(u *unit, st *step, put func(*event.Event) error) error 
 	}
 	if res == nil {
 		return nil
+	}
+	if err := m.bad(u, st, res, lost, put); err != nil {
+		return err
 	}
 	at := res.Places
 	for i := range res.Matches {

@@ -36,6 +36,8 @@ type scanner struct {
 type unit struct {
 	number  int
 	volume  int
+	looked  bool  // up in hash sets
+	lookErr error // of that
 	steps   []step
 	items   []disk.Item // content to read; step.item points here
 	bytes   int64
@@ -63,8 +65,10 @@ var interrupted = loss{"interrupted", "interrupted"}
 type step struct {
 	entry   filesystem.Entry
 	problem *filesystem.Problem
-	hits    int // indicators it holds
-	item    int // its content in unit.items, or -1
+	bad     []known // hash sets of known-bad files that hold it
+	good    bool    // a set of known-good files holds it
+	hits    int     // indicators it holds
+	item    int     // its content in unit.items, or -1
 	place   disk.Area
 }
 
@@ -287,7 +291,7 @@ func (s *scanner) looks() bool { return s.rules != nil || !s.cfg.Search.Empty() 
 // do reads the items of u. A death costs the item under work; the rest goes
 // on in a new process.
 func (w *unitWorker) do(ctx context.Context, u *unit) {
-	cfg := disk.UnitConfig{MD5: w.s.cfg.Hash == SHA256AndMD5 || w.s.cfg.wants(intel.MD5), SHA1: w.s.cfg.wants(intel.SHA1), Scan: w.s.rules != nil, Runs: maxRuns, Limit: w.s.cfg.Limit, Exhibit: w.s.cfg.Exhibits[w.s.sum.Path], Same: w.s.same}
+	cfg := disk.UnitConfig{MD5: w.s.cfg.Hash == SHA256AndMD5 || w.s.cfg.wants(intel.MD5) || w.s.cfg.sets("md5"), SHA1: w.s.cfg.wants(intel.SHA1) || w.s.cfg.sets("sha1"), Scan: w.s.rules != nil, Runs: maxRuns, Limit: w.s.cfg.Limit, Exhibit: w.s.cfg.Exhibits[w.s.sum.Path], Same: w.s.same}
 	u.results = make([]*disk.Result, len(u.items))
 	u.lost = make([]loss, len(u.items))
 	for at := 0; at < len(u.items); {

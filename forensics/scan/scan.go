@@ -15,10 +15,12 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
 	"saksi/findings"
 	"saksi/forensics/disk"
+	"saksi/forensics/hashset"
 	"saksi/internal/search"
 	"saksi/internal/worker"
 	"saksi/rules"
@@ -34,6 +36,10 @@ type Config struct {
 	// Intel are indicators that are looked for in names and digests of entries;
 	// nil for none. The digests they ask for are taken, and a hit is a finding.
 	Intel *intel.Set
+	// Good and Bad are sets of known files. Nothing is told of what lies in the
+	// whole content of a good one, unless a set of bad ones holds it as well; a bad
+	// one is a finding.
+	Good, Bad []*hashset.Set
 	// Search are keywords, expressions and kinds of features to look for.
 	Search search.Config
 	Areas  disk.Areas // where to look; 0: in files
@@ -110,6 +116,7 @@ type ImageSummary struct {
 	Matches  int64    // findings
 	Features int64    // features, each once in a content
 	Again    int64    // of unallocated space, told of a deleted file before
+	Good     int64    // files of known-good sets, of which nothing is told
 	Untold   int64    // hits beyond those that are told of one content
 	Space    [4]int64 // bytes looked at by place, see disk.Area
 	Problems int64    // parts of a file system that could not be read
@@ -158,7 +165,7 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	if cfg.Areas == 0 {
 		cfg.Areas = 1 << disk.Content
 	}
-	if (len(cfg.Rules) > 0 || cfg.Intel != nil || !cfg.Search.Empty()) && cfg.Hash == NoHash {
+	if (len(cfg.Rules) > 0 || cfg.Intel != nil || len(cfg.Good)+len(cfg.Bad) > 0 || !cfg.Search.Empty()) && cfg.Hash == NoHash {
 		cfg.Hash = SHA256
 	}
 	var sum Summary
@@ -202,6 +209,11 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 
 // wants reports whether an indicator asks for a kind of value.
 func (c *Config) wants(k intel.Kind) bool { return c.Intel != nil && c.Intel.Wants(k) }
+
+// sets reports whether a hash set asks for an algorithm.
+func (c *Config) sets(algorithm string) bool {
+	return slices.ContainsFunc(slices.Concat(c.Good, c.Bad), func(s *hashset.Set) bool { return s.Algorithm() == algorithm })
+}
 
 // compile compiles the rules, once for all workers.
 func compile(ctx context.Context, cfg *Config, sources []yara.Source) (*yara.Compiled, error) {
