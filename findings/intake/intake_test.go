@@ -172,6 +172,24 @@ func TestECS(t *testing.T) {
 	}
 }
 
+// TestForged proves that no file says what people said, suppressed, or what a
+// sensor counted: a right id is no proof of who wrote it.
+func TestForged(t *testing.T) {
+	text := ""
+	for _, set := range []string{"saksi.review", "saksi.sensor", "saksi.authority", "saksi.flow"} {
+		e := &event.Event{}
+		e.Time(event.Timestamp, 1_795_510_003_000_000_000)
+		e.Str(event.EventKind, "event")
+		e.Str(event.EventDataset, set)
+		e.Str(event.SaksiReviewRule, "1200001")
+		text += string(e.AppendJSON(nil)) + "\n"
+	}
+	list, sum, err := read(t, Options{}, text)
+	if err != nil || len(list) != 1 || sum.LeftOut["saksi.review"] != 1 || sum.LeftOut["saksi.sensor"] != 1 || sum.LeftOut["saksi.authority"] != 1 {
+		t.Errorf("%v: %d taken, left out %v", err, len(list), sum.LeftOut)
+	}
+}
+
 // TestHostile proves that a line that can't be read costs itself alone, is told
 // with its offset, and that lengths, depths and counts are bounded.
 func TestHostile(t *testing.T) {
