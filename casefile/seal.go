@@ -1,6 +1,7 @@
 package casefile
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -348,8 +349,19 @@ func stampOf(entries []evidence.Entry) *evidence.Entry {
 	return nil
 }
 
+// torn reports whether a regular file holds only a beginning of b.
+func torn(path string, b []byte) bool {
+	st, err := os.Lstat(path)
+	if err != nil || !st.Mode().IsRegular() || st.Size() >= int64(len(b)) {
+		return false
+	}
+	have, err := os.ReadFile(path)
+	return err == nil && bytes.HasPrefix(b, have)
+}
+
 // sealTiles writes the first n entries of the log as tiles, and reports whether
-// any was missing.
+// any was missing. A tile of which only a beginning stands was being written when
+// its writer was killed; any other that differs stays, for the verifier to name.
 func (c *Case) sealTiles(n int64) (wrote bool, err error) {
 	err = c.log.Tiles(n, func(path string, b []byte) error {
 		full := filepath.Join(c.Dir, CustodyDir, filepath.FromSlash(path))
@@ -358,7 +370,12 @@ func (c *Case) sealTiles(n int64) (wrote bool, err error) {
 		}
 		err := evidence.WriteNew(full, b, 0o600)
 		if errors.Is(err, fs.ErrExist) {
-			return nil
+			if !torn(full, b) {
+				return nil
+			}
+			if err = os.Remove(full); err == nil {
+				err = evidence.WriteNew(full, b, 0o600)
+			}
 		}
 		wrote = true
 		return err
