@@ -44,15 +44,15 @@ func findingsExport(a *app) *cobra.Command {
 		fmt.Fprintf(&b, "  %-15s %s\n", f.Name, f.Doc)
 	}
 	c := &cobra.Command{
-		Use:   "export [QUERY] --as FORMAT",
+		Use:   "export [QUERY] --form FORMAT",
 		Short: "Write findings in the format of another system",
 		Long: "QUERY is as for 'saksi findings search'; without one all is exported that the format has a place for: findings, and with eve, zeek, prometheus and\n" +
 			"timesketch events too. Oldest first; the same documents give the same bytes.\n\n" +
 			"Formats:\n" + b.String() + "\n" +
 			"Nothing is exported that rests on an indicator marked TLP:AMBER or stricter, unless --max-tlp allows it. Of a case, the export and its digest\n" +
 			"are recorded in the custody log, the classification stands in it, and what is marked Sulit or higher leaves encrypted only (--recipient).",
-		Example: "  saksi findings export --as stix --to findings.json\n  saksi findings export 'event.severity:>=3' --case kes-17 --as misp --why 'to the agency CSIRT' --to kes-17.json\n" +
-			"  saksi findings export 'source.ip:192.0.2.0/24' --as zeek --dataset conn",
+		Example: "  saksi findings export --form stix --to findings.json\n  saksi findings export 'event.severity:>=3' --case kes-17 --form misp --why 'to the agency CSIRT' --to kes-17.json\n" +
+			"  saksi findings export 'source.ip:192.0.2.0/24' --form zeek --dataset conn",
 		Args: cobra.MaximumNArgs(1), ValidArgsFunction: completeQuery,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q, err := queryOf(args)
@@ -64,7 +64,7 @@ func findingsExport(a *app) *cobra.Command {
 	}
 	o.add(c)
 	f := c.Flags()
-	f.StringVar(&o.as, "as", "", "`format`: "+export.Names())
+	f.StringVar(&o.as, "form", "", "`format`: "+export.Names())
 	f.StringVar(&o.dataset, "dataset", "conn", "log of Zeek: "+strings.Join(event.ZeekLogs(), ", "))
 	f.StringVar(&o.title, "title", "", "what a person reads first, as `text` (default: the agency's findings)")
 	f.StringVar(&o.tlp.text, "max-tlp", "", "give only findings of at most this `marking` of the Traffic Light Protocol: clear, green, amber, amber+strict or red (default: green)")
@@ -84,12 +84,12 @@ type exported struct {
 
 func (o *findingsExportOptions) run(cmd *cobra.Command, a *app, q string) (err error) {
 	if a.format != "table" {
-		return usage("-o %s: an export has the form that --as names", a.format)
+		return usage("-o %s: an export has the form that --form names", a.format)
 	}
 	formats := export.Formats()
 	i := slices.IndexFunc(formats, func(f export.Format) bool { return f.Name == o.as })
 	if i < 0 {
-		return usage("--as %q: expected one of %s", o.as, export.Names())
+		return usage("--form %q: expected one of %s", o.as, export.Names())
 	}
 	if q == "" && formats[i].Alerts {
 		q = "event.kind:alert"

@@ -12,8 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"saksi/casefile"
 	"saksi/event"
-	"saksi/findings"
 	"saksi/findings/notice"
 	"saksi/findings/query"
 	"saksi/findings/spool"
@@ -73,6 +73,15 @@ func (o *notifyOptions) run(ctx context.Context, a *app, args []string) error {
 	if err != nil {
 		return err
 	}
+	if o.caseID != "" {
+		info, err := casefile.ReadInfo(o.caseID)
+		if err != nil {
+			return caseError(err)
+		}
+		if closed[info.Classification] {
+			return fail(exitUsage, fmt.Errorf("case %s is marked %s and leaves encrypted only; nobody is told of it by webhook or mail", info.ID, info.Classification))
+		}
+	}
 	_, dir, err := o.folder()
 	if err != nil {
 		return err
@@ -81,7 +90,7 @@ func (o *notifyOptions) run(ctx context.Context, a *app, args []string) error {
 		return failHint(exitFailed, fmt.Errorf("there is no spool in %s", dir), "name the index or the case by --index or --case")
 	}
 	if !o.all && !spool.Known(dir, notifyPlace) {
-		if _, err := spool.Follow(ctx, dir, notifyPlace, passed{}, nil); err != nil {
+		if err := spool.Skip(ctx, dir, notifyPlace); err != nil {
 			return err
 		}
 	}
@@ -95,7 +104,7 @@ func (o *notifyOptions) run(ctx context.Context, a *app, args []string) error {
 		case ctx.Err() != nil:
 			return nil // to be interrupted is how it ends
 		case o.once:
-			fmt.Fprintf(a.stderr, "saksi: %d notices sent\n", n.Sent)
+			fmt.Fprintf(a.stderr, "saksi: %d notices sent, %d findings left out: suppressed, or marked stricter than --max-tlp\n", n.Sent, n.LeftOut)
 			return err
 		case err != nil:
 			a.warn(err.Error() + "; it is tried again")
@@ -103,7 +112,7 @@ func (o *notifyOptions) run(ctx context.Context, a *app, args []string) error {
 		default:
 			wait = o.every
 			if n.Sent > sent {
-				fmt.Fprintf(a.stderr, "saksi: %s: notice sent\n", time.Now().UTC().Format(time.RFC3339))
+				fmt.Fprintf(a.stderr, "saksi: %s: notice sent; %d findings left out since the start\n", time.Now().UTC().Format(time.RFC3339), n.LeftOut)
 			}
 		}
 		select {
@@ -112,13 +121,6 @@ func (o *notifyOptions) run(ctx context.Context, a *app, args []string) error {
 		case <-time.After(wait):
 		}
 	}
-}
-
-// passed takes all documents and tells of none.
-type passed struct{}
-
-func (passed) Put(_ context.Context, docs []findings.Doc) (findings.Result, error) {
-	return findings.Result{Stored: len(docs)}, nil
 }
 
 // notifier is what tells, as the flags say.

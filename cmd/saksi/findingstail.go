@@ -58,12 +58,10 @@ func (o *indexFlags) tail(ctx context.Context, a *app, n *query.Node, all bool) 
 		return failHint(exitFailed, fmt.Errorf("there is no spool in %s", dir), "name the index or the case by --index or --case; on a node of Elasticsearch 'saksi findings search' shows the newest first")
 	}
 	at := spool.Cursor{}
-	for skip := !all; skip; {
-		docs, next, err := spool.Read(dir, at, tailBytes)
-		if err != nil {
+	if !all {
+		if at, err = spool.End(ctx, dir); err != nil {
 			return err
 		}
-		at, skip = next, len(docs) > 0 && ctx.Err() == nil
 	}
 	fmt.Fprintf(a.stderr, "saksi: following %s\n", oneLine(dir))
 	for {

@@ -67,7 +67,8 @@ type Notifier struct {
 	Where  func(e *event.Event) (what string) // it happened
 	To     []Sender
 
-	Sent int // notices
+	Sent    int // notices
+	LeftOut int // findings that Skip left out of what was taken
 }
 
 // Put implements findings.Writer: all documents are taken, or none when a
@@ -102,6 +103,7 @@ func (n *Notifier) Put(ctx context.Context, docs []findings.Doc) (findings.Resul
 		}
 		n.Sent++
 	}
+	n.LeftOut += out.Strict
 	return findings.Result{Stored: len(docs)}, nil
 }
 
@@ -148,6 +150,9 @@ func (n *Notice) Text() string {
 	}
 	if n.More > 0 {
 		fmt.Fprintf(&b, "\nand %d findings of further rules\n", n.More)
+	}
+	if n.Strict > 0 {
+		fmt.Fprintf(&b, "\n%d more are left out: suppressed, or marked too strictly to leave\n", n.Strict)
 	}
 	return b.String()
 }

@@ -226,6 +226,27 @@ func Follow(ctx context.Context, dir, name string, ix findings.Writer, progress 
 	}
 }
 
+// Skip puts the place of an index of a name behind all that the spool holds now.
+func Skip(ctx context.Context, dir, name string) error {
+	c, err := End(ctx, dir)
+	if err != nil {
+		return err
+	}
+	return saveCursor(dir, name, c)
+}
+
+// End is the place behind all that the spool holds now.
+func End(ctx context.Context, dir string) (Cursor, error) {
+	var c Cursor
+	for {
+		docs, next, err := Read(dir, c, batchBytes)
+		if err != nil || len(docs) == 0 || ctx.Err() != nil {
+			return next, errors.Join(err, ctx.Err())
+		}
+		c = next
+	}
+}
+
 // Known reports whether an index of a name has a place in the spool.
 func Known(dir, name string) bool {
 	_, err := os.Stat(cursorPath(dir, name))
