@@ -74,7 +74,11 @@ func (o *importOptions) run(cmd *cobra.Command, a *app, args []string) (err erro
 				err = errors.Join(err, rerr)
 			}
 		}
-		if err != nil {
+		switch {
+		case errors.Is(err, intake.ErrCut): // what was read before is stored
+			a.warn(err.Error())
+			broken++
+		case err != nil:
 			failed = append(failed, err)
 		}
 		if cmd.Context().Err() != nil {
@@ -83,7 +87,7 @@ func (o *importOptions) run(cmd *cobra.Command, a *app, args []string) (err erro
 	}
 	err = errors.Join(errors.Join(failed...), kept.close(cmd.Context()), r.close())
 	if err == nil && broken > 0 {
-		return fail(exitIncomplete, fmt.Errorf("%d lines could not be read", broken))
+		return fail(exitIncomplete, fmt.Errorf("not all could be read: %d problems", broken))
 	}
 	return err
 }

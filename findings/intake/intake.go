@@ -86,6 +86,10 @@ type reader interface {
 // ErrForm is returned for a file that is of no form that Read knows.
 var ErrForm = errors.New("neither EVE JSON nor a log of Zeek nor documents of ECS")
 
+// ErrCut is returned when a file ends or breaks where its compression or its
+// medium says it must not; what was read before was given.
+var ErrCut = errors.New("incomplete")
+
 // Read reads all lines of r and gives an event for each that has a place. The
 // event is reused: emit MUST NOT keep it. An error of emit ends it; a line that
 // can't be read does not. The Summary holds also for what was read before an error.
@@ -108,7 +112,7 @@ func Read(ctx context.Context, r io.Reader, o Options, emit func(*event.Event) e
 				sum.problem(start, err)
 				continue
 			}
-			return sum, fmt.Errorf("reading %s at offset %d: %w", o.Name, start, err)
+			return sum, fmt.Errorf("%w: reading %s at offset %d: %w", ErrCut, o.Name, start, err)
 		}
 		if trimmed := bytes.TrimSpace(line); len(trimmed) > 0 {
 			if rd == nil {
