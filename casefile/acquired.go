@@ -2,7 +2,6 @@ package casefile
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -10,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"saksi/evidence"
@@ -216,49 +214,3 @@ func (x *Exhibit) keyOf(set *fileSet) (string, error) {
 	}
 	return set.key()
 }
-
-// sign signs a statement, keeps it, and records that. It returns the
-// statement's path in the case; after an error other than evidence.ErrUnfinished
-// there is none.
-//
-// More subjects than one statement takes are bound through a manifest beside it.
-func (c *Case) sign(ctx context.Context, kind, predicateType string, predicate any, subjects []evidence.Subject) (string, error) {
-	name := fmt.Sprintf("%s/%06d-%s%s", StatementsDir, c.log.Len(), kind, statementSuffix)
-	all := len(subjects)
-	if all > evidence.MaxSubjects {
-		manifest := strings.TrimSuffix(name, statementSuffix) + manifestSuffix
-		sum, err := c.writeSynced(manifest, func(w io.Writer) error {
-			for _, s := range subjects {
-				if _, err := fmt.Fprintf(w, "%s  %s\n", s.Digest["sha256"], manifestPath(s.Name)); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return "", fmt.Errorf("keeping a statement: %w", err)
-		}
-		subjects = []evidence.Subject{{Name: manifest, Digest: map[string]string{"sha256": sum}}}
-	}
-	b, err := evidence.Sign(ctx, c.signer, predicateType, predicate, subjects)
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(c.Dir, filepath.FromSlash(name))
-	if err := evidence.WriteNew(path, b, 0o600); err != nil {
-		return "", fmt.Errorf("keeping a statement: %w", err)
-	}
-	err = c.Record(ctx, evidence.Entry{Act: ActSign, SHA256: evidence.SHA256(b), Where: name, Detail: map[string]string{"subjects": strconv.Itoa(all)}})
-	if err != nil && !errors.Is(err, evidence.ErrUnfinished) {
-		err = errors.Join(err, os.Remove(path))
-	}
-	return name, err
-}
-
-// statementTypes are the predicates that statements of a case have.
-var statementTypes = []string{evidence.PredicateExamination, evidence.PredicateAcquisition}
-
-func knownStatement(t string) bool { return slices.Contains(statementTypes, t) }
-
-// expectedStatement says which there are.
-func expectedStatement() string { return "predicate type " + strings.Join(statementTypes, " or ") }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -107,24 +106,6 @@ func (c *Case) addNote(ctx context.Context, n *Note) error {
 		detail["previous"] = n.Previous
 	}
 	return c.keep(ctx, name, b.Bytes(), evidence.Entry{Act: n.Kind, Exhibit: n.Exhibit, Detail: detail})
-}
-
-// keep writes a new file of the case and records its digest. After an error
-// other than evidence.ErrUnfinished there is no file.
-func (c *Case) keep(ctx context.Context, name string, b []byte, e evidence.Entry) error {
-	path := filepath.Join(c.Dir, filepath.FromSlash(name))
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	if err := evidence.WriteNew(path, b, 0o600); err != nil {
-		return err
-	}
-	e.SHA256, e.Where = evidence.SHA256(b), name
-	err := c.Record(ctx, e)
-	if err != nil && !errors.Is(err, evidence.ErrUnfinished) {
-		err = errors.Join(err, os.Remove(path))
-	}
-	return err
 }
 
 // Notes gives the notes of the case in dir, the oldest first. One whose bytes are

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -85,12 +86,8 @@ func (c *Case) review(ctx context.Context, note string) (string, error) {
 		}
 		subjects = append(subjects, evidence.Subject{Name: f, Digest: map[string]string{"sha256": sum}})
 	}
-	b, err := evidence.Sign(ctx, c.actor, evidence.PredicateReview, p, subjects)
-	if err != nil {
-		return "", err
-	}
-	name := fmt.Sprintf("%s/%06d-review%s", ReviewsDir, c.log.Len(), statementSuffix)
-	return name, c.keep(ctx, name, b, evidence.Entry{Act: ActReview, Why: note, Detail: map[string]string{"key_hint": hint}})
+	e := evidence.Entry{Act: ActReview, Why: note, Detail: map[string]string{"key_hint": hint, "subjects": strconv.Itoa(len(subjects))}}
+	return c.state(ctx, ReviewsDir, "review", c.actor, evidence.PredicateReview, p, subjects, e)
 }
 
 // Reviewed is a review with the number of its custody entry.
@@ -151,4 +148,5 @@ func (v *verifier) reviewed(e *evidence.Entry) {
 	if err := json.Unmarshal(st.Predicate, &p); err != nil || st.PredicateType != evidence.PredicateReview || p.Case != v.out.Case || p.CustodyEntries != e.Seq || !SameName(p.Reviewer, e.Who) || p.Key != e.Detail["key_hint"] {
 		v.add(e.Where, KindSignature, fmt.Sprintf("a review of case %q by %s after %d entries", v.out.Case, e.Who, e.Seq), fmt.Sprintf("%s of case %q by %s after %d", st.PredicateType, p.Case, p.Reviewer, p.CustodyEntries))
 	}
+	v.subjects(e.Where, st)
 }

@@ -125,3 +125,53 @@ func TestManySubjects(t *testing.T) {
 	write(t, filepath.Join(dir, planted))
 	check(planted, KindExtra)
 }
+
+// TestManyReviewed proves that a review of more files than one statement takes
+// binds each of them, and that what an interrupted act left is in nobody's way and
+// is told.
+func TestManyReviewed(t *testing.T) {
+	trust := &evidence.Trust{Records: map[string]evidence.KeyRecord{}}
+	s, pub := key(t)
+	trust.Keys = append(trust.Keys, pub)
+	dir := makeCase(t, s)
+	for i := range evidence.MaxSubjects {
+		if err := os.WriteFile(filepath.Join(dir, ReportsDir, fmt.Sprintf("%04d", i)), []byte{byte(i)}, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := Open(t.Context(), dir, Options{Who: "x", Tool: "saksi test", Signer: s, Actor: person(t, trust, "Tan", evidence.RoleSupervisor), Register: register(trust)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := ReviewsDir + "/000005-review"
+	if err := os.Mkdir(filepath.Join(dir, ReviewsDir), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, suffix := range []string{statementSuffix, manifestSuffix} {
+		write(t, filepath.Join(dir, left+suffix))
+	}
+	name, err := c.AddReview(t.Context(), "all of it")
+	if err = errors.Join(err, c.Close()); err != nil || name != left+statementSuffix {
+		t.Fatal(name, err)
+	}
+	if e := c.log.Entries()[5]; len(strings.Fields(e.Detail["replaced_unfinished"])) != 2 || e.Detail["subjects"] != fmt.Sprint(evidence.MaxSubjects+4) {
+		t.Errorf("%+v", e)
+	}
+	verify := func(want ...string) {
+		t.Helper()
+		v, err := Verify(t.Context(), dir, VerifyOptions{Trust: trust})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var have []string
+		for _, p := range v.Problems {
+			have = append(have, p.Kind+" "+p.Item)
+		}
+		if !slices.Equal(have, want) {
+			t.Errorf("%v; expected %v", v.Problems, want)
+		}
+	}
+	verify()
+	edit(t, filepath.Join(dir, ReportsDir, "0500"), flip)
+	verify(KindDigest + " " + ReportsDir + "/0500")
+}

@@ -347,28 +347,33 @@ func (v *verifier) statements(entries []evidence.Entry) map[string]bool {
 			}
 		}
 		v.examination(path, st, keys)
-		seen := map[string]bool{}
-		for _, s := range st.Subject {
-			if seen[s.Name] {
-				v.add(path, KindForm, "each subject once", s.Name+" twice")
-			}
-			seen[s.Name] = true
-			if s.Digest["sha256"] == "" {
-				v.add(s.Name, KindDigest, "a SHA-256", "none in "+path)
-				continue
-			}
-			v.expect(s.Name, s.Digest["sha256"])
-			if strings.HasSuffix(s.Name, manifestSuffix) {
-				v.subjects(s.Name)
-			}
-		}
+		v.subjects(path, st)
 	}
 	return there
 }
 
-// subjects checks the files of a manifest that stands for the subjects of a
+// subjects checks the files that a statement names.
+func (v *verifier) subjects(path string, st *evidence.Statement) {
+	seen := map[string]bool{}
+	for _, s := range st.Subject {
+		if seen[s.Name] {
+			v.add(path, KindForm, "each subject once", s.Name+" twice")
+		}
+		seen[s.Name] = true
+		if s.Digest["sha256"] == "" {
+			v.add(s.Name, KindDigest, "a SHA-256", "none in "+path)
+			continue
+		}
+		v.expect(s.Name, s.Digest["sha256"])
+		if strings.HasSuffix(s.Name, manifestSuffix) {
+			v.listed(s.Name)
+		}
+	}
+}
+
+// listed checks the files of a manifest that stands for the subjects of a
 // statement.
-func (v *verifier) subjects(path string) {
+func (v *verifier) listed(path string) {
 	f, ok := v.open(path)
 	if !ok {
 		return

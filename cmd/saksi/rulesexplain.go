@@ -26,7 +26,7 @@ import (
 
 type rulesExplainOptions struct {
 	ruleFlags
-	as     string
+	kind   string
 	year   int
 	packet uint64
 	offset int64
@@ -54,7 +54,7 @@ func rulesExplain(a *app) *cobra.Command {
 	f := c.Flags()
 	o.add(c, "`file` or folder of rules in which RULE is")
 	o.settings(c)
-	f.StringVar(&o.as, "as", "", "what the input is, when its content is not to decide: capture, log, file or events")
+	f.StringVar(&o.kind, "kind", "", "what the input is, when its content is not to decide: capture, log, file or events")
 	f.IntVar(&o.year, "year", 0, "`year` of the first record of logs whose times have none")
 	f.Uint64Var(&o.packet, "packet", 0, "only what the packet with this `number` completed")
 	f.Int64Var(&o.offset, "offset", -1, "only the record at this `byte` of a log")
@@ -185,8 +185,8 @@ func (o *rulesExplainOptions) run(cmd *cobra.Command, a *app, id, input string) 
 	if o.most < 1 {
 		return usage("--most is %d; expected a number from 1", o.most)
 	}
-	if o.as != "" && !slices.Contains(inputKinds, o.as) {
-		return usage("--as is %q; expected one of %s", o.as, strings.Join(inputKinds, ", "))
+	if o.kind != "" && !slices.Contains(inputKinds, o.kind) {
+		return usage("--kind is %q; expected one of %s", o.kind, strings.Join(inputKinds, ", "))
 	}
 	paths, err := o.find(o.rules)
 	if err != nil {
@@ -204,7 +204,7 @@ func (o *rulesExplainOptions) run(cmd *cobra.Command, a *app, id, input string) 
 	if input, err = o.exhibit.open(cmd, a, input, casefile.ActExamine, "explain what rule "+id+" finds in it"); err != nil {
 		return err
 	}
-	in := &ruleInput{path: input, kind: o.as, year: o.year, record: func(r *artifact.Record, _ *event.Event) bool {
+	in := &ruleInput{path: input, kind: o.kind, year: o.year, record: func(r *artifact.Record, _ *event.Event) bool {
 		x.where = fmt.Sprintf("record at offset %d", r.Offset)
 		if o.offset >= 0 && r.Offset != o.offset {
 			x.left++

@@ -22,7 +22,7 @@ import (
 
 type rulesProfileOptions struct {
 	ruleFlags
-	as   string
+	kind string
 	year int
 	most int
 
@@ -44,7 +44,7 @@ func rulesProfile(a *app) *cobra.Command {
 	f := c.Flags()
 	o.add(c, "`file` or folder of rules")
 	o.settings(c)
-	f.StringVar(&o.as, "as", "", "what the inputs are, when their content is not to decide: capture, log, file or events")
+	f.StringVar(&o.kind, "kind", "", "what the inputs are, when their content is not to decide: capture, log, file or events")
 	f.IntVar(&o.year, "year", 0, "`year` of the first record of logs whose times have none")
 	f.IntVar(&o.most, "most", 0, "only the `number` of rules that cost most; 0 is all that were tried")
 	o.exhibit.add(c)
@@ -82,8 +82,8 @@ func (k *keptFiles) ScanFile(_ context.Context, f *sensor.File, _ findings.Sink)
 
 func (o *rulesProfileOptions) run(cmd *cobra.Command, a *app, inputs []string) (err error) {
 	ctx := cmd.Context()
-	if o.as != "" && !slices.Contains(inputKinds, o.as) {
-		return usage("--as is %q; expected capture, log, file or events", o.as)
+	if o.kind != "" && !slices.Contains(inputKinds, o.kind) {
+		return usage("--kind is %q; expected capture, log, file or events", o.kind)
 	}
 	paths, err := o.find(o.rules)
 	if err != nil {
@@ -113,7 +113,7 @@ func (o *rulesProfileOptions) run(cmd *cobra.Command, a *app, inputs []string) (
 		if path, err = o.exhibit.open(cmd, a, path, casefile.ActExamine, "measure what rules cost on it"); err != nil {
 			return err
 		}
-		in := &ruleInput{path: path, kind: o.as, year: o.year, content: func(_ context.Context, data []byte) error {
+		in := &ruleInput{path: path, kind: o.kind, year: o.year, content: func(_ context.Context, data []byte) error {
 			kept.list = append(kept.list, content{path, data})
 			return nil
 		}}
