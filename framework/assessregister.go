@@ -91,7 +91,7 @@ func (s *assessor) register() error {
 	}
 	s.hosts = newHosts(s.systems)
 	s.static()
-	for _, f := range []func() error{s.systemCounts, s.exchanges, s.assets, s.outages} {
+	for _, f := range []func() error{s.systemCounts, s.exchanges, s.assets, s.outages, s.declared} {
 		if err := f(); err != nil {
 			return err
 		}

@@ -54,6 +54,9 @@ type Check struct {
 	Allowed float64 `yaml:"allowed" json:"allowed"`               // share of the population that may be bad
 	Min     int64   `yaml:"min" json:"min"`                       // population below which nothing is decided
 	Fact    string  `yaml:"fact,omitempty" json:"fact,omitempty"` // instead of queries: evidence, custody ...
+	// Declared is set for a fact that is looked at only where the register declares
+	// something of it: without, the control is decided by its other checks.
+	Declared bool `yaml:"declared,omitempty" json:"declared,omitempty"`
 	// MaxAge is the age of the newest document at which the answer is stale, such
 	// as 30d; "" is the catalog's.
 	MaxAge   string `yaml:"max_age,omitempty" json:"max_age,omitempty"`

@@ -19,13 +19,17 @@ var Facts = map[string]string{
 	"assets":    "hosts seen, against the register",
 	"audits":    "obligations that come back: risk assessment and audit",
 	"clocks":    "clocks of obligations",
+	"clouds":    "clouds of the register that were used",
 	"exchanges": "pairs of systems that exchanged data, against the register's agreements",
+	"gateways":  "hosts outside that systems opened connections to, against the register's gateways",
 	"journal":   "entries of the journal of incidents, verified",
 	"notices":   "clocks of notices of incidents",
 	"outages":   "services watched, against their recovery time",
+	"pages":     "pages served, against the digests that the register releases",
 	"plans":     "systems of the register, by their security plan",
 	"roles":     "roles of the register",
 	"sensors":   "sensors of the register",
+	"sessions":  "hosts outside that administered systems, against their suppliers' networks and contracts",
 	"suppliers": "systems of the register that a supplier runs",
 	"treatment": "risks that were open before, and waivers",
 }
@@ -50,6 +54,9 @@ func (c *Check) valid() error {
 			return errors.New("either a fact or the queries bad and of")
 		}
 		return nil
+	}
+	if c.Declared {
+		return errors.New("declared is for facts")
 	}
 	if c.Bad == "" || c.Of == "" {
 		return errors.New("either a fact or the queries bad and of are needed")

@@ -26,6 +26,7 @@ type Register struct {
 	Sensors   []SensorEntry  `yaml:"sensors"`
 	Systems   []SystemEntry  `yaml:"systems"`
 	Exchanges []Exchange     `yaml:"exchanges"`
+	Clouds    []Cloud        `yaml:"clouds"`
 	Options   []string       `yaml:"obligations"` // optional obligations that apply, such as pdpa
 	SHA256    string         `yaml:"-"`
 	File      string         `yaml:"-"` // base name
@@ -73,6 +74,8 @@ type SystemEntry struct {
 	RPO         string        `yaml:"rpo"`
 	Assets      []AssetEntry  `yaml:"assets"`
 	DataSets    []DataSet     `yaml:"data_sets"`
+	Gateways    []AssetEntry  `yaml:"gateways"` // the only ones outside that it opens connections to
+	Pages       []Page        `yaml:"pages"`
 	rto         time.Duration // read from RTO
 }
 
@@ -82,6 +85,7 @@ type Supplier struct {
 	Contract string   `yaml:"contract"`
 	Until    string   `yaml:"until"` // day
 	From     []string `yaml:"from"`  // networks of its sessions
+	networks []AssetEntry
 }
 
 // Plan is a document that is approved for a time.
@@ -148,7 +152,7 @@ func ParseRegister(file string, b []byte) (*Register, error) {
 	if r.Register != RegisterFormat {
 		return nil, k.wrong("register", 0, "register is %d; this saksi reads %d", r.Register, RegisterFormat)
 	}
-	for _, f := range []func() error{k.agencies, k.roles, k.systems, k.exchanges} {
+	for _, f := range []func() error{k.agencies, k.roles, k.systems, k.exchanges, k.clouds} {
 		if err := f(); err != nil {
 			return nil, err
 		}
@@ -339,6 +343,9 @@ func (k *registerCheck) system(i int, x *SystemEntry) error {
 		}
 	}
 	if err := k.assets(i, x.ID, x.Assets); err != nil {
+		return err
+	}
+	if err := k.declared(i, x); err != nil {
 		return err
 	}
 	for _, d := range x.DataSets {

@@ -194,6 +194,12 @@ func TestParseRegister(t *testing.T) {
 		{"purpose: certificates, ", "", "Act 864"},
 		{"to: portal", "to: nowhere", "two systems"},
 		{"until: 2026-12-31", "until: 2026-13-31", "no day"},
+		{"rto: 10m", "gateways: [{address: 203.0.113.300}]", "gateways: asset 1"},
+		{"rto: 10m", "pages: [{url: /index, sha256: []}]", "no address"},
+		{"rto: 10m", "pages: [{url: 'http://a/', sha256: [ab]}]", "no SHA-256"},
+		{"until: 2026-01-31}", "until: 2026-01-31, from: [here]}", "supplier: from"},
+		{"exchanges:", "clouds: [{id: a}]\nexchanges:", "networks or names"},
+		{"exchanges:", "clouds: [{id: a, names: ['a b']}]\nexchanges:", "no host name"},
 	} {
 		text := strings.Replace(testRegister, c.from, c.to, 1)
 		if _, err := ParseRegister("register.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "register.yaml") {
