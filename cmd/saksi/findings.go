@@ -17,7 +17,7 @@ import (
 )
 
 func findingsCommand(a *app) *cobra.Command {
-	return noun("findings", "Search what was found and follow it to its evidence", findingsSearch(a), findingsShow(a), findingsStats(a), findingsGroups(a), findingsPivot(a), findingsTriage(a), findingsTail(a), findingsNotify(a), findingsSave(a),
+	return noun("findings", "Search what was found and follow it to its evidence", findingsSearch(a), findingsShow(a), findingsStats(a), findingsGroups(a), findingsPivot(a), findingsTravel(a), findingsTriage(a), findingsTail(a), findingsNotify(a), findingsSave(a),
 		findingsSet(a), findingsSuppress(a), findingsExport(a), findingsImport(a), findingsPush(a), findingsDead(a))
 }
 
@@ -205,7 +205,10 @@ func place(e *event.Event) string {
 	if !ok {
 		return values(e, event.HostIP)
 	}
-	dst, _ := e.GetAddr(event.DestinationIP)
+	dst, ok := e.GetAddr(event.DestinationIP)
+	if !ok {
+		return src.String()
+	}
 	return src.String() + " > " + dst.String()
 }
 

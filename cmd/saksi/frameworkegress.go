@@ -1,0 +1,62 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"saksi/framework"
+)
+
+func frameworkEgress(a *app) *cobra.Command {
+	o := &indexFlags{}
+	var register, table string
+	c := &cobra.Command{
+		Use:   "egress [QUERY]",
+		Short: "With whom hosts inside exchanged data outside: clouds of the register, autonomous systems, networks",
+		Long: "Inside is what the register's agencies have, or without a register what is private. Only flows that were answered and that began inside count.\n" +
+			"A provider is a cloud of the register (by network, else by a name that was asked for), else what FILE says, else the /24 or /48.\n" +
+			"FILE tells whose networks are: " + placesHelp,
+		Example: "  saksi framework egress --index watch --register register.yaml --networks ip2asn-combined.tsv",
+		Args:    cobra.MaximumNArgs(1), ValidArgsFunction: completeQuery,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			q, err := queryOf(args)
+			if err != nil {
+				return err
+			}
+			var r *framework.Register
+			if register != "" {
+				if r, err = framework.ReadRegister(register); err != nil {
+					return err
+				}
+			}
+			t, err := networks(table)
+			if err != nil {
+				return err
+			}
+			ix, err := o.read(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer ix.Close()
+			list, err := framework.EgressOf(cmd.Context(), ix, q, r, t)
+			if err != nil {
+				return queryError(err)
+			}
+			rows, err := a.rows("provider", "name", "sanctioned", "hosts", "inside", "flows", "bytes", "names", "first", "last")
+			if err != nil {
+				return err
+			}
+			for _, x := range list {
+				if err := rows.add(x.Provider, x.Name, x.Sanctioned, x.Hosts, x.Inside, x.Flows, x.Bytes, x.Names, x.First.UTC().Format(time.RFC3339), x.Last.UTC().Format(time.RFC3339)); err != nil {
+					return err
+				}
+			}
+			return rows.close()
+		},
+	}
+	o.add(c)
+	c.Flags().StringVar(&register, "register", "", "`file` of the register of agencies, systems and clouds")
+	c.Flags().StringVar(&table, "networks", "", "`file` that tells whose networks are")
+	return c
+}
