@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -108,6 +109,76 @@ systems:
   - {id: net, title: Network, agency: jl, criticality: high, owner: ICTSO, provides: [rk-2-rangkaian], assets: [{address: 192.0.2.20}]}
 `
 
+// declaredRegister declares what may be served, reached and administered.
+const declaredRegister = `register: 1
+version: declared
+agencies: [{id: jc, name: Jabatan Contoh, networks: [192.0.2.0/24]}]
+sensors: [{name: tap, agency: jc}]
+systems:
+  - {id: portal, title: Portal, agency: jc, criticality: critical, assets: [{address: 192.0.2.10}], pages: [{url: "http://portal.agensi.example/utama", sha256: [RELEASED]}],
+     supplier: {name: Syarikat A, contract: K-1, until: 2027-12-31, from: [203.0.113.128/28]}}
+  - {id: payments, title: Payments, agency: jc, criticality: critical, assets: [{address: 192.0.2.30}], gateways: [{address: 203.0.113.16/28, port: 80}]}
+clouds:
+  - {id: a, title: Cloud A, sanctioned: true, networks: [203.0.113.16/28]}
+  - {id: b, title: Cloud B, networks: [203.0.113.64/28]}
+`
+
+// declare makes what a register's declarations are held against: pages released
+// and not, gateways and other hosts, sessions of a supplier and of strangers.
+func (m *mission) declare() {
+	const released = "<html><title>Utama</title>Selamat datang</html>"
+	page := func(body string) seeded { return seeded{data: get("/utama"), resp: answer(body)} }
+	ssh := func(from string) seeded {
+		return seeded{from: from, port: 22, data: []byte("SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"), resp: []byte("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n")}
+	}
+	var list []seeded
+	for i := range 20 {
+		list = append(list, page(released), seeded{from: "192.0.2.30", name: fmt.Sprintf("203.0.113.%d", 16+i%4), data: get("/"), resp: answer("ok")}, ssh(fmt.Sprintf("203.0.113.%d", 128+i%4)))
+	}
+	list = append(list, page("<html>diceroboh</html>"), page("<html>diceroboh</html>"), ssh("203.0.114.1"), ssh("203.0.114.2"))
+	for _, host := range []string{"203.0.113.64", "203.0.113.65", "203.0.114.9"} {
+		list = append(list, seeded{from: "192.0.2.30", name: host, data: get("/"), resp: answer("ok")})
+	}
+	writeCapture(m.t, m.path("declared.pcap"), list)
+	m.saksi("sensor", "read", m.path("declared.pcap"), "--index", m.path("declared"), "--sensor", "tap", "--quiet")
+	m.write("declared.yaml", strings.Replace(declaredRegister, "RELEASED", evidence.SHA256([]byte(released)), 1))
+	m.saksi("framework", "assess", "--index", m.path("declared"), "--register", m.path("declared.yaml"), "--as-of", "2026-11-24T20:00:00Z", "--to", m.path("declared-audit"))
+
+	var log strings.Builder
+	for i := range 20 { // of one user each: twice from one town, and one who cannot have been there
+		for j, at := range []string{"08:00", "09:00"} {
+			address := fmt.Sprintf("203.0.113.%d", 1+i)
+			if i == 7 && j == 1 {
+				address = "198.51.100.7"
+			}
+			fmt.Fprintf(&log, `{"@timestamp":"2026-11-24T%s:00Z","event":{"outcome":"success","dataset":"sso.login","category":["authentication"],"kind":"event"},"user":{"name":"u%d"},"source":{"ip":"%s"}}`+"\n", at, i, address)
+		}
+	}
+	m.saksi("findings", "import", m.write("log.ndjson", log.String()), "--index", m.path("logins"))
+	m.write("places.csv", "network,latitude,longitude,name\n203.0.113.0/24,3.139,101.6869,Kuala Lumpur\n198.51.100.0/24,55.7558,37.6173,Moscow\n")
+}
+
+// against counts what speaks against a check of the declared register, and how
+// much of that holds one of the words.
+func (m *mission) against(check string, words ...string) (right, other int) {
+	m.t.Helper()
+	for _, o := range m.assessment("declared-audit").Outcomes {
+		for _, ob := range o.Observations {
+			if ob.Check.ID != check {
+				continue
+			}
+			for _, p := range ob.Problems {
+				if slices.ContainsFunc(words, func(w string) bool { return strings.Contains(p, w) }) {
+					right++
+				} else {
+					other++
+				}
+			}
+		}
+	}
+	return right, other
+}
+
 // prepare makes what several rows look at.
 func (m *mission) prepare() {
 	m.saksi("demo", "-q", "--dir", m.path("kes"), "--agency", "Jabatan Contoh")
@@ -141,6 +212,7 @@ func (m *mission) prepare() {
 		m.saksi(append([]string{"framework"}, append(strings.Fields(s), "--journal", m.path("journal"))...)...)
 	}
 	m.saksi("framework", "assess", "--case", m.path("kes"), "--journal", m.path("journal"), "--as-of", "2026-11-24T20:00:00Z", "--to", m.path("kpi"))
+	m.declare()
 }
 
 func (m *mission) system(id string) framework.System {
@@ -224,19 +296,30 @@ var missionRows = []missionRow{
 		}
 		return fmt.Sprintf("%d systems of %d agencies under one life event", len(rows), len(agencies)), len(rows) == 2 && len(agencies) == 2
 	}, ""},
-	{"single government portal", "saksi sensor read --rules pack:portal; saksi forensics scan --rules pack:portal", "seeded capture and disk", func(m *mission) (string, bool) { return m.both("portal"), true }, "a page's hash is not watched over time; expired certificates are shown by the pack's sample"},
+	{"single government portal", "saksi sensor read --rules pack:portal; saksi forensics scan --rules pack:portal; saksi framework assess --register FILE", "seeded capture and disk; a page served 20 times as released and twice defaced", func(m *mission) (string, bool) {
+		n, other := m.against("defacement", "/utama was served 2 times as ")
+		return fmt.Sprintf("%s; %d of 1 defacement told, %d others", m.both("portal"), n, other), n == 1 && other == 0
+	}, "expired certificates are shown by the pack's sample"},
 	{"digital-only services", "saksi framework assess --register FILE", "a recovery time of 5 minutes, 7 minutes away", func(m *mission) (string, bool) {
 		s := m.system("portal")
 		return fmt.Sprintf("%d outage, %d minutes; recovery time %d minutes", s.Outages, s.OutageMinutes, s.RTOS/60), s.Outages == 1 && s.OutageMinutes == 7
 	}, ""},
-	{"digital IDs", "saksi sensor read --rules pack:identity --index DIR", "seeded capture and disk", func(m *mission) (string, bool) {
+	{"digital IDs", "saksi sensor read --rules pack:identity --index DIR; saksi findings travel --places FILE", "seeded capture and disk; 40 sign-ins of 20 users", func(m *mission) (string, bool) {
 		n := m.secrets("identity", `eyJhbGciOi[0-9]{6}\.|PHNhbWxw[0-9]{10}`)
-		return fmt.Sprintf("%s; %d tokens stored in clear", m.both("identity"), n), n == 0
-	}, "impossible travel is not told"},
-	{"online payments", "saksi sensor read --rules pack:payments --index DIR", "seeded capture and disk", func(m *mission) (string, bool) {
+		rows := m.rows(m.saksi("findings", "travel", "--index", m.path("logins"), "--places", m.path("places.csv"), "-o", "csv"))
+		trips := 0
+		for _, r := range rows {
+			if r["user"] == "u7" {
+				trips++
+			}
+		}
+		return fmt.Sprintf("%s; %d tokens stored in clear; %d of 1 impossible travel told, %d others", m.both("identity"), n, trips, len(rows)-trips), n == 0 && trips == 1 && len(rows) == 1
+	}, "where networks are is a table of the site's own"},
+	{"online payments", "saksi sensor read --rules pack:payments --index DIR; saksi framework assess --register FILE", "seeded capture and disk; 4 gateways, 3 other hosts", func(m *mission) (string, bool) {
 		n := m.secrets("payments", `[^0-9.](4[0-9]{15}|5[1-5][0-9]{14})[^0-9]`)
-		return fmt.Sprintf("%s; %d card numbers stored in clear", m.both("payments"), n), n == 0
-	}, "gateways are not pinned to a list"},
+		right, other := m.against("unknown-gateways", "203.0.113.64:", "203.0.113.65:", "203.0.114.9:", "203.0.113.64 ", "203.0.113.65 ", "203.0.114.9 ")
+		return fmt.Sprintf("%s; %d card numbers stored in clear; %d of 3 hosts that are no gateway told, %d others", m.both("payments"), n, right, other), n == 0 && right == 3 && other == 0
+	}, ""},
 	{"mobile payments, 19 agencies", "saksi framework assess --register FILE", "19 agencies, each with a sensor", func(m *mission) (string, bool) {
 		reg := "register: 1\nversion: '19'\nagencies:\n"
 		sensors := "sensors:\n"
@@ -290,19 +373,39 @@ var missionRows = []missionRow{
 		}
 		return fmt.Sprintf("%d undeclared exchanges of 2 found; disk %s", n, pr(m.scores["sharing disk"])), n == 2
 	}, ""},
-	{"cloud services", "saksi forensics formats; saksi framework drift", "the formats that are read", func(m *mission) (string, bool) {
+	{"cloud services", "saksi framework egress --register FILE; saksi forensics formats", "flows to a sanctioned cloud, to another, and to a network of neither", func(m *mission) (string, bool) {
 		n := len(m.rows(m.saksi("forensics", "formats", "-o", "csv")))
-		return fmt.Sprintf("%d formats of images and volumes", n), n >= 8
-	}, "names of servers are told for each session; there is no table of providers' networks (ASN), so use of clouds by address alone is not told"},
+		var bytes, flows int64
+		var table []string
+		for _, r := range m.rows(m.saksi("framework", "egress", "--index", m.path("declared"), "--register", m.path("declared.yaml"), "-o", "csv")) {
+			b, err := strconv.ParseInt(r["bytes"], 10, 64)
+			if err != nil {
+				m.t.Fatal(err)
+			}
+			bytes += b
+			table = append(table, strings.Join([]string{r["provider"], r["sanctioned"], r["flows"]}, " "))
+		}
+		for _, l := range strings.Split(strings.TrimSpace(m.saksi("findings", "search", "--index", m.path("declared"), "event.dataset:saksi.flow AND source.ip:192.0.2.30", "--size", "0", "-o", "ndjson")), "\n") {
+			var e struct{ Network struct{ Bytes int64 } }
+			if err := json.Unmarshal([]byte(l), &e); err != nil {
+				m.t.Fatal(err)
+			}
+			flows += e.Network.Bytes
+		}
+		told, other := m.against("unsanctioned-clouds", "Cloud B:")
+		ok := strings.Join(table, ", ") == "a yes 20, b no 2, 203.0.114.0/24  1"
+		return fmt.Sprintf("egress: %s; %d bytes by provider, %d by flows; %d of 1 unsanctioned cloud told, %d others; %d formats of images and volumes", strings.Join(table, ", "), bytes, flows, told, other, n), ok && bytes == flows && told == 1 && other == 0 && n >= 8
+	}, "whose networks are is the register's or a table of the site's own"},
 	{"data-center consolidation", "saksi framework assess --scope AGENCY", "one index, two agencies", func(m *mission) (string, bool) {
 		m.saksi("framework", "assess", "--index", m.path("watch"), "--register", m.path("register.yaml"), "--scope", "jl", "--as-of", "2026-11-24T20:00:00Z", "--to", m.path("jl"))
 		n := m.assessment("jl").Documents
 		return fmt.Sprintf("%d documents of agency A in the scope of agency B", n), n == 0
 	}, "a flow that two sensors see is two documents, joined by its Community ID only; who may read an index is its file's or node's matter"},
-	{"everything as a service", "saksi framework systems --assessment DIR", "a portal that uses a shared network", func(m *mission) (string, bool) {
+	{"everything as a service", "saksi framework systems --assessment DIR; saksi framework assess --register FILE", "a portal that uses a shared network; 20 sessions of its supplier, 2 of others", func(m *mission) (string, bool) {
 		h := m.system("portal").Inherited
-		return fmt.Sprintf("%d of 1 inherited control told, from %s", len(h), h[0].Provider), len(h) == 1
-	}, "sessions of suppliers are not held against their contracts"},
+		told, other := m.against("supplier-sessions", "203.0.114.1:", "203.0.114.2:")
+		return fmt.Sprintf("%d of 1 inherited control told, from %s; %d of 2 sessions beside the supplier's told, %d others", len(h), h[0].Provider, told, other), len(h) == 1 && told == 2 && other == 0
+	}, ""},
 	{"public sector cyber security framework", "saksi framework verify DIR", "the demo's assessment", func(m *mission) (string, bool) {
 		out := m.rows(m.saksi("framework", "verify", m.path("audit"), "-o", "csv"))
 		n := 0

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -27,6 +28,8 @@ type seeded struct {
 	data []byte // request of a client, or a file
 	resp []byte
 	name string // address of the server; "" is 192.0.2.10
+	from string // address of the client; "" is one of ten
+	port uint16 // of the server; 0 is 80
 }
 
 func pick[T any](r *rand.Rand, list ...T) T { return list[r.IntN(len(list))] }
@@ -300,13 +303,17 @@ func writeCaptureAt(t *testing.T, path string, list []seeded, day int) {
 		if a, err := netip.ParseAddr(list[i].name); err == nil {
 			server = a.AsSlice()
 		}
+		if a, err := netip.ParseAddr(list[i].from); err == nil {
+			client = a.AsSlice()
+		}
+		port := layers.TCPPort(cmp.Or(list[i].port, 80))
 		seq, ack := uint32(1000), uint32(9000)
 		send := func(mine bool, flags string, data []byte) {
 			ip := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolTCP, SrcIP: client, DstIP: server}
-			tcp := &layers.TCP{SrcPort: layers.TCPPort(20000 + i), DstPort: 80, Seq: seq, Ack: ack, Window: 65000}
+			tcp := &layers.TCP{SrcPort: layers.TCPPort(20000 + i), DstPort: port, Seq: seq, Ack: ack, Window: 65000}
 			eth := &layers.Ethernet{SrcMAC: []byte{2, 0, 0, 0, 0, 1}, DstMAC: []byte{2, 0, 0, 0, 0, 2}, EthernetType: layers.EthernetTypeIPv4}
 			if !mine {
-				ip.SrcIP, ip.DstIP, tcp.SrcPort, tcp.DstPort, tcp.Seq, tcp.Ack = server, client, 80, layers.TCPPort(20000+i), ack, seq
+				ip.SrcIP, ip.DstIP, tcp.SrcPort, tcp.DstPort, tcp.Seq, tcp.Ack = server, client, port, layers.TCPPort(20000+i), ack, seq
 			}
 			tcp.SYN, tcp.ACK, tcp.FIN, tcp.PSH = strings.Contains(flags, "S"), strings.Contains(flags, "A"), strings.Contains(flags, "F"), len(data) > 0
 			if err := tcp.SetNetworkLayerForChecksum(ip); err != nil {
