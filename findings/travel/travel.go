@@ -53,8 +53,8 @@ type Trip struct {
 // Result is what a search gave.
 type Result struct {
 	Trips     []Trip
-	SignIns   int // with an address that the table places
-	Unplaced  int // with one that it does not, and is not private
+	SignIns   int   // with an address that the table places
+	Unplaced  int   // with one that it does not, and is not private
 	Uncounted int64 // beyond the bound, not compared
 }
 
