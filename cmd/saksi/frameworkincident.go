@@ -363,56 +363,6 @@ func obligations(file string) (*framework.Obligations, error) {
 	return o, fail(exitUsage, err)
 }
 
-func frameworkHandover(a *app) *cobra.Command {
-	var o journalFlags
-	var asOf, shift, unit, agency, file string
-	var optional []string
-	c := &cobra.Command{
-		Use:   "handover",
-		Short: "Write what a shift hands over: open incidents and the clocks that run",
-		Long:  "One line an open clock of each open incident, the one due first first; an incident without clocks has a line of its own.",
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			j, err := o.read(a)
-			if err != nil {
-				return err
-			}
-			t, err := when(asOf)
-			if err != nil {
-				return err
-			}
-			obs, err := obligations(file)
-			if err != nil {
-				return err
-			}
-			r, err := a.rows("incident", "agency", "unit", "shift", "severity", "owner", "stage", "obligation", "due", "left", "state", "title")
-			if err != nil {
-				return err
-			}
-			for _, l := range framework.Handover(j, obs, t, optional) {
-				if shift != "" && l.Incident.Shift != shift || unit != "" && l.Incident.Unit != unit || agency != "" && l.Incident.Agency != agency {
-					continue
-				}
-				i := l.Incident
-				if err := r.add(i.ID, i.Agency, i.Unit, i.Shift, i.Severity, i.Acknowledged.By, l.Stage, l.Clock.Obligation, l.Clock.Due, l.Left, l.Clock.State, i.Title); err != nil {
-					return err
-				}
-			}
-			return r.close()
-		},
-	}
-	o.add(c)
-	f := c.Flags()
-	f.StringVar(&o.key, "key", "", "public key `file` of the journal (default: this station's)")
-	f.StringVar(&asOf, "as-of", "", "`time` (RFC 3339) of the handover (default: now)")
-	f.StringVar(&shift, "shift", "", "`name` of one shift (default: all)")
-	f.StringVar(&unit, "unit", "", "`name` of one unit (default: all)")
-	f.StringVar(&agency, "agency", "", "`name` of one agency (default: all)")
-	f.StringVar(&file, "obligations", "", "an agency's own `file` of obligations (default: those built in)")
-	f.StringArrayVar(&optional, "with", nil, "optional `obligation` that applies, such as pdpa; may be given several times")
-	return c
-}
-
 func frameworkNotice(a *app) *cobra.Command {
 	var o journalFlags
 	ix := &indexFlags{}
