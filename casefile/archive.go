@@ -2,6 +2,7 @@ package casefile
 
 import (
 	"archive/tar"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,12 @@ const maxArchiveFiles = 10_000_000
 // same case gives the same bytes. The index and the spool are left out. Nothing
 // is written to the case.
 func WriteArchive(ctx context.Context, dir string, w io.Writer, progress func(int64)) error {
+	return writeArchive(ctx, dir, w, false, progress)
+}
+
+// writeArchive takes the index, the spool and the times of files too when the
+// archive is to be all there is of the case.
+func writeArchive(ctx context.Context, dir string, w io.Writer, whole bool, progress func(int64)) error {
 	if _, err := ReadInfo(dir); err != nil {
 		return err
 	}
@@ -44,7 +51,7 @@ func WriteArchive(ctx context.Context, dir string, w io.Writer, progress func(in
 		}
 		rel = filepath.ToSlash(rel)
 		switch {
-		case rel == IndexDir || rel == SpoolDir:
+		case !whole && (rel == IndexDir || rel == SpoolDir):
 			return filepath.SkipDir
 		case rel == "." || rel == CustodyDir+"/lock":
 			return nil
@@ -60,7 +67,12 @@ func WriteArchive(ctx context.Context, dir string, w io.Writer, progress func(in
 		if err != nil {
 			return err
 		}
-		if err := t.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: rel, Size: st.Size(), Mode: 0o600, ModTime: time.Unix(0, 0), Format: tar.FormatPAX}); err != nil {
+		at := time.Unix(0, 0)
+		if whole {
+			at = st.ModTime()
+		}
+		// Exhibits stay as they are: for reading only.
+		if err := t.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: rel, Size: st.Size(), Mode: int64(st.Mode() & 0o600), ModTime: at, Format: tar.FormatPAX}); err != nil {
 			return err
 		}
 		n, err := io.Copy(t, &reader{ctx, f, func(n int64) {
@@ -144,7 +156,7 @@ func unpack(ctx context.Context, r io.Reader, root *os.Root, progress func(int64
 			if in.n < end+2*tarBlock {
 				return fmt.Errorf("%w: it ends after %d files and %d bytes without the mark of its end: it was cut off", ErrArchive, n, in.n)
 			}
-			return nil
+			return ended(in)
 		}
 		if err != nil {
 			return fmt.Errorf("%w: after %d files: %w", ErrArchive, n, err)
@@ -165,13 +177,30 @@ func unpack(ctx context.Context, r io.Reader, root *os.Root, progress func(int64
 				return unpackError(name, err)
 			}
 		case tar.TypeReg:
-			if err := unpackFile(root, name, t); err != nil {
+			if err := unpackFile(root, name, h, t); err != nil {
 				return err
 			}
 		default:
 			return fmt.Errorf("%w: %q is no file and no folder (type %q)", ErrArchive, h.Name, h.Typeflag)
 		}
 	}
+}
+
+// maxPadding bounds the zeros that follow the end of an archive, in bytes: tar
+// fills whole records.
+const maxPadding = 1 << 20
+
+// ended reads to the end of what is read from, where what is encrypted says that it
+// is whole: nothing but zeros may follow.
+func ended(r io.Reader) error {
+	b, err := io.ReadAll(io.LimitReader(r, maxPadding+1))
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: after its end: %w", ErrArchive, err)
+	case len(b) > maxPadding || len(bytes.Trim(b, "\x00")) > 0:
+		return fmt.Errorf("%w: something follows its end", ErrArchive)
+	}
+	return nil
 }
 
 // tarBlock is the size of a block of a tar archive, in bytes.
@@ -188,11 +217,11 @@ func unpackError(name string, err error) error {
 	return err
 }
 
-func unpackFile(root *os.Root, name string, r io.Reader) error {
+func unpackFile(root *os.Root, name string, h *tar.Header, r io.Reader) error {
 	if err := root.MkdirAll(path.Dir(name), 0o700); err != nil {
 		return unpackError(name, err)
 	}
-	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o400|fs.FileMode(h.Mode)&0o200)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w: %q comes twice", ErrArchive, name)
 	}
@@ -208,6 +237,9 @@ func unpackFile(root *os.Root, name string, r io.Reader) error {
 	}
 	if cerr := f.Close(); err == nil {
 		err = cerr
+	}
+	if err == nil && h.ModTime.Unix() > 0 {
+		err = root.Chtimes(name, h.ModTime, h.ModTime)
 	}
 	return err
 }

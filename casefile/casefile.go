@@ -193,6 +193,9 @@ func readInfo(dir string) (info Info, b []byte, err error) {
 	path := filepath.Join(dir, infoFile)
 	b, err = evidence.ReadRegular(path, maxInfo)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		if err := lockedError(dir); err != nil {
+			return info, nil, err
+		}
 		return info, nil, fmt.Errorf("%s: %w", dir, ErrNoCase)
 	}
 	if err != nil {

@@ -41,6 +41,8 @@ var Duties = []Duty{
 	{ActBookmark, []string{evidence.RoleExaminer, evidence.RoleSupervisor, evidence.RoleStation}},
 	{ActReview, []string{evidence.RoleExaminer, evidence.RoleSupervisor}},
 	{ActExport, []string{evidence.RoleExaminer, evidence.RoleCustodian, evidence.RoleSupervisor}},
+	{ActLock, []string{evidence.RoleExaminer, evidence.RoleCustodian, evidence.RoleSupervisor, evidence.RoleStation}},
+	{ActUnlock, []string{evidence.RoleExaminer, evidence.RoleCustodian, evidence.RoleSupervisor, evidence.RoleStation}},
 	{ActTransfer, []string{evidence.RoleExaminer, evidence.RoleCustodian}},
 	{ActDispose, []string{evidence.RoleCustodian}},
 	{ActApprove, []string{evidence.RoleCustodian, evidence.RoleSupervisor}},

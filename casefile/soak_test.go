@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
+
 	"saksi/evidence"
 	"saksi/internal/soak"
 )
@@ -23,8 +25,8 @@ import (
 const victim = "saksi-case-victim"
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 2 && os.Args[1] == victim {
-		if err := work(os.Args[2]); err != nil {
+	if len(os.Args) > 3 && os.Args[1] == victim {
+		if err := victims[os.Args[2]](os.Args[3]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -33,8 +35,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// work seals the case of dir, from wherever that was interrupted.
-func work(dir string) error {
+// victims are what such a process does.
+var victims = map[string]func(dir string) error{"seal": sealWork, "lock": lockWork}
+
+// sealWork seals the case of dir, from wherever that was interrupted.
+func sealWork(dir string) error {
 	ctx := context.Background()
 	s, err := evidence.LoadSigner(filepath.Join(dir, "k.key"), nil)
 	if err != nil {
@@ -55,6 +60,23 @@ func work(dir string) error {
 // log always verifies, and sealing again, as often as need be, ends in a sealed
 // case that verifies as a whole.
 func TestSoakSealKill(t *testing.T) {
+	killed(t, "seal", 60*time.Millisecond, func(whole string, p *evidence.Public) error {
+		if _, problems, err := evidence.VerifyLog(filepath.Join(whole, CustodyDir), evidence.Origin("A-1"), p); err != nil || len(problems) > 0 {
+			return fmt.Errorf("killed: %q, %w", problems, err)
+		}
+		return nil
+	}, func(whole string, p *evidence.Public) error {
+		v, err := Verify(context.Background(), whole, VerifyOptions{Trust: evidence.TrustKey(p)})
+		if err != nil || len(v.Problems) > 0 || v.Seal == nil {
+			return fmt.Errorf("sealed: %+v, %w", v, err)
+		}
+		return nil
+	})
+}
+
+// killed kills a victim that works on a case of its own again and again: after each
+// time the case must be well, and after a last one that nobody kills it must be done.
+func killed(t *testing.T, what string, within time.Duration, well, done func(whole string, p *evidence.Public) error) {
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -79,31 +101,81 @@ func TestSoakSealKill(t *testing.T) {
 		}
 		whole := filepath.Join(dir, "case")
 		for range 5 {
-			c := exec.Command(self, victim, dir)
+			c := exec.Command(self, victim, what, dir)
 			if err := c.Start(); err != nil {
 				return err
 			}
-			kill := time.AfterFunc(time.Duration(r.IntN(60))*time.Millisecond, func() { _ = c.Process.Kill() })
+			kill := time.AfterFunc(time.Duration(r.Int64N(int64(within))), func() { _ = c.Process.Kill() })
 			if err := c.Wait(); err == nil {
 				finished.Add(1)
 			} else {
 				kills.Add(1)
 			}
 			kill.Stop()
-			if _, problems, err := evidence.VerifyLog(filepath.Join(whole, CustodyDir), evidence.Origin("A-1"), p); err != nil || len(problems) > 0 {
-				return fmt.Errorf("killed: %q, %w", problems, err)
+			if err := well(whole, p); err != nil {
+				return err
 			}
 		}
-		if out, err := exec.Command(self, victim, dir).CombinedOutput(); err != nil {
-			return fmt.Errorf("sealing again: %w: %s", err, out)
+		if out, err := exec.Command(self, victim, what, dir).CombinedOutput(); err != nil {
+			return fmt.Errorf("once more: %w: %s", err, out)
 		}
+		return done(whole, p)
+	})
+	t.Logf("%s: %d killed, %d ended before", what, kills.Load(), finished.Load())
+}
+
+// lockWork locks the case of dir if its folder is there, and opens it again.
+func lockWork(dir string) error {
+	ctx := context.Background()
+	s, err := evidence.LoadSigner(filepath.Join(dir, "k.key"), nil)
+	if err != nil {
+		return err
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "id"))
+	if err != nil {
+		return err
+	}
+	id, err := age.ParseX25519Identity(string(b))
+	if err != nil {
+		return err
+	}
+	o, whole, cipher := Options{Who: "ana", Tool: "saksi test", Signer: s}, filepath.Join(dir, "case"), cipherOf(id)
+	if _, err := FinishLock(whole); err != nil {
+		return err
+	}
+	if _, locked := IsLocked(whole); !locked {
+		c, err := Open(ctx, whole, o)
+		if err != nil {
+			return err
+		}
+		if _, err = c.Lock(ctx, cipher, "", nil); err != nil {
+			return errors.Join(err, c.Close())
+		}
+		if err := c.Close(); err != nil {
+			return err
+		}
+	}
+	_, err = Unlock(ctx, whole, cipher.Decrypt, o, "", nil)
+	return err
+}
+
+// TestSoakLockKill proves that locking and unlocking a case may be killed at any
+// moment: there is always a whole case, open or encrypted, and the same again ends
+// in an open one that verifies.
+func TestSoakLockKill(t *testing.T) {
+	killed(t, "lock", 250*time.Millisecond, func(whole string, _ *evidence.Public) error {
+		_, locked := IsLocked(whole)
+		if _, err := ReadInfo(whole); err != nil && !locked {
+			return fmt.Errorf("killed: neither open nor locked: %w", err)
+		}
+		return nil
+	}, func(whole string, p *evidence.Public) error {
 		v, err := Verify(context.Background(), whole, VerifyOptions{Trust: evidence.TrustKey(p)})
-		if err != nil || len(v.Problems) > 0 || v.Seal == nil {
-			return fmt.Errorf("sealed: %+v, %w", v, err)
+		if err != nil || len(v.Problems) > 0 || v.Exhibits != 20 || there(whole+lockedSuffix) || there(whole+removingSuffix) || there(whole+openingSuffix) || there(whole+partSuffix) {
+			return fmt.Errorf("unlocked: %+v, %w", v, err)
 		}
 		return nil
 	})
-	t.Logf("%d killed while sealing, %d ended before", kills.Load(), finished.Load())
 }
 
 // soakCase makes a case of a few exhibits.
@@ -111,6 +183,13 @@ func soakCase(dir string) error {
 	ctx := context.Background()
 	s, err := evidence.LoadSigner(filepath.Join(dir, "k.key"), nil)
 	if err != nil {
+		return err
+	}
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "id"), []byte(id.String()), 0o600); err != nil {
 		return err
 	}
 	c, err := Create(ctx, filepath.Join(dir, "case"), Options{ID: "A-1", Agency: "J", Who: "ana", Tool: "saksi test", Signer: s})

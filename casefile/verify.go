@@ -113,7 +113,7 @@ type VerifyOptions struct {
 // Nothing is written. The error is for a folder that can't be read.
 func Verify(ctx context.Context, dir string, o VerifyOptions) (*Verification, error) {
 	info, err := ReadInfo(dir)
-	if errors.Is(err, ErrNoCase) {
+	if errors.Is(err, ErrNoCase) || errors.Is(err, ErrLockedCase) {
 		return nil, err
 	}
 	v := &verifier{

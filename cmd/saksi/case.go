@@ -14,7 +14,7 @@ import (
 )
 
 func caseCommand(a *app) *cobra.Command {
-	return noun("case", "Keep cases: exhibits, custody, statements", caseNew(a), caseAdd(a), caseSign(a), caseShow(a), caseNote(a), caseNotes(a), caseReview(a), caseReport(a), caseRestore(a))
+	return noun("case", "Keep cases: exhibits, custody, statements", caseNew(a), caseAdd(a), caseSign(a), caseShow(a), caseNote(a), caseNotes(a), caseReview(a), caseReport(a), caseRestore(a), caseLock(a), caseUnlock(a))
 }
 
 func caseNew(a *app) *cobra.Command {
@@ -160,16 +160,22 @@ func (a *app) openCase(cmd *cobra.Command, dir, key string) (*casefile.Case, err
 	if _, err := casefile.ReadInfo(dir); err != nil {
 		return nil, caseError(err)
 	}
+	o, err := a.caseOptions(key)
+	if err != nil {
+		return nil, err
+	}
+	cs, err := casefile.Open(cmd.Context(), dir, *o)
+	return cs, caseError(err)
+}
+
+// caseOptions are with whose keys a case is worked in.
+func (a *app) caseOptions(key string) (*casefile.Options, error) {
 	s, err := a.signer(key)
 	if err != nil {
 		return nil, err
 	}
-	o := casefile.Options{Signer: s, Who: who(), Tool: toolName()}
-	if err := a.actor(&o); err != nil {
-		return nil, err
-	}
-	cs, err := casefile.Open(cmd.Context(), dir, o)
-	return cs, caseError(err)
+	o := &casefile.Options{Signer: s, Who: who(), Tool: toolName()}
+	return o, a.actor(o)
 }
 
 // actor says who acts in a case: the person of --as, in the role that this

@@ -23,10 +23,11 @@ var (
 	envOutput     = envVar{"SAKSI_OUTPUT", "output form, as --output", false}
 	envWorker     = envVar{"SAKSI_WORKER", "path of saksi-worker, as --worker", false}
 	envPassphrase = envVar{"SAKSI_PASSPHRASE", "pass phrase of the signing key, where no terminal can ask for it", true}
+	envCasePhrase = envVar{"SAKSI_CASE_PASSPHRASE", "pass phrase of an encrypted case, where it is not that of the signing key", true}
 	envColor      = envVar{"NO_COLOR", "any value: no color", false}
 )
 
-var envVars = []envVar{envConfig, envIndex, envIndexCA, envIndexKey, envCase, envOutput, envWorker, envPassphrase, envColor}
+var envVars = []envVar{envConfig, envIndex, envIndexCA, envIndexKey, envCase, envOutput, envWorker, envPassphrase, envCasePhrase, envColor}
 
 func (v envVar) get() string { return os.Getenv(v.name) }
 

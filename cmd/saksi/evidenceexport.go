@@ -95,7 +95,7 @@ func (a *app) ageRecipients(list []string, phrase bool) (to []age.Recipient, nam
 		to, names = append(to, r), append(names, s)
 	}
 	if phrase {
-		p, err := a.passphrase(true)
+		p, err := a.casePhrase(true)
 		if err != nil {
 			return nil, nil, fail(exitTrust, err)
 		}
@@ -172,8 +172,9 @@ func caseRestore(a *app) *cobra.Command {
 }
 
 func (a *app) decrypt(r io.Reader, identity string) (io.Reader, error) {
+	var ids []age.Identity
 	if identity == "" {
-		p, err := a.passphrase(false)
+		p, err := a.casePhrase(false)
 		if err != nil {
 			return nil, err
 		}
@@ -182,17 +183,20 @@ func (a *app) decrypt(r io.Reader, identity string) (io.Reader, error) {
 			return nil, err
 		}
 		id.SetMaxWorkFactor(maxWorkFactor) // a hostile archive could ask for 4 GiB
-		return age.Decrypt(r, id)
+		ids = []age.Identity{id}
+	} else {
+		var err error
+		if ids, err = identities(identity); err != nil {
+			return nil, err
+		}
 	}
-	f, err := os.Open(identity)
-	if err != nil {
-		return nil, err
+	out, err := age.Decrypt(r, ids...)
+	var none *age.NoIdentityMatchError
+	switch {
+	case errors.As(err, &none):
+		return nil, errors.New("it was encrypted for others: by another pass phrase or for another identity")
+	case err != nil:
+		return nil, fmt.Errorf("it can't be opened: %w", err)
 	}
-	defer f.Close()
-	ids, err := age.ParseIdentities(f)
-	if err != nil {
-		// The library's error may hold a line of the file.
-		return nil, fmt.Errorf("%s holds no age identity", identity)
-	}
-	return age.Decrypt(r, ids...)
+	return out, nil
 }

@@ -39,7 +39,7 @@ var exitCodes = []struct {
 	{exitCustody, "the custody log is broken"},
 	{exitTrust, "a key or the root of trust is missing or wrong"},
 	{exitNoCase, "there is no case in the folder"},
-	{exitLocked, "another process holds the case or the index"},
+	{exitLocked, "another process holds the case or the index, or the case is locked (encrypted)"},
 	{exitInterrupted, "interrupted; what was found until then is kept"},
 }
 

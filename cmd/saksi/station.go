@@ -76,6 +76,15 @@ func (a *app) tokenSigner(address string) (*evidence.Signer, error) {
 	return s, evidenceError(err)
 }
 
+// casePhrase asks for the pass phrase of an encrypted case, which need not be that
+// of a signing key.
+func (a *app) casePhrase(confirm bool) ([]byte, error) {
+	if p := envCasePhrase.get(); p != "" {
+		return []byte(p), nil
+	}
+	return a.passphrase(confirm)
+}
+
 // errNoPassphrase is returned when a key needs a pass phrase and nobody can be
 // asked.
 var errNoPassphrase = errors.New("the key needs a pass phrase")
@@ -170,6 +179,9 @@ func evidenceError(err error) error {
 
 // caseError gives errors of a case folder their exit codes.
 func caseError(err error) error {
+	if errors.Is(err, casefile.ErrLockedCase) {
+		return failHint(exitLocked, err, "'saksi case unlock DIR' opens it")
+	}
 	if errors.Is(err, casefile.ErrNoCase) {
 		return failHint(exitNoCase, err, "'saksi case new DIR --id ID --agency NAME' makes one")
 	}
