@@ -151,6 +151,11 @@ const (
 	SaksiFtpCommand                                        // Saksi.ftp.command: FTP command, upper case
 	SaksiFtpMalformed                                      // Saksi.ftp.malformed: a line of the server was no reply of RFC 959: it had no code
 	SaksiFtpReplyCode                                      // Saksi.ftp.reply_code: final reply to the FTP command
+	SaksiHoldBy                                            // Saksi.hold.by: of a legal hold: who placed or released it
+	SaksiHoldName                                          // Saksi.hold.name: of a legal hold: what it is called
+	SaksiHoldScope                                         // Saksi.hold.scope: of a legal hold: the query of what may not be removed
+	SaksiHoldState                                         // Saksi.hold.state: of a legal hold: placed or released
+	SaksiHoldWhy                                           // Saksi.hold.why: of a legal hold: the reason
 	SaksiIcsAddress                                        // Saksi.ics.address: first address touched
 	SaksiIcsArea                                           // Saksi.ics.area: area of memory touched, such as holding-register or DB1
 	SaksiIcsCause                                          // Saksi.ics.cause: cause of transmission (IEC 60870-5)
@@ -232,6 +237,15 @@ const (
 	SaksiRdpKeyboard                                       // Saksi.rdp.keyboard: keyboard layout of the client, in hex
 	SaksiRdpRequested                                      // Saksi.rdp.requested: security protocols the client offers: rdp, tls, hybrid, rdstls, hybrid_ex, rdsaad
 	SaksiRdpSelected                                       // Saksi.rdp.selected: security protocol the server chose
+	SaksiRetentionBefore                                   // Saksi.retention.before: of a removal: what was older than this
+	SaksiRetentionBy                                       // Saksi.retention.by: of a removal: who ran it
+	SaksiRetentionDue                                      // Saksi.retention.due: of a removal: documents whose time was over, with those that were held
+	SaksiRetentionHeld                                     // Saksi.retention.held: of a removal: documents whose time was over that a legal hold kept
+	SaksiRetentionIndices                                  // Saksi.retention.indices: of a removal: monthly indices that went as a whole
+	SaksiRetentionPolicy                                   // Saksi.retention.policy: of a removal: SHA-256 of the policy file
+	SaksiRetentionRemoved                                  // Saksi.retention.removed: of a removal: documents that were removed
+	SaksiRetentionScope                                    // Saksi.retention.scope: of a removal: the query of the rule that decided
+	SaksiRetentionWhy                                      // Saksi.retention.why: of a removal: the reason
 	SaksiReviewBy                                          // Saksi.review.by: who said it
 	SaksiReviewHost                                        // Saksi.review.host: of a suppression: address or network (CIDR) of either end; absent for all
 	SaksiReviewNote                                        // Saksi.review.note: what the person wrote
@@ -770,6 +784,11 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.ftp.command", typ: Keyword, array: false, doc: "FTP command, upper case"},
 	{name: "Saksi.ftp.malformed", typ: Boolean, array: false, doc: "a line of the server was no reply of RFC 959: it had no code"},
 	{name: "Saksi.ftp.reply_code", typ: Long, array: false, doc: "final reply to the FTP command"},
+	{name: "Saksi.hold.by", typ: Keyword, array: false, doc: "of a legal hold: who placed or released it"},
+	{name: "Saksi.hold.name", typ: Keyword, array: false, doc: "of a legal hold: what it is called"},
+	{name: "Saksi.hold.scope", typ: Keyword, array: false, doc: "of a legal hold: the query of what may not be removed"},
+	{name: "Saksi.hold.state", typ: Keyword, array: false, doc: "of a legal hold: placed or released"},
+	{name: "Saksi.hold.why", typ: Text, array: false, doc: "of a legal hold: the reason"},
 	{name: "Saksi.ics.address", typ: Long, array: false, doc: "first address touched"},
 	{name: "Saksi.ics.area", typ: Keyword, array: false, doc: "area of memory touched, such as holding-register or DB1"},
 	{name: "Saksi.ics.cause", typ: Keyword, array: false, doc: "cause of transmission (IEC 60870-5)"},
@@ -851,6 +870,15 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.rdp.keyboard", typ: Keyword, array: false, doc: "keyboard layout of the client, in hex"},
 	{name: "Saksi.rdp.requested", typ: Keyword, array: true, doc: "security protocols the client offers: rdp, tls, hybrid, rdstls, hybrid_ex, rdsaad"},
 	{name: "Saksi.rdp.selected", typ: Keyword, array: false, doc: "security protocol the server chose"},
+	{name: "Saksi.retention.before", typ: Date, array: false, doc: "of a removal: what was older than this"},
+	{name: "Saksi.retention.by", typ: Keyword, array: false, doc: "of a removal: who ran it"},
+	{name: "Saksi.retention.due", typ: Long, array: false, doc: "of a removal: documents whose time was over, with those that were held"},
+	{name: "Saksi.retention.held", typ: Long, array: false, doc: "of a removal: documents whose time was over that a legal hold kept"},
+	{name: "Saksi.retention.indices", typ: Long, array: false, doc: "of a removal: monthly indices that went as a whole"},
+	{name: "Saksi.retention.policy", typ: Keyword, array: false, doc: "of a removal: SHA-256 of the policy file"},
+	{name: "Saksi.retention.removed", typ: Long, array: false, doc: "of a removal: documents that were removed"},
+	{name: "Saksi.retention.scope", typ: Keyword, array: false, doc: "of a removal: the query of the rule that decided"},
+	{name: "Saksi.retention.why", typ: Text, array: false, doc: "of a removal: the reason"},
 	{name: "Saksi.review.by", typ: Keyword, array: false, doc: "who said it"},
 	{name: "Saksi.review.host", typ: Keyword, array: false, doc: "of a suppression: address or network (CIDR) of either end; absent for all"},
 	{name: "Saksi.review.note", typ: Text, array: false, doc: "what the person wrote"},

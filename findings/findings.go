@@ -123,6 +123,45 @@ type Eraser interface {
 	Erase(ctx context.Context, caseID string) (int64, error)
 }
 
+// Removal says which documents go: those that match Query, are older than
+// Before, and do not match what Held gives.
+type Removal struct {
+	Query  string
+	Before time.Time
+	// Held gives the query of what stays whatever Query says, "" for nothing. It is
+	// asked again before each step of a long removal, so that a hold placed
+	// meanwhile counts.
+	Held func(context.Context) (string, error)
+}
+
+// Gone is the query of what a removal takes at present.
+func (r *Removal) Gone(ctx context.Context) (string, error) {
+	q := "(" + r.Query + ") AND @timestamp:<" + r.Before.UTC().Format(time.RFC3339Nano)
+	if r.Query == "" {
+		q = q[len("() AND "):]
+	}
+	if r.Held == nil {
+		return q, nil
+	}
+	held, err := r.Held(ctx)
+	if err != nil || held == "" {
+		return q, err
+	}
+	return q + " AND NOT (" + held + ")", nil
+}
+
+// Removed says what a removal took.
+type Removed struct {
+	Documents int64
+	Indices   int // monthly indices that went as a whole, with all that was in them
+}
+
+// Remover removes documents for good. What it says was removed is gone also
+// when it returns an error.
+type Remover interface {
+	Remove(ctx context.Context, r Removal) (Removed, error)
+}
+
 // Index is everything a store of findings can do.
 type Index interface {
 	Writer
@@ -130,5 +169,6 @@ type Index interface {
 	Searcher
 	Aggregator
 	Eraser
+	Remover
 	io.Closer
 }

@@ -18,13 +18,8 @@ import (
 // say stores a document of what a person says: masked, in the spool first, then
 // in the index.
 func (o *indexFlags) say(ctx context.Context, e *event.Event) (err error) {
-	if o.caseID != "" {
-		info, err := casefile.ReadInfo(o.caseID)
-		if err != nil {
-			return caseError(err)
-		}
-		e.Str(event.SaksiCase, info.ID)
-		e.Str(event.OrganizationName, info.Agency)
+	if err := o.stamp(e); err != nil {
+		return err
 	}
 	st, err := o.write(ctx)
 	if err != nil {
@@ -40,6 +35,20 @@ func (o *indexFlags) say(ctx context.Context, e *event.Event) (err error) {
 	}
 	_, err = st.follow(ctx)
 	return err
+}
+
+// stamp says of which case a document is that is not of an exhibit.
+func (o *indexFlags) stamp(e *event.Event) error {
+	if o.caseID == "" {
+		return nil
+	}
+	info, err := casefile.ReadInfo(o.caseID)
+	if err != nil {
+		return caseError(err)
+	}
+	e.Str(event.SaksiCase, info.ID)
+	e.Str(event.OrganizationName, info.Agency)
+	return nil
 }
 
 func findingsSet(a *app) *cobra.Command {

@@ -150,6 +150,7 @@ func Run(t *testing.T, open func(t *testing.T) findings.Index) {
 			t.Errorf("%d left, expected %d, %v", p.Total, int64(len(docs))-want, err)
 		}
 	})
+	t.Run("remove", func(t *testing.T) { runRemove(t, ix, docs) })
 	t.Run("close while writing", func(t *testing.T) {
 		done := make(chan error)
 		go func() {
@@ -170,6 +171,47 @@ func Run(t *testing.T, open func(t *testing.T) findings.Index) {
 			t.Errorf("second close: %v", err)
 		}
 	})
+}
+
+// runRemove holds a removal to its query, its time and what is held, of which a
+// second step is asked again.
+func runRemove(t *testing.T, ix findings.Index, docs []findings.Doc) {
+	ctx := t.Context()
+	before := Base.Add(20 * time.Hour)
+	const q, held = "event.dataset:(saksi.dns OR saksi.http)", "source.ip:192.0.2.3 OR passwd"
+	var want []string
+	gone := int64(0)
+	for _, d := range docs {
+		switch {
+		case match(t, "Saksi.case:A-2", d): // erased before
+		case match(t, q, d) && d.Time.Before(before) && !match(t, held, d):
+			gone++
+		default:
+			want = append(want, d.ID)
+		}
+	}
+	asked := 0
+	r := findings.Removal{Query: q, Before: before, Held: func(context.Context) (string, error) { asked++; return held, nil }}
+	if n, err := ix.Remove(ctx, r); err != nil || n.Documents != gone || gone == 0 || n.Indices != 0 {
+		t.Errorf("%+v removed, expected %d, %v", n, gone, err)
+	}
+	got, err := All(ctx, ix, "")
+	sort.Strings(got)
+	sort.Strings(want)
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%d documents left, expected %d, %v", len(got), len(want), err)
+	}
+	if n, err := ix.Remove(ctx, r); err != nil || n.Documents != 0 {
+		t.Errorf("again: %+v, %v", n, err)
+	}
+	if asked < 2 {
+		t.Errorf("what is held was asked for %d times", asked)
+	}
+	wrong := errors.New("the holds can't be read")
+	r.Before, r.Held = before.AddDate(1, 0, 0), func(context.Context) (string, error) { return "", wrong }
+	if n, err := ix.Remove(ctx, r); !errors.Is(err, wrong) || n.Documents != 0 {
+		t.Errorf("without knowing what is held: %+v, %v", n, err)
+	}
 }
 
 func match(t *testing.T, q string, d findings.Doc) bool {

@@ -176,7 +176,7 @@ func TestECS(t *testing.T) {
 // sensor counted: a right id is no proof of who wrote it.
 func TestForged(t *testing.T) {
 	text := ""
-	for _, set := range []string{"saksi.review", "saksi.sensor", "saksi.authority", "saksi.flow"} {
+	for _, set := range []string{"saksi.review", "saksi.sensor", "saksi.authority", "saksi.hold", "saksi.retention", "saksi.flow"} {
 		e := &event.Event{}
 		e.Time(event.Timestamp, 1_795_510_003_000_000_000)
 		e.Str(event.EventKind, "event")
@@ -185,7 +185,7 @@ func TestForged(t *testing.T) {
 		text += string(e.AppendJSON(nil)) + "\n"
 	}
 	list, sum, err := read(t, Options{}, text)
-	if err != nil || len(list) != 1 || sum.LeftOut["saksi.review"] != 1 || sum.LeftOut["saksi.sensor"] != 1 || sum.LeftOut["saksi.authority"] != 1 {
+	if err != nil || len(list) != 1 || sum.LeftOut["saksi.review"] != 1 || sum.LeftOut["saksi.sensor"] != 1 || sum.LeftOut["saksi.authority"] != 1 || sum.LeftOut["saksi.hold"] != 1 || sum.LeftOut["saksi.retention"] != 1 {
 		t.Errorf("%v: %d taken, left out %v", err, len(list), sum.LeftOut)
 	}
 }

@@ -23,7 +23,7 @@ import (
 // from the wire, a disk or a person, and may hold anything: it is looked through.
 var plain = []string{
 	"Saksi.agency_path", "Saksi.anomaly.", "Saksi.asset.id", "Saksi.authority.", "Saksi.case", "Saksi.control", "Saksi.evidence.", "Saksi.exhibit", "Saksi.flow.",
-	"Saksi.indicator.", "Saksi.link", "Saksi.masked", "Saksi.review.by", "Saksi.review.of", "Saksi.review.owner", "Saksi.review.rule", "Saksi.review.host", "Saksi.review.status",
+	"Saksi.hold.name", "Saksi.hold.scope", "Saksi.hold.state", "Saksi.hold.by", "Saksi.indicator.", "Saksi.link", "Saksi.masked", "Saksi.retention.by", "Saksi.retention.policy", "Saksi.retention.scope", "Saksi.review.by", "Saksi.review.of", "Saksi.review.owner", "Saksi.review.rule", "Saksi.review.host", "Saksi.review.status",
 	"Saksi.rule.", "Saksi.truncated", "Saksi.tls.ja", "Saksi.ssh.hassh",
 	"agent.", "ecs.", "event.action", "event.category", "event.code", "event.dataset", "event.hash", "event.id", "event.kind", "event.module", "event.outcome", "event.provider",
 	"event.timezone", "event.type", "file.gid", "file.hash.", "file.inode", "file.mime_type", "file.mode", "file.type", "file.uid", "host.mac", "host.os.", "network.", "observer.",

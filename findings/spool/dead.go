@@ -131,22 +131,29 @@ func Replay(ctx context.Context, dir, name string, ix findings.Writer) (Delivery
 		d.Duplicate += int64(res.Duplicate)
 		d.Dead += int64(len(res.Dead))
 	}
+	return d, replaceLetters(dir, name, left)
+}
+
+// replaceLetters makes what is kept as refused what left says, whole or not at
+// all.
+func replaceLetters(dir, name string, left []findings.Dead) error {
 	next := name + ".next"
 	if err := os.Remove(deadPath(dir, next)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return d, fmt.Errorf("keeping refused documents: %w", err)
+		return fmt.Errorf("keeping refused documents: %w", err)
 	}
 	if err := bury(dir, next, left); err != nil {
-		return d, err
+		return err
 	}
+	var err error
 	if len(left) == 0 {
 		err = os.Remove(deadPath(dir, name))
 	} else {
 		err = os.Rename(deadPath(dir, next), deadPath(dir, name))
 	}
 	if err != nil {
-		return d, fmt.Errorf("keeping refused documents: %w", err)
+		return fmt.Errorf("keeping refused documents: %w", err)
 	}
-	return d, nil
+	return nil
 }
 
 // Pruned says what Prune took away, and what kept it from more.
@@ -160,21 +167,11 @@ type Pruned struct {
 // spool. From then on an index can no longer be rebuilt from it as a whole.
 // Nothing is removed while no index follows, nor the segment that is written to.
 func Prune(dir string) (p Pruned, err error) {
-	files, err := filepath.Glob(cursorPath(dir, "*"))
+	least, name, err := slowest(dir)
 	if err != nil {
 		return p, err
 	}
-	least := Cursor{Segment: 1 << 30}
-	for _, path := range files {
-		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "cursor-"), ".json")
-		c, err := loadCursor(dir, name)
-		if err != nil {
-			return p, err
-		}
-		if c.Segment < least.Segment || c.Segment == least.Segment && c.Offset < least.Offset {
-			least, p.Behind = c, name
-		}
-	}
+	p.Behind = name
 	if p.Behind == "" {
 		return p, nil
 	}

@@ -197,19 +197,28 @@ func (w *Writer) next(n int) error {
 	if err != nil {
 		return fmt.Errorf("beginning a segment of the spool: %w", err)
 	}
-	var head [headerSize]byte
-	copy(head[:], magic)
-	binary.BigEndian.PutUint32(head[8:], version)
-	if _, err := f.Write(head[:]); err != nil {
+	if _, err := f.Write(segmentHead()); err != nil {
 		_ = f.Close()
 		return fmt.Errorf("beginning a segment of the spool: %w", err)
 	}
 	w.f, w.w, w.seg, w.size = f, bufio.NewWriterSize(f, 256<<10), n, headerSize
-	if d, err := os.Open(w.dir); err == nil {
-		_ = d.Sync() // the name of the segment, where the file system can
+	syncDir(w.dir)
+	return nil
+}
+
+func segmentHead() []byte {
+	var head [headerSize]byte
+	copy(head[:], magic)
+	binary.BigEndian.PutUint32(head[8:], version)
+	return head[:]
+}
+
+// syncDir keeps the names of segments, where the file system can.
+func syncDir(dir string) {
+	if d, err := os.Open(dir); err == nil {
+		_ = d.Sync()
 		_ = d.Close()
 	}
-	return nil
 }
 
 // Cut is the number of bytes of an unfinished record that opening cut off.
