@@ -97,3 +97,50 @@ func frameworkSystems(a *app) *cobra.Command {
 	cobra.CheckErr(c.MarkFlagRequired("assessment"))
 	return c
 }
+
+func frameworkServices(a *app) *cobra.Command {
+	o := &indexFlags{}
+	var register string
+	c := &cobra.Command{
+		Use:   "services [QUERY]",
+		Short: "How services fared for their users: connections unanswered, TLS that failed, errors, waiting times",
+		Long: "By system of the register, or without one by address. A waiting time goes from the packet that ended a request of HTTP to the one that completed the\n" +
+			"head of its answer, as the sensor saw them; p50 and p95 are nearest ranks. No content is looked at.",
+		Example: "  saksi framework services --index watch --register register.yaml '@timestamp:>=\"2026-11-24T00:00:00Z\"'",
+		Args:    cobra.MaximumNArgs(1), ValidArgsFunction: completeQuery,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			q, err := queryOf(args)
+			if err != nil {
+				return err
+			}
+			var r *framework.Register
+			if register != "" {
+				if r, err = framework.ReadRegister(register); err != nil {
+					return err
+				}
+			}
+			ix, err := o.read(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer ix.Close()
+			list, err := framework.ServicesOf(cmd.Context(), ix, q, r)
+			if err != nil {
+				return queryError(err)
+			}
+			rows, err := a.rows("service", "agency", "connections", "unanswered", "bytes", "tls", "tls_failed", "requests", "errors_4xx", "errors_5xx", "wait_p50_us", "wait_p95_us", "wait_max_us")
+			if err != nil {
+				return err
+			}
+			for _, s := range list {
+				if err := rows.add(s.ID, s.Agency, s.Connections, s.Unanswered, s.Bytes, s.Sessions, s.Failed, s.Requests, s.Refused, s.Errors, s.Wait(0.5).Microseconds(), s.Wait(0.95).Microseconds(), s.Wait(1).Microseconds()); err != nil {
+					return err
+				}
+			}
+			return rows.close()
+		},
+	}
+	o.add(c)
+	c.Flags().StringVar(&register, "register", "", "`file` of the register of agencies and systems")
+	return c
+}

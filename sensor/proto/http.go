@@ -79,6 +79,8 @@ const (
 type httpMessage struct {
 	seen    bool // head
 	done    bool
+	at      int64 // when the packet came that completed the head, Unix nanoseconds
+	until   int64 // when the one came that ended the message; 0 before
 	head    http.Head
 	body    http.Body
 	bytes   int64 // of the body as transferred
@@ -178,7 +180,7 @@ func (p *httpParser) Data(c *Context, dir Dir, b []byte) Result {
 					continue
 				}
 				if !is && !more { // a body without a head
-					m.seen, m.body = true, http.Body{Framing: http.Close}
+					m.seen, m.at, m.body = true, c.Time, http.Body{Framing: http.Close}
 					p.scanned[dir], p.partial[dir] = 0, nil
 					continue
 				}
@@ -198,7 +200,7 @@ func (p *httpParser) Data(c *Context, dir Dir, b []byte) Result {
 			if !http.ParseHead(&m.head, raw, dir == FromServer) {
 				return Broken
 			}
-			m.seen = true
+			m.seen, m.at = true, c.Time
 			p.begin(c, t, m, dir, b[used:])
 		} else {
 			content, n, end := m.body.Next(b[used:])
@@ -308,7 +310,7 @@ func (p *httpParser) end(c *Context, t *httpTx, m *httpMessage, dir Dir, whole b
 
 // finish decodes the body, shows the message to the rules and ends its file.
 func (m *httpMessage) finish(c *Context, t *httpTx, dir Dir, whole bool, why string) {
-	m.done, t.inTLS = true, c.InTLS
+	m.done, m.until, t.inTLS = true, c.Time, c.InTLS
 	if len(m.codings) > 0 && len(m.coded) > 0 {
 		out, all := http.Decode(m.codings, m.coded, maxHTTPDecoded)
 		if !all && whole {

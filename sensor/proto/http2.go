@@ -249,7 +249,7 @@ func (p *http2Parser) head(c *Context, dir Dir, s *http2Side) {
 	if !ok {
 		return
 	}
-	m.seen, m.head = true, h
+	m.seen, m.at, m.head = true, c.Time, h
 	m.codings = m.head.Codings()
 	m.number(suricata.BufHTTP2FrameType, http2Headers)
 	for _, f := range fields {

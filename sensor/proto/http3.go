@@ -286,7 +286,7 @@ func (p *http3) head(c *Context, s *h3Stream, dir Dir, list []qpack.Field) {
 	if m.seen || !ok { // trailers, or an interim response
 		return
 	}
-	m.seen, m.head = true, h
+	m.seen, m.at, m.head = true, c.Time, h
 	m.codings = m.head.Codings()
 }
 

@@ -20,6 +20,9 @@ func (t *httpTx) emit(c *Context) {
 	t.told, t.inTLS = true, c.InTLS
 	e := c.Begin("saksi.http", t.packets.List())
 	t.describe(e)
+	if t.rsp.seen && t.req.until > 0 && t.rsp.at >= t.req.until {
+		e.Int(event.SaksiHTTPWait, t.rsp.at-t.req.until)
+	}
 	c.Emit(e)
 }
 
