@@ -156,6 +156,7 @@ const (
 	SaksiHoldScope                                         // Saksi.hold.scope: of a legal hold: the query of what may not be removed
 	SaksiHoldState                                         // Saksi.hold.state: of a legal hold: placed or released
 	SaksiHoldWhy                                           // Saksi.hold.why: of a legal hold: the reason
+	SaksiHTTPWait                                          // Saksi.http.wait: nanoseconds from the packet that ended the request to the one that completed the head of the response
 	SaksiIcsAddress                                        // Saksi.ics.address: first address touched
 	SaksiIcsArea                                           // Saksi.ics.area: area of memory touched, such as holding-register or DB1
 	SaksiIcsCause                                          // Saksi.ics.cause: cause of transmission (IEC 60870-5)
@@ -789,6 +790,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.hold.scope", typ: Keyword, array: false, doc: "of a legal hold: the query of what may not be removed"},
 	{name: "Saksi.hold.state", typ: Keyword, array: false, doc: "of a legal hold: placed or released"},
 	{name: "Saksi.hold.why", typ: Text, array: false, doc: "of a legal hold: the reason"},
+	{name: "Saksi.http.wait", typ: Long, array: false, doc: "nanoseconds from the packet that ended the request to the one that completed the head of the response"},
 	{name: "Saksi.ics.address", typ: Long, array: false, doc: "first address touched"},
 	{name: "Saksi.ics.area", typ: Keyword, array: false, doc: "area of memory touched, such as holding-register or DB1"},
 	{name: "Saksi.ics.cause", typ: Keyword, array: false, doc: "cause of transmission (IEC 60870-5)"},
