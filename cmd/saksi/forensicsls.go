@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"strconv"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -84,29 +84,29 @@ func (o *lsOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args 
 	if err != nil {
 		return err
 	}
-	seen := false
-	inside := findings.SinkFunc(func(e *event.Event) error {
-		p, _ := e.GetStr(event.FilePath)
-		if p == folder {
-			seen = true
+	in := &below{folder: folder, all: o.recurse}
+	inside := sink
+	switch t := sink.(type) {
+	case *entryTable:
+		if !in.everything() {
+			t.in = func(e *filesystem.Entry) bool { return in.has(e.Path) }
 		}
-		dir := path.Dir(p)
-		below := folder == "/" || dir == folder || strings.HasPrefix(dir, folder+"/")
-		if !below || !o.recurse && dir != folder {
-			return nil
+	default:
+		if !in.everything() {
+			inside = findings.SinkFunc(func(e *event.Event) error {
+				if p, _ := e.GetStr(event.FilePath); in.has(p) {
+					return sink.Emit(e)
+				}
+				return nil
+			})
 		}
-		seen = true
-		return sink.Emit(e)
-	})
+	}
 	cfg := scan.Config{
 		Images: []string{image}, Hash: hash, Entries: true, Live: o.live, Volume: o.volume, Workers: o.workers,
 		Worker: flags.worker(a), Sink: inside, Warn: a.warn,
 	}
-	if folder == "/" && o.recurse {
-		cfg.Sink = sink // all of it, in the sink's own way
-	}
 	_, err = a.runScan(cmd, cfg, finish)
-	if err == nil && !seen && folder != "/" {
+	if err == nil && !in.seen && folder != "/" {
 		return failHint(exitFailed, fmt.Errorf("listing %s: there is no folder %s", args[0], folder), "'saksi forensics ls -r %s' lists what is there", args[0])
 	}
 	return err
@@ -115,8 +115,13 @@ func (o *lsOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args 
 // warn says one line on standard error.
 func (a *app) warn(line string) { fmt.Fprintf(a.stderr, "saksi: %s\n", oneLine(line)) }
 
+// listingGC lets the heap grow to five times what is in use before it is
+// collected: entries are many, live briefly, and come to few megabytes.
+const listingGC = 400
+
 // runScan runs a scan, closes the output and decides the exit code.
 func (a *app) runScan(cmd *cobra.Command, cfg scan.Config, finish func() error) (scan.Summary, error) {
+	defer debug.SetGCPercent(debug.SetGCPercent(listingGC))
 	bar := a.progress("reading", "B")
 	cfg.Progress = func(p scan.Progress) { bar.update(p.Bytes, 0) }
 	sum, err := scan.Run(cmd.Context(), cfg)
@@ -165,11 +170,11 @@ func (a *app) entries() (findings.Sink, func() error, error) {
 		}
 		return ev, ev.close, nil
 	}
-	r, err := a.rows("mode", "", "uid", "gid", "bytes", "modified", "inode", "path")
+	t, err := a.entryTable()
 	if err != nil {
 		return nil, nil, err
 	}
-	return findings.SinkFunc(func(e *event.Event) error { return r.add(entryRow(e)...) }), r.close, nil
+	return t, t.close, nil
 }
 
 // lineEvents takes whole lines of ndjson besides events; see scan.LineSink.
@@ -184,67 +189,6 @@ func (o lineEvents) EmitLines(lines []byte) error {
 // recoveryMarks are what the table adds to the mark of a deleted entry.
 var recoveryMarks = map[string]string{
 	filesystem.HowJournal: "j", filesystem.BlocksPartly: "~", filesystem.BlocksIncomplete: "~", filesystem.BlocksUnknown: "?", filesystem.BlocksReallocated: "!",
-}
-
-func entryRow(e *event.Event) []any {
-	str := func(f event.Field) string { s, _ := e.GetStr(f); return s }
-	name := str(event.FilePath)
-	if s := str(event.SaksiFileStream); s != "" {
-		name += ":" + s
-	}
-	if t := str(event.FileTargetPath); t != "" {
-		name += " -> " + t
-	}
-	if h := str(event.FileHashSHA256); h != "" {
-		name = h + "  " + name
-	}
-	mark := ""
-	if d, _ := e.GetBool(event.SaksiFileDeleted); d {
-		mark = "*" + recoveryMarks[str(event.SaksiFileRecovery)] + recoveryMarks[str(event.SaksiFileBlocks)]
-	}
-	var bytes any
-	if n, ok := e.GetInt(event.FileSize); ok {
-		bytes = n
-	}
-	modified := ""
-	if v, ok := e.GetTime(event.FileMtime); ok {
-		modified = timeText(v)
-	}
-	return []any{modeText(str(event.FileType), str(event.FileMode)), mark, str(event.FileUID), str(event.FileGID), bytes, modified, str(event.FileInode), name}
-}
-
-// modeText writes type and permissions as ls does.
-func modeText(kind, mode string) string {
-	letters := map[string]string{"file": "-", "dir": "d", "symlink": "l", "fifo": "p", "char_device": "c", "block_device": "b", "socket": "s", "virtual": "v"}
-	text := letters[kind]
-	if text == "" {
-		text = "?"
-	}
-	n, err := strconv.ParseUint(mode, 8, 32)
-	if err != nil {
-		return text + "---------"
-	}
-	const rwx = "rwxrwxrwx"
-	b := []byte(rwx)
-	for i := range b {
-		if n>>(8-i)&1 == 0 {
-			b[i] = '-'
-		}
-	}
-	for _, s := range []struct {
-		bit  uint
-		at   int
-		x, o byte
-	}{{11, 2, 's', 'S'}, {10, 5, 's', 'S'}, {9, 8, 't', 'T'}} {
-		if n>>s.bit&1 != 0 {
-			if b[s.at] == 'x' {
-				b[s.at] = s.x
-			} else {
-				b[s.at] = s.o
-			}
-		}
-	}
-	return text + string(b)
 }
 
 // timeText is a time as a table shows it: UTC, whole seconds.

@@ -19,9 +19,26 @@ type LineSink interface {
 	EmitLines(lines []byte) error
 }
 
+// EntrySink may be implemented by a Config.Sink that wants no documents: it is
+// given the entries themselves, with the digest of their content where it was
+// taken, when nothing is looked for in them. It MUST NOT keep e.
+type EntrySink interface {
+	EmitEntry(e *filesystem.Entry, sha256 string) error
+}
+
+// entrySink is the sink, where entries are all there is to give it.
+func (s *scanner) entrySink() EntrySink {
+	if s.looks() || s.cfg.Intel != nil || len(s.cfg.Good)+len(s.cfg.Bad) > 0 || !s.cfg.Entries {
+		return nil
+	}
+	sink, _ := s.cfg.Sink.(EntrySink)
+	return sink
+}
+
 // emitter turns units into events, in the order of the walk.
 type emitter struct {
 	s       *scanner
+	entries EntrySink // nil: documents are made
 	e       event.Event
 	finding event.Event // of an indicator
 	told    map[told]struct{}
@@ -62,7 +79,19 @@ func (m *emitter) unit(u *unit) error {
 			continue
 		}
 		m.count(u, st)
-		if !u.encoded {
+		if m.entries != nil {
+			res, lost := u.found(st)
+			if lost == interrupted {
+				continue
+			}
+			sha256 := ""
+			if res != nil {
+				sha256 = res.SHA256
+			}
+			if err := m.entries.EmitEntry(&st.entry, sha256); err != nil {
+				return err
+			}
+		} else if !u.encoded {
 			if err := m.events(u, st, s.cfg.Sink.Emit); err != nil {
 				return err
 			}
@@ -239,12 +268,16 @@ func name(en *filesystem.Entry) string {
 
 // InodeAddress is how an inode is written and read back by cat: with the
 // number of its stream where the file system has several.
-func InodeAddress(en *filesystem.Entry) string {
-	n := strconv.FormatUint(en.Inode, 10)
+func InodeAddress(en *filesystem.Entry) string { return string(AppendInodeAddress(nil, en)) }
+
+// AppendInodeAddress appends InodeAddress.
+func AppendInodeAddress(b []byte, en *filesystem.Entry) []byte {
+	b = strconv.AppendUint(b, en.Inode, 10)
 	if en.AttrType >= 16 { // below are libtsk's own numbers, not the disk's
-		n += "-" + strconv.FormatUint(uint64(en.AttrType), 10) + "-" + strconv.FormatUint(uint64(en.AttrID), 10)
+		b = strconv.AppendUint(append(b, '-'), uint64(en.AttrType), 10)
+		b = strconv.AppendUint(append(b, '-'), uint64(en.AttrID), 10)
 	}
-	return n
+	return b
 }
 
 // common puts in what entries and findings share.

@@ -178,7 +178,7 @@ func (s *scanner) pipeline(ctx context.Context, walker *disk.Image) error {
 	if _, ok := s.cfg.Sink.(LineSink); ok && !s.cfg.Areas.Has(disk.Unallocated) {
 		turned = s.encoders(finished)
 	}
-	e := &emitter{s: s}
+	e := &emitter{s: s, entries: s.entrySink()}
 	pending := map[int]*unit{}
 	next := 0
 	var failed error
