@@ -64,12 +64,16 @@ func findingsNotify(a *app) *cobra.Command {
 	return c
 }
 
-// notifyPlace is the name of its place in the spool; what it has not told of is
-// not pruned.
-const notifyPlace = "notify"
+// channel is one way of telling, with a place of its own in the spool: while one
+// fails, what the other has told is not told again. What a channel has not told
+// of is not pruned.
+type channel struct {
+	place string
+	n     *notice.Notifier
+}
 
 func (o *notifyOptions) run(ctx context.Context, a *app, args []string) error {
-	n, err := o.notifier(a, args)
+	list, err := o.channels(args)
 	if err != nil {
 		return err
 	}
@@ -89,31 +93,28 @@ func (o *notifyOptions) run(ctx context.Context, a *app, args []string) error {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return failHint(exitFailed, fmt.Errorf("there is no spool in %s", dir), "name the index or the case by --index or --case")
 	}
-	if !o.all && !spool.Known(dir, notifyPlace) {
-		if err := spool.Skip(ctx, dir, notifyPlace); err != nil {
-			return err
+	for _, c := range list {
+		if !o.all && !spool.Known(dir, c.place) {
+			if err := spool.Skip(ctx, dir, c.place); err != nil {
+				return err
+			}
 		}
 	}
 	fmt.Fprintf(a.stderr, "saksi: telling of findings in %s\n", oneLine(dir))
 	wait := o.every
 	for {
-		sent := n.Sent
 		o.refresh(ctx)
-		_, err := spool.Follow(ctx, dir, notifyPlace, n, nil)
+		err := o.tell(ctx, a, dir, list)
 		switch {
 		case ctx.Err() != nil:
 			return nil // to be interrupted is how it ends
 		case o.once:
-			fmt.Fprintf(a.stderr, "saksi: %d notices sent, %d findings left out: suppressed, or marked stricter than --max-tlp\n", n.Sent, n.LeftOut)
 			return err
 		case err != nil:
 			a.warn(err.Error() + "; it is tried again")
 			wait = min(wait*2, 10*time.Minute)
 		default:
 			wait = o.every
-			if n.Sent > sent {
-				fmt.Fprintf(a.stderr, "saksi: %s: notice sent; %d findings left out since the start\n", time.Now().UTC().Format(time.RFC3339), n.LeftOut)
-			}
 		}
 		select {
 		case <-ctx.Done():
@@ -123,8 +124,28 @@ func (o *notifyOptions) run(ctx context.Context, a *app, args []string) error {
 	}
 }
 
-// notifier is what tells, as the flags say.
-func (o *notifyOptions) notifier(a *app, args []string) (*notice.Notifier, error) {
+// tell gives each channel what came since it told last. One that fails keeps none
+// of the others from telling.
+func (o *notifyOptions) tell(ctx context.Context, a *app, dir string, list []channel) error {
+	var all []error
+	for _, c := range list {
+		sent := c.n.Sent
+		_, err := spool.Follow(ctx, dir, c.place, c.n, nil)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case o.once:
+			fmt.Fprintf(a.stderr, "saksi: %s: %d notices sent, %d findings left out: suppressed, or marked stricter than --max-tlp\n", c.place, c.n.Sent, c.n.LeftOut)
+		case err == nil && c.n.Sent > sent:
+			fmt.Fprintf(a.stderr, "saksi: %s: %s: notice sent; %d findings left out since the start\n", time.Now().UTC().Format(time.RFC3339), c.place, c.n.LeftOut)
+		}
+		all = append(all, err)
+	}
+	return errors.Join(all...)
+}
+
+// channels are the ways of telling that the flags name.
+func (o *notifyOptions) channels(args []string) ([]channel, error) {
 	least, ok := rules.SeverityByName(o.severity)
 	if !ok {
 		return nil, usage("--severity %s: expected low, medium, high or critical", o.severity)
@@ -136,7 +157,13 @@ func (o *notifyOptions) notifier(a *app, args []string) (*notice.Notifier, error
 	if o.every < time.Second {
 		return nil, usage("--every %s: expected a second or more", o.every)
 	}
-	n := &notice.Notifier{Agency: o.agency, Least: int64(least), Where: place}
+	n := notice.Notifier{Agency: o.agency, Least: int64(least), Where: place}
+	var list []channel
+	add := func(name string, to notice.Sender) {
+		c := n
+		c.To = to
+		list = append(list, channel{name, &c})
+	}
 	q, err := queryOf(args)
 	if err != nil {
 		return nil, err
@@ -166,7 +193,7 @@ func (o *notifyOptions) notifier(a *app, args []string) (*notice.Notifier, error
 			}
 			w.Secret = []byte(s)
 		}
-		n.To = append(n.To, w)
+		add("notify-webhook", w)
 	}
 	if o.smtp != "" {
 		s := &notice.SMTP{Server: o.smtp, From: o.from, To: o.to}
@@ -180,12 +207,12 @@ func (o *notifyOptions) notifier(a *app, args []string) (*notice.Notifier, error
 			return nil, err
 		}
 		s.User, s.Password = l.User, l.Password
-		n.To = append(n.To, s)
+		add("notify-mail", s)
 	}
-	if len(n.To) == 0 {
+	if len(list) == 0 {
 		return nil, usage("nobody is told: name --webhook or --smtp")
 	}
-	return n, nil
+	return list, nil
 }
 
 // refresh reads what is suppressed now. An index that does not answer suppresses

@@ -65,7 +65,7 @@ type Notifier struct {
 	Skip   func(e *event.Event) bool          // suppressed or marked too strictly to leave
 	Match  func(e *event.Event) bool          // nil: all findings
 	Where  func(e *event.Event) (what string) // it happened
-	To     []Sender
+	To     Sender
 
 	Sent    int // notices
 	LeftOut int // findings that Skip left out of what was taken
@@ -96,10 +96,8 @@ func (n *Notifier) Put(ctx context.Context, docs []findings.Doc) (findings.Resul
 	}
 	slices.SortStableFunc(out.Groups, func(a, b *Group) int { return int(b.Severity - a.Severity) })
 	if out.N > 0 {
-		for _, to := range n.To {
-			if err := to.Send(ctx, out); err != nil {
-				return findings.Result{}, fmt.Errorf("sending a notice of %d findings: %w", out.N, err)
-			}
+		if err := n.To.Send(ctx, out); err != nil {
+			return findings.Result{}, fmt.Errorf("sending a notice of %d findings: %w", out.N, err)
 		}
 		n.Sent++
 	}

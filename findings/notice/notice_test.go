@@ -39,7 +39,7 @@ func doc(n int, rule string, severity int64) findings.Doc {
 	return findings.Doc{ID: e.ID(), Dataset: "alert", Time: at, Body: e.AppendJSON(nil)}
 }
 
-func notifier(to ...Sender) *Notifier {
+func notifier(to Sender) *Notifier {
 	return &Notifier{Agency: "contoh", Least: 3, To: to, Where: func(*event.Event) string { return "here" + nasty }, Skip: func(e *event.Event) bool { r, _ := e.GetStr(event.RuleID); return r == "hush" }}
 }
 
