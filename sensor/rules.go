@@ -46,6 +46,7 @@ func (w *worker) fill(dir int) *suricata.Packet {
 		v.IPID, v.FragBits, v.FragOff = p.IPID, p.FragBits, p.FragOff
 		v.IPHeader, v.Header, v.VLAN, v.VLANs = p.Header, p.Segment[:p.HdrLen], p.VLAN, p.VLANs
 		v.Payload, v.Layer, v.Events = p.Payload(), p.Depth, p.Events
+		v.Unverified = !w.src.verify || p.Flags&(decode.FlagUnverified|decode.FlagCut|decode.FlagFragment) != 0
 		v.Seen, v.Reassembled = r.Pkts[dir] > 1, len(p.Frags) > 0
 		return v
 	}
@@ -97,6 +98,15 @@ func (w *worker) matchPacket(p *decode.Packet, dir int) {
 		v.Established = false
 	}
 	v.NoStream = p.Proto == decode.ProtoTCP && len(v.Payload) > 0 && (w.rec.Done() || w.beyond(w.rec) || p.TCPFlags&decode.RST != 0)
+	w.withState(func(st **suricata.FlowState) { w.hits = w.engine.Packet(w.hits[:0], st, v) })
+	w.alerts(v, nil, nil)
+}
+
+// matchBad shows a packet with a wrong checksum to the rules on checksums.
+func (w *worker) matchBad(p *decode.Packet, dir int) {
+	w.pc.Number, w.pc.Time = p.Number, p.Time
+	v := w.fill(dir)
+	v.BadChecksum = true
 	w.withState(func(st **suricata.FlowState) { w.hits = w.engine.Packet(w.hits[:0], st, v) })
 	w.alerts(v, nil, nil)
 }

@@ -205,7 +205,7 @@ func (w *worker) packet(p *decode.Packet) {
 	}
 	w.pkt, w.phase, w.now = p, p.Part, p.Number
 	i, dir, fresh := sh.table.Update(p, good)
-	if !good && !(fresh && w.wantFlows) {
+	if !good && !(fresh && w.wantFlows) && (w.engine == nil || !w.rules.Suricata.Checksums()) {
 		return
 	}
 	r := sh.table.Get(i)
@@ -214,6 +214,9 @@ func (w *worker) packet(p *decode.Packet) {
 		w.matchFlow(p.Time)
 	}
 	if !good {
+		if w.engine != nil && w.rules.Suricata.Checksums() {
+			w.matchBad(p, dir)
+		}
 		return
 	}
 	if r.Pkts[dir] == 1 {

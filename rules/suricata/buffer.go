@@ -250,6 +250,7 @@ const (
 	BufEmailReceived
 	BufEmailBodyMD5
 	BufSSHVersion // digits of the protocol's version
+	BufFTPBounce  // 1: a PORT that names another host than the client's
 	firstFrame
 )
 

@@ -249,6 +249,7 @@ var bufTable = [NumBuffers]bufInfo{
 	BufEmailReceived:         {name: "email.received", app: AppSMTP, dir: toServer, multi: true},
 	BufEmailBodyMD5:          {name: "email.body_md5", app: AppSMTP, dir: toServer},
 	BufSSHVersion:            {name: "ssh.protoversion", app: AppSSH, special: true},
+	BufFTPBounce:             {name: "ftpbounce", app: AppFTP, dir: toServer, special: true},
 }
 
 // The frames stand behind the buffers.

@@ -13,6 +13,7 @@ type compiler struct {
 	headers headers
 	bits    names
 	ints    names
+	texts   names               // variables that hold texts
 	sids    map[[2]int64]string // where a rule's id was seen
 	offered *Offer
 
@@ -45,6 +46,7 @@ type builder struct {
 	streamSize    bool
 	reads, writes bool // flow state
 	hooked        bool // at a state of transactions
+	ofTx          bool // asks for bits of a transaction
 	ipOnly        int  // checks on addresses alone
 }
 

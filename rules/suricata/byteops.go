@@ -15,6 +15,7 @@ type byteOp struct {
 	nbytes     num
 	offset     num
 	little     bool
+	dce        bool // as the call over DCE/RPC says
 	str        bool
 	base       int
 	mask       uint64
@@ -31,7 +32,7 @@ type byteOp struct {
 }
 
 // read takes the number at pos. n is the number of bytes it stood in.
-func (o *byteOp) read(data []byte, pos int64, nbytes int64) (v uint64, n int, ok bool) {
+func (o *byteOp) read(data []byte, pos int64, nbytes int64, little bool) (v uint64, n int, ok bool) {
 	if pos < 0 || pos > int64(len(data)) {
 		return 0, 0, false
 	}
@@ -49,7 +50,7 @@ func (o *byteOp) read(data []byte, pos int64, nbytes int64) (v uint64, n int, ok
 		return 0, 0, false
 	}
 	var b [8]byte
-	if o.little {
+	if little {
 		copy(b[:], rest[:nbytes])
 		return binary.LittleEndian.Uint64(b[:]), int(nbytes), true
 	}
@@ -129,11 +130,13 @@ func (b *builder) bytePart(op *byteOp, it *item, parts []field, i *int) (bool, *
 		case "big":
 		case "little":
 			op.little = true
+		case "dce":
+			op.dce = true
 		default:
-			return true, refused(p.off, "byte keywords with endianness of DCE/RPC")
+			return true, wrong(p.off, "unknown endianness", "big, little or dce")
 		}
 	case "dce":
-		return true, refused(p.off, "byte keywords with endianness of DCE/RPC")
+		op.dce = true
 	case "string":
 		op.str = true
 		if op.base == 0 {
@@ -194,9 +197,26 @@ func (b *builder) byteRest(op *byteOp, it *item, parts []field) *fault {
 			return wrong(parts[i].off, fmt.Sprintf("unknown option %q", parts[i].s), "relative, big, little, string, hex, dec, oct, bitmask N and so on")
 		}
 	}
+	if err := b.ofDCE(op, it.at); err != nil {
+		return err
+	}
 	if op.base != 0 && !op.str && it.kind != itByteMath {
 		op.str = true
 	}
+	return nil
+}
+
+// ofDCE makes a rule with a byte keyword in DCE/RPC's order one for that protocol.
+func (b *builder) ofDCE(op *byteOp, at int) *fault {
+	switch {
+	case !op.dce:
+		return nil
+	case op.str || op.base != 0:
+		return wrong(at, "dce with a number written in digits", "dce, or string with hex, dec or oct")
+	case !b.r.app.covers(AppDCERPC):
+		return wrong(at, "dce in a rule of another protocol", "the header's protocol to be dcerpc")
+	}
+	b.r.app = AppDCERPC
 	return nil
 }
 
@@ -355,7 +375,10 @@ func kwByteMath(b *builder, o *option) *fault {
 			return wrong(o.val.off+len(o.val.s), "byte_math without "+need, need)
 		}
 	}
-	var err *fault
+	err := b.ofDCE(op, o.val.off)
+	if err != nil {
+		return err
+	}
 	if op.result, err = b.variable(result); err != nil {
 		return err
 	}

@@ -9,14 +9,17 @@ import (
 
 // check is one condition on the packet or the flow, before any content.
 type check struct {
-	op  checkOp
-	neg bool
-	cmp uintCmp
-	a   uint32   // bit, counter, protocol or mask
-	b   uint32   // second operand
-	set []uint32 // bits of which one suffices
-	at  int      // offset in the rule's text, for messages
-	rep *repCheck
+	op   checkOp
+	neg  bool
+	cmp  uintCmp
+	a    uint32   // bit, counter, protocol or mask
+	b    uint32   // second operand
+	set  []uint32 // bits of which one suffices
+	at   int      // offset in the rule's text, for messages
+	rep  *repCheck
+	vlan *vlanCheck
+	// text is what a variable must contain.
+	text []byte
 }
 
 type checkOp uint8
@@ -60,6 +63,9 @@ const (
 	ckStreamEvent
 	ckFragments
 	ckIPOption
+	ckChecksum
+	ckVariable
+	ckTxBit
 )
 
 // eval decides one check. bits and counters of a flow without state are unset.
@@ -95,7 +101,7 @@ func (c *check) eval(p *Packet, st *FlowState) bool {
 	case ckDecodeEvent:
 		ok = p.raised(c.a)
 	case ckVLANID:
-		ok = c.vlan(p)
+		ok = c.vlan.of(p)
 	case ckTOS, ckMSS, ckWScale, ckMTU:
 		n, there := p.number(c.op)
 		ok = there && c.cmp.match(n)
@@ -109,6 +115,12 @@ func (c *check) eval(p *Packet, st *FlowState) bool {
 		ok = p.Reassembled == (c.a == 1)
 	case ckIPOption:
 		ok = c.ipOption(p)
+	case ckChecksum:
+		return c.checksum(p)
+	case ckVariable:
+		ok = st.variableHas(c.a, p.Number, c.text)
+	case ckTxBit:
+		ok = st.txBit(c.a)
 	case ckVersion:
 		ok = p.Src.Is4() == (c.a == 4)
 	case ckVLANLayers:
@@ -193,6 +205,18 @@ var uintKeywords = map[string]struct {
 	"tos": {ckTOS, 8, false}, "tcp.mss": {ckMSS, 16, false}, "tcp.wscale": {ckWScale, 8, false}, "icmpv6.mtu": {ckMTU, 32, false},
 }
 
+// tosOf turns the older x20 of tos into 0x20.
+func tosOf(key string, f field) field {
+	s, neg := strings.CutPrefix(f.s, "!")
+	if key == "tos" && strings.HasPrefix(s, "x") {
+		f.s = "0" + s
+		if neg {
+			f.s = "!0" + s
+		}
+	}
+	return f
+}
+
 func kwUint(b *builder, o *option) *fault {
 	k := uintKeywords[o.key.s]
 	f, _, err := o.quoted()
@@ -202,7 +226,7 @@ func kwUint(b *builder, o *option) *fault {
 	if strings.HasPrefix(o.val.s, "!") {
 		f = o.val
 	}
-	c, err := parseUint(f, k.bits)
+	c, err := parseUint(tosOf(o.key.s, f), k.bits)
 	if err != nil {
 		return err
 	}

@@ -18,14 +18,16 @@ type Matcher struct {
 	steps int
 	cut   bool // the step budget or a limit stopped the rule being evaluated
 
-	rule    *Rule
-	pieces  []piece
-	found   []evidence // of the rule being evaluated
-	bytes   []byte     // their bytes
-	decoded []byte
-	pending []dataPending
-	context []Context
-	now     int64 // time of the packet
+	rule     *Rule
+	pieces   []piece
+	found    []evidence // of the rule being evaluated
+	bytes    []byte     // their bytes
+	decoded  []byte
+	pending  []dataPending
+	context  []Context
+	captured []captured
+	now      int64 // time of the packet
+	little   bool  // DCE/RPC's order of bytes in the buffer looked at
 
 	number  uint64   // of the packet the next fields are about
 	layer   uint8    // and its depth in tunnels
@@ -120,6 +122,12 @@ func (m *Matcher) Packet(dst []Hit, st **FlowState, p *Packet) []Hit {
 		g = grPacketTCP
 	case 17:
 		g = grPacketUDP
+	}
+	if p.BadChecksum {
+		for _, id := range m.set.sums {
+			m.cand.add(id)
+		}
+		return m.each(dst, st, p, p.Payload, false)
 	}
 	m.collect(&m.set.groups[g+dirIndex(p)], p, p.Payload)
 	if p.Events != 0 {
@@ -266,6 +274,9 @@ func hasFlow(proto uint8) bool {
 func (m *Matcher) state(st **FlowState) *FlowState {
 	if *st == nil {
 		*st = &FlowState{}
+		if m.tx != nil {
+			(*st).now, (*st).inTx = m.tx.ID(), true
+		}
 	}
 	return *st
 }
@@ -276,6 +287,7 @@ func (m *Matcher) start(r *Rule) {
 	m.cut = false
 	m.found = m.found[:0]
 	m.bytes = m.bytes[:0]
+	m.captured = m.captured[:0]
 	m.pending, m.context = m.pending[:0], m.context[:0]
 	m.stats.Evaluated++
 	if m.cost != nil {
@@ -372,6 +384,7 @@ func (m *Matcher) matched(dst []Hit, st **FlowState, p *Packet, r *Rule, tx Tx) 
 	if m.cost != nil {
 		m.cost[r.id].Matched++
 	}
+	m.store(st, p)
 	if len(r.post) > 0 {
 		s := m.state(st)
 		for i := range r.post {

@@ -12,6 +12,12 @@ func (m *Matcher) Tx(dst []Hit, st **FlowState, p *Packet, tx Tx) []Hit {
 		app = int(AppOther)
 	}
 	m.tx = tx
+	if x, ok := tx.(LittleEndian); ok {
+		m.little = x.LittleEndian()
+	}
+	if s := *st; s != nil {
+		s.now, s.inTx = tx.ID(), true
+	}
 	m.txEpoch++
 	m.arena = m.arena[:0]
 	if cap(m.arena) > maxArena {
@@ -70,7 +76,10 @@ func (m *Matcher) Tx(dst []Hit, st **FlowState, p *Packet, tx Tx) []Hit {
 	if m.trace != nil {
 		m.turn(nil, p, nil, false)
 	}
-	m.tx = nil
+	if s := *st; s != nil {
+		s.inTx = false
+	}
+	m.tx, m.little = nil, false
 	return dst
 }
 

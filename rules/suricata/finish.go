@@ -38,12 +38,27 @@ func (b *builder) finish() *fault {
 			return err
 		}
 		it.re = re
+		if len(p.fl.vars) == 0 && !strings.Contains(p.body.s, "<flow_") && !strings.Contains(p.body.s, "<pkt_") {
+			continue
+		}
+		groups, named, n, err := compileGroups(p.body, p.fl)
+		if err != nil {
+			return err
+		}
+		if it.captures, err = b.capturesOf(&p, named, n); err != nil {
+			return err
+		}
+		if it.groups, b.writes = groups, b.writes || len(it.captures) > 0; len(it.captures) == 0 {
+			it.groups = nil
+		}
 	}
 	r.nvars = len(b.vars)
 	if err := b.orderedState(); err != nil {
 		return err
 	}
-	r.writes = b.writes
+	if r.writes = b.writes; b.ofTx && r.app == AppUnknown && len(r.lists) == 0 {
+		return wrong(b.p.options[0].key.off, "bits of a transaction in a rule that looks at none", "a protocol such as http in the header, or a buffer of one")
+	}
 	b.decide()
 	return nil
 }
@@ -164,7 +179,7 @@ func (b *builder) orderedState() *fault {
 func (b *builder) decide() {
 	r := b.r
 	switch {
-	case len(r.lists) > 0 && !r.ofPackets() || b.hooked:
+	case len(r.lists) > 0 && !r.ofPackets() || b.hooked || b.ofTx && len(r.payload.items) == 0:
 		r.kind = kindTx
 		return
 	case len(r.payload.items) > 0:

@@ -16,6 +16,7 @@ type index struct {
 	// streamEvents are rules with stream-event; wanted are the buffers that
 	// rules look at.
 	streamEvents []uint32
+	sums         []uint32 // rules on checksums
 	wanted       [NumBuffers]bool
 	flowBytes    bool
 	maxItems     int
@@ -176,6 +177,9 @@ func (s *Set) build() {
 		if r.events && r.kind == kindPacket {
 			s.events = append(s.events, r.id)
 			continue
+		}
+		if r.sums {
+			s.sums = append(s.sums, r.id)
 		}
 		if r.streamEvents && r.kind == kindPacket {
 			s.streamEvents = append(s.streamEvents, r.id)

@@ -118,6 +118,9 @@ type Packet struct {
 	Age                          int64  // of the flow, nanoseconds
 	StreamEvents                 uint64 // see Offer.StreamEvents
 	Reassembled                  bool   // from fragments
+	Unverified                   bool   // checksums mean nothing
+	// BadChecksum is true of a packet that only rules on checksums look at.
+	BadChecksum bool
 }
 
 // Tx is what a parser offers when a part of a transaction is complete: its
@@ -144,6 +147,10 @@ type Pair interface{ Request() Tx }
 // Parts is an ability of a Tx that is offered several times while it grows: a
 // rule alerts on it once in each direction.
 type Parts interface{ Again() bool }
+
+// LittleEndian is an ability of a Tx of DCE/RPC: it says in which order its bytes
+// stand.
+type LittleEndian interface{ LittleEndian() bool }
 
 // WholeFile is an ability of a Tx that is a file with its digests: only rules
 // that ask for digests look at it.

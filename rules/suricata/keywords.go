@@ -53,6 +53,10 @@ func init() {
 		"ssh.softwareversion": {kwSSHSoftware, 1}, "nfs_procedure": {kwProcedure, 1}, "ipopts": {kwIPOption, 1}, "rpc": {kwRPC, 1}, "tag": {kwTag, 1},
 		"bypass": {kwBypass, -1}, "tls.store": {kwTLSStore, -1}, "tls_store": {kwTLSStore, -1}, "engine-event": {kwEngineEvent, 1},
 		"filemd5": {kwFileDigest, 1}, "filesha1": {kwFileDigest, 1}, "filesha256": {kwFileDigest, 1}, "alert": {kwAlert, -1},
+		"flowvar": {kwVariable, 1}, "pktvar": {kwVariable, 1}, "replace": {kwReplace, 1}, "ftpbounce": {kwFTPBounce, -1},
+	}
+	for k := range checksumKeywords {
+		m[k] = keyword{kwChecksum, 1}
 	}
 	for k := range uintKeywords {
 		m[k] = keyword{kwUint, 1}

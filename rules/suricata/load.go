@@ -108,7 +108,7 @@ func LoadFiles(paths []string, cfg Config) (*Set, []rules.Problem, error) {
 func Load(srcs []Source, cfg Config) (*Set, []rules.Problem) {
 	c := &compiler{
 		headers: headers{vars: maps.Clone(defaultVars), cache: map[string]*set{}},
-		bits:    names{}, ints: names{}, sids: map[[2]int64]string{}, offered: cfg.Offer,
+		bits:    names{}, ints: names{}, texts: names{}, sids: map[[2]int64]string{}, offered: cfg.Offer,
 		datasets: map[string]*dataset{}, dataDir: cfg.DataDir, reputation: cfg.Reputation,
 	}
 	if c.offered == nil {
@@ -119,7 +119,7 @@ func Load(srcs []Source, cfg Config) (*Set, []rules.Problem) {
 		c.offered = all
 	}
 	maps.Copy(c.headers.vars, cfg.Vars)
-	s := &Set{bits: c.bits, ints: c.ints}
+	s := &Set{bits: c.bits, ints: c.ints, texts: c.texts}
 	var problems []rules.Problem
 	texts := map[*Rule]*ruleText{} // of rules that change the state of their flow
 	for _, src := range srcs {
@@ -227,6 +227,7 @@ type Set struct {
 	rules   []*Rule
 	refused []rules.Entry
 	bits    names // of flow bits and counters, for Reload
+	texts   names
 	ints    names
 	passed  int
 	traced  []*Rule
@@ -265,3 +266,7 @@ func (s *Set) Entries() []rules.Entry {
 	}
 	return append(out, s.refused...)
 }
+
+// Checksums reports whether rules look at checksums, so that packets with a wrong
+// one are to be shown too.
+func (s *Set) Checksums() bool { return s != nil && len(s.sums) > 0 }

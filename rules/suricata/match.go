@@ -107,6 +107,7 @@ func (m *Matcher) run(l *list, data []byte, i, prev int) result {
 		if !ok {
 			return fail
 		}
+		v = it.by.masked(v)
 		want := uint64(m.value(it.by.value))
 		if (uintCmp{op: it.by.cmp, a: want}).match(v) == it.neg {
 			return fail
@@ -118,10 +119,11 @@ func (m *Matcher) run(l *list, data []byte, i, prev int) result {
 		}
 		prev = to
 	case itByteExtract:
-		v, _, _, ok := m.read(it, data, prev)
+		v, pos, n, ok := m.read(it, data, prev)
 		if !ok {
 			return fail
 		}
+		v = it.by.masked(v)
 		if it.by.multiplier > 0 {
 			v *= uint64(it.by.multiplier)
 		}
@@ -129,16 +131,14 @@ func (m *Matcher) run(l *list, data []byte, i, prev int) result {
 			v += a - v%a
 		}
 		m.vars[it.by.result] = v
-		// What follows is relative to the end of what was read.
-		if _, pos, n, _ := m.read(it, data, prev); n > 0 {
-			prev = pos + n
-		}
+		prev = pos + n // what follows is relative to the end of what was read
 	case itByteMath:
-		v, ok := m.math(it, data, prev)
+		v, end, ok := m.math(it, data, prev)
 		if !ok {
 			return fail
 		}
 		m.vars[it.by.result] = v
+		prev = end
 	case itBase64:
 		if !m.base64(it, data, prev) {
 			return fail
@@ -262,6 +262,9 @@ func (m *Matcher) pcre(l *list, it *item, data []byte, i, prev int, fail result)
 			if r == resFail {
 				return fail
 			}
+			if r == resMatch && it.captures != nil {
+				m.capture(it, sub, s)
+			}
 			return r
 		}
 		if m.steps < 0 {
@@ -281,13 +284,13 @@ func (m *Matcher) read(it *item, data []byte, prev int) (v uint64, pos, n int, o
 	if it.relative {
 		at += int64(prev)
 	}
-	v, n, ok = it.by.read(data, at, m.value(it.by.nbytes))
-	return it.by.masked(v), int(at), n, ok
+	v, n, ok = it.by.read(data, at, m.value(it.by.nbytes), it.by.little || it.by.dce && m.little)
+	return v, int(at), n, ok
 }
 
 func (m *Matcher) jump(it *item, data []byte, prev int) (to int, ok bool) {
 	v, pos, n, ok := m.read(it, data, prev)
-	if !ok || v > 1<<31 {
+	if v = it.by.masked(v); !ok || v > 1<<31 {
 		return 0, false
 	}
 	d := int64(v)
@@ -311,10 +314,12 @@ func (m *Matcher) jump(it *item, data []byte, prev int) (to int, ok bool) {
 	return int(d), true
 }
 
-func (m *Matcher) math(it *item, data []byte, prev int) (uint64, bool) {
-	v, _, _, ok := m.read(it, data, prev)
+// math reads a number and reckons with it; the mask is put on the result. end is
+// where the number ended.
+func (m *Matcher) math(it *item, data []byte, prev int) (v uint64, end int, ok bool) {
+	v, pos, n, ok := m.read(it, data, prev)
 	if !ok {
-		return 0, false
+		return 0, 0, false
 	}
 	r := uint64(m.value(it.by.value))
 	switch it.by.math {
@@ -326,7 +331,7 @@ func (m *Matcher) math(it *item, data []byte, prev int) (uint64, bool) {
 		v *= r
 	case '/':
 		if r == 0 {
-			return 0, false
+			return 0, 0, false
 		}
 		v /= r
 	case 'l':
@@ -334,7 +339,7 @@ func (m *Matcher) math(it *item, data []byte, prev int) (uint64, bool) {
 	case 'r':
 		v >>= r
 	}
-	return v, true
+	return it.by.masked(v), pos + n, true
 }
 
 // base64 decodes a part of the buffer and matches what base64_data says of it.

@@ -268,6 +268,9 @@ func TestBytes(t *testing.T) {
 		{`byte_math:bytes 1,offset 0,oper <<,rvalue 1,result r; byte_test:1,=,r,1;`, "\x05\x0a", "\x05\x05"},
 		{`byte_math:bytes 1,offset 0,oper >>,rvalue 1,result r; byte_test:1,=,r,1;`, "\x06\x03", "\x06\x06"},
 		{`byte_extract:1,0,n; byte_math:bytes 1,offset 1,oper +,rvalue n,result r; byte_test:1,=,r,2;`, "\x01\x02\x03", "\x01\x02\x04"},
+		{`byte_math:bytes 1,offset 0,oper +,rvalue 1,result r,bitmask 0xf0; byte_test:1,=,r,1;`, "\x4f\x05", "\x4f\x04"}, // the mask is put on the result
+		{`byte_math:bytes 1,offset 0,oper +,rvalue 1,result r; content:"ab"; distance:0; within:2;`, "\x01ab", "\x01xab"},
+		{`content:"ab"; replace:"xy";`, "ab", "xy"},
 		{`base64_decode; base64_data; content:"hello";`, "aGVsbG8=", "aGVsbA=="},
 		{`content:"x"; base64_decode:bytes 8,offset 1,relative; base64_data; content:"hello";`, "x:aGVsbG8=", "x:xaGVsbG8"},
 		{`base64_decode; base64_data; content:"he"; content:"lo"; distance:1;`, "aGVsbG8", "bG9oZQ"},

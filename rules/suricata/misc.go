@@ -11,7 +11,7 @@ import (
 // ipOptions are the types of IP options (RFC 791, section 3.1, and the registry
 // "IP Parameters").
 var ipOptions = map[string]uint32{
-	"rr": 7, "eol": 0, "nop": 1, "ts": 68, "sec": 130, "esec": 133, "lsrr": 131, "ssrr": 137, "satid": 136, "rtralt": 148, "cipso": 134, "any": ipOptionAny,
+	"rr": 7, "eol": 0, "nop": 1, "ts": 68, "sec": 130, "esec": 133, "lsrr": 131, "lsrre": 131, "ssrr": 137, "satid": 136, "rtralt": 148, "cipso": 134, "any": ipOptionAny,
 }
 
 const ipOptionAny = 256

@@ -3,7 +3,6 @@ package suricata
 import (
 	"encoding/binary"
 	"fmt"
-	"strconv"
 	"strings"
 )
 
@@ -147,38 +146,32 @@ func (m *Matcher) address(l *list, p *Packet) bool {
 	return m.buffer(l, data, l.buf)
 }
 
-// Layers of vlan.id besides 0, 1, 2 and -1, -2, -3.
-const (
-	vlanAny = 100
-	vlanAll = 101
-)
-
-// kwVLANID takes vlan.id: a comparison, then a layer (Suricata user guide,
-// "VLAN Keywords").
+// kwVLANID takes vlan.id: a comparison, then which of the tags it means (Suricata
+// user guide, "VLAN Keywords", "Multi-integers").
 func kwVLANID(b *builder, o *option) *fault {
+	x := &vlanCheck{}
 	parts := o.val.list()
-	if len(parts) > 2 {
-		return wrong(parts[2].off, "vlan.id takes an id and a layer", "ID or ID,LAYER")
-	}
-	c, err := parseUint(parts[0], 16)
-	if err != nil {
-		return err
-	}
-	layer := vlanAny
-	if len(parts) > 1 {
-		switch parts[1].s {
-		case "any":
-		case "all":
-			layer = vlanAll
-		default:
-			n, e := strconv.Atoi(parts[1].s)
-			if e != nil || n < -maxVLAN || n >= maxVLAN {
+	if rest, ok := strings.CutPrefix(o.val.s, "count"); ok {
+		c, err := parseUint(field{rest, o.val.off + len("count")}, 32)
+		if err != nil {
+			return err
+		}
+		x.which = which{kind: whichLength, cmp: c}
+	} else {
+		var err *fault
+		if x.cmp, err = parseUint(parts[0], 16); err != nil {
+			return err
+		}
+		if len(parts) > 1 {
+			if x.which, err = parseWhich(parts[1:]); err != nil {
+				return err
+			}
+			if at := x.which.at; at < -maxVLAN || at >= maxVLAN {
 				return wrong(parts[1].off, fmt.Sprintf("%q is not a layer", parts[1].s), "-3 to 2, any or all")
 			}
-			layer = n
 		}
 	}
-	b.r.checks = append(b.r.checks, check{op: ckVLANID, cmp: c, a: uint32(layer + maxVLAN)})
+	b.r.checks = append(b.r.checks, check{op: ckVLANID, vlan: x})
 	return nil
 }
 
@@ -194,24 +187,13 @@ func kwVLANLayers(b *builder, o *option) *fault {
 
 const maxVLAN = 3
 
-// vlan decides vlan.id on a packet.
-func (c *check) vlan(p *Packet) bool {
-	n := int(p.VLANs)
-	if n == 0 {
-		return false
-	}
-	switch layer := int(c.a) - maxVLAN; layer {
-	case vlanAny, vlanAll:
-		for _, id := range p.VLAN[:n] {
-			if c.cmp.match(uint64(id)) != (layer == vlanAll) {
-				return layer == vlanAny
-			}
-		}
-		return layer == vlanAll
-	default:
-		if layer < 0 {
-			layer += n
-		}
-		return layer >= 0 && layer < n && c.cmp.match(uint64(p.VLAN[layer]))
-	}
+// vlanCheck is what vlan.id asks.
+type vlanCheck struct {
+	cmp   uintCmp
+	which which
+}
+
+// of decides vlan.id on a packet.
+func (x *vlanCheck) of(p *Packet) bool {
+	return x.which.decide(int(p.VLANs), func(i int) bool { return x.cmp.match(uint64(p.VLAN[i])) })
 }

@@ -136,6 +136,7 @@ type pcreFlags struct {
 	i, s, m, x, a, e, g bool
 	relative            bool
 	buf                 Buffer // BufPayload unless a letter names one
+	vars                []field
 }
 
 // parsePCRE takes a pcre value apart.
@@ -174,10 +175,11 @@ func parsePCRE(f field) (body field, fl pcreFlags, err *fault) {
 		case 'R':
 			fl.relative = true
 		case 'B', 'O', ' ': // no meaning, and the limit is ours
-		case ',': // captures into variables, which are for logs: they change no match
+		case ',': // variables to capture into
 			if vars := strings.Trim(f.s[i:], ", "); !captures.MatchString(vars) {
 				return body, fl, wrong(f.off+i, "no variables to capture into", "flow:NAME or pkt:NAME")
 			}
+			fl.vars = field{f.s[i+1:], f.off + i + 1}.list()
 			return body, fl, nil
 		default:
 			b, ok := pcreBuffers[c]
@@ -258,6 +260,46 @@ func compileCapture(body field) (*capture, *fault) {
 	}
 	re.MatchTimeout = pcreLimit
 	return &capture{re}, nil
+}
+
+// compileGroups compiles a pattern for what its groups hold. It gives the groups
+// that have names, and how many there are.
+func compileGroups(body field, fl pcreFlags) (c *capture, named map[string]int, groups int, err *fault) {
+	t := &translator{src: body, flags: fl, net: true}
+	out, err := t.run()
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	re, e := regexp2.Compile(out, 0)
+	if e != nil {
+		return nil, nil, 0, refused(body.off, "pcre that neither engine can run").detail("the pattern can't be compiled: " + e.Error())
+	}
+	re.MatchTimeout = pcreLimit
+	return &capture{re}, t.names, t.ngroups, nil
+}
+
+// all gives what the groups hold in the match that begins at an offset; nil where
+// a group took no part.
+func (c *capture) all(data []byte, from int, want []capturing) [][]byte {
+	in := data[:min(len(data), maxBacktrack)]
+	if from > len(in) {
+		return nil
+	}
+	runes := make([]rune, len(in))
+	for i, b := range in {
+		runes[i] = rune(b)
+	}
+	m, err := c.re.FindRunesMatchStartingAt(runes, from)
+	if err != nil || m == nil {
+		return nil
+	}
+	out := make([][]byte, len(want))
+	for i, w := range want {
+		if g := m.GroupByNumber(w.group); g != nil && len(g.Captures) > 0 {
+			out[i] = in[g.Index : g.Index+g.Length]
+		}
+	}
+	return out
 }
 
 // first gives what the first group matched; without a match, all of data.

@@ -7,10 +7,9 @@ import "strings"
 var refusedKeywords = func() map[string]bool {
 	m := map[string]bool{}
 	for k := range strings.FieldsSeq(`
-		asn1 config detection_offset filemagic file.magic flowvar ftpbounce geoip l3_proto lua luajit luaxform nfq_set_mark
-		pktvar replace flow.elephant firewall detect-event
-		template2 ndpi-protocol ndpi-risk ttl.hop ipv4-csum tcpv4-csum tcpv6-csum udpv4-csum udpv6-csum icmpv4-csum icmpv6-csum
-		ja4.string ja4s.hash subslice app-layer-state csum decode-type template.buffer imap.request imap.response`) {
+		asn1 config detection_offset filemagic file.magic geoip l3_proto lua luajit luaxform nfq_set_mark flow.elephant firewall detect-event
+		template2 ndpi-protocol ndpi-risk ttl.hop ja4.string ja4s.hash subslice app-layer-state csum decode-type template.buffer
+		imap.request imap.response`) {
 		m[k] = true
 	}
 	return m

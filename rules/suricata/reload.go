@@ -4,7 +4,7 @@ package suricata
 // bits and counters by their names, and what is counted for a rule if the new
 // Set has the very same rule, by its id and text.
 type Reload struct {
-	rules, bits, ints map[uint32]uint32
+	rules, bits, ints, texts map[uint32]uint32
 }
 
 // NewReload prepares the change from one Set to another; neither may be nil. A
@@ -18,7 +18,7 @@ func NewReload(from, to *Set) *Reload {
 	for _, r := range to.rules {
 		next[identity{r.GID, r.SID, r.Digest}] = r.id
 	}
-	l := &Reload{rules: map[uint32]uint32{}, bits: from.bits.onto(to.bits), ints: from.ints.onto(to.ints)}
+	l := &Reload{rules: map[uint32]uint32{}, bits: from.bits.onto(to.bits), ints: from.ints.onto(to.ints), texts: from.texts.onto(to.texts)}
 	for _, r := range from.rules {
 		if id, ok := next[identity{r.GID, r.SID, r.Digest}]; ok {
 			l.rules[r.id] = id
@@ -50,6 +50,17 @@ func (l *Reload) Flow(s *FlowState) {
 	for _, c := range old.ints {
 		if to, ok := l.ints[c.id]; ok {
 			s.setCounter(to, c.val)
+		}
+	}
+	for _, v := range old.vars {
+		if to, ok := l.texts[v.id]; ok {
+			v.id = to
+			s.vars = append(s.vars, v)
+		}
+	}
+	for _, x := range old.tx {
+		if to, ok := l.bits[x.id]; ok {
+			s.tx = append(s.tx, txBit{x.tx, to})
 		}
 	}
 	for _, k := range old.once {

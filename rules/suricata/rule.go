@@ -52,6 +52,7 @@ type Rule struct {
 	streamOnly    bool // flow:only_stream: never a packet by itself
 	events        bool // decode-event: looked at only on packets with events
 	streamEvents  bool // stream-event, the same
+	sums          bool // looks at checksums: packets with a wrong one, too
 	digest        bool // looks at digests of whole files
 	writes        bool // state of the flow
 	bypass        bool // the flow is not looked at behind a match
@@ -174,15 +175,17 @@ type item struct {
 	hasDepth, hasOffset, hasDistance, hasWithin bool
 	depth, offset, distance, within             num
 
-	pat     []byte // content; lower case when nocase
-	re      *regex
-	by      *byteOp
-	size    uintCmp
-	numbers *set // of itNumber: those that match, instead of size
-	spec    spec
-	data    *datasetUse
-	entropy *entropy
-	at      int // offset in the rule's text, for messages
+	pat      []byte // content; lower case when nocase
+	re       *regex
+	groups   *capture // with captures: the same pattern, for its groups
+	captures []capturing
+	by       *byteOp
+	size     uintCmp
+	numbers  *set // of itNumber: those that match, instead of size
+	spec     spec
+	data     *datasetUse
+	entropy  *entropy
+	at       int // offset in the rule's text, for messages
 }
 
 // Entry is the rule's line in a catalog.

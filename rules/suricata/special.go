@@ -131,10 +131,12 @@ func kwSSLVersion(b *builder, o *option) *fault {
 		}
 	}
 	if len(not) > 0 {
-		if len(spans) > 0 {
-			return wrong(f.off, "versions with and without !", "one or the other")
+		if len(spans) == 0 {
+			spans = []span{{key128{}, key128{0, 0xffff}}}
 		}
-		spans = minus([]span{{key128{}, key128{0, 0xffff}}}, normalize(not))
+		if spans = minus(normalize(spans), normalize(not)); len(spans) == 0 {
+			return wrong(f.off, "versions of which none is left", "a version that is not taken away by !")
+		}
 	}
 	b.oneOf(BufTLSRecordVersion, spans, o.val.off)
 	return nil
@@ -142,23 +144,31 @@ func kwSSLVersion(b *builder, o *option) *fault {
 
 // kwSSLState takes ssl_state: states of which one was reached.
 func kwSSLState(b *builder, o *option) *fault {
-	c := uintCmp{op: opAnd}
+	c, not := uintCmp{op: opAnd}, uint64(0)
 	off := o.val.off
-	for part := range strings.SplitSeq(o.val.s, "|") {
+	for part := range strings.FieldsFuncSeq(o.val.s, func(r rune) bool { return r == '|' || r == ',' }) {
 		s, neg := strings.CutPrefix(strings.TrimSpace(part), "!")
 		bit, ok := tlsStates[strings.ToLower(s)]
 		switch {
-		case neg:
-			return refused(off, "ssl_state with a negation")
+		case s == "unknown" && neg:
+			return nil // a transaction that is looked at has a state
 		case s == "unknown":
 			return refused(off, "ssl_state:unknown")
 		case !ok:
 			return wrong(off, fmt.Sprintf("unknown state %q", s), "client_hello, server_hello, client_keyx or server_keyx")
+		case neg:
+			not |= bit
+		default:
+			c.a |= bit
 		}
-		c.a |= bit
 		off += len(part) + 1
 	}
-	b.compare(BufTLSState, c, o.val.off)
+	if c.a != 0 {
+		b.compare(BufTLSState, c, o.val.off)
+	}
+	if not != 0 {
+		b.compare(BufTLSState, uintCmp{op: opMask, a: not}, o.val.off)
+	}
 	return nil
 }
 

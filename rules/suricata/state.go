@@ -16,6 +16,41 @@ type FlowState struct {
 	once []uint32 // rule<<1 | direction
 	pass bool     // a pass rule ended inspection of the flow
 	part [2]partHits
+	vars []variable
+	tx   []txBit
+	now  uint64 // the transaction in work
+	inTx bool
+}
+
+// txBit is a bit of one transaction.
+type txBit struct {
+	tx uint64
+	id uint32
+}
+
+// maxTxBits bounds the bits of transactions that a flow keeps; the oldest give
+// way.
+const maxTxBits = 256
+
+func (s *FlowState) txBit(id uint32) bool {
+	return s != nil && s.inTx && slices.Contains(s.tx, txBit{s.now, id})
+}
+
+func (s *FlowState) setTxBit(id uint32, on bool) {
+	if !s.inTx {
+		return
+	}
+	x := txBit{s.now, id}
+	i := slices.Index(s.tx, x)
+	switch {
+	case on && i < 0:
+		if len(s.tx) == maxTxBits {
+			s.tx = append(s.tx[:0], s.tx[1:]...)
+		}
+		s.tx = append(s.tx, x)
+	case !on && i >= 0:
+		s.tx = slices.Delete(s.tx, i, i+1)
+	}
 }
 
 // partHits are the rules that hit on the transaction that is offered in parts,
@@ -114,6 +149,9 @@ const (
 	acAssign
 	acAdd
 	acSub
+	acTxSet
+	acTxUnset
+	acTxToggle
 )
 
 func (a *action) apply(s *FlowState) {
@@ -129,6 +167,12 @@ func (a *action) apply(s *FlowState) {
 		s.setBit(a.id, false)
 	case acToggle:
 		s.setBit(a.id, !s.bit(a.id))
+	case acTxSet:
+		s.setTxBit(a.id, true)
+	case acTxUnset:
+		s.setTxBit(a.id, false)
+	case acTxToggle:
+		s.setTxBit(a.id, !s.txBit(a.id))
 	case acAssign:
 		s.setCounter(a.id, v)
 	case acAdd:

@@ -146,6 +146,7 @@ const (
 	obSrc orderedTrack = iota
 	obDst
 	obPair
+	obTx
 )
 
 var orderedOps = map[string]orderedOp{"set": obSet, "unset": obUnset, "toggle": obToggle, "isset": obIsSet, "isnotset": obIsNotSet}
@@ -177,11 +178,8 @@ func kwXbits(b *builder, o *option) *fault {
 		}
 		switch w[0].s {
 		case "track":
-			if x.track, ok = map[string]orderedTrack{"ip_src": obSrc, "ip_dst": obDst, "ip_pair": obPair}[w[1].s]; !ok {
-				if w[1].s == "tx" {
-					return refused(w[1].off, "xbits with track tx")
-				}
-				return wrong(w[1].off, fmt.Sprintf("unknown track %q", w[1].s), "ip_src, ip_dst or ip_pair")
+			if x.track, ok = map[string]orderedTrack{"ip_src": obSrc, "ip_dst": obDst, "ip_pair": obPair, "tx": obTx}[w[1].s]; !ok {
+				return wrong(w[1].off, fmt.Sprintf("unknown track %q", w[1].s), "ip_src, ip_dst, ip_pair or tx")
 			}
 		case "expire":
 			n, err := strconv.ParseUint(w[1].s, 10, 31)
@@ -193,7 +191,28 @@ func kwXbits(b *builder, o *option) *fault {
 			return wrong(p.off, fmt.Sprintf("unknown option %q", p.s), "track or expire")
 		}
 	}
+	if x.track == obTx {
+		return b.txBits(x.op, parts[1])
+	}
 	b.r.ordered = append(b.r.ordered, x)
+	return nil
+}
+
+// txBits takes a bit of the transaction, which belongs to the flow's state.
+func (b *builder) txBits(op orderedOp, name field) *fault {
+	id, err := b.c.bits.id(field{"tx:" + name.s, name.off})
+	if err != nil {
+		return err
+	}
+	b.ofTx = true
+	switch op {
+	case obIsSet, obIsNotSet:
+		b.reads = true
+		b.r.checks = append(b.r.checks, check{op: ckTxBit, a: id, neg: op == obIsNotSet})
+		return nil
+	}
+	b.writes = true
+	b.r.post = append(b.r.post, action{op: map[orderedOp]actionOp{obSet: acTxSet, obUnset: acTxUnset, obToggle: acTxToggle}[op], id: id})
 	return nil
 }
 

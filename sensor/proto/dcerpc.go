@@ -173,6 +173,7 @@ func (t *dceTalk) message(c *Context, dir Dir, b []byte) {
 	if !ok {
 		return
 	}
+	t.rules.little = h.Little
 	if m, ok := ntlm.Find(h.Verifier(b)); ok {
 		switch m.Type {
 		case ntlm.Challenge:
@@ -211,6 +212,7 @@ func (t *dceTalk) message(c *Context, dir Dir, b []byte) {
 
 // datagram takes a message of version 4.
 func (t *dceTalk) datagram(c *Context, dir Dir, d *dcerpc.Datagram) {
+	t.rules.little = d.Little
 	switch {
 	case dir == FromClient && d.Type == dcerpc.Request: // perhaps sent again
 		t.request(c, t.find(d.Call), dceCall{id: d.Call, context: &dceContext{Context: d.Context}, op: d.Op}, d.Body, true)

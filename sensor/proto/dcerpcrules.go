@@ -19,7 +19,19 @@ const maxDCEStub = 64 << 10
 // data is what Suricata gives them: of a request all behind the operation
 // number, with an object and the trailer of authentication; of a response all
 // behind the common header.
-type dceRules struct{ id uint64 }
+type dceRules struct {
+	id     uint64
+	little bool // the order of bytes of the message in work
+}
+
+// dceTx is a call or its answer as rules see it.
+type dceTx struct {
+	bufTx
+	little bool
+}
+
+// LittleEndian implements suricata.LittleEndian.
+func (t *dceTx) LittleEndian() bool { return t.little }
 
 // gather adds the data of a fragment.
 func (dceRules) gather(c *Context, dst, b []byte) []byte {
@@ -35,7 +47,7 @@ func (r *dceRules) offer(c *Context, dir Dir, call *dceCall, stub []byte) {
 		return
 	}
 	r.id++
-	t := &bufTx{app: suricata.AppDCERPC, id: r.id}
+	t := &dceTx{bufTx{app: suricata.AppDCERPC, id: r.id}, r.little}
 	if call != nil {
 		t.packets = call.packets.List()
 		t.number(suricata.BufDCERPCOpnum, uint64(call.op))

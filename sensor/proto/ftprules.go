@@ -2,6 +2,7 @@ package proto
 
 import (
 	"bytes"
+	"net/netip"
 	"strconv"
 
 	"saksi/rules/suricata"
@@ -11,7 +12,8 @@ import (
 // says of a data connection, then each line of the reply to it.
 type ftpRules struct {
 	id   uint64
-	open int // commands without a reply
+	open int    // commands without a reply
+	told uint64 // the command whose reply said that its port is listened on
 }
 
 const (
@@ -54,6 +56,9 @@ func (r *ftpRules) request(c *Context, p *ftp) {
 	if port, ok := p.active(); ok {
 		t.number(suricata.BufFTPDynamicPort, uint64(port))
 		t.number(suricata.BufFTPMode, 1)
+		if p.command == "PORT" && !names(p.arg, c.Client) {
+			t.number(suricata.BufFTPBounce, 1)
+		}
 	}
 	c.Offer(t, FromClient)
 }
@@ -68,6 +73,11 @@ func (r *ftpRules) reply(c *Context, p *ftp, line []byte, coded bool) {
 		line = bytes.TrimLeft(line[3:], " -")
 	}
 	t.add(suricata.BufFTPReply, bytes.Clone(line))
+	if active, ok := p.active(); ok && coded && r.told != r.id {
+		r.told = r.id
+		t.number(suricata.BufFTPDynamicPort, uint64(active))
+		t.number(suricata.BufFTPMode, 1)
+	}
 	if passive {
 		t.number(suricata.BufFTPDynamicPort, uint64(port))
 		t.number(suricata.BufFTPMode, 0)
@@ -111,6 +121,15 @@ func hostPort(b []byte) (uint16, bool) {
 	hi, err1 := strconv.ParseUint(string(parts[4]), 10, 8)
 	lo, err2 := strconv.ParseUint(string(parts[5]), 10, 8)
 	return uint16(hi<<8 | lo), err1 == nil && err2 == nil
+}
+
+// names reports whether the address of a PORT is the given one.
+func names(arg []byte, a netip.Addr) bool {
+	parts := bytes.Split(bytes.TrimSpace(arg), []byte(","))
+	if len(parts) != 6 {
+		return false
+	}
+	return string(bytes.Join(parts[:4], []byte("."))) == a.Unmap().String()
 }
 
 // extendedPort reads the port of "|protocol|address|port|" (RFC 2428).

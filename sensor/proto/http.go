@@ -23,7 +23,7 @@ func init() {
 		Name: "http", Doc: "Hypertext Transfer Protocol version 1", Reference: "RFC 9110, RFC 9112",
 		Transport: TCP, Ports: []uint16{80, 8000, 8080, 3128}, App: suricata.AppHTTP,
 		First: first, Detect: detectHTTP, New: func(Transport) Parser { return &httpParser{} },
-		Samples: []string{"http_get.txt", "http_post.txt", "http_chunked_gzip.txt", "http_pipeline.txt"},
+		Samples: []string{"http_get.txt", "http_post.txt", "http_form.txt", "http_chunked_gzip.txt", "http_pipeline.txt"},
 		Hostile: []string{"http_hostile.txt"},
 	})
 }
@@ -89,6 +89,7 @@ type httpMessage struct {
 	codings []string
 	inspect []byte
 	file    FileWriter
+	form    *httpForm // the body, if it is one
 	gap     bool
 	over    bool // more was coded than is kept
 	led     bool // blanks came before the first line
@@ -224,9 +225,10 @@ func (p *httpParser) Data(c *Context, dir Dir, b []byte) Result {
 func (p *httpParser) begin(c *Context, t *httpTx, m *httpMessage, dir Dir, rest []byte) {
 	if dir == FromClient {
 		m.body = http.BodyOf(&m.head, false, false)
+		m.form = formOf(&m.head, t.aboutFile)
 	} else {
 		code := string(m.head.Status)
-		if interim(code) && m.head.Get("content-length") == nil { // the final one follows
+		if interim(code) && m.head.Get("content-length") == nil && m.head.Get("transfer-encoding") == nil { // the final one follows
 			t.rsp = httpMessage{}
 			t.continued++
 			return
@@ -246,7 +248,9 @@ func (p *httpParser) begin(c *Context, t *httpTx, m *httpMessage, dir Dir, rest 
 		}
 		m.body = http.BodyOf(&m.head, true, noBody)
 		if is, more := http.StatusLine(rest); noBody && !p.tunnel && !is && !more { // a body all the same
-			m.body = http.Body{Framing: http.Close}
+			if m.body = http.BodyOf(&m.head, true, false); m.body.Framing != http.Chunked {
+				m.body = http.Body{Framing: http.Close}
+			}
 		}
 	}
 	m.codings = m.head.Codings()
@@ -279,7 +283,10 @@ func (m *httpMessage) content(c *Context, t *httpTx, dir Dir, b []byte) {
 
 func (m *httpMessage) plain(c *Context, t *httpTx, dir Dir, b []byte) {
 	m.size += int64(len(b))
-	if m.file == nil {
+	switch {
+	case m.form != nil:
+		m.form.parts.write(c, b)
+	case m.file == nil:
 		m.file = c.OpenFile(t.fileName(dir), dir)
 	}
 	if m.file != nil {
@@ -324,11 +331,17 @@ func (m *httpMessage) finish(c *Context, t *httpTx, dir Dir, whole bool, why str
 		m.plain(c, t, dir, out)
 		whole = whole && all
 	}
+	if m.form != nil {
+		m.form.parts.finish(c, whole)
+	}
 	if c.Matching() {
 		c.Offer(&httpView{app: t.app(), t: t, m: m, dir: dir, c: c}, dir)
 		if dir == FromServer {
 			t.tellRequest(c)
 		}
+	}
+	if m.form != nil {
+		m.form.close()
 	}
 	if m.file != nil {
 		m.file.Close(whole, why, t.aboutFile)
@@ -360,6 +373,9 @@ func (p *httpParser) Gap(c *Context, dir Dir, n uint32) bool {
 	m.gap = true
 	if len(m.codings) > 0 {
 		m.over = true
+	}
+	if m.form != nil {
+		m.form.parts.gap(n)
 	}
 	if m.file != nil {
 		m.file.Gap(n)

@@ -221,6 +221,9 @@ func (v *httpView) NBuf(b suricata.Buffer) int {
 	if n := v.m.more.NBuf(b); n > 0 {
 		return n
 	}
+	if v.m.form != nil && ofFile(b) {
+		return len(v.m.form.buffer(b))
+	}
 	if b == suricata.BufAppEvent {
 		return len(v.oddities())
 	}
@@ -245,6 +248,9 @@ func (v *httpView) BufAt(b suricata.Buffer, i int) []byte {
 	}
 	if v.m.more.NBuf(b) > 0 {
 		return v.m.more.BufAt(b, i)
+	}
+	if v.m.form != nil && ofFile(b) {
+		return v.m.form.buffer(b)[i]
 	}
 	if b == suricata.BufAppEvent {
 		return v.oddities()[i]

@@ -26,6 +26,9 @@ const (
 type mimeParts struct {
 	dir   Dir
 	about func(e *event.Event)
+	// open begins a file of a form, of which only parts with a file name are
+	// files; nil takes the attachments of a mail.
+	open func(c *Context, name string) FileWriter
 
 	line       []byte // held until its end
 	broken     bool   // line is the rest of a longer one
@@ -137,7 +140,7 @@ func (p *mimeParts) part(c *Context) {
 	if name == "" {
 		name = params["name"]
 	}
-	if name == "" && how != "attachment" && (media == "" || strings.HasPrefix(media, "text/")) || p.count >= maxMIMEParts {
+	if name == "" && p.open != nil || name == "" && how != "attachment" && (media == "" || strings.HasPrefix(media, "text/")) || p.count >= maxMIMEParts {
 		return
 	}
 	p.count++
@@ -146,6 +149,10 @@ func (p *mimeParts) part(c *Context) {
 		name = s
 	}
 	p.encoding = strings.ToLower(strings.TrimSpace(m.header("content-transfer-encoding")))
+	if p.open != nil {
+		p.file = p.open(c, baseName(name))
+		return
+	}
 	p.file = c.OpenFile(baseName(name), p.dir)
 }
 

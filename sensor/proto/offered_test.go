@@ -2,6 +2,7 @@ package proto
 
 import (
 	"encoding/binary"
+	"net/netip"
 	"slices"
 	"strconv"
 	"testing"
@@ -38,6 +39,9 @@ func TestOffered(t *testing.T) {
 		client, server []string
 	}{
 		{"http_get.txt", suricata.BufHTTPMethod, []string{"GET", "GET"}, nil},
+		{"http_form.txt", suricata.BufFileName, []string{"ic.jpg", "borang.txt"}, nil},
+		{"http_form.txt", suricata.BufFileData, []string{"\xff\xd8\xff\xe0gambar\r\n--bukan sempadan\r\n\xff\xd9", "isi borang\n"}, nil},
+		{"http_form.txt", suricata.BufFileSize, []string{"32", "11"}, nil},
 		{"http2.txt", suricata.BufHTTPURI, []string{"/fail.txt", "/hantar?id=7"}, nil},
 		{"http2.txt", suricata.BufHTTPHost, []string{"contoh.test", "contoh.test"}, nil},
 		{"http2.txt", suricata.BufHTTPRequestBody, []string{"satu dua"}, nil},
@@ -153,6 +157,21 @@ func TestSSHEvents(t *testing.T) {
 		(&ssh{}).Data(&Context{Host: r}, FromClient, []byte(c.in))
 		if !slices.Equal(r.seen[FromClient], c.want) {
 			t.Errorf("%.20q: %v, expected %v", c.in, r.seen[FromClient], c.want)
+		}
+	}
+}
+
+// TestFTPBounce proves that a PORT that names another host than the client's is
+// told to rules (RFC 2577 section 3).
+func TestFTPBounce(t *testing.T) {
+	for line, want := range map[string][]string{
+		"PORT 192,0,2,1,4,1\r\n": nil, "PORT 192,0,2,9,4,1\r\n": {"1"}, "port 10,0,0,1,0,25\r\n": {"1"}, "PORT 192,0,2,9\r\n": nil,
+		"EPRT |1|192.0.2.9|1025|\r\n": nil,
+	} {
+		r := &recorder{buf: suricata.BufFTPBounce, host: host{entry: Default().ByName("ftp")}}
+		(&ftp{}).Data(&Context{Host: r, Client: netip.MustParseAddr("192.0.2.1")}, FromClient, []byte(line))
+		if !slices.Equal(r.seen[FromClient], want) {
+			t.Errorf("%q: %q, expected %q", line, r.seen[FromClient], want)
 		}
 	}
 }

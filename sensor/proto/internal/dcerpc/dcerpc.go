@@ -126,7 +126,8 @@ func (h Header) Accepted(b []byte) (list []bool) {
 
 // Datagram is a message of version 4.
 type Datagram struct {
-	Type byte
+	Type   byte
+	Little bool
 	Context
 	Call   uint32
 	Op     uint16
@@ -145,7 +146,7 @@ func ParseDatagram(b []byte) (d Datagram, ok bool) {
 	h := Header{Little: b[4] == 0x10}
 	o := h.order()
 	d = Datagram{
-		Type: b[1], Context: context(0, b[24:40], uint16(o.Uint32(b[60:])), h.Little),
+		Type: b[1], Little: h.Little, Context: context(0, b[24:40], uint16(o.Uint32(b[60:])), h.Little),
 		Call: o.Uint32(b[64:]), Op: o.Uint16(b[68:]), Body: b[DatagramSize:],
 	}
 	if d.Type == Fault && len(d.Body) >= 4 {

@@ -225,7 +225,8 @@ func Decode(codings []string, data []byte, limit int) (out []byte, whole bool) {
 	for i := len(codings) - 1; i >= 0; i-- {
 		next, all, ok := decode(codings[i], data, limit)
 		if !ok {
-			return data, false
+			whole = false // what it was under the coding is not known, or it was not
+			continue
 		}
 		data, whole = next, whole && all
 	}
