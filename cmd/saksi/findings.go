@@ -19,7 +19,7 @@ import (
 func findingsCommand(a *app) *cobra.Command {
 	return noun("findings", "Search what was found and follow it to its evidence", findingsSearch(a), findingsShow(a), findingsStats(a), findingsGroups(a), findingsPivot(a), findingsTravel(a), findingsTriage(a), findingsTail(a), findingsNotify(a), findingsSave(a),
 		findingsSet(a), findingsSuppress(a), findingsExport(a), findingsImport(a), findingsPush(a), findingsDead(a),
-		findingsRetain(a), findingsHold(a))
+		findingsRetain(a), findingsHold(a), findingsAccess(a))
 }
 
 // searchFields are the columns of a search.
@@ -99,6 +99,13 @@ func (o *searchOptions) run(ctx context.Context, a *app, q string) error {
 			return queryError(err)
 		}
 		if sink == nil { // only now: a wrong query leaves no empty file
+			given := p.Total
+			if o.size > 0 {
+				given = min(given, int64(o.size))
+			}
+			if err := o.look(ctx, a, ix, "search", q, given); err != nil {
+				return err
+			}
 			if sink, done, err = a.found(func(id string) string { return statusOf(states[id]) }); err != nil {
 				return err
 			}
@@ -285,6 +292,9 @@ func findingsStats(a *app) *cobra.Command {
 				for _, x := range b {
 					table = append(table, [3]any{f.Name(), x.Key, x.Count})
 				}
+			}
+			if err := o.look(cmd.Context(), a, ix, "stats", q, 0); err != nil {
+				return err
 			}
 			r, err := a.rows("field", "value", "documents")
 			if err != nil {

@@ -22,6 +22,11 @@ func (o *indexFlags) bulk(ctx context.Context, a *app, to string) (err error) {
 	if err != nil {
 		return err
 	}
+	form := *a
+	form.format, form.to = "bulk", to
+	if err := o.look(ctx, &form, nil, "export", "", -1); err != nil {
+		return err
+	}
 	if err := os.Mkdir(to, 0o700); err != nil {
 		return fail(exitUsage, fmt.Errorf("making the folder for the bodies: %w", err))
 	}

@@ -149,11 +149,16 @@ func (o *findingsExportOptions) run(cmd *cobra.Command, a *app, q string) (err e
 }
 
 // write searches and writes. A query that is wrong leaves no file.
-func (o *findingsExportOptions) write(ctx context.Context, a *app, ix findings.Searcher, q string, opt export.Options, to []age.Recipient, x *exported) error {
+func (o *findingsExportOptions) write(ctx context.Context, a *app, ix findings.Index, q string, opt export.Options, to []age.Recipient, x *exported) error {
 	r := findings.Request{Query: q, Size: 1000, Sort: []findings.Sort{{Field: "@timestamp"}}}
 	p, err := ix.Search(ctx, r)
 	if err != nil {
 		return queryError(err)
+	}
+	form := *a
+	form.format = o.as
+	if err := o.look(ctx, &form, ix, "export", q, p.Total); err != nil {
+		return err
 	}
 	out, done, err := a.open()
 	if err != nil {

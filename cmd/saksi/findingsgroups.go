@@ -59,6 +59,9 @@ func findingsGroups(a *app) *cobra.Command {
 			if err != nil {
 				return queryError(err)
 			}
+			if err := o.look(cmd.Context(), a, ix, "groups", q, 0); err != nil {
+				return err
+			}
 			r, err := a.rows(append(columns, "name", "newest")...)
 			if err != nil {
 				return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -52,6 +53,10 @@ func findingsPivot(a *app) *cobra.Command {
 			if err != nil {
 				_ = ix.Close()
 				return err
+			}
+			id, _ := e.GetStr(event.EventID)
+			if err := o.look(cmd.Context(), a, ix, "pivot", id, 0); err != nil {
+				return errors.Join(err, ix.Close())
 			}
 			if by != "" {
 				if err := ix.Close(); err != nil {

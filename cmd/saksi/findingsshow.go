@@ -52,6 +52,10 @@ func findingsShow(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			full, _ := e.GetStr(event.EventID)
+			if err := o.look(cmd.Context(), a, ix, "show", full, 1); err != nil {
+				return err
+			}
 			if un.on {
 				return un.unmask(cmd, a, o.caseID, e)
 			}

@@ -37,7 +37,7 @@ func findingsTail(a *app) *cobra.Command {
 			if err != nil {
 				return queryError(err)
 			}
-			return o.tail(cmd.Context(), a, n, all)
+			return o.tail(cmd.Context(), a, q, n, all)
 		},
 	}
 	o.add(c)
@@ -49,13 +49,16 @@ func findingsTail(a *app) *cobra.Command {
 const tailBytes = 4 << 20
 
 // tail prints what matches, line by line.
-func (o *indexFlags) tail(ctx context.Context, a *app, n *query.Node, all bool) error {
+func (o *indexFlags) tail(ctx context.Context, a *app, q string, n *query.Node, all bool) error {
 	_, dir, err := o.folder()
 	if err != nil {
 		return err
 	}
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return failHint(exitFailed, fmt.Errorf("there is no spool in %s", dir), "name the index or the case by --index or --case; on a node of Elasticsearch 'saksi findings search' shows the newest first")
+	}
+	if err := o.look(ctx, a, nil, "tail", q, -1); err != nil {
+		return err
 	}
 	at := spool.Cursor{}
 	if !all {

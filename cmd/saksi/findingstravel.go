@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -61,6 +62,9 @@ func findingsTravel(a *app) *cobra.Command {
 			ix, err := o.read(cmd.Context())
 			if err != nil {
 				return err
+			}
+			if err := o.look(cmd.Context(), a, ix, "travel", q, 0); err != nil {
+				return errors.Join(err, ix.Close())
 			}
 			res, err := travel.Find(cmd.Context(), ix, q, table, l)
 			if cerr := ix.Close(); err == nil && cerr != nil {

@@ -38,7 +38,7 @@ func findingsTriage(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			t := &triageSource{o: o}
+			t := &triageSource{a: a, o: o}
 			if _, _, err := t.Load(cmd.Context(), q); err != nil { // what is wrong is said before the screen changes
 				return queryError(err)
 			}
@@ -51,7 +51,10 @@ func findingsTriage(a *app) *cobra.Command {
 
 // triageSource reads and writes for the view. The index is open only meanwhile,
 // so that others can write to it.
-type triageSource struct{ o *indexFlags }
+type triageSource struct {
+	a *app
+	o *indexFlags
+}
 
 // Load implements triage.Source.
 func (t *triageSource) Load(ctx context.Context, q string) (list []triage.Item, total int64, err error) {
@@ -69,6 +72,9 @@ func (t *triageSource) Load(ctx context.Context, q string) (list []triage.Item, 
 	}
 	p, err := ix.Search(ctx, findings.Request{Query: q + "event.kind:alert", Size: triageMost, Sort: []findings.Sort{{Field: "event.severity", Desc: true}, {Field: "@timestamp", Desc: true}}})
 	if err != nil {
+		return nil, 0, err
+	}
+	if err := t.o.look(ctx, t.a, ix, "triage", q+"event.kind:alert", min(p.Total, triageMost)); err != nil {
 		return nil, 0, err
 	}
 	states, err := statesOf(ctx, ix, p.Docs)
@@ -104,6 +110,10 @@ func (t *triageSource) Show(ctx context.Context, id string) ([]string, error) {
 	defer ix.Close()
 	e, err := lookup(ctx, ix, id)
 	if err != nil {
+		return nil, err
+	}
+	full, _ := e.GetStr(event.EventID)
+	if err := t.o.look(ctx, t.a, ix, "show", full, 1); err != nil {
 		return nil, err
 	}
 	var b bytes.Buffer

@@ -128,6 +128,9 @@ func (o *sensorAssetsOptions) stored(ctx context.Context, a *app) error {
 		return err
 	}
 	defer ix.Close()
+	if err := o.look(ctx, a, ix, "assets", "event.dataset:"+asset.Dataset, -1); err != nil {
+		return err
+	}
 	out, err := o.output(a)
 	if err != nil {
 		return err

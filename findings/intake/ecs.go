@@ -17,7 +17,7 @@ type ecs struct {
 // trusted are the data sets that something rests on: what people said and
 // suppressed, and what sensors counted of themselves. An id shows that a document
 // is whole, not who wrote it, so no file states these.
-var trusted = map[string]bool{"saksi.review": true, "saksi.sensor": true, "saksi.authority": true, "saksi.hold": true, "saksi.retention": true}
+var trusted = map[string]bool{"saksi.review": true, "saksi.sensor": true, "saksi.authority": true, "saksi.hold": true, "saksi.access": true, "saksi.retention": true}
 
 // errChanged is the problem of a document of ours whose content is not what its
 // id says.

@@ -22,7 +22,7 @@ import (
 // a rule's, an identifier, a digest or one of a few words. Every other text comes
 // from the wire, a disk or a person, and may hold anything: it is looked through.
 var plain = []string{
-	"Saksi.agency_path", "Saksi.anomaly.", "Saksi.asset.id", "Saksi.authority.", "Saksi.case", "Saksi.control", "Saksi.evidence.", "Saksi.exhibit", "Saksi.flow.",
+	"Saksi.access.by", "Saksi.access.form", "Saksi.agency_path", "Saksi.anomaly.", "Saksi.asset.id", "Saksi.authority.", "Saksi.case", "Saksi.control", "Saksi.evidence.", "Saksi.exhibit", "Saksi.flow.",
 	"Saksi.hold.name", "Saksi.hold.scope", "Saksi.hold.state", "Saksi.hold.by", "Saksi.indicator.", "Saksi.link", "Saksi.masked", "Saksi.retention.by", "Saksi.retention.policy", "Saksi.retention.scope", "Saksi.review.by", "Saksi.review.of", "Saksi.review.owner", "Saksi.review.rule", "Saksi.review.host", "Saksi.review.status",
 	"Saksi.rule.", "Saksi.truncated", "Saksi.tls.ja", "Saksi.ssh.hassh",
 	"agent.", "ecs.", "event.action", "event.category", "event.code", "event.dataset", "event.hash", "event.id", "event.kind", "event.module", "event.outcome", "event.provider",

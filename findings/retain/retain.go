@@ -29,6 +29,10 @@ const (
 	HoldDataset = "saksi.hold"
 )
 
+// accessDataset is the data set of who looked at what (findings/access): a rule
+// reaches it only by name.
+const accessDataset = "saksi.access"
+
 // MaxPolicy bounds a policy file, in bytes; a real one is a page.
 const MaxPolicy = 1 << 20
 
@@ -142,6 +146,9 @@ func (p *Policy) Plan(at time.Time, own string) []Step {
 	not := "NOT event.dataset:(" + phrase(Dataset) + " OR " + phrase(HoldDataset) + ")"
 	for i, r := range p.Keep {
 		s := r.scope(own)
+		if r.Dataset == "" {
+			s += " AND NOT event.dataset:" + phrase(accessDataset)
+		}
 		if r.Days > 0 {
 			steps = append(steps, Step{r, i + 1, s + " AND " + not, at.UTC().AddDate(0, 0, -r.Days)})
 		}

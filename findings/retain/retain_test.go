@@ -72,7 +72,7 @@ keep:
 		t.Fatal(err)
 	}
 	gone, err := Gone(all.Plan(now, ""), "")
-	if err != nil || gone(doc(ago(9), "hold", "", "")) || gone(doc(ago(9), "retention", "", "")) || !gone(doc(ago(9), "review", "", "")) {
+	if err != nil || gone(doc(ago(9), "hold", "", "")) || gone(doc(ago(9), "retention", "", "")) || gone(doc(ago(9), "access", "", "")) || !gone(doc(ago(9), "review", "", "")) {
 		t.Errorf("a rule for everything: %v", err)
 	}
 }
