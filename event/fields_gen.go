@@ -5,6 +5,11 @@ package event
 // Fields in the order of their paths.
 const (
 	Timestamp                             Field = iota + 1 // @timestamp: ECS
+	SaksiAccessBy                                          // Saksi.access.by: of an access: who searched, viewed or exported
+	SaksiAccessDocuments                                   // Saksi.access.documents: of an access: documents that were given out at most
+	SaksiAccessForm                                        // Saksi.access.form: of an access: the form of what was given out: table, ndjson, stix ...
+	SaksiAccessQuery                                       // Saksi.access.query: of an access: the query, or the id of what was viewed
+	SaksiAccessTo                                          // Saksi.access.to: of an access: the file it went into
 	SaksiAgencyPath                                        // Saksi.agency_path: agencies above organization.id, root first
 	SaksiAnomalyEvent                                      // Saksi.anomaly.event: what is wrong, as rules of Suricata name it
 	SaksiAnomalyProtocol                                   // Saksi.anomaly.protocol: protocol whose parser found it
@@ -639,6 +644,11 @@ const (
 var fields = [...]fieldInfo{
 	{},
 	{name: "@timestamp", typ: Date, array: false, doc: ""},
+	{name: "Saksi.access.by", typ: Keyword, array: false, doc: "of an access: who searched, viewed or exported"},
+	{name: "Saksi.access.documents", typ: Long, array: false, doc: "of an access: documents that were given out at most"},
+	{name: "Saksi.access.form", typ: Keyword, array: false, doc: "of an access: the form of what was given out: table, ndjson, stix ..."},
+	{name: "Saksi.access.query", typ: Keyword, array: false, doc: "of an access: the query, or the id of what was viewed"},
+	{name: "Saksi.access.to", typ: Keyword, array: false, doc: "of an access: the file it went into"},
 	{name: "Saksi.agency_path", typ: Keyword, array: true, doc: "agencies above organization.id, root first"},
 	{name: "Saksi.anomaly.event", typ: Keyword, array: false, doc: "what is wrong, as rules of Suricata name it"},
 	{name: "Saksi.anomaly.protocol", typ: Keyword, array: false, doc: "protocol whose parser found it"},
