@@ -16,7 +16,6 @@
 package casefile
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -201,9 +200,7 @@ func readInfo(dir string) (info Info, b []byte, err error) {
 	if err != nil {
 		return info, nil, fmt.Errorf("opening the case: %w", err)
 	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&info); err != nil {
+	if err := evidence.DecodeExact(b, &info); err != nil {
 		return info, b, fmt.Errorf("opening the case: %s: %w", path, err)
 	}
 	switch {

@@ -145,7 +145,7 @@ func (v *verifier) reviewed(e *evidence.Entry) {
 		return
 	}
 	var p Review
-	if err := json.Unmarshal(st.Predicate, &p); err != nil || st.PredicateType != evidence.PredicateReview || p.Case != v.out.Case || p.CustodyEntries != e.Seq || !SameName(p.Reviewer, e.Who) || p.Key != e.Detail["key_hint"] {
+	if err := evidence.DecodeExact(st.Predicate, &p); err != nil || st.PredicateType != evidence.PredicateReview || p.Case != v.out.Case || p.CustodyEntries != e.Seq || !SameName(p.Reviewer, e.Who) || p.Key != e.Detail["key_hint"] {
 		v.add(e.Where, KindSignature, fmt.Sprintf("a review of case %q by %s after %d entries", v.out.Case, e.Who, e.Seq), fmt.Sprintf("%s of case %q by %s after %d", st.PredicateType, p.Case, p.Reviewer, p.CustodyEntries))
 	}
 	v.subjects(e.Where, st)

@@ -2,7 +2,6 @@ package casefile
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -96,6 +95,9 @@ func (v *verifier) openSeal(info Info) *sealer {
 		v.add(sealBundleFile, KindTrust, "a seal by a key that was given from outside the case", "one by key "+hint)
 	}
 	s.predicate(st, info)
+	if key != nil {
+		v.most = s.pred.Bytes
+	}
 	if at, why := v.trust.Revoked(hint); !at.IsZero() {
 		v.revoked = append(v.revoked, revocation{sealBundleFile, hint, at, why})
 	}
@@ -132,9 +134,7 @@ func (s *sealer) predicate(st *evidence.Statement, info Info) {
 	if st.PredicateType != evidence.PredicateSeal {
 		s.add(sealBundleFile, KindSignature, "predicate type "+evidence.PredicateSeal, st.PredicateType)
 	}
-	d := json.NewDecoder(bytes.NewReader(st.Predicate))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&s.pred); err != nil {
+	if err := evidence.DecodeExact(st.Predicate, &s.pred); err != nil {
 		s.add(sealBundleFile, KindSignature, "the fields of a seal", err.Error())
 	}
 	if s.pred.Case != info.ID {
@@ -193,6 +193,9 @@ func (s *sealer) sealEntry(log *evidence.LogState) {
 		}
 	}
 	s.expect(sealBundleFile, e.SHA256)
+	for name, key := range map[string]string{tagManifestFile: "tagmanifest", manifestFile: "manifest"} {
+		s.expect(name, e.Detail[key])
+	}
 	if s.out.Seal == nil {
 		return
 	}
@@ -295,10 +298,10 @@ func (s *sealer) manifest() {
 	}
 	defer f.Close()
 	s.payload = map[string]bool{}
-	folded := map[string]string{}
+	same := map[string]string{}
 	err := readManifest(io.LimitReader(f, maxTagFile), func(l manifestLine) {
 		p := l.Path
-		fold := strings.ToLower(p)
+		fold := folded(p)
 		switch {
 		case path.Clean(p) != p || !filepath.IsLocal(filepath.FromSlash(p)) || !strings.HasPrefix(p, dataDir+"/"):
 			s.add(p, KindForm, "a path inside "+dataDir+"/", "one that leads out of it, in "+manifestFile)
@@ -306,10 +309,10 @@ func (s *sealer) manifest() {
 		case s.payload[p]:
 			s.add(p, KindForm, "each file once in "+manifestFile, "it twice")
 			return
-		case folded[fold] != "":
-			s.add(p, KindForm, "names that differ by more than the case of letters", "it and "+folded[fold])
+		case same[fold] != "":
+			s.add(p, KindForm, foldText, "it and "+same[fold])
 		}
-		folded[fold], s.payload[p] = p, true
+		same[fold], s.payload[p] = p, true
 		s.expect(p, l.SHA256)
 	}, func(n int, text string) {
 		s.add(manifestFile, KindForm, "a SHA-256, two spaces and a path", fmt.Sprintf("line %d: %.80q", n, text))

@@ -23,6 +23,18 @@ func knownStatement(t string) bool { return slices.Contains(statementTypes, t) }
 // expectedStatement says which there are.
 func expectedStatement() string { return "predicate type " + strings.Join(statementTypes, " or ") }
 
+// examinationOf reads what a statement over the case says, strictly.
+func examinationOf(st *evidence.Statement) (Examination, error) {
+	if st.PredicateType == evidence.PredicateAcquisition {
+		var p Acquisition
+		err := evidence.DecodeExact(st.Predicate, &p)
+		return p.Examination, err
+	}
+	var p Examination
+	err := evidence.DecodeExact(st.Predicate, &p)
+	return p, err
+}
+
 // sign signs a statement by the key of the case, keeps it, and records that. It
 // returns the statement's path in the case; after an error other than
 // evidence.ErrUnfinished there is none.

@@ -72,8 +72,16 @@ type cheat struct {
 	do               func(t *testing.T, dir string)
 }
 
+// lesser are the ways of cheating that leave the evidence as it was, and what is
+// gravest then: of the custody log (exit code 11), or of trust (12). All others are
+// of the evidence (10).
+var lesser = map[string]string{
+	"log entry edited": KindCustody, "tile edited": KindCustody, "tile of entries edited": KindCustody, "checkpoint size edited": KindCustody,
+	"released by somebody who does not hold it": KindCustody, "clock going back": KindCustody, "disposed of without an approval": KindCustody,
+}
+
 // caught proves that each way of cheating is caught by name, with what was expected
-// and what was found.
+// and what was found, and as grave as it is.
 func (f *sealedCase) caught(t *testing.T, list []cheat) {
 	t.Helper()
 	for _, c := range list {
@@ -88,6 +96,13 @@ func (f *sealedCase) caught(t *testing.T, list []cheat) {
 				return p.Item == c.item && p.Kind == c.kind && p.Expected != "" && p.Found != ""
 			}) {
 				t.Errorf("no problem %s of kind %s in %+v", c.item, c.kind, v.Problems)
+			}
+			want := KindDigest
+			if l, ok := lesser[c.name]; ok {
+				want = l
+			}
+			if worst := v.Worst(); worst != want {
+				t.Errorf("worst is %s; expected %s: %+v", worst, want, v.Problems)
 			}
 		})
 	}

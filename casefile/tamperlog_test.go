@@ -154,6 +154,13 @@ func TestTamperFresh(t *testing.T) {
 			if !slices.ContainsFunc(v.Problems, func(p Problem) bool { return p.Item == c.item && strings.Contains(p.Found, c.say) && p.Expected != "" }) {
 				t.Errorf("no problem %s that says %q in %+v", c.item, c.say, v.Problems)
 			}
+			want := KindCustody
+			if c.name == "witness unknown" {
+				want = KindTrust
+			}
+			if worst := v.Worst(); worst != want {
+				t.Errorf("worst is %s; expected %s: %+v", worst, want, v.Problems)
+			}
 		})
 	}
 }

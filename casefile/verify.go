@@ -2,7 +2,6 @@ package casefile
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -73,6 +72,22 @@ type Verification struct {
 	Unfinished int `json:"unfinished_bytes"`
 }
 
+// Worst is what is gravest about the case: KindDigest when any of the evidence is
+// not what it was, KindCustody when the log is broken, KindTrust when nothing but
+// trust is missing, "" when it verifies.
+func (v *Verification) Worst() string {
+	worst := ""
+	for _, p := range v.Problems {
+		switch {
+		case p.Kind != KindTrust && p.Kind != KindCustody:
+			return KindDigest
+		case p.Kind == KindCustody || worst == "":
+			worst = p.Kind
+		}
+	}
+	return worst
+}
+
 type verifier struct {
 	ctx         context.Context
 	dir         string
@@ -83,6 +98,8 @@ type verifier struct {
 	out         Verification
 	digests     map[string]string // what was hashed, by path
 	known       map[string]bool   // files that something recorded or signed
+	sizes       map[string]int64  // of exhibits' files, as the custody log says
+	most        int64             // bytes that a trusted seal says there are in all of data/; 0 when none does
 	outside     map[string]string // sizes of exhibits that the custody log says stand outside the case
 	payload     map[string]bool   // what the manifest of a sealed case lists
 	progress    func(int64)
@@ -118,7 +135,7 @@ func Verify(ctx context.Context, dir string, o VerifyOptions) (*Verification, er
 	}
 	v := &verifier{
 		ctx: ctx, dir: dir, trust: o.Trust, key: o.Trust.Key(info.Key), digests: map[string]string{}, known: map[string]bool{infoFile: true},
-		outside: map[string]string{}, progress: o.Progress,
+		outside: map[string]string{}, sizes: map[string]int64{}, progress: o.Progress,
 	}
 	v.out.Case, v.out.KeyGiven, v.out.Problems = info.ID, o.Trust != nil, []Problem{}
 	if err != nil {
@@ -183,7 +200,13 @@ func (v *verifier) custody(info Info) (*evidence.LogState, error) {
 	}
 	v.out.Entries, v.out.Unfinished = st.Size, len(st.Unfinished)
 	for _, e := range st.Entries {
-		if (e.Act == ActAdd || e.Act == ActSegment) && e.Detail["copied"] == "false" {
+		if e.Act != ActAdd && e.Act != ActSegment {
+			continue
+		}
+		if n, err := strconv.ParseInt(e.Detail["bytes"], 10, 64); err == nil {
+			v.sizes[e.Where] = n
+		}
+		if e.Detail["copied"] == "false" {
 			v.outside[e.Where] = e.Detail["bytes"]
 		}
 	}
@@ -254,6 +277,10 @@ func (v *verifier) digest(path string) (string, bool) {
 		return "", false
 	}
 	defer f.Close()
+	if kind, expected, found := v.oversize(path, f); kind != "" {
+		v.add(path, kind, expected, found)
+		return "", false
+	}
 	done := v.out.Bytes
 	sum, n, err := evidence.SHA256Reader(v.ctx, f, func(n int64) {
 		if v.progress != nil {
@@ -413,8 +440,11 @@ func (v *verifier) examination(path string, st *evidence.Statement, keys map[str
 	if !knownStatement(st.PredicateType) {
 		v.add(path, KindSignature, expectedStatement(), st.PredicateType)
 	}
-	var p Examination
-	if err := json.Unmarshal(st.Predicate, &p); err != nil || p.Case != v.out.Case {
+	p, err := examinationOf(st)
+	if err != nil {
+		v.add(path, KindSignature, "the fields of "+st.PredicateType, err.Error())
+	}
+	if p.Case != v.out.Case {
 		v.add(path, KindSignature, fmt.Sprintf("an examination of case %q", v.out.Case), fmt.Sprintf("one of case %q", p.Case))
 	}
 	for _, id := range slices.Sorted(maps.Keys(p.SourceKeys)) {
@@ -430,6 +460,13 @@ func (v *verifier) examination(path string, st *evidence.Statement, keys map[str
 // recorded checks what the custody log says is there.
 func (v *verifier) recorded(entries []evidence.Entry, statements map[string]bool) {
 	opened := 0
+	taken := map[string]int64{} // entries of exhibits, and of their files
+	once := func(what string, e *evidence.Entry) {
+		if was, ok := taken[what]; ok {
+			v.add(what, KindCustody, fmt.Sprintf("taken under custody once, in entry %d", was), fmt.Sprintf("again in entry %d", e.Seq))
+		}
+		taken[what] = e.Seq
+	}
 	for i, e := range entries {
 		switch e.Act {
 		case ActOpen:
@@ -440,6 +477,8 @@ func (v *verifier) recorded(entries []evidence.Entry, statements map[string]bool
 			v.expect(infoFile, e.SHA256)
 		case ActAdd:
 			v.out.Exhibits++
+			once(e.Exhibit, &e)
+			once(e.Where, &e)
 			if e.SHA256 == "" {
 				v.add(e.Exhibit, KindDigest, "a SHA-256", "none in the custody log")
 				continue
@@ -493,7 +532,7 @@ func (v *verifier) walk() {
 			folders[d] = true
 		}
 	}
-	folded := map[string]string{}
+	same := map[string]string{}
 	err := filepath.WalkDir(v.dir, func(p string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -515,15 +554,15 @@ func (v *verifier) walk() {
 			}
 			return nil
 		}
-		switch fold := strings.ToLower(rel); {
+		switch fold := folded(rel); {
 		case !v.known[rel]:
 			v.add(rel, KindExtra, "nothing: no statement and no custody entry names it", "a file")
 		case v.payload != nil && strings.HasPrefix(rel, dataDir+"/") && !v.payload[rel]:
 			v.add(rel, KindExtra, "a line in "+manifestFile, "none")
-		case folded[fold] != "":
-			v.add(rel, KindForm, "names that differ by more than the case of letters", "it and "+folded[fold])
+		case same[fold] != "":
+			v.add(rel, KindForm, foldText, "it and "+same[fold])
 		default:
-			folded[fold] = rel
+			same[fold] = rel
 		}
 		return nil
 	})

@@ -176,19 +176,26 @@ func parseEntry(line []byte) (e Entry, err error) {
 		}
 	}
 	e = Entry{}
-	d := json.NewDecoder(bytes.NewReader(line))
+	return e, DecodeExact(line, &e)
+}
+
+// DecodeExact reads JSON that is evidence into v, a struct. It refuses what other
+// readers of JSON take in another way: a field that v has not, a key twice or in
+// other letters, a mark of the order of bytes, anything behind the value.
+func DecodeExact(b []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&e); err != nil {
-		return e, err
+	if err := d.Decode(v); err != nil {
+		return err
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return e, errors.New("more than one value")
+		return errors.New("more than one value")
 	}
-	d = json.NewDecoder(bytes.NewReader(line))
+	d = json.NewDecoder(bytes.NewReader(b))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return e, errors.New("not an object")
+		return errors.New("not an object")
 	}
-	return e, exactKeys(d, true)
+	return exactKeys(d, true)
 }
 
 // exactKeys reads an object to its end, from after its opening brace.
@@ -211,12 +218,31 @@ func exactKeys(d *json.Decoder, fields bool) error {
 		if t, err = d.Token(); err != nil {
 			return err
 		}
-		if t == json.Delim('{') {
-			if err := exactKeys(d, false); err != nil {
-				return err
-			}
+		if err := exactValue(d, t); err != nil {
+			return err
 		}
 	}
 	_, err := d.Token()
 	return err
+}
+
+// exactValue reads the rest of a value that begins with t.
+func exactValue(d *json.Decoder, t json.Token) error {
+	switch t {
+	case json.Delim('{'):
+		return exactKeys(d, false)
+	case json.Delim('['):
+		for d.More() {
+			t, err := d.Token()
+			if err == nil {
+				err = exactValue(d, t)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		_, err := d.Token()
+		return err
+	}
+	return nil
 }

@@ -167,25 +167,12 @@ func sealText(v *casefile.Verification) string {
 // verdict is the exit code of a verification: broken evidence before a broken
 // log before missing trust.
 func verdict(v *casefile.Verification) error {
-	code := exitOK
-	for _, p := range v.Problems {
-		switch p.Kind {
-		case casefile.KindTrust:
-			if code == exitOK {
-				code = exitTrust
-			}
-		case casefile.KindCustody:
-			if code != exitDigest {
-				code = exitCustody
-			}
-		default:
-			code = exitDigest
-		}
-	}
-	if code == exitOK {
+	codes := map[string]exitCode{casefile.KindDigest: exitDigest, casefile.KindCustody: exitCustody, casefile.KindTrust: exitTrust}
+	worst := v.Worst()
+	if worst == "" {
 		return nil
 	}
-	return fail(code, fmt.Errorf("case %s does not verify: %d problems", v.Case, int64(len(v.Problems))+v.More))
+	return fail(codes[worst], fmt.Errorf("case %s does not verify: %d problems", v.Case, int64(len(v.Problems))+v.More))
 }
 
 func (a *app) verifyFile(cmd *cobra.Command, path, bundle string, trust *evidence.Trust) error {
