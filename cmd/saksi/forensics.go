@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -147,19 +147,20 @@ func newInfo(im *disk.Image) *infoDoc {
 	for _, b := range i.Bad {
 		d.Unreadable = append(d.Unreadable, infoRange{b.Offset, b.Length})
 	}
+	copies := map[int][]int{}
 	for _, v := range i.Table.Volumes {
 		d.Volumes = append(d.Volumes, infoVolume{v.Number, v.Offset, v.Length, v.Description, v.FileSystem.Type, v.FileSystem.BlockSize, v.FileSystem.Size, v.Problem})
-		if n := len(v.Shadows); n > 0 {
-			var times []string
-			for _, t := range v.Shadows {
-				times = append(times, time.Unix(t, 0).UTC().Format(time.RFC3339))
-			}
-			d.Notes = append(d.Notes, fmt.Sprintf("volume %d: it holds %d volume shadow copies, of %s; what they keep is not read: 'vshadowmount' of libvshadow opens them", v.Number, n, strings.Join(times, ", ")))
+		if v.Copy != 0 {
+			copies[v.Of] = append(copies[v.Of], v.Number)
 		}
 		if fs := v.FileSystem; fs.There < fs.Size {
 			d.Notes = append(d.Notes, fmt.Sprintf("volume %d: the file system claims %d bytes, the image holds %d of them: it was cut", v.Number, fs.Size, fs.There))
 		}
 	}
+	for of, c := range copies {
+		d.Notes = append(d.Notes, fmt.Sprintf("volume %d holds %d volume shadow copies, listed from volume %d on; they are looked into when named by --volume, or all by --copies", of, len(c), c[0]))
+	}
+	slices.Sort(d.Notes[len(d.Notes)-len(copies):])
 	return d
 }
 
@@ -266,6 +267,11 @@ func forensicsFormats(a *app) *cobra.Command {
 			}
 			for _, l := range volume.Layers() {
 				if err := r.add("volume manager", l.Name, l.Doc, l.Reference); err != nil {
+					return err
+				}
+			}
+			for _, s := range volume.Snapshots() {
+				if err := r.add("earlier state", s.Name, s.Doc, s.Reference); err != nil {
 					return err
 				}
 			}

@@ -18,7 +18,7 @@ type artifactsOptions struct {
 	kinds  []string
 	year   int
 	live   bool
-	volume int
+	volume volumeFlags
 	inode  string
 	offset int64
 	keep   keepFlags
@@ -49,7 +49,7 @@ func forensicsArtifacts(a *app, flags *forensicsFlags) *cobra.Command {
 	f.StringSliceVar(&o.kinds, "kind", nil, "only these `artifacts`, by their names in the list")
 	f.IntVar(&o.year, "year", 0, "`year` of the first record of logs whose times have none; they are taken as UTC")
 	f.BoolVar(&o.live, "live", false, "leave deleted files out")
-	f.IntVar(&o.volume, "volume", -1, "only the volume with this `number`")
+	o.volume.add(c)
 	f.StringVar(&o.inode, "inode", "", "only the file with this `address`, as a record names it")
 	f.Int64Var(&o.offset, "offset", -1, "give only records at this `byte` of their file, as they name it")
 	f.StringVar(&o.failOn, "fail-on", "", "exit with code 4 when a finding is of this `severity` or above: low, medium, high or critical")
@@ -105,7 +105,7 @@ func (o *artifactsOptions) image(ctx context.Context, p *parsing, flags *forensi
 	found := p.found
 	bar := p.a.progress("reading", " files")
 	sum, err := collect.Run(ctx, collect.Config{
-		Image: path, Kinds: o.kinds, Year: o.year, Live: o.live, Volume: o.volume, Inode: o.inode, Worker: flags.worker(p.a), Warn: p.a.warn,
+		Image: path, Kinds: o.kinds, Year: o.year, Live: o.live, Volume: o.volume.want(), Inode: o.inode, Worker: flags.worker(p.a), Warn: p.a.warn,
 		Emit: func(r *artifact.Record, e *event.Event) error {
 			p.failed = p.record(r, e)
 			return p.failed

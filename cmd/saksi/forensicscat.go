@@ -92,7 +92,7 @@ func (o *catOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args
 	}
 	var volumes []int
 	for _, v := range im.Info.Table.Volumes {
-		if v.Problem == "" && (o.volume < 0 || o.volume == v.Number) {
+		if v.Problem == "" && v.Chosen(o.volume) {
 			volumes = append(volumes, v.Number)
 		}
 	}

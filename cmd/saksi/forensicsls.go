@@ -15,6 +15,7 @@ import (
 	"saksi/findings"
 	"saksi/forensics/filesystem"
 	"saksi/forensics/scan"
+	"saksi/forensics/volume"
 )
 
 // entryFields are the columns of entries as csv.
@@ -35,7 +36,8 @@ type lsOptions struct {
 	recurse bool
 	live    bool
 	hash    string
-	volume  int
+	volume  volumeFlags
+	changed bool
 	workers int
 }
 
@@ -57,7 +59,8 @@ func forensicsLs(a *app, flags *forensicsFlags) *cobra.Command {
 	f.BoolVarP(&o.recurse, "recursive", "r", false, "enter folders")
 	f.BoolVar(&o.live, "live", false, "leave deleted files out")
 	f.StringVar(&o.hash, "hash", "none", "digests of the content: none, sha256 or md5 (both)")
-	f.IntVar(&o.volume, "volume", -1, "only the volume with this `number`")
+	o.volume.add(c)
+	f.BoolVar(&o.changed, "changed", false, "of volume shadow copies only what the volume no longer holds as it was")
 	f.IntVar(&o.workers, "workers", 0, "`number` of workers that read content (default: one a processor)")
 	return c
 }
@@ -101,8 +104,15 @@ func (o *lsOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args 
 			})
 		}
 	}
+	which := o.volume.want()
+	if o.changed && which == volume.Present {
+		which = volume.AllOfThem
+	}
+	if t, ok := sink.(*entryTable); ok {
+		t.volumes = which == volume.AllOfThem
+	}
 	cfg := scan.Config{
-		Images: []string{image}, Hash: hash, Entries: true, Live: o.live, Volume: o.volume, Workers: o.workers,
+		Images: []string{image}, Hash: hash, Entries: true, Live: o.live, Changed: o.changed, Volume: which, Workers: o.workers,
 		Worker: flags.worker(a), Sink: inside, Warn: a.warn,
 	}
 	_, err = a.runScan(cmd, cfg, finish)

@@ -21,14 +21,15 @@ var entryColumns = []string{"mode", "", "uid", "gid", "bytes", "modified", "inod
 // entryTable prints entries as a table. Disks hold millions, so that its cells
 // lie in one piece of memory, printable already, and none is made twice.
 type entryTable struct {
-	w      *bufio.Writer
-	finish func() error
-	cells  []byte // of all rows, one after the other
-	ends   []uint32
-	chunks []entryChunk
-	width  [8]int
-	buf    []byte
-	in     func(*filesystem.Entry) bool // nil: all
+	w       *bufio.Writer
+	finish  func() error
+	cells   []byte // of all rows, one after the other
+	ends    []uint32
+	chunks  []entryChunk
+	width   [8]int
+	buf     []byte
+	in      func(*filesystem.Entry) bool // nil: all
+	volumes bool                         // paths say their volume
 }
 
 // entryChunk is cells that are full.
@@ -79,7 +80,7 @@ func (t *entryTable) cell(column, from int) {
 }
 
 // EmitEntry implements scan.EntrySink.
-func (t *entryTable) EmitEntry(e *filesystem.Entry, sha256 string) error {
+func (t *entryTable) EmitEntry(volume int, e *filesystem.Entry, sha256 string) error {
 	if t.in != nil && !t.in(e) {
 		return nil
 	}
@@ -124,6 +125,9 @@ func (t *entryTable) EmitEntry(e *filesystem.Entry, sha256 string) error {
 	at = len(t.cells)
 	if sha256 != "" {
 		t.cells = append(append(t.cells, sha256...), "  "...)
+	}
+	if t.volumes {
+		t.cells = strconv.AppendInt(append(t.cells, "/volume"...), int64(volume), 10)
 	}
 	t.cells = append(t.cells, e.Path...)
 	if e.Stream != "" {

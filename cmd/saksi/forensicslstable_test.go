@@ -19,13 +19,13 @@ func TestEntryTable(t *testing.T) {
 	entry := filesystem.Entry{Path: "/a\nb\x1b[31m", Kind: filesystem.File, Mode: 0o4755, UID: 7, Size: 3, Inode: 12, Modified: filesystem.NoTime}
 	n := 0
 	for ; len(table.chunks) < 2; n++ {
-		if err := table.EmitEntry(&entry, ""); err != nil {
+		if err := table.EmitEntry(0, &entry, ""); err != nil {
 			t.Fatal(err)
 		}
 		entry.Path, entry.Size = fmt.Sprintf("/名前-%d", n), int64(n)
 	}
 	entry = filesystem.Entry{Path: "/gone", Stream: "s", Kind: filesystem.File, Deleted: true, Reused: true, How: filesystem.HowJournal, Inode: 5, AttrType: 128, AttrID: 2}
-	if err := table.EmitEntry(&entry, "00ff"); err != nil {
+	if err := table.EmitEntry(0, &entry, "00ff"); err != nil {
 		t.Fatal(err)
 	}
 	if err := table.close(); err != nil {

@@ -24,7 +24,7 @@ type scanOptions struct {
 	entries bool
 	live    bool
 	md5     bool
-	volume  int
+	volume  volumeFlags
 	workers int
 	failOn  string
 	only    []string
@@ -65,7 +65,7 @@ func forensicsScan(a *app, flags *forensicsFlags) *cobra.Command {
 	f.BoolVar(&o.entries, "entries", false, "give every file too, with its digest")
 	f.BoolVar(&o.live, "live", false, "leave deleted files out")
 	f.BoolVar(&o.md5, "md5", false, "take MD5 besides SHA-256")
-	f.IntVar(&o.volume, "volume", -1, "only the volume with this `number`")
+	o.volume.add(c)
 	f.IntVar(&o.workers, "workers", 0, "`number` of workers that read content (default: one a processor)")
 	f.StringVar(&o.failOn, "fail-on", "", "exit with code 4 when a finding is of this `severity` or above: low, medium, high or critical")
 	o.keep.add(c)
@@ -146,7 +146,7 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 	}
 	finish := func() error { return errors.Join(kept.close(cmd.Context()), ev.close()) }
 	cfg := scan.Config{
-		Images: args, Rules: yara, Intel: set, Good: good, Bad: bad, Search: what, Areas: places, Hash: scan.SHA256, Entries: o.entries || kept != nil, Live: o.live, Volume: o.volume, Workers: o.workers,
+		Images: args, Rules: yara, Intel: set, Good: good, Bad: bad, Search: what, Areas: places, Hash: scan.SHA256, Entries: o.entries || kept != nil, Live: o.live, Volume: o.volume.want(), Workers: o.workers,
 		Worker: flags.worker(a), Sink: sink, Warn: a.warn, Strict: o.strict, Cache: a.yaraCache(), Exhibits: kept.byPath(),
 	}
 	if o.md5 {

@@ -23,7 +23,8 @@ type timelineOptions struct {
 	skew                    time.Duration
 	macb                    string
 	live                    bool
-	volume, workers         int
+	workers                 int
+	volume                  volumeFlags
 	year                    int
 	artifacts               []string
 	inside                  bool     // artifacts within the images
@@ -57,7 +58,7 @@ Times are UTC. FAT keeps the time of the wall: it is taken as UTC unless --fat-z
 	f.BoolVar(&o.live, "live", false, "leave deleted files out")
 	f.StringVar(&o.zone, "fat-zone", "", "`zone` in which times without one were set, such as Asia/Kuala_Lumpur")
 	f.DurationVar(&o.skew, "skew", 0, "how far the exhibit's clock was ahead, such as 3m20s; negative when it was behind")
-	f.IntVar(&o.volume, "volume", -1, "only the volume with this `number`")
+	o.volume.add(c)
 	f.IntVar(&o.workers, "workers", 0, "`number` of workers that read content (default: one a processor)")
 	f.StringArrayVar(&o.artifacts, "artifact", nil, "`file` of an artifact, such as an event log, whose records go in; may be given several times")
 	f.BoolVar(&o.inside, "artifacts", false, "records of all artifacts within the images go in")
@@ -230,7 +231,7 @@ func (o *timelineOptions) images(cmd *cobra.Command, a *app, flags *forensicsFla
 			return errors.Join(err, finish())
 		}
 		cfg := scan.Config{
-			Images: []string{path}, Hash: hash, Entries: true, Live: o.live, Volume: o.volume, Workers: o.workers, Worker: flags.worker(a), Sink: l, Warn: a.warn,
+			Images: []string{path}, Hash: hash, Entries: true, Live: o.live, Volume: o.volume.want(), Workers: o.workers, Worker: flags.worker(a), Sink: l, Warn: a.warn,
 		}
 		if _, err := a.runScan(cmd, cfg, func() error { return nil }); err != nil {
 			if failed = err; codeOf(err) != exitIncomplete {

@@ -94,7 +94,7 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	var volumes []int
 	for _, v := range lister.Info.Table.Volumes {
 		switch {
-		case cfg.Volume >= 0 && v.Number != cfg.Volume:
+		case !v.Chosen(cfg.Volume):
 		case v.FileSystem.Type == "":
 			if cfg.Warn != nil {
 				cfg.Warn(fmt.Sprintf("%s: volume %d (%s) is not listed: %s", src.Names[0], v.Number, v.Description, v.Problem))

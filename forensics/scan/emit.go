@@ -23,7 +23,7 @@ type LineSink interface {
 // given the entries themselves, with the digest of their content where it was
 // taken, when nothing is looked for in them. It MUST NOT keep e.
 type EntrySink interface {
-	EmitEntry(e *filesystem.Entry, sha256 string) error
+	EmitEntry(volume int, e *filesystem.Entry, sha256 string) error
 }
 
 // entrySink is the sink, where entries are all there is to give it.
@@ -88,7 +88,7 @@ func (m *emitter) unit(u *unit) error {
 			if res != nil {
 				sha256 = res.SHA256
 			}
-			if err := m.entries.EmitEntry(&st.entry, sha256); err != nil {
+			if err := m.entries.EmitEntry(u.volume, &st.entry, sha256); err != nil {
 				return err
 			}
 		} else if !u.encoded {

@@ -89,7 +89,7 @@ func (s *scanner) image(ctx context.Context) error {
 	}
 	var tried []string
 	for _, v := range walker.Info.Table.Volumes {
-		if s.cfg.Volume >= 0 && v.Number != s.cfg.Volume {
+		if s.cfg.Changed && v.Copy == 0 || !v.Chosen(s.cfg.Volume) {
 			continue
 		}
 		if v.Problem != "" {
@@ -101,7 +101,12 @@ func (s *scanner) image(ctx context.Context) error {
 	if len(s.volumes) == 0 && !s.cfg.Areas.Has(disk.Raw) {
 		walker.Close()
 		if len(tried) == 0 {
-			tried = []string{fmt.Sprintf("there is no volume %d", s.cfg.Volume)}
+			switch {
+			case s.cfg.Volume >= 0:
+				tried = []string{fmt.Sprintf("there is no volume %d", s.cfg.Volume)}
+			case s.cfg.Changed:
+				tried = []string{"no volume holds shadow copies"}
+			}
 		}
 		table := walker.Info.Table
 		if table.Problem != "" {

@@ -51,8 +51,11 @@ type Config struct {
 	// Entries emits an event for each entry; findings are always emitted.
 	Entries bool
 	// Live leaves deleted and orphan files out.
-	Live    bool
-	Volume  int   // only this volume, from 0; -1 all
+	Live   bool
+	Volume int // only this volume, from 0; or volume.Present, volume.AllOfThem
+	// Changed leaves out of shadow copies what the volume still holds as it was: the
+	// same name, inode, stream, size and times of content and metadata.
+	Changed bool
 	Workers int   // processes that read content, beside the one that walks; 0: one a processor
 	Limit   int64 // bytes of one file read at most; 0: DefaultLimit
 	Worker  worker.Config

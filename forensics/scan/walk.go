@@ -19,6 +19,7 @@ type walk struct {
 	places   chan struct{}
 	u        *unit
 	number   int
+	present  *present // what the volume that a shadow copy is of holds now; nil: all is listed
 }
 
 func (w *walk) all(ctx context.Context) {
@@ -39,6 +40,10 @@ func (w *walk) all(ctx context.Context) {
 				continue
 			}
 			w.im = im
+		}
+		if err := w.compare(ctx, v); err != nil {
+			w.end(ctx, v, err)
+			continue
 		}
 		cfg := filesystem.WalkConfig{Deleted: !w.s.cfg.Live, Orphans: !w.s.cfg.Live}
 		_, err := w.im.Walk(ctx, v, cfg, func(e *filesystem.Entry, p *filesystem.Problem) error { return w.add(ctx, v, e, p) })
@@ -74,6 +79,9 @@ func (w *walk) start(ctx context.Context, volume int) bool {
 }
 
 func (w *walk) add(ctx context.Context, volume int, e *filesystem.Entry, p *filesystem.Problem) error {
+	if w.present != nil && e != nil && w.present.has(e) {
+		return nil
+	}
 	if !w.start(ctx, volume) {
 		return ctx.Err()
 	}

@@ -27,9 +27,27 @@ type Volume struct {
 	Problem     string // why there is no file system
 	Block       uint64 // APFS: block of the volume's superblock in its container
 	Pool        bool   // it is a volume of an APFS container
-	// Shadows are the times, in seconds since 1970, of the volume shadow copies
-	// that it holds.
-	Shadows []int64
+	// Copy says that this is the volume numbered Of as a shadow copy keeps it, of
+	// this time in nanoseconds since 1970; 0 for one that is none.
+	Copy int64
+	Of   int
+}
+
+// Which of the volumes are meant, where no number is given.
+const (
+	Present   = -1 // all, as they are
+	AllOfThem = -2 // and as shadow copies keep them
+)
+
+// Chosen reports whether want, a number or one of the above, means v.
+func (v *Volume) Chosen(want int) bool {
+	switch want {
+	case Present:
+		return v.Copy == 0
+	case AllOfThem:
+		return true
+	}
+	return v.Number == want
 }
 
 // Scheme is a kind of partition table that is read.
@@ -44,6 +62,11 @@ func Schemes() []Scheme {
 		{"mac", "Apple partition map", "Apple, Inside Macintosh: Devices, chapter 3"},
 		{"sun", "Sun VTOC of SPARC and x86", "Solaris, sys/vtoc.h"},
 	}
+}
+
+// Snapshots lists the earlier states of volumes that are read.
+func Snapshots() []Scheme {
+	return []Scheme{{"vss", "volume shadow copies of NTFS, each as a volume behind the others: what its store and newer ones keep over the volume", "libvshadow documentation, Volume Shadow Snapshot (VSS) format"}}
 }
 
 // Append appends t to a record of the worker protocol.
@@ -65,10 +88,8 @@ func (t *Table) Append(w *wire.Writer) {
 		w.String(v.Problem)
 		w.Uint(v.Block)
 		w.Bool(v.Pool)
-		w.Uint(uint64(len(v.Shadows)))
-		for _, t := range v.Shadows {
-			w.Int(t)
-		}
+		w.Int(v.Copy)
+		w.Int(int64(v.Of))
 	}
 }
 
@@ -80,11 +101,7 @@ func (t *Table) Read(r *wire.Reader) {
 		v := Volume{
 			Number: i, Offset: r.Int(), Length: r.Int(), Description: r.String(),
 			FileSystem: filesystem.Info{Type: r.String(), Format: r.String(), Label: r.String(), BlockSize: r.Int(), Size: r.Int(), There: r.Int()},
-			Problem:    r.String(), Block: r.Uint(), Pool: r.Bool(),
-		}
-		shadows := r.Uint()
-		for j := uint64(0); j < shadows && r.Err() == nil; j++ {
-			v.Shadows = append(v.Shadows, r.Int())
+			Problem:    r.String(), Block: r.Uint(), Pool: r.Bool(), Copy: r.Int(), Of: int(r.Int()),
 		}
 		t.Volumes = append(t.Volumes, v)
 	}

@@ -101,8 +101,8 @@ func (s *session) carveRanges(cfg *disk.CarveConfig, problem func(string) error)
 	}
 	for i := range vols {
 		v := &vols[i]
-		if s.inner[i] != nil {
-			if cfg.Volume < 0 || cfg.Volume == i {
+		if s.inner[i] != nil || v.Copy != 0 {
+			if cfg.Volume < 0 && v.Copy == 0 || cfg.Volume == i {
 				if err := problem(fmt.Sprintf("volume %d (%s) does not lie in the image as it is, and was not carved", i, v.Description)); err != nil {
 					return nil, err
 				}

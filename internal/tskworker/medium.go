@@ -248,7 +248,14 @@ func (m *medium) runs(list []filesystem.Run) (out []filesystem.Run) {
 			if n <= 0 {
 				break
 			}
-			out = append(out, filesystem.Run{File: r.File, Image: at, Length: n})
+			switch k := len(out) - 1; {
+			case at < 0: // zeros that lie nowhere
+				out = append(out, filesystem.Run{File: r.File, Length: n, Sparse: true})
+			case k >= 0 && !out[k].Sparse && out[k].Image+out[k].Length == at && out[k].File+out[k].Length == r.File:
+				out[k].Length += n
+			default:
+				out = append(out, filesystem.Run{File: r.File, Image: at, Length: n})
+			}
 			r.File, r.Image, r.Length = r.File+n, r.Image+n, r.Length-n
 		}
 		if r.Sparse {

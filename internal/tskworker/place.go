@@ -281,7 +281,7 @@ func (s *session) outside(number int64) (runs []filesystem.Run) {
 	var list, used []carve.Range
 	for i := range s.info.Table.Volumes {
 		v := &s.info.Table.Volumes[i]
-		if s.inner[i] != nil { // where it lies in the image is another's
+		if s.inner[i] != nil || v.Copy != 0 { // where it lies in the image is another's
 			continue
 		}
 		x := carve.Range{Offset: v.Offset, Length: min(v.Length, s.im.Size-v.Offset)}

@@ -52,6 +52,7 @@ func (s *session) table() {
 	case s.isISO():
 		whole() // a bootable ISO has a table too
 	}
+	s.shadows()
 	for i := range t.Volumes {
 		t.Volumes[i].Number = i
 	}
@@ -155,9 +156,7 @@ func (s *session) add(in *medium, v volume.Volume) bool {
 			s.readers[n] = r
 			v.FileSystem = r.Info()
 			if v.FileSystem.Type == "ntfs" {
-				for _, t := range volume.Shadows(media.ReaderAt, v.Offset, v.Length) {
-					v.Shadows = append(v.Shadows, t.Unix())
-				}
+				s.shadowed = append(s.shadowed, shadowed{number: n, r: media.ReaderAt, in: in, offset: v.Offset, length: media.Length})
 			}
 		}
 	}
