@@ -1,14 +1,44 @@
 package artifact_test
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/ulikunitz/xz"
 
 	"saksi/event"
 	"saksi/forensics/artifact"
 )
+
+// unpacked is a file of the corpus, taken out of its .xz.
+func unpacked(t *testing.T, path string) string {
+	t.Helper()
+	name, packed := strings.CutSuffix(filepath.Base(path), ".xz")
+	if !packed {
+		return path
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := xz.NewReader(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err = io.ReadAll(r); err != nil {
+		t.Fatal(err)
+	}
+	path = filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
 
 // TestCorpusFiles proves that artifacts of the corpus give as many records of
 // each kind as its manifest and other readers count in them.
@@ -30,10 +60,11 @@ func TestCorpusFiles(t *testing.T) {
 		{"plaso_TASKHOST.EXE-3AE259FC.pf", "prefetch", map[string]int{"execution": 4, "file": 51, "volume": 1}, 0},
 		{"plaso_BYTECODEGENERATOR.EXE-C1E9BCE6.pf", "prefetch", map[string]int{"execution": 7, "file": 1085, "volume": 1}, 0},
 		{"plaso_example.lnk", "lnk", map[string]int{"lnk": 1}, 0},
+		{"plaso_Catalog1.edb.xz", "file-history", map[string]int{"version": 1373, "copy": 912, "backup": 150, "table": 2}, 0},
 		{"plaso_corrupt_sub_key_list.hiv", "registry", map[string]int{"key": 100, "value": 99}, 1},
 	} {
 		got := map[string]int{}
-		sum, err := artifact.Read(context.Background(), filepath.Join(dir, "images", c.file), options(t), func(r *artifact.Record, _ *event.Event) error {
+		sum, err := artifact.Read(context.Background(), unpacked(t, filepath.Join(dir, "images", c.file)), options(t), func(r *artifact.Record, _ *event.Event) error {
 			got[r.Get("record")]++
 			return nil
 		})
