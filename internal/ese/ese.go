@@ -52,7 +52,7 @@ type DB struct {
 	r      io.ReaderAt
 	size   int64
 	pages  uint32
-	large  bool // pages of more than 8 KiB, whose tags have other masks
+	large  bool     // pages of more than 8 KiB, whose tags have other masks
 	seen   []uint64 // pages that were walked, a bit each
 	bad    []uint64 // pages whose checksum is wrong
 	cache  map[uint32]*page

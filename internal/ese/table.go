@@ -73,10 +73,17 @@ const (
 // catalog is the table that tells of all others.
 func catalog(root, object uint32) *Table {
 	t := &Table{Name: "MSysObjects", root: root, object: object, Columns: []Column{
-		{Name: "ObjidTable", ID: 1, Type: Long}, {Name: "Type", ID: 2, Type: Short}, {Name: "Id", ID: 3, Type: Long},
-		{Name: "ColtypOrPgnoFDP", ID: 4, Type: Long}, {Name: "SpaceUsage", ID: 5, Type: Long}, {Name: "Flags", ID: 6, Type: Long},
-		{Name: "PagesOrLocale", ID: 7, Type: Long}, {Name: "RootFlag", ID: 8, Type: Bit}, {Name: "RecordOffset", ID: 9, Type: Short},
-		{Name: "Name", ID: 128, Type: Text}, {Name: "TemplateTable", ID: 130, Type: Text},
+		{Name: "ObjidTable", ID: 1, Type: Long},
+		{Name: "Type", ID: 2, Type: Short},
+		{Name: "Id", ID: 3, Type: Long},
+		{Name: "ColtypOrPgnoFDP", ID: 4, Type: Long},
+		{Name: "SpaceUsage", ID: 5, Type: Long},
+		{Name: "Flags", ID: 6, Type: Long},
+		{Name: "PagesOrLocale", ID: 7, Type: Long},
+		{Name: "RootFlag", ID: 8, Type: Bit},
+		{Name: "RecordOffset", ID: 9, Type: Short},
+		{Name: "Name", ID: 128, Type: Text},
+		{Name: "TemplateTable", ID: 130, Type: Text},
 	}}
 	t.place()
 	return t
