@@ -82,7 +82,7 @@ func TestRows(t *testing.T) {
 func TestHostile(t *testing.T) {
 	whole := sample(t, "sample.edb")
 	begun := time.Now()
-	for at := range whole {
+	for at := range whole[:24576] { // the last page in use, but for the catalog's copy
 		if at > 240 && at < 10240 || at%3 != 0 && at > 12400 {
 			continue
 		}
@@ -99,6 +99,11 @@ func TestHostile(t *testing.T) {
 		}
 	}
 	const page = 2048
+	b := bytes.Clone(whole)
+	clear(b[5*page : 6*page])
+	if lines, problems, err := read(b); err != nil || len(lines) < 59 || !strings.Contains(strings.Join(problems, "\n"), "its copy is read") {
+		t.Errorf("without its catalog: %d rows, %q, %v", len(lines), problems, err)
+	}
 	for from := 2 * page; from < len(whole); from += page {
 		for to := 4 * page; to < len(whole); to += page {
 			b := bytes.Clone(whole)
