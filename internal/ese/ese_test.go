@@ -93,8 +93,8 @@ func TestHostile(t *testing.T) {
 		}
 	}
 	for n := 0; n < len(whole); n += 509 {
-		lines, problems, err := read(whole[:n])
-		if err == nil && n < len(whole)-2048 && len(problems) < 2 && len(lines) >= 59 {
+		_, problems, err := read(whole[:n])
+		if err == nil && n%2048 != 0 && len(problems) < 2 {
 			t.Errorf("cut at %d: nothing was said", n)
 		}
 	}

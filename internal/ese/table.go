@@ -115,6 +115,9 @@ func (t *Table) place() {
 
 // Tables reads the catalog, or its copy where that can't be read.
 func (d *DB) Tables() ([]*Table, error) {
+	if rest := d.size % int64(d.PageSize); rest != 0 {
+		d.Problem(d.size-rest, fmt.Sprintf("the file ends within a page, after %d of its %d bytes", rest, d.PageSize))
+	}
 	list, err := d.tables(catalog(catalogPage, catalogObject))
 	if err == nil && len(list) == 0 {
 		d.Problem((catalogPage+1)*int64(d.PageSize), "the catalog names no table; its copy is read")
