@@ -60,6 +60,9 @@ func parseWindowsSearch(in Input, emit func(*Record) error, problem func(Problem
 	if d.tables[name] == nil {
 		name = "SystemIndex_0A"
 	}
+	if d.tables[name] == nil {
+		return d.others()
+	}
 	columns := map[string]string{} // property: column
 	for _, c := range d.tables[name].Columns {
 		if i := strings.Index(c.Name, "System_"); i >= 0 {
