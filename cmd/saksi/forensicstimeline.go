@@ -262,7 +262,7 @@ func (o *timelineOptions) zonesOf(ctx context.Context, a *app, flags *forensicsF
 	defer im.Close()
 	local, n := map[int64]bool{}, 0
 	for _, v := range im.Info.Table.Volumes {
-		if v.FileSystem.Type != "" {
+		if v.FileSystem.Type != "" && (v.Copy == 0 || v.Chosen(o.volume.want())) {
 			n++
 		}
 		local[int64(v.Number)] = slices.Contains([]string{"fat12", "fat16", "fat32"}, v.FileSystem.Type)
