@@ -93,6 +93,20 @@ func (c *Case) bind(o Options) error {
 	return c.as(o.Actor)
 }
 
+// ActorRole is the role that the register binds the acting key to, "" for none.
+func (o *Options) ActorRole() string {
+	s := o.Actor
+	if s == nil {
+		s = o.Signer
+	}
+	for _, r := range o.Register {
+		if r.Hint == s.Public().Hint() {
+			return r.Role
+		}
+	}
+	return ""
+}
+
 // as has a person act from now on, whom the register binds to the key.
 func (c *Case) as(s *evidence.Signer) error {
 	r, ok := c.register[s.Public().Hint()]

@@ -37,6 +37,12 @@ func caseNew(a *app) *cobra.Command {
 			if err := a.actor(&o); err != nil {
 				return err
 			}
+			if !cmd.Flags().Changed("bind-roles") {
+				o.Bound = o.ActorRole() != ""
+				if !o.Bound && len(o.Register) > 0 {
+					a.warn("this case binds no roles: the key that opens it is nobody's in the register of keys; open it by --as with a person's key, or by --bind-roles (docs/roles.md)")
+				}
+			}
 			cs, err := casefile.Create(cmd.Context(), args[0], o)
 			if errors.Is(err, casefile.ErrExists) {
 				return failHint(exitFailed, err, "'saksi case add %s FILE' adds exhibits to it", args[0])
@@ -52,7 +58,7 @@ func caseNew(a *app) *cobra.Command {
 	f.StringVar(&o.Agency, "agency", "", "`name` of the agency")
 	f.StringVar(&o.Classification, "classification", "", "mark: Rahsia Besar, Rahsia, Sulit, Terhad or Terbuka (default Sulit)")
 	f.StringVar(&key, "key", "", "signing key `file` (default: this station's own)")
-	f.BoolVar(&o.Bound, "bind-roles", false, "let nobody act in the case but by a key that a register binds to a role (docs/roles.md); it can't be undone")
+	f.BoolVar(&o.Bound, "bind-roles", false, "let nobody act in the case but by a key that a register binds to a role (docs/roles.md); it can't be undone (default: as the key that opens the case is bound to one)")
 	cobra.CheckErr(c.MarkFlagRequired("id"))
 	cobra.CheckErr(c.MarkFlagRequired("agency"))
 	return c
