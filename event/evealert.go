@@ -36,6 +36,7 @@ func (w *eve) alert(e *Event) {
 	w.metadata(text)
 	w.context(e)
 	w.close()
+	w.flowState(e)
 	if e.Has(SaksiEveTunnelDepth) {
 		w.open("tunnel")
 		w.str("src_ip", eveAddr(e, SaksiEveTunnelSourceIP))
@@ -68,6 +69,28 @@ func (w *eve) alert(e *Event) {
 	w.str("dest_ip", eveAddr(e, DestinationIP))
 	w.number("src_port", e, SourcePort)
 	w.number("dest_port", e, DestinationPort)
+	w.close()
+}
+
+// flowState writes the bits and counters that rules keep of the flow.
+func (w *eve) flowState(e *Event) {
+	if !e.Has(SaksiFlowBits) && !e.Has(SaksiFlowCounters) {
+		return
+	}
+	w.open("metadata")
+	if e.Has(SaksiFlowBits) {
+		w.list("flowbits", e.all(SaksiFlowBits))
+	}
+	if e.Has(SaksiFlowCounters) {
+		w.open("flowints")
+		for v := range e.Values(SaksiFlowCounters) {
+			name, value, _ := strings.Cut(v.Str(), " ")
+			if n, err := strconv.ParseInt(value, 10, 64); err == nil {
+				w.num(name, n)
+			}
+		}
+		w.close()
+	}
 	w.close()
 }
 

@@ -249,6 +249,9 @@ func (w *worker) alert(v *suricata.Packet, h *suricata.Hit, earlier []uint64, tx
 		}
 	}
 	h.AppendTo(e)
+	if c := w.root(); c != nil && c.state != nil {
+		w.rules.Suricata.AppendState(e, c.state)
+	}
 	if w.cfg.Detail {
 		w.detailAlert(e, h)
 	}

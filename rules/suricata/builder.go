@@ -14,12 +14,20 @@ type compiler struct {
 	bits    names
 	ints    names
 	texts   names               // variables that hold texts
-	sids    map[[2]int64]string // where a rule's id was seen
+	sids    map[[2]int64]known
+	older   map[*Rule]*ruleText // rules of which a newer revision came
 	offered *Offer
 
 	datasets   map[string]*dataset
 	dataDir    string
 	reputation *Reputation
+}
+
+// known is a rule by its id, and where it stands.
+type known struct {
+	at   string
+	rule *Rule
+	text *ruleText
 }
 
 // builder compiles one rule.

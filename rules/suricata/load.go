@@ -108,7 +108,7 @@ func LoadFiles(paths []string, cfg Config) (*Set, []rules.Problem, error) {
 func Load(srcs []Source, cfg Config) (*Set, []rules.Problem) {
 	c := &compiler{
 		headers: headers{vars: maps.Clone(defaultVars), cache: map[string]*set{}},
-		bits:    names{}, ints: names{}, texts: names{}, sids: map[[2]int64]string{}, offered: cfg.Offer,
+		bits:    names{}, ints: names{}, texts: names{}, sids: map[[2]int64]known{}, older: map[*Rule]*ruleText{}, offered: cfg.Offer,
 		datasets: map[string]*dataset{}, dataDir: cfg.DataDir, reputation: cfg.Reputation,
 	}
 	if c.offered == nil {
@@ -154,9 +154,20 @@ func Load(srcs []Source, cfg Config) (*Set, []rules.Problem) {
 		s.refused = append(s.refused, refusedEntry(t, r, err))
 		return true
 	})
+	s.rules = slices.DeleteFunc(s.rules, func(r *Rule) bool {
+		t := c.older[r]
+		if t == nil {
+			return false
+		}
+		err := refused(0, "an older revision of a rule that is given again")
+		problems = append(problems, err.problem(t, itoa(r.SID)))
+		s.refused = append(s.refused, refusedEntry(t, r, err))
+		return true
+	})
 	for _, src := range cfg.Thresholds {
 		problems = append(problems, c.thresholds(src, s.rules)...)
 	}
+	s.bitNames, s.intNames = s.bits.list(), s.ints.list()
 	s.build()
 	return s, problems
 }
@@ -188,15 +199,17 @@ func (c *compiler) one(t *ruleText) (*Rule, *fault) {
 	id := [2]int64{r.GID, r.SID}
 	line, _ := t.pos(0)
 	at := fmt.Sprintf("%s:%d", t.file, line)
-	if other, ok := c.sids[id]; ok {
+	if other, ok := c.sids[id]; ok && r.Rev > other.rule.Rev { // as in Suricata, the newer one runs
+		c.older[other.rule] = other.text
+	} else if ok {
 		for i := range p.options {
 			if p.options[i].key.s == "sid" {
 				err = wrong(p.options[i].val.off, "sid used twice", "a sid of its own")
 			}
 		}
-		return r, err.detail(fmt.Sprintf("sid %d was used before, at %s", r.SID, other))
+		return r, err.detail(fmt.Sprintf("sid %d was used before, at %s", r.SID, other.at))
 	}
-	c.sids[id] = at
+	c.sids[id] = known{at, r, t}
 	return r, nil
 }
 
@@ -228,6 +241,8 @@ type Set struct {
 	refused []rules.Entry
 	bits    names // of flow bits and counters, for Reload
 	texts   names
+	// bitNames and intNames are the names by their numbers.
+	bitNames, intNames []string
 	ints    names
 	passed  int
 	traced  []*Rule

@@ -2,9 +2,12 @@ package suricata
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
+
+	"saksi/event"
 )
 
 // FlowState is what the engine keeps for one flow: bits, counters, and which
@@ -285,4 +288,34 @@ func kwFlowint(b *builder, o *option) *fault {
 	b.writes = true
 	b.r.post = append(b.r.post, action{op: act, id: id, val: uint32(n), ref: ref})
 	return nil
+}
+
+// maxStateNames bounds the bits and counters that an alert tells of.
+const maxStateNames = 64
+
+// AppendState adds to e the bits and counters that rules keep of a flow.
+func (s *Set) AppendState(e *event.Event, st *FlowState) {
+	n := 0
+	for i, word := range st.bits {
+		for ; word != 0 && n < maxStateNames; word &= word - 1 {
+			if id := i*64 + bits.TrailingZeros64(word); id < len(s.bitNames) {
+				e.Str(event.SaksiFlowBits, s.bitNames[id])
+				n++
+			}
+		}
+	}
+	for _, c := range st.ints[:min(len(st.ints), maxStateNames)] {
+		if int(c.id) < len(s.intNames) {
+			e.Str(event.SaksiFlowCounters, s.intNames[c.id]+" "+strconv.FormatUint(uint64(c.val), 10))
+		}
+	}
+}
+
+// list gives the names by their numbers.
+func (n names) list() []string {
+	out := make([]string, len(n))
+	for name, id := range n {
+		out[id] = name
+	}
+	return out
 }

@@ -90,6 +90,7 @@ type httpMessage struct {
 	inspect []byte
 	file    FileWriter
 	form    *httpForm // the body, if it is one
+	raw     []byte    // all of it, for rules on frames
 	gap     bool
 	over    bool // more was coded than is kept
 	led     bool // blanks came before the first line
@@ -202,9 +203,11 @@ func (p *httpParser) Data(c *Context, dir Dir, b []byte) Result {
 				return Broken
 			}
 			m.seen, m.at = true, c.Time
+			m.keep(c, dir, raw)
 			p.begin(c, t, m, dir, b[used:])
 		} else {
 			content, n, end := m.body.Next(b[used:])
+			m.keep(c, dir, b[used:used+n])
 			used += n
 			m.content(c, t, dir, content)
 			if end {
@@ -335,6 +338,10 @@ func (m *httpMessage) finish(c *Context, t *httpTx, dir Dir, whole bool, why str
 		m.form.parts.finish(c, whole)
 	}
 	if c.Matching() {
+		if m.raw != nil {
+			offerFrames(c, dir, suricata.AppHTTP, framed{framesHTTP[dir], m.raw})
+			m.raw = nil
+		}
 		c.Offer(&httpView{app: t.app(), t: t, m: m, dir: dir, c: c}, dir)
 		if dir == FromServer {
 			t.tellRequest(c)

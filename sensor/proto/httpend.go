@@ -3,8 +3,19 @@ package proto
 import (
 	"bytes"
 
+	"saksi/rules/suricata"
 	"saksi/sensor/proto/internal/http"
 )
+
+// framesHTTP are a request and a response as a whole.
+var framesHTTP = [2]suricata.Buffer{frame("http1.request"), frame("http1.response")}
+
+// keep gathers the bytes of a message for rules on frames.
+func (m *httpMessage) keep(c *Context, dir Dir, b []byte) {
+	if len(m.raw) < maxHTTPInspect && c.Wants(framesHTTP[dir]) {
+		m.raw = append(m.raw, b[:min(len(b), maxHTTPInspect-len(m.raw))]...)
+	}
+}
 
 // open gives the message of a direction that is in work, if there is one.
 func (p *httpParser) open(dir Dir) (*httpTx, *httpMessage) {

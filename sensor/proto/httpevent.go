@@ -118,17 +118,22 @@ func mediaType(b []byte) []byte {
 // fileName names the file that a body is: by Content-Disposition, else by the
 // last segment of the path.
 func (t *httpTx) fileName(dir Dir) string {
+	return baseName(t.filePath(dir))
+}
+
+// filePath names it as rules know it: by Content-Disposition, else by the path.
+func (t *httpTx) filePath(dir Dir) string {
 	m := &t.rsp
 	if dir == FromClient {
 		m = &t.req
 	}
 	if v := m.head.Get("content-disposition"); v != nil {
 		if _, p, err := mime.ParseMediaType(string(v)); err == nil && p["filename"] != "" {
-			return baseName(p["filename"])
+			return p["filename"]
 		}
 	}
 	path, _, _ := bytes.Cut(t.req.head.Target, []byte("?"))
-	return baseName(string(http.AppendNormalURI(nil, path)))
+	return string(http.AppendNormalURI(nil, path))
 }
 
 // baseName is the last segment of a path a peer gave.
@@ -307,7 +312,7 @@ func (v *httpView) build(b suricata.Buffer) ([]byte, bool) {
 		if v.m.file == nil {
 			return nil, false
 		}
-		x := v.t.fileName(v.dir)
+		x := v.t.filePath(v.dir)
 		return []byte(x), x != ""
 	}
 	if v.dir == FromClient {

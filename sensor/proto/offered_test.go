@@ -39,6 +39,8 @@ func TestOffered(t *testing.T) {
 		client, server []string
 	}{
 		{"http_get.txt", suricata.BufHTTPMethod, []string{"GET", "GET"}, nil},
+		{"http_post.txt", suricata.Frame("http1.request"), nil, nil},
+		{"http_get.txt", suricata.BufFileName, nil, nil},
 		{"http_form.txt", suricata.BufFileName, []string{"ic.jpg", "borang.txt"}, nil},
 		{"http_form.txt", suricata.BufFileData, []string{"\xff\xd8\xff\xe0gambar\r\n--bukan sempadan\r\n\xff\xd9", "isi borang\n"}, nil},
 		{"http_form.txt", suricata.BufFileSize, []string{"32", "11"}, nil},
