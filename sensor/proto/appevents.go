@@ -41,6 +41,13 @@ var AppEvents = []string{
 	"smb.malformed_data", "nfs.malformed_data", "snmp.malformed_data", "ntp.malformed_data", "sip.invalid_data", "rfb.malformed_message",
 	"pgsql.malformed_request", "pgsql.malformed_response", "http2.invalid_frame_data", "quic.error_on_data",
 	"ssh.invalid_banner", "ssh.long_banner", "ssh.invalid_record",
+	"http.compression_bomb", "http.multipart_no_filedata", "http.multipart_invalid_header", "http.file_name_too_long", "http.request_line_incomplete",
+	"http2.authority_host_mismatch", "http2.invalid_range", "http2.stream_id_reuse", "http2.data_stream_zero", "http2.failed_decompression",
+	"smtp.mime_long_line", "smtp.mime_long_enc_line", "smtp.mime_long_header_name", "smtp.mime_long_header_value", "smtp.mime_invalid_base64", "smtp.mime_invalid_qp",
+	"snmp.version_mismatch", "snmp.unknown_security_model", "rfb.unimplemented_security_type", "rfb.unknown_security_result",
+	"dns.infinite_loop", "dns.name_too_long", "dns.invalid_authorities", "dns.invalid_additionals",
+	"mdns.infinite_loop", "mdns.name_too_long", "mdns.invalid_authorities", "mdns.invalid_additionals",
+	"ldap.invalid_data", "mqtt.malformed_traffic", "dnp3.malformed",
 	"mqtt.unintroduced_message", "mqtt.invalid_qos_level", "mqtt.missing_msg_id", "mqtt.unassigned_msg_type",
 }
 
@@ -51,6 +58,8 @@ var malformed = map[suricata.AppProto][2]string{
 	suricata.AppSNMP: {"snmp.malformed_data", "snmp.malformed_data"}, suricata.AppNTP: {"ntp.malformed_data", "ntp.malformed_data"},
 	suricata.AppSIP: {"sip.invalid_data", "sip.invalid_data"}, suricata.AppRFB: {"rfb.malformed_message", "rfb.malformed_message"},
 	suricata.AppPgSQL: {"pgsql.malformed_request", "pgsql.malformed_response"}, suricata.AppQUIC: {"quic.error_on_data", "quic.error_on_data"},
+	suricata.AppLDAP: {"ldap.invalid_data", "ldap.invalid_data"}, suricata.AppMQTT: {"mqtt.malformed_traffic", "mqtt.malformed_traffic"},
+	suricata.AppDNP3:  {"dnp3.malformed", "dnp3.malformed"},
 	suricata.AppHTTP2: {"http2.invalid_frame_data", "http2.invalid_frame_data"},
 }
 

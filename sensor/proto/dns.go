@@ -134,6 +134,8 @@ type dns struct {
 	text   []byte // names and data of the message in work
 	names  [][]byte
 	tx     uint64
+	// loop and long say why a name could not be read: its pointers, its length.
+	loop, long bool
 }
 
 var dnsPool = sync.Pool{New: func() any { return &dns{} }}
@@ -346,7 +348,7 @@ func (d *dns) name(b []byte, at int) (name []byte, next int, ok bool) {
 			}
 			return d.text[start:len(d.text):len(d.text)], next, true
 		case n < 0x40:
-			if at+1+n > len(b) || len(d.text)-start > 255 {
+			if d.long = d.long || len(d.text)-start > 255; at+1+n > len(b) || d.long {
 				return nil, 0, false
 			}
 			if len(d.text) > start {
@@ -367,6 +369,7 @@ func (d *dns) name(b []byte, at int) (name []byte, next int, ok bool) {
 				next = at + 2
 			}
 			if jumps++; jumps > maxDNSJumps {
+				d.loop = true
 				return nil, 0, false
 			}
 			at = n&0x3f<<8 | int(b[at+1])

@@ -86,8 +86,15 @@ func (t *dnsTx) read() {
 	if flags>>11&15 >= 7 {
 		m.event(prefix + "invalid_opcode")
 	}
-	if !t.records(answer) {
-		m.event(prefix + "malformed_data")
+	t.d.loop, t.d.long = false, false
+	if where := t.records(answer); where != "" {
+		m.event(prefix + where)
+	}
+	if t.d.loop {
+		m.event(prefix + "infinite_loop")
+	}
+	if t.d.long {
+		m.event(prefix + "name_too_long")
 	}
 }
 
@@ -109,7 +116,11 @@ func (t *dnsTx) named(all suricata.Buffer, typ uint16, at int) {
 // maxDNSRecords bounds the records of one message that rules see.
 const maxDNSRecords = 256
 
-func (t *dnsTx) records(answer bool) bool {
+// dnsBroken are the events of records that can't be read, by their section.
+var dnsBroken = [3]string{"malformed_data", "invalid_authorities", "invalid_additionals"}
+
+// records reads the records; it gives the event of one that can't be read.
+func (t *dnsTx) records(answer bool) string {
 	b, m, at := t.msg, &t.more, 12
 	sections := [3]suricata.Buffer{suricata.BufDNSAnswerName, suricata.BufDNSAuthorityName, suricata.BufDNSAdditionalName}
 	all := suricata.BufDNSResponseName
@@ -120,7 +131,7 @@ func (t *dnsTx) records(answer bool) bool {
 	for range min(int(binary.BigEndian.Uint16(b[4:])), maxDNSRecords) {
 		name, next, ok := t.d.name(b, at)
 		if !ok || next+4 > len(b) {
-			return false
+			return "malformed_data"
 		}
 		m.number(suricata.BufDNSRRType, uint64(binary.BigEndian.Uint16(b[next:])))
 		if answer {
@@ -132,12 +143,12 @@ func (t *dnsTx) records(answer bool) bool {
 		for range min(int(binary.BigEndian.Uint16(b[6+2*i:])), maxDNSRecords) {
 			name, next, ok := t.d.name(b, at)
 			if !ok || next+10 > len(b) {
-				return false
+				return dnsBroken[i]
 			}
 			typ := binary.BigEndian.Uint16(b[next:])
 			at = next + 10 + int(binary.BigEndian.Uint16(b[next+8:]))
 			if at > len(b) {
-				return false
+				return dnsBroken[i]
 			}
 			m.add(section, name)
 			if typ == 41 { // OPT is no record of a name (RFC 6891)
@@ -150,5 +161,5 @@ func (t *dnsTx) records(answer bool) bool {
 			}
 		}
 	}
-	return true
+	return ""
 }

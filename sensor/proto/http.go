@@ -96,6 +96,7 @@ type httpMessage struct {
 	led     bool // blanks came before the first line
 	// undecoded is true when a coding of the body was broken.
 	undecoded bool
+	bomb      bool  // it grew beyond all measure when it was decoded
 	more      bufTx // further buffers, of HTTP/2
 }
 
@@ -323,6 +324,7 @@ func (m *httpMessage) finish(c *Context, t *httpTx, dir Dir, whole bool, why str
 	m.done, m.until, t.inTLS = true, c.Time, c.InTLS
 	if len(m.codings) > 0 && len(m.coded) > 0 {
 		out, all := http.Decode(m.codings, m.coded, maxHTTPDecoded)
+		m.bomb = len(out) > httpBombSize && len(out)/httpBombRatio > len(m.coded)
 		if !all && whole {
 			why = "coding"
 			m.undecoded = !m.over && len(out) < maxHTTPDecoded
@@ -336,6 +338,9 @@ func (m *httpMessage) finish(c *Context, t *httpTx, dir Dir, whole bool, why str
 	}
 	if m.form != nil {
 		m.form.parts.finish(c, whole)
+	}
+	if t.h2 && m.undecoded {
+		m.more.event("http2.failed_decompression")
 	}
 	if c.Matching() {
 		if m.raw != nil {

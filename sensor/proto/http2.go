@@ -116,6 +116,7 @@ type http2Parser struct {
 	order   []uint32 // of streams, oldest first
 	preface bool
 	frames  uint64
+	last    uint32 // the highest stream that the client began
 }
 
 func newHTTP2() *http2Parser {
@@ -237,6 +238,10 @@ func (p *http2Parser) open(c *Context, id uint32) *httpTx {
 func (p *http2Parser) head(c *Context, dir Dir, s *http2Side) {
 	fields := s.fields
 	s.fields = nil
+	again := dir == FromClient && s.target <= p.last && p.streams[s.target] == nil
+	if dir == FromClient {
+		p.last = max(p.last, s.target)
+	}
 	t := p.open(c, s.target)
 	if s.pushed { // a request the server makes up
 		dir = FromClient
@@ -251,6 +256,18 @@ func (p *http2Parser) head(c *Context, dir Dir, s *http2Side) {
 	}
 	m.seen, m.at, m.head = true, c.Time, h
 	m.codings = m.head.Codings()
+	if dir == FromClient {
+		m.form = formOf(&m.head, t.aboutFile)
+	}
+	if host := h.Get("host"); host != nil && h.Get(":authority") != nil && !bytes.EqualFold(host, h.Get(":authority")) {
+		m.more.event("http2.authority_host_mismatch")
+	}
+	if v := h.Get("content-range"); v != nil && !goodRange(string(v)) {
+		m.more.event("http2.invalid_range")
+	}
+	if again {
+		m.more.event("http2.stream_id_reuse")
+	}
 	m.number(suricata.BufHTTP2FrameType, http2Headers)
 	for _, f := range fields {
 		m.more.add(suricata.BufHTTP2HeaderName, f.Name)

@@ -13,6 +13,9 @@ func (p *http2Parser) frame(c *Context, dir Dir, s *http2Side) bool {
 	p.frames++
 	switch s.typ {
 	case http2Data:
+		if s.stream == 0 {
+			p.odd(c, dir, "data_stream_zero")
+		}
 		p.note(c, dir, s, func(m *httpMessage) { m.number(suricata.BufHTTP2FrameType, http2Data) })
 		if s.flags&http2EndStream != 0 {
 			p.end(c, s.stream, dir)
@@ -96,6 +99,15 @@ func (p *http2Parser) global(c *Context, dir Dir, s *http2Side, b suricata.Buffe
 		t.number(b, n)
 	}
 	c.Offer(t, dir)
+}
+
+// odd tells rules of something odd about the connection.
+func (p *http2Parser) odd(c *Context, dir Dir, name string) {
+	if c.Matching() {
+		t := &bufTx{app: suricata.AppHTTP2, id: 1<<32 + p.frames, packets: []uint64{c.Number}}
+		t.event("http2." + name)
+		c.Offer(t, dir)
+	}
 }
 
 // offerSettings shows the settings of a frame (RFC 9113 section 6.5).

@@ -32,6 +32,11 @@ func (p *httpParser) open(dir Dir) (*httpTx, *httpMessage) {
 
 // Close implements Parser.
 func (p *httpParser) Close(c *Context) {
+	if raw := p.partial[FromClient]; len(raw) > 0 && bytes.IndexByte(raw, '\n') < 0 && c.Matching() {
+		t := &bufTx{app: suricata.AppHTTP, id: malformedID, packets: []uint64{c.Number}}
+		t.event("http.request_line_incomplete")
+		c.Offer(t, FromClient)
+	}
 	for dir, raw := range p.partial { // a head that never ended says what it says
 		t, m := p.open(Dir(dir))
 		if t != nil && !m.seen && bytes.IndexByte(raw, '\n') >= 0 && http.ParseHead(&m.head, raw, Dir(dir) == FromServer) {

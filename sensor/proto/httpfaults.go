@@ -19,6 +19,10 @@ const (
 	httpFieldsLimit  = 1024
 	httpRepeatLimit  = 64
 	httpCodingsLimit = 2
+	httpNameLimit    = 4096
+	// A body that is longer decoded, and this many times as long as it was, is odd.
+	httpBombSize  = 1 << 20
+	httpBombRatio = 2048
 )
 
 // faults lists what is odd about a message.
@@ -79,6 +83,15 @@ func (m *httpMessage) faults(c *Context, t *httpTx, dir Dir) (out []string) {
 	}
 	if m.undecoded {
 		say("gzip_decompression_failed")
+	}
+	if m.bomb {
+		say("compression_bomb")
+	}
+	if m.form != nil {
+		m.form.odd(say)
+	}
+	if m.size > 0 && len(t.filePath(dir)) > httpNameLimit {
+		say("file_name_too_long")
 	}
 	if dir == FromClient {
 		t.oddRequest(c, say)
@@ -223,19 +236,22 @@ func (t *httpTx) oddResponse(say func(...string)) {
 	if t.continued > 1 {
 		say("100_continue_already_seen")
 	}
-	if v := h.Get("content-range"); v != nil {
-		from, size, ok := strings.Cut(strings.TrimPrefix(string(v), "bytes "), "/")
-		lo, hi, dash := strings.Cut(from, "-")
-		a, e1 := strconv.ParseUint(lo, 10, 63)
-		z, e2 := strconv.ParseUint(hi, 10, 63)
-		n, e3 := strconv.ParseUint(size, 10, 63)
-		if !ok || from != "*" && (!dash || e1 != nil || e2 != nil || a > z) || size != "*" && (e3 != nil || from != "*" && z >= n) {
-			say("range_invalid")
-		}
+	if v := h.Get("content-range"); v != nil && !goodRange(string(v)) {
+		say("range_invalid")
 	}
 	if v := h.Get("content-type"); v != nil && strings.HasPrefix(strings.ToLower(string(v)), "multipart/byteranges") {
 		say("response_multipart_byteranges")
 	}
+}
+
+// goodRange reads Content-Range (RFC 9110 section 14.4).
+func goodRange(v string) bool {
+	from, size, ok := strings.Cut(strings.TrimPrefix(v, "bytes "), "/")
+	lo, hi, dash := strings.Cut(from, "-")
+	a, e1 := strconv.ParseUint(lo, 10, 63)
+	z, e2 := strconv.ParseUint(hi, 10, 63)
+	n, e3 := strconv.ParseUint(size, 10, 63)
+	return ok && (from == "*" || dash && e1 == nil && e2 == nil && a <= z) && (size == "*" || e3 == nil && (from == "*" || z < n))
 }
 
 // httpAuthority is the host that a request's target names, or nil.

@@ -69,6 +69,19 @@ func (x *formFile) Gap(n uint32) {
 // Close implements FileWriter.
 func (x *formFile) Close(whole bool, why string, _ func(e *event.Event)) { x.whole, x.why = whole, why }
 
+// odd tells what is wrong with the form.
+func (f *httpForm) odd(say func(...string)) {
+	if f.parts.oddities&mimeBadHeader != 0 {
+		say("multipart_invalid_header")
+	}
+	for _, x := range f.files {
+		if x.size == 0 && !x.gap {
+			say("multipart_no_filedata")
+			break
+		}
+	}
+}
+
 // close ends the files.
 func (f *httpForm) close() {
 	for _, x := range f.files {

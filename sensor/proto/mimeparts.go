@@ -41,6 +41,51 @@ type mimeParts struct {
 	end        []byte // a line end that is the content's only if no boundary follows
 	group      []byte // of base64, less than four
 	count      int
+	oddities   mimeOddity
+}
+
+// mimeOddity is a set of things that are odd about a message.
+type mimeOddity uint16
+
+const (
+	mimeLongLine mimeOddity = 1 << iota
+	mimeLongEncoded
+	mimeLongName
+	mimeLongValue
+	mimeBadBase64
+	mimeBadQuoted
+	mimeBadHeader
+)
+
+// mimeOddities are their names as rules know them (Suricata's rules for SMTP).
+var mimeOddities = map[mimeOddity]string{
+	mimeLongLine: "mime_long_line", mimeLongEncoded: "mime_long_enc_line", mimeLongName: "mime_long_header_name",
+	mimeLongValue: "mime_long_header_value", mimeBadBase64: "mime_invalid_base64", mimeBadQuoted: "mime_invalid_qp",
+}
+
+// Lengths beyond which a line (RFC 5322 section 2.1.1, RFC 2045 section 6.7) or
+// a field is odd, those of Suricata's parser.
+const (
+	mimeLineLimit    = 998
+	mimeEncodedLimit = 76
+	mimeNameLimit    = 75
+	mimeValueLimit   = 2000
+)
+
+// headLine looks a line of a head over.
+func (p *mimeParts) headLine(line []byte) {
+	if line[0] == ' ' || line[0] == '\t' {
+		return
+	}
+	name, value, ok := bytes.Cut(line, []byte(":"))
+	switch {
+	case !ok:
+		p.oddities |= mimeBadHeader
+	case len(name) > mimeNameLimit:
+		p.oddities |= mimeLongName
+	case len(value) > mimeValueLimit:
+		p.oddities |= mimeLongValue
+	}
 }
 
 // write takes the next bytes of the message.
@@ -80,9 +125,15 @@ func (p *mimeParts) take(c *Context, line, end []byte, rest bool) {
 	if !rest && bytes.HasPrefix(line, []byte("--")) && p.delimiter(line[2:]) {
 		return
 	}
+	if len(line) > mimeLineLimit {
+		p.oddities |= mimeLongLine
+	}
 	if !p.inHead {
 		p.content(line, end)
 		return
+	}
+	if len(line) > 0 && !rest {
+		p.headLine(line)
 	}
 	if len(line) > 0 || rest {
 		if len(p.head) < maxMIMEHead {
@@ -167,6 +218,9 @@ func (p *mimeParts) content(line, end []byte) {
 	if p.file == nil {
 		return
 	}
+	if len(line) > mimeEncodedLimit && (p.encoding == "base64" || p.encoding == "quoted-printable") {
+		p.oddities |= mimeLongEncoded
+	}
 	switch p.encoding {
 	case "base64":
 		for _, x := range line {
@@ -186,7 +240,11 @@ func (p *mimeParts) content(line, end []byte) {
 		if soft := bytes.HasSuffix(line, []byte("=")); soft {
 			line, p.end = line[:len(line)-1], p.end[:0]
 		}
-		p.file.Write(unquote(line))
+		text, good := unquote(line)
+		if !good {
+			p.oddities |= mimeBadQuoted
+		}
+		p.file.Write(text)
 	default:
 		p.file.Write(p.end)
 		p.end = append(p.end[:0], end...)
@@ -198,17 +256,22 @@ func (p *mimeParts) content(line, end []byte) {
 func (p *mimeParts) decode() {
 	var out [3]byte
 	n, err := base64.StdEncoding.Decode(out[:], p.group)
+	if err != nil {
+		p.oddities |= mimeBadBase64
+	}
 	if p.group = p.group[:0]; err == nil || n > 0 {
 		p.file.Write(out[:n])
 	}
 }
 
-// unquote undoes quoted-printable (RFC 2045 section 6.7) in a line.
-func unquote(line []byte) []byte {
+// unquote undoes quoted-printable (RFC 2045 section 6.7) in a line; good is false
+// if it held what is none.
+func unquote(line []byte) (out []byte, good bool) {
+	good = true
 	if bytes.IndexByte(line, '=') < 0 {
-		return line
+		return line, good
 	}
-	out := make([]byte, 0, len(line))
+	out = make([]byte, 0, len(line))
 	for i := 0; i < len(line); i++ {
 		if line[i] == '=' && i+2 < len(line) {
 			hi, lo := unhex(line[i+1]), unhex(line[i+2])
@@ -218,9 +281,10 @@ func unquote(line []byte) []byte {
 				continue
 			}
 		}
+		good = good && line[i] != '='
 		out = append(out, line[i])
 	}
-	return out
+	return out, good
 }
 
 func unhex(c byte) int {

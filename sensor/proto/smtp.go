@@ -286,6 +286,11 @@ func (p *smtp) endMessage(c *Context, whole bool) {
 		m.kept = nil
 	}
 	m.end(c, whole)
+	for o := mimeLongLine; o <= mimeBadQuoted; o <<= 1 {
+		if m.parts.oddities&o != 0 {
+			p.raise(c, FromClient, mimeOddities[o])
+		}
+	}
 	p.await(smtpEnd, m)
 	p.mail = &mail{}
 }

@@ -127,13 +127,15 @@ type snmpCall struct {
 	community              string
 	user, engine, security string
 	id                     int64
+	model                  int64 // of security
 	oids, values           []string
 	outcome, fault         string
 }
 
 type snmp struct {
-	open []snmpCall
-	tx   uint64
+	open    []snmpCall
+	tx      uint64
+	version string // of the last message
 }
 
 // Data implements Parser.
@@ -190,6 +192,12 @@ func (p *snmp) offer(c *Context, dir Dir, m *snmpCall, tag int) {
 	} else {
 		t.add(suricata.BufSNMPCommunity, []byte(m.community))
 	}
+	if p.version != "" && p.version != m.version {
+		t.event("snmp.version_mismatch")
+	}
+	if p.version = m.version; m.model != 0 && m.model != 3 { // the user-based one, RFC 3414
+		t.event("snmp.unknown_security_model")
+	}
 	if snmpPDUs[tag] != "" {
 		t.number(suricata.BufSNMPPDUType, uint64(tag-0xa0))
 	}
@@ -204,6 +212,8 @@ func snmpV3(m *snmpCall, w *wire) bool {
 	head.ber()
 	head.ber()
 	_, flags := head.ber()
+	_, model := head.ber()
+	m.model = int64(berInt(model))
 	_, v = w.ber()
 	in := wire{b: v}
 	_, v = in.ber()

@@ -126,6 +126,9 @@ func (p *vnc) next(c *Context, dir Dir, b []byte) int {
 		}
 		p.result = int64(binary.BigEndian.Uint32(b))
 		p.rules.number(c, &p.packets, suricata.BufRFBSecResult, uint64(p.result))
+		if p.result > 2 { // RFC 6143 section 7.1.3
+			p.rules.event(c, &p.packets, "unknown_security_result")
+		}
 		if p.step = vncInit; p.result != 0 {
 			return -1
 		}
@@ -172,6 +175,9 @@ func (p *vnc) security(c *Context, b []byte) int {
 // choose goes on after a type was chosen, by a message of n bytes.
 func (p *vnc) choose(c *Context, n int) int {
 	p.rules.number(c, &p.packets, suricata.BufRFBSecType, uint64(p.chosen))
+	if p.chosen > 2 { // beyond none and VNC authentication
+		p.rules.event(c, &p.packets, "unimplemented_security_type")
+	}
 	p.result = -1
 	switch p.chosen {
 	case 0:

@@ -18,3 +18,8 @@ func (r *vncRules) add(c *Context, p *Packets, b suricata.Buffer, data []byte) {
 	r.view.add(b, data)
 	c.Offer(&r.view, FromServer)
 }
+
+// event tells of something odd.
+func (r *vncRules) event(c *Context, p *Packets, name string) {
+	r.add(c, p, suricata.BufAppEvent, []byte("rfb."+name))
+}
