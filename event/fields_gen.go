@@ -137,8 +137,10 @@ const (
 	SaksiFileStored                                        // Saksi.file.stored: a rule with filestore matched as the file was carried
 	SaksiFileStream                                        // Saksi.file.stream: name of the alternate data stream; absent for the main one
 	SaksiFileVolume                                        // Saksi.file.volume: number of the volume in the image, from 0
+	SaksiFlowBits                                          // Saksi.flow.bits: flow bits that rules of Suricata have set, by name
 	SaksiFlowCategory                                      // Saksi.flow.category: what kind of service the application is: mail, chat, video, government ...
 	SaksiFlowConfidence                                    // Saksi.flow.confidence: how sure protocol and application are: high, medium, low
+	SaksiFlowCounters                                      // Saksi.flow.counters: counters of the flow (flowint), a name and a number
 	SaksiFlowDestinationPayload                            // Saksi.flow.destination_payload: payload bytes the destination sent; TCP by sequence numbers
 	SaksiFlowDirection                                     // Saksi.flow.direction: way of the packet a finding was completed by, or of a file: to_server, to_client
 	SaksiFlowEndReason                                     // Saksi.flow.end_reason: why the flow ended: timeout, closed, reused, evicted, end_of_capture
@@ -776,8 +778,10 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.file.stored", typ: Boolean, array: false, doc: "a rule with filestore matched as the file was carried"},
 	{name: "Saksi.file.stream", typ: Keyword, array: false, doc: "name of the alternate data stream; absent for the main one"},
 	{name: "Saksi.file.volume", typ: Long, array: false, doc: "number of the volume in the image, from 0"},
+	{name: "Saksi.flow.bits", typ: Keyword, array: true, doc: "flow bits that rules of Suricata have set, by name"},
 	{name: "Saksi.flow.category", typ: Keyword, array: false, doc: "what kind of service the application is: mail, chat, video, government ..."},
 	{name: "Saksi.flow.confidence", typ: Keyword, array: false, doc: "how sure protocol and application are: high, medium, low"},
+	{name: "Saksi.flow.counters", typ: Keyword, array: true, doc: "counters of the flow (flowint), a name and a number"},
 	{name: "Saksi.flow.destination_payload", typ: Long, array: false, doc: "payload bytes the destination sent; TCP by sequence numbers"},
 	{name: "Saksi.flow.direction", typ: Keyword, array: false, doc: "way of the packet a finding was completed by, or of a file: to_server, to_client"},
 	{name: "Saksi.flow.end_reason", typ: Keyword, array: false, doc: "why the flow ended: timeout, closed, reused, evicted, end_of_capture"},
