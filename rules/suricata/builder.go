@@ -13,7 +13,7 @@ type compiler struct {
 	headers headers
 	bits    names
 	ints    names
-	texts   names               // variables that hold texts
+	texts   names // variables that hold texts
 	sids    map[[2]int64]known
 	older   map[*Rule]*ruleText // rules of which a newer revision came
 	offered *Offer

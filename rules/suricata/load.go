@@ -243,10 +243,10 @@ type Set struct {
 	texts   names
 	// bitNames and intNames are the names by their numbers.
 	bitNames, intNames []string
-	ints    names
-	passed  int
-	traced  []*Rule
-	profile *Profile
+	ints               names
+	passed             int
+	traced             []*Rule
+	profile            *Profile
 	index
 }
 
