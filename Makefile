@@ -38,6 +38,7 @@ unit: $(BUILD)/.libs
 # One real Elasticsearch for all packages; see scripts/esnode.
 integration: build
 	scripts/need esnode
+	scripts/need esnode-secure
 	scripts/integration $(GOTEST) -timeout 15m -count=1 -run 'Elastic|Integration' ./findings/... ./cmd/...
 
 # Stock tools must agree with what we read and write.

@@ -95,6 +95,14 @@ func (o *indexFlags) read(ctx context.Context) (findings.Index, error) {
 
 // remote connects to an Elasticsearch node.
 func (o *indexFlags) remote(ctx context.Context, where string) (findings.Index, error) {
+	ix, err := o.connect(ctx, where)
+	if err != nil { // not a nil of another type
+		return nil, err
+	}
+	return ix, nil
+}
+
+func (o *indexFlags) connect(ctx context.Context, where string) (*elastic.Index, error) {
 	u, err := url.Parse(where)
 	if err != nil {
 		return nil, usage("--index: expected http://HOST:PORT or https://HOST:PORT")
@@ -110,10 +118,7 @@ func (o *indexFlags) remote(ctx context.Context, where string) (findings.Index, 
 	if errors.Is(err, elastic.ErrUntrusted) {
 		return nil, failHint(exitTrust, err, "name the certificate of the authority that made the node's by --index-ca FILE; of Elasticsearch's own it is config/certs/http_ca.crt")
 	}
-	if err != nil {
-		return nil, err
-	}
-	return ix, nil
+	return ix, err
 }
 
 // maxCA bounds a file of certificates, in bytes.

@@ -81,20 +81,25 @@ func exactName(f event.Field) string {
 	return f.Name()
 }
 
+// indexBody is what an index of ours is made with.
+func indexBody() object {
+	return object{
+		"settings": object{"index": object{
+			"number_of_shards":     1,
+			"auto_expand_replicas": "0-1",
+			"max_result_window":    maxPage + 1, // one more than a page shows whether another follows
+			"codec":                "best_compression",
+		}},
+		"mappings": mappings(),
+	}
+}
+
 func template() object {
 	return object{
 		"index_patterns": []string{"saksi-*-*-*"},
 		"priority":       200,
-		"template": object{
-			"settings": object{"index": object{
-				"number_of_shards":     1,
-				"auto_expand_replicas": "0-1",
-				"max_result_window":    maxPage + 1, // one more than a page shows whether another follows
-				"codec":                "best_compression",
-			}},
-			"mappings": mappings(),
-		},
-		"_meta": object{"made_by": "saksi"},
+		"template":       indexBody(),
+		"_meta":          object{"made_by": "saksi"},
 	}
 }
 
@@ -107,16 +112,13 @@ func (ix *Index) prepare(ctx context.Context) error {
 	if ready {
 		return nil
 	}
-	body, err := json.Marshal(template())
+	// One who may not was given a role by whoever put it; indices are made with all
+	// of it besides.
+	if err := ix.putTemplate(ctx); err != nil && !forbidden(err) {
+		return err
+	}
+	body, err := json.Marshal(object{"properties": mappings()["properties"]})
 	if err != nil {
-		return err
-	}
-	if err := ix.call(ctx, "putting the index template", func(ctx context.Context) (*esapi.Response, error) {
-		return esapi.IndicesPutIndexTemplateRequest{Name: templateName, Body: strings.NewReader(string(body))}.Do(ctx, ix.client)
-	}, nil); err != nil {
-		return err
-	}
-	if body, err = json.Marshal(object{"properties": mappings()["properties"]}); err != nil {
 		return err
 	}
 	yes := true
@@ -124,13 +126,23 @@ func (ix *Index) prepare(ctx context.Context) error {
 		return esapi.IndicesPutMappingRequest{Index: ix.pattern(), Body: strings.NewReader(string(body)), AllowNoIndices: &yes, IgnoreUnavailable: &yes}.Do(ctx, ix.client)
 	}, nil)
 	var status *statusError
-	if err != nil && !(errors.As(err, &status) && status.status == http.StatusNotFound) { // there is no index yet
+	if err != nil && !forbidden(err) && !(errors.As(err, &status) && status.status == http.StatusNotFound) { // there is no index yet
 		return err
 	}
 	ix.mu.Lock()
 	ix.ready = true
 	ix.mu.Unlock()
 	return nil
+}
+
+func (ix *Index) putTemplate(ctx context.Context) error {
+	body, err := json.Marshal(template())
+	if err != nil {
+		return err
+	}
+	return ix.call(ctx, "putting the index template", func(ctx context.Context) (*esapi.Response, error) {
+		return esapi.IndicesPutIndexTemplateRequest{Name: templateName, Body: strings.NewReader(string(body))}.Do(ctx, ix.client)
+	}, nil)
 }
 
 var datasetPattern = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)
@@ -148,7 +160,9 @@ func (ix *Index) makeIndex(ctx context.Context, name, dataset string) error {
 	if made {
 		return nil
 	}
-	body, err := json.Marshal(object{"aliases": object{"saksi-" + dataset + "-" + ix.agency: object{}}})
+	of := indexBody()
+	of["aliases"] = object{"saksi-" + dataset + "-" + ix.agency: object{}}
+	body, err := json.Marshal(of)
 	if err != nil {
 		return err
 	}

@@ -1,20 +1,24 @@
 // Starts one Elasticsearch node from Maven Central jars on the class path.
-// usage: java -cp ... esnode.Main HOME key=value...   (any elasticsearch.yml setting)
+// usage: java -cp ... esnode.Main HOME key=value...   (any elasticsearch.yml setting; a list has commas)
+// Further plugins: -Desnode.plugins=CLASS,CLASS. ESNODE_PASSWORD is user elastic's, with security on.
 // Prints "ESNODE READY URL" when it takes requests; ends on SIGTERM.
 package esnode;
 
 import org.elasticsearch.cluster.service.ClusterService;
 import org.elasticsearch.common.logging.LogConfigurator;
+import org.elasticsearch.common.settings.KeyStoreWrapper;
 import org.elasticsearch.common.settings.Settings;
 import org.elasticsearch.env.Environment;
 import org.elasticsearch.gateway.GatewayService;
 import org.elasticsearch.http.HttpServerTransport;
 import org.elasticsearch.node.ClasspathNode;
 import org.elasticsearch.node.InternalSettingsPreparer;
+import org.elasticsearch.plugins.Plugin;
 import org.elasticsearch.transport.netty4.Netty4Plugin;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
@@ -34,17 +38,29 @@ public final class Main {
             .put("cluster.name", "esnode")
             .put("node.name", "n1")
             .put("network.host", "127.0.0.1")
-            .put("discovery.type", "single-node")
             .put("cluster.routing.allocation.disk.threshold_enabled", false);
         for (int i = 1; i < args.length; i++) {
             int eq = args[i].indexOf('=');
-            b.put(args[i].substring(0, eq), args[i].substring(eq + 1));
+            String k = args[i].substring(0, eq), v = args[i].substring(eq + 1);
+            if (v.contains(",")) b.putList(k, v.split(",")); else b.put(k, v);
+        }
+        if (b.get("cluster.initial_master_nodes") == null) b.put("discovery.type", "single-node");
+        String password = System.getenv("ESNODE_PASSWORD");
+        if (password != null) {
+            KeyStoreWrapper ks = KeyStoreWrapper.create();
+            ks.setString("bootstrap.password", password.toCharArray());
+            b.setSecureSettings(ks);
         }
         Environment env = InternalSettingsPreparer.prepareEnvironment(b.build(), Map.of(), home.resolve("config"), () -> "localhost");
         LogConfigurator.registerErrorListener();
         LogConfigurator.configure(env, true);
 
-        ClasspathNode node = new ClasspathNode(env, List.of(Netty4Plugin.class, RootPlugin.class, ShimPlugin.class));
+        List<Class<? extends Plugin>> plugins = new ArrayList<>();
+        for (String c : System.getProperty("esnode.plugins", "").split(",")) {
+            if (c.isEmpty() == false) plugins.add(Class.forName(c).asSubclass(Plugin.class));
+        }
+        plugins.addAll(List.of(Netty4Plugin.class, RootPlugin.class, ShimPlugin.class));
+        ClasspathNode node = new ClasspathNode(env, plugins);
         CountDownLatch stop = new CountDownLatch(1);
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
             try {
@@ -64,7 +80,8 @@ public final class Main {
             Thread.sleep(100);
         }
         var at = node.injector().getInstance(HttpServerTransport.class).boundAddress().publishAddress();
-        System.out.println("ESNODE READY http://127.0.0.1:" + at.getPort());
+        String scheme = env.settings().getAsBoolean("xpack.security.http.ssl.enabled", false) ? "https" : "http";
+        System.out.println("ESNODE READY " + scheme + "://127.0.0.1:" + at.getPort());
         stop.await();
     }
 }

@@ -3,8 +3,10 @@ package esnode;
 
 import org.elasticsearch.Build;
 import org.elasticsearch.client.internal.node.NodeClient;
+import org.elasticsearch.cluster.ClusterState;
 import org.elasticsearch.cluster.metadata.IndexNameExpressionResolver;
 import org.elasticsearch.cluster.node.DiscoveryNodes;
+import org.elasticsearch.cluster.service.ClusterService;
 import org.elasticsearch.common.io.stream.NamedWriteableRegistry;
 import org.elasticsearch.common.settings.ClusterSettings;
 import org.elasticsearch.common.settings.IndexScopedSettings;
@@ -20,10 +22,6 @@ import org.elasticsearch.rest.RestHandler;
 import org.elasticsearch.rest.RestRequest;
 import org.elasticsearch.rest.RestResponse;
 import org.elasticsearch.rest.RestStatus;
-import org.elasticsearch.rest.action.RestBuilderListener;
-import org.elasticsearch.action.admin.cluster.state.ClusterStateRequest;
-import org.elasticsearch.action.admin.cluster.state.ClusterStateResponse;
-import org.elasticsearch.core.TimeValue;
 import org.elasticsearch.xcontent.XContentBuilder;
 
 import java.util.Collection;
@@ -33,9 +31,16 @@ import java.util.function.Supplier;
 
 public final class RootPlugin extends Plugin implements ActionPlugin {
     private final String nodeName;
+    private ClusterService cluster;
 
     public RootPlugin(Settings s) {
         nodeName = s.get("node.name");
+    }
+
+    @Override
+    public Collection<?> createComponents(PluginServices services) {
+        cluster = services.clusterService();
+        return List.of();
     }
 
     @Override
@@ -54,31 +59,29 @@ public final class RootPlugin extends Plugin implements ActionPlugin {
 
             @Override
             protected RestChannelConsumer prepareRequest(RestRequest req, NodeClient client) {
-                ClusterStateRequest q = new ClusterStateRequest(TimeValue.timeValueSeconds(30)).clear().metadata(true).local(true);
-                return ch -> client.admin().cluster().state(q, new RestBuilderListener<ClusterStateResponse>(ch) {
-                    @Override
-                    public RestResponse buildResponse(ClusterStateResponse st, XContentBuilder b) throws Exception {
-                        Build v = Build.current();
-                        b.startObject();
-                        b.field("name", nodeName);
-                        b.field("cluster_name", st.getClusterName().value());
-                        b.field("cluster_uuid", st.getState().metadata().clusterUUID());
-                        b.startObject("version");
-                        b.field("number", v.qualifiedVersion());
-                        b.field("build_flavor", v.flavor());
-                        b.field("build_type", v.type().displayName());
-                        b.field("build_hash", v.hash());
-                        b.field("build_date", v.date());
-                        b.field("build_snapshot", v.isSnapshot());
-                        b.field("lucene_version", IndexVersion.current().luceneVersion().toString());
-                        b.field("minimum_wire_compatibility_version", v.minWireCompatVersion());
-                        b.field("minimum_index_compatibility_version", v.minIndexCompatVersion());
-                        b.endObject();
-                        b.field("tagline", "You Know, for Search");
-                        b.endObject();
-                        return new RestResponse(RestStatus.OK, b);
-                    }
-                });
+                return ch -> {
+                    ClusterState st = cluster.state();
+                    XContentBuilder b = ch.newBuilder();
+                    Build v = Build.current();
+                    b.startObject();
+                    b.field("name", nodeName);
+                    b.field("cluster_name", st.getClusterName().value());
+                    b.field("cluster_uuid", st.metadata().clusterUUID());
+                    b.startObject("version");
+                    b.field("number", v.qualifiedVersion());
+                    b.field("build_flavor", v.flavor());
+                    b.field("build_type", v.type().displayName());
+                    b.field("build_hash", v.hash());
+                    b.field("build_date", v.date());
+                    b.field("build_snapshot", v.isSnapshot());
+                    b.field("lucene_version", IndexVersion.current().luceneVersion().toString());
+                    b.field("minimum_wire_compatibility_version", v.minWireCompatVersion());
+                    b.field("minimum_index_compatibility_version", v.minIndexCompatVersion());
+                    b.endObject();
+                    b.field("tagline", "You Know, for Search");
+                    b.endObject();
+                    ch.sendResponse(new RestResponse(RestStatus.OK, b));
+                };
             }
         });
     }
