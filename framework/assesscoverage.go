@@ -1,6 +1,7 @@
 package framework
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -48,11 +49,13 @@ func (s *assessor) coverage() error {
 // that of the newest metric, which counts from the sensor's start.
 func (s *assessor) sensors() error {
 	agency := map[string]string{}
+	silent := map[string]time.Duration{}
 	var names []string
 	if r := s.in.Register; r != nil {
 		for _, x := range r.Sensors {
 			if s.inScope(x.Agency) {
 				agency[x.Name], names = x.Agency, append(names, x.Name)
+				silent[x.Name] = x.MaxSilence()
 			}
 		}
 	}
@@ -79,7 +82,7 @@ func (s *assessor) sensors() error {
 				return err
 			}
 		}
-		if t, err := time.Parse(time.RFC3339Nano, it.Newest); err == nil && s.in.AsOf.Sub(t) > silentAfter {
+		if t, err := time.Parse(time.RFC3339Nano, it.Newest); err == nil && s.in.AsOf.Sub(t) > cmp.Or(silent[name], silentAfter) {
 			it.Stale = true
 		}
 		if ok {

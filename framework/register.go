@@ -53,9 +53,14 @@ type Role struct {
 
 // SensorEntry is a sensor by the name that it writes (observer.name).
 type SensorEntry struct {
-	Name   string `yaml:"name"`
-	Agency string `yaml:"agency"`
+	Name    string `yaml:"name"`
+	Agency  string `yaml:"agency"`
+	Silence string `yaml:"silence"` // how long it may tell nothing, such as 90m
+	silence time.Duration
 }
+
+// MaxSilence is how long a sensor may tell nothing; 0 where nothing is declared.
+func (s *SensorEntry) MaxSilence() time.Duration { return s.silence }
 
 // SystemEntry is a system or service.
 type SystemEntry struct {
@@ -271,11 +276,16 @@ func (k *registerCheck) roles() error {
 		}
 	}
 	seen := map[string]bool{}
-	for i, x := range k.r.Sensors {
+	for i := range k.r.Sensors {
+		x := &k.r.Sensors[i]
 		if x.Name == "" || seen[x.Name] {
 			return k.wrong("sensors", i, "sensor %q is there twice or has no name", x.Name)
 		}
 		seen[x.Name] = true
+		var err error
+		if x.silence, err = span(x.Silence); err != nil {
+			return k.wrong("sensors", i, "%s: silence: %s", x.Name, err)
+		}
 		if err := k.agency("sensors", i, x.Name, x.Agency); err != nil {
 			return err
 		}

@@ -187,6 +187,7 @@ func TestParseRegister(t *testing.T) {
 		{"profiles: [portal]", "profiles: [moon]", `profile "moon"`},
 		{"uses: [net]", "uses: [nett]", "no other system"},
 		{"rto: 10m", "rto: soon", "no time"},
+		{"sensors:\n  - {", "sensors:\n  - {silence: soon, ", "silence: "},
 		{"{address: 10.1.0.10}", "{address: 10.1.0.400}", "asset 1"},
 		{"{address: 10.1.0.10}", "{address: 10.1.0.1, name: x}", "one of address"},
 		{"{name: net.example}", "{name: 'x OR *:*'}", "no host name"},
