@@ -76,8 +76,11 @@ fuzz: $(BUILD)/.libs
 	scripts/fuzz $(FUZZTIME) $(MUTANTS)
 
 # The long runs; an ordinary run of the tests tries a hundredth of their seeds. SAKSI_SEED=N tries one again.
+# FAULTSEEDS is how often 200 faults meet the delivery of a million documents.
+FAULTSEEDS ?= 1
 soak: build
-	SAKSI_SOAK=1 $(GO) test -timeout 24h -count=1 -run Soak ./...
+	scripts/need esnode
+	SAKSI_SOAK=1 SAKSI_FAULT_SEEDS=$(FAULTSEEDS) $(GO) test -timeout 24h -count=1 -run Soak ./...
 
 dist:
 	scripts/dist $(VERSION)

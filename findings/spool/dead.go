@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,6 +48,8 @@ func Letters(dir string) (list []Letter, err error) {
 	return list, nil
 }
 
+// letters gives a document that was refused twice once: when a crash comes between
+// keeping it and keeping the index's place, it is put again.
 func letters(path, name string) (list []Letter, err error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -57,6 +60,11 @@ func letters(path, name string) (list []Letter, err error) {
 	}
 	defer f.Close()
 	r := bufio.NewReader(f)
+	type key struct {
+		id   string
+		body [sha256.Size]byte
+	}
+	seen := map[key]bool{}
 	for n := 1; ; n++ {
 		b, rerr := r.ReadBytes('\n')
 		if rerr != nil && rerr != io.EOF {
@@ -77,7 +85,11 @@ func letters(path, name string) (list []Letter, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading refused documents: %s, line %d: %w", path, n, err)
 		}
-		list = append(list, Letter{name, line.Reason, d})
+		k := key{d.ID, sha256.Sum256(d.Body)}
+		if !seen[k] {
+			list = append(list, Letter{name, line.Reason, d})
+		}
+		seen[k] = true
 	}
 }
 

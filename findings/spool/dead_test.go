@@ -164,3 +164,33 @@ func TestTornLetter(t *testing.T) {
 		}
 	}
 }
+
+// TestLettersOnce proves that a document that was refused again, because a crash
+// came before the index's place was kept, is one refused document.
+func TestLettersOnce(t *testing.T) {
+	dir := t.TempDir()
+	w, err := Create(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	emit(t, w, 0, 400)
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	ix := &memory{ids: map[string]bool{}}
+	for range 2 {
+		if _, err := Follow(t.Context(), dir, "memory", ix, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := Rewind(dir, "memory"); err != nil { // as if the place was never kept
+			t.Fatal(err)
+		}
+	}
+	if list, err := Letters(dir); err != nil || len(list) != 8 {
+		t.Fatalf("%v, %d refused documents, expected 8", err, len(list))
+	}
+	if d, err := Replay(t.Context(), dir, "memory", &lenient{}); err != nil || d.Sent != 8 {
+		t.Fatalf("%+v, %v", d, err)
+	}
+}
