@@ -1,70 +1,53 @@
-// Package local is the embedded index: one SQLite file (modernc.org/sqlite) in
-// a folder, written by one process and read by any number. Start with Open.
+// Package local is the embedded index: a folder of segments (segment.go),
+// written by one process and read by any number. Start with Open.
 //
-// A document is one row: its id, its canonical JSON compressed by zstd with a
-// dictionary of the first documents, and columns of its own for the fields
-// that people search, sort and count by (columns.go). A contentless FTS5 table
-// holds the words of the text and a hashed token for each other field's value.
-// What neither can decide exactly is decided by query.Node.Match on the
-// document itself.
+// A segment is a file that is never changed. It holds documents, compressed in
+// blocks, and for every field a column: the sorted values and which documents
+// have them. Put writes a segment and then names it in the manifest, which is
+// replaced as a whole; small segments are merged (merge.go). A query is
+// decided exactly, segment by segment, by the columns (plan.go), without
+// reading documents; what only query.Node.Match can decide, it does.
 package local
 
 import (
 	"context"
-	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
-	"time"
 
-	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sys/unix"
-	"modernc.org/sqlite"
 
 	"saksi/event"
 	"saksi/findings"
-	"saksi/findings/query"
-)
-
-// format is the version of the schema; a store of another is rebuilt from its
-// spool.
-const format = 1
-
-const (
-	fileName   = "findings.sqlite"
-	dictSize   = 64 << 10
-	maxDocSize = 16 << 20
-)
-
-// SQLite result codes (sqlite.org/rescode.html).
-const (
-	codeBusy    = 5
-	codeCorrupt = 11
-	codeFull    = 13
-	codeNotADB  = 26
 )
 
 // Index is an open store. It is safe for concurrent use.
 type Index struct {
-	mu   sync.RWMutex
-	db   *sql.DB
-	dir  string
-	lock *os.File // nil when read-only
-	enc  *zstd.Encoder
-	dec  *zstd.Decoder
+	dir     string
+	lock    *os.File   // nil when read-only
+	writing sync.Mutex // of the one that changes the index
+
+	mu     sync.Mutex // of what follows
+	raw    []byte     // the manifest as it was read
+	m      manifest
+	list   []*segment // as m names them
+	closed bool
 }
 
 var _ findings.Index = (*Index)(nil)
 
+var errClosed = errors.New("index is closed")
+
 // Open opens the index in dir for writing, making it if there is none.
-// findings.ErrLocked: another process writes to it. findings.ErrCorrupt: its
-// file is broken; remove the folder and follow the spool again.
-func Open(ctx context.Context, dir string) (*Index, error) {
+// findings.ErrLocked: another process writes to it. findings.ErrCorrupt: a
+// file is broken; the error says how to build the index again.
+func Open(_ context.Context, dir string) (*Index, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the index: %w", err)
 	}
@@ -72,328 +55,377 @@ func Open(ctx context.Context, dir string) (*Index, error) {
 	if err != nil {
 		return nil, fmt.Errorf("locking the index: %w", err)
 	}
+	ix := &Index{dir: dir, lock: lock}
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		_ = lock.Close()
-		return nil, fmt.Errorf("index %s: %w", dir, findings.ErrLocked)
+		return nil, errors.Join(fmt.Errorf("index %s: %w", dir, findings.ErrLocked), ix.Close())
 	}
-	// SQLite would make its file with the umask's mode.
-	f, err := os.OpenFile(filepath.Join(dir, fileName), os.O_RDWR|os.O_CREATE, 0o600)
+	err = ix.refresh()
+	if errors.Is(err, fs.ErrNotExist) {
+		m := manifest{Format: format}
+		if _, serr := m.save(dir); serr != nil {
+			return nil, errors.Join(ix.wrap("making the index", serr), ix.Close())
+		}
+		err = ix.refresh()
+	}
 	if err == nil {
-		err = f.Close()
+		err = sweep(dir, &ix.m)
 	}
 	if err != nil {
-		_ = lock.Close()
-		return nil, fmt.Errorf("making the index: %w", err)
-	}
-	ix, err := open(ctx, dir, "mode=rw&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)&_txlock=immediate")
-	if err != nil {
-		_ = lock.Close()
-		return nil, err
-	}
-	ix.lock = lock
-	if err := ix.init(ctx); err != nil {
-		_ = ix.Close()
-		return nil, err
+		return nil, errors.Join(err, ix.Close())
 	}
 	return ix, nil
 }
 
 // OpenReadOnly opens the index in dir for searching, also while another
 // process writes to it.
-func OpenReadOnly(ctx context.Context, dir string) (*Index, error) {
-	if _, err := os.Stat(filepath.Join(dir, fileName)); err != nil {
-		return nil, fmt.Errorf("opening the index: %w", err)
-	}
-	ix, err := open(ctx, dir, "mode=ro&_pragma=busy_timeout(5000)")
-	if err != nil {
-		return nil, err
-	}
-	if err := ix.load(ctx); err != nil {
-		_ = ix.Close()
+func OpenReadOnly(_ context.Context, dir string) (*Index, error) {
+	ix := &Index{dir: dir}
+	if err := ix.refresh(); err != nil {
 		return nil, err
 	}
 	return ix, nil
 }
 
-func open(ctx context.Context, dir, options string) (*Index, error) {
-	path, err := filepath.Abs(filepath.Join(dir, fileName))
-	if err != nil {
-		return nil, err
-	}
-	escaped := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
-	db, err := sql.Open("sqlite", "file:"+escaped+"?"+options)
-	if err != nil {
-		return nil, fmt.Errorf("opening the index: %w", err)
-	}
-	ix := &Index{db: db, dir: dir}
-	if err := db.PingContext(ctx); err != nil {
-		_ = db.Close()
-		return nil, ix.wrap("opening the index", err)
-	}
-	return ix, nil
-}
-
-// wrap gives SQLite's errors the values callers branch on.
+// wrap says what to do about a full disk.
 func (ix *Index) wrap(what string, err error) error {
-	var e *sqlite.Error
-	if errors.As(err, &e) {
-		switch e.Code() & 0xff {
-		case codeCorrupt, codeNotADB:
-			return fmt.Errorf("%s %s: %w (%w); remove the folder and build it again from the spool by 'saksi findings push'", what, ix.dir, findings.ErrCorrupt, err)
-		case codeBusy:
-			return fmt.Errorf("%s %s: %w", what, ix.dir, findings.ErrLocked)
-		case codeFull:
-			return fmt.Errorf("%s %s: %w: free some space and call again; nothing is lost, the spool has all", what, ix.dir, unix.ENOSPC)
-		}
+	if errors.Is(err, unix.ENOSPC) {
+		return fmt.Errorf("%s %s: %w: free some space and call again; nothing is lost, the spool has all", what, ix.dir, unix.ENOSPC)
 	}
 	return fmt.Errorf("%s %s: %w", what, ix.dir, err)
 }
 
-func (ix *Index) init(ctx context.Context) error {
-	var have int
-	if err := ix.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {
-		return ix.wrap("opening the index", err)
-	}
-	if have == 0 {
-		if err := ix.make(ctx); err != nil {
-			return ix.wrap("making the index", err)
+// refresh opens what the manifest names at present. The caller holds mu, or
+// has the index alone.
+func (ix *Index) refresh() error {
+	const tries = 100 // a writer may replace segments between manifest and open
+	for i := 0; ; i++ {
+		m, raw, err := loadManifest(ix.dir)
+		if err != nil {
+			return err
+		}
+		if string(raw) == string(ix.raw) {
+			return nil
+		}
+		err = ix.use(m, raw)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if i == tries {
+			return fmt.Errorf("%w: %w; %s", err, findings.ErrCorrupt, rebuild)
 		}
 	}
-	return ix.load(ctx)
 }
 
-// make writes the schema, whole or not at all: whoever is killed over it leaves
-// an index that can be made again.
-func (ix *Index) make(ctx context.Context) error {
-	tx, err := ix.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
+// use makes m the present state: segments that it names are opened, those it
+// does not name any more are let go.
+func (ix *Index) use(m manifest, raw []byte) error {
+	list := make([]*segment, 0, len(m.List))
+	for _, name := range m.List {
+		if i := slices.IndexFunc(ix.list, func(s *segment) bool { return s.name == name }); i >= 0 {
+			ix.list[i].retain()
+			list = append(list, ix.list[i])
+			continue
+		}
+		s, err := openSegment(ix.dir, name)
+		if err != nil {
+			release(list)
+			return err
+		}
+		list = append(list, s)
 	}
-	for _, s := range schema() {
-		if _, err := tx.ExecContext(ctx, s); err != nil {
-			return errors.Join(err, tx.Rollback())
+	release(ix.list)
+	ix.list, ix.m, ix.raw = list, m, raw
+	return nil
+}
+
+func release(list []*segment) {
+	for _, s := range list {
+		s.release()
+	}
+}
+
+// snapshot gives the present segments; the caller releases them.
+func (ix *Index) snapshot() ([]*segment, error) {
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	if ix.closed {
+		return nil, errClosed
+	}
+	if ix.lock == nil {
+		if err := ix.refresh(); err != nil {
+			return nil, err
 		}
 	}
-	return tx.Commit()
-}
-
-// load checks the version and reads the dictionary.
-func (ix *Index) load(ctx context.Context) error {
-	var have int
-	if err := ix.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {
-		return ix.wrap("opening the index", err)
+	for _, s := range ix.list {
+		s.retain()
 	}
-	if have == 0 { // it was never made, or is being made
-		return fmt.Errorf("opening the index: %s holds none yet: %w", ix.dir, fs.ErrNotExist)
-	}
-	if have != format {
-		return fmt.Errorf("index %s is of format %d, this saksi uses %d: remove the folder and build it again from the spool by 'saksi findings push'", ix.dir, have, format)
-	}
-	var dict []byte
-	err := ix.db.QueryRowContext(ctx, "SELECT value FROM meta WHERE key='dict'").Scan(&dict)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return ix.wrap("opening the index", err)
-	}
-	return ix.useDict(dict)
-}
-
-const dictID = 1
-
-func (ix *Index) useDict(dict []byte) (err error) {
-	eo := []zstd.EOption{zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false)}
-	do := []zstd.DOption{zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxDocSize)}
-	if len(dict) > 0 {
-		eo = append(eo, zstd.WithEncoderDictRaw(dictID, dict))
-		do = append(do, zstd.WithDecoderDictRaw(dictID, dict))
-	}
-	if ix.enc, err = zstd.NewWriter(nil, eo...); err != nil {
-		return err
-	}
-	ix.dec, err = zstd.NewReader(nil, do...)
-	return err
+	return slices.Clone(ix.list), nil
 }
 
 // Close ends the index. It is safe to call twice.
 func (ix *Index) Close() error {
+	ix.writing.Lock()
+	defer ix.writing.Unlock()
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
-	if ix.db == nil {
+	if ix.closed {
 		return nil
 	}
-	err := ix.db.Close()
-	ix.db = nil
-	if ix.dec != nil {
-		ix.dec.Close()
+	ix.closed = true
+	release(ix.list)
+	ix.list = nil
+	if ix.lock == nil {
+		return nil
 	}
-	if ix.lock != nil {
-		if cerr := ix.lock.Close(); err == nil {
-			err = cerr
-		}
-	}
-	return err
+	return ix.lock.Close()
 }
 
-var errClosed = errors.New("index is closed")
+// write locks the index for a change. The caller calls done.
+func (ix *Index) write() (list []*segment, done func(), err error) {
+	ix.writing.Lock()
+	if ix.lock == nil {
+		ix.writing.Unlock()
+		return nil, nil, fmt.Errorf("index %s was opened for reading only", ix.dir)
+	}
+	list, err = ix.snapshot()
+	if err != nil {
+		ix.writing.Unlock()
+		return nil, nil, err
+	}
+	return list, func() { release(list); ix.writing.Unlock() }, nil
+}
 
-// Put stores documents in one transaction: all or, after an error, none. A
-// document whose id is there with another body is Dead.
-func (ix *Index) Put(ctx context.Context, docs []findings.Doc) (findings.Result, error) {
+// name gives the next segment's name.
+func (ix *Index) name() string {
+	ix.m.Next++
+	return fmt.Sprintf("%08d%s", ix.m.Next, suffix)
+}
+
+// commit makes the index what it is with some segments more and some less, all
+// at once, and removes the files of the latter.
+func (ix *Index) commit(more []string, less []*segment) error {
+	m := manifest{Format: format, Next: ix.m.Next}
+	for _, s := range ix.list {
+		if !slices.Contains(less, s) {
+			m.List = append(m.List, s.name)
+		}
+	}
+	m.List = append(m.List, more...)
+	saved, err := m.save(ix.dir)
+	if err != nil {
+		if !saved {
+			for _, name := range more {
+				err = errors.Join(err, os.Remove(filepath.Join(ix.dir, name)))
+			}
+		}
+		return err
+	}
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
-	var res findings.Result
-	if ix.db == nil {
-		return res, errClosed
+	if err := ix.refresh(); err != nil {
+		return err
 	}
-	if ix.lock == nil {
-		return res, fmt.Errorf("index %s was opened for reading only", ix.dir)
+	for _, s := range less {
+		if err := os.Remove(filepath.Join(ix.dir, s.name)); err != nil {
+			return err
+		}
 	}
-	tx, err := ix.db.BeginTx(ctx, nil)
+	return nil
+}
+
+// check reads a document that is put. Its time and data set MUST be those of
+// its body, from which they are answered.
+func check(d *findings.Doc) (id []byte, ns int64, e *event.Event, err error) {
+	if len(d.Body) > maxDocSize {
+		return nil, 0, nil, fmt.Errorf("it has %d bytes, over the limit of %d", len(d.Body), maxDocSize)
+	}
+	if id, err = hex.DecodeString(d.ID); err != nil || len(id) != idSize {
+		return nil, 0, nil, fmt.Errorf("its id is %.80q, expected 64 hex digits", d.ID)
+	}
+	if e, err = event.Parse(d.Body); err != nil {
+		return nil, 0, nil, err
+	}
+	own, _ := e.GetStr(event.EventID)
+	set, _ := e.GetStr(event.EventDataset)
+	ns, _ = e.GetTime(event.Timestamp)
+	if own != d.ID || dataset(set) != d.Dataset || !e.Has(event.Timestamp) || ns != d.Time.UnixNano() {
+		return nil, 0, nil, fmt.Errorf("its event.id, event.dataset or @timestamp (%.80q, %.80q, %d) is not the one it is put under (%s, %.80q, %d)",
+			own, set, ns, d.ID, d.Dataset, d.Time.UnixNano())
+	}
+	return id, ns, e, nil
+}
+
+// dataset is event.dataset as findings.Doc has it.
+func dataset(s string) string { return strings.TrimPrefix(s, "saksi.") }
+
+// Put stores documents as one segment: all or, after an error, none or all. A
+// document whose id is there with another body is Dead.
+func (ix *Index) Put(ctx context.Context, docs []findings.Doc) (res findings.Result, err error) {
+	list, done, err := ix.write()
 	if err != nil {
-		return res, ix.wrap("writing to the index", err)
+		return res, err
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
-	if err := ix.makeDict(ctx, tx, docs); err != nil {
-		return res, ix.wrap("writing to the index", err)
-	}
-	insert, err := tx.PrepareContext(ctx, insertSQL)
+	defer done()
+	res, err = ix.put(ctx, list, docs)
 	if err != nil {
-		return res, ix.wrap("writing to the index", err)
-	}
-	defer insert.Close()
-	fts, err := tx.PrepareContext(ctx, "INSERT INTO fts(rowid,text,terms) VALUES(?,?,?)")
-	if err != nil {
-		return res, ix.wrap("writing to the index", err)
-	}
-	defer fts.Close()
-	for _, d := range docs {
-		id, err := hex.DecodeString(d.ID)
-		e, perr := event.Parse(d.Body)
-		if err != nil || len(id) != 32 || perr != nil || len(d.Body) > maxDocSize {
-			res.Dead = append(res.Dead, findings.Dead{Doc: d, Reason: fmt.Sprintf("not a document of ours: %v", errors.Join(err, perr))})
-			continue
-		}
-		r, err := insert.ExecContext(ctx, rowOf(id, d, e, ix.enc.EncodeAll(d.Body, nil))...)
-		if err != nil {
-			return findings.Result{}, ix.wrap("writing to the index", err)
-		}
-		if n, err := r.RowsAffected(); err != nil || n == 0 {
-			same, err := ix.same(ctx, tx, id, d.Body)
-			switch {
-			case err != nil:
-				return findings.Result{}, err
-			case same:
-				res.Duplicate++
-			default:
-				res.Dead = append(res.Dead, findings.Dead{Doc: d, Reason: "the id is there with another body"})
-			}
-			continue
-		}
-		row, err := r.LastInsertId()
-		if err != nil {
-			return findings.Result{}, err
-		}
-		if _, err := fts.ExecContext(ctx, row, query.Text(e), terms(e)); err != nil {
-			return findings.Result{}, ix.wrap("writing to the index", err)
-		}
-		res.Stored++
-	}
-	if err := tx.Commit(); err != nil {
 		return findings.Result{}, ix.wrap("writing to the index", err)
 	}
 	return res, nil
 }
 
-// makeDict keeps the first documents as the dictionary of all that follow.
-func (ix *Index) makeDict(ctx context.Context, tx *sql.Tx, docs []findings.Doc) error {
-	var n int
-	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM meta WHERE key='dict'").Scan(&n); err != nil || n > 0 {
-		return err
+func (ix *Index) put(ctx context.Context, list []*segment, docs []findings.Doc) (res findings.Result, err error) {
+	defer faults()()
+	defer guard(&err)
+	var names []string
+	var b *batch
+	committed := false
+	defer func() {
+		if b != nil {
+			_ = b.out.f.Close() // what ended the batch is the error
+			names = append(names, filepath.Base(b.out.path))
+		}
+		if !committed {
+			for _, n := range names {
+				_ = os.Remove(filepath.Join(ix.dir, n)) // or sweep does
+			}
+		}
+	}()
+	seen := map[[idSize]byte]int{} // place in docs
+	for i := range docs {
+		if err := ctx.Err(); err != nil {
+			return res, err
+		}
+		d := &docs[i]
+		id, ns, e, err := check(d)
+		if err != nil {
+			res.Dead = append(res.Dead, findings.Dead{Doc: *d, Reason: fmt.Sprintf("not a document of ours: %v", err)})
+			continue
+		}
+		have, found, err := stored(list, id)
+		if err != nil {
+			return res, err
+		}
+		if j, ok := seen[[idSize]byte(id)]; ok {
+			have, found = docs[j].Body, true
+		}
+		switch {
+		case found && string(have) == string(d.Body):
+			res.Duplicate++
+			continue
+		case found:
+			res.Dead = append(res.Dead, findings.Dead{Doc: *d, Reason: "the id is there with another body"})
+			continue
+		}
+		seen[[idSize]byte(id)] = i
+		if b == nil {
+			b = &batch{}
+			if b.out, err = create(ix.dir, ix.name()); err != nil {
+				b = nil
+				return res, err
+			}
+		}
+		b.add(id, ns, e, d.Body)
+		res.Stored++
+		if b.out.docs == maxBatch || b.out.at > maxBatchBytes {
+			names = append(names, filepath.Base(b.out.path))
+			err := b.close()
+			b = nil
+			if err != nil {
+				return res, err
+			}
+		}
 	}
-	var dict []byte
-	for _, d := range docs {
-		dict = append(dict, d.Body[:min(len(d.Body), dictSize-len(dict))]...)
+	if b != nil {
+		names = append(names, filepath.Base(b.out.path))
+		err := b.close()
+		b = nil
+		if err != nil {
+			return res, err
+		}
 	}
-	if len(dict) < 8 {
-		return nil
+	if len(names) == 0 {
+		return res, nil
 	}
-	if _, err := tx.ExecContext(ctx, "INSERT INTO meta(key,value) VALUES('dict',?)", dict); err != nil {
-		return err
+	committed = true // or commit removes them
+	if err := ix.commit(names, nil); err != nil {
+		return res, err
 	}
-	return ix.useDict(dict)
+	return res, ix.tidy(ctx)
 }
 
-func (ix *Index) same(ctx context.Context, tx *sql.Tx, id, body []byte) (bool, error) {
-	var src []byte
-	if err := tx.QueryRowContext(ctx, "SELECT src FROM doc WHERE id=?", id).Scan(&src); err != nil {
-		return false, ix.wrap("reading the index", err)
+// A segment that Put writes has at most so many documents, and bytes of them
+// compressed.
+const (
+	maxBatch      = 1 << 16
+	maxBatchBytes = 256 << 20
+)
+
+// tidy merges what is to be merged. A full disk or a caller that has no more
+// time leaves it for the next time: what was put is there.
+func (ix *Index) tidy(ctx context.Context) error {
+	for ctx.Err() == nil {
+		list := mergeable(ix.list)
+		if list == nil {
+			return nil
+		}
+		err := ix.replace(list, nil)
+		if errors.Is(err, unix.ENOSPC) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 	}
-	have, err := ix.dec.DecodeAll(src, nil)
+	return nil
+}
+
+// replace merges segments into one, without the documents in drop.
+func (ix *Index) replace(list []*segment, drop map[*segment]bitset) error {
+	name := ix.name()
+	n, err := merge(ix.dir, name, list, drop)
 	if err != nil {
-		return false, fmt.Errorf("reading document %x of index %s: %w: %w", id, ix.dir, findings.ErrCorrupt, err)
+		return errors.Join(err, removeIfThere(filepath.Join(ix.dir, name)))
 	}
-	return string(have) == string(body), nil
+	var more []string
+	if n > 0 {
+		more = []string{name}
+	}
+	return ix.commit(more, list)
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// stored finds a document by its id.
+func stored(list []*segment, id []byte) (body []byte, found bool, err error) {
+	for _, s := range list {
+		if doc := s.find(id); doc >= 0 {
+			body, err = s.body(doc)
+			return body, true, err
+		}
+	}
+	return nil, false, nil
 }
 
 // Get fetches one document.
-func (ix *Index) Get(ctx context.Context, id string) (findings.Doc, error) {
-	ix.mu.RLock()
-	defer ix.mu.RUnlock()
-	if ix.db == nil {
-		return findings.Doc{}, errClosed
-	}
-	raw, err := hex.DecodeString(id)
+func (ix *Index) Get(_ context.Context, id string) (d findings.Doc, err error) {
+	list, err := ix.snapshot()
 	if err != nil {
-		return findings.Doc{}, fmt.Errorf("%q: %w (an id is 64 hex digits)", id, findings.ErrNotFound)
+		return d, err
 	}
-	d := findings.Doc{ID: id}
-	var src []byte
-	var ns int64
-	err = ix.db.QueryRowContext(ctx, "SELECT dataset,ts,src FROM doc WHERE id=?", raw).Scan(&d.Dataset, &ns, &src)
-	if errors.Is(err, sql.ErrNoRows) {
-		return d, fmt.Errorf("%s: %w", id, findings.ErrNotFound)
+	defer release(list)
+	defer faults()()
+	defer guard(&err)
+	if raw, err := hex.DecodeString(id); err == nil && len(raw) == idSize {
+		for _, s := range list {
+			if doc := s.find(raw); doc >= 0 {
+				return s.doc(doc)
+			}
+		}
 	}
-	if err != nil {
-		return d, ix.wrap("reading the index", err)
-	}
-	d.Time = time.Unix(0, ns).UTC()
-	d.Body, err = ix.body(raw, src)
-	return d, err
-}
-
-func (ix *Index) body(id, src []byte) ([]byte, error) {
-	b, err := ix.dec.DecodeAll(src, nil)
-	if err != nil {
-		return nil, fmt.Errorf("reading document %x of index %s: %w: %w; build it again from the spool", id, ix.dir, findings.ErrCorrupt, err)
-	}
-	return b, nil
-}
-
-// Erase deletes all documents of a case.
-func (ix *Index) Erase(ctx context.Context, caseID string) (int64, error) {
-	ix.mu.Lock()
-	defer ix.mu.Unlock()
-	if ix.db == nil {
-		return 0, errClosed
-	}
-	tx, err := ix.db.BeginTx(ctx, nil)
-	if err != nil {
-		return 0, ix.wrap("erasing from the index", err)
-	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
-	where := column(event.SaksiCase) + "=?"
-	if _, err := tx.ExecContext(ctx, "DELETE FROM fts WHERE rowid IN (SELECT rowid FROM doc WHERE "+where+")", caseID); err != nil {
-		return 0, ix.wrap("erasing from the index", err)
-	}
-	r, err := tx.ExecContext(ctx, "DELETE FROM doc WHERE "+where, caseID)
-	if err != nil {
-		return 0, ix.wrap("erasing from the index", err)
-	}
-	n, err := r.RowsAffected()
-	if err != nil {
-		return 0, err
-	}
-	if err := tx.Commit(); err != nil {
-		return 0, ix.wrap("erasing from the index", err)
-	}
-	return n, nil
+	return d, fmt.Errorf("%q: %w (an id is 64 hex digits)", id, findings.ErrNotFound)
 }

@@ -1,11 +1,18 @@
 package local
 
 import (
+	"bytes"
+	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
+	"saksi/event"
 	"saksi/findings"
 	"saksi/findings/indextest"
 )
@@ -53,48 +60,128 @@ func TestTwoProcesses(t *testing.T) {
 	if _, err := r.Put(t.Context(), docs); err == nil {
 		t.Error("a reader wrote")
 	}
-	st, err := os.Stat(filepath.Join(dir, fileName))
-	if err != nil || st.Mode().Perm() != 0o600 {
-		t.Errorf("%v, %v", st.Mode(), err)
+	list, err := os.ReadDir(dir)
+	if err != nil || len(list) < 3 {
+		t.Fatalf("%v, %v", list, err)
+	}
+	for _, e := range list {
+		if st, err := e.Info(); err != nil || st.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", e.Name(), st.Mode(), err)
+		}
 	}
 }
 
-// TestCorrupt proves that a broken file is told as such, with what to do.
+// TestCorrupt proves that a broken file is told as such, with what to do, and
+// never answers what is not so: a byte is changed at many places of the manifest
+// and of a segment, in turn.
 func TestCorrupt(t *testing.T) {
 	dir := t.TempDir()
 	w, err := Open(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Put(t.Context(), indextest.Docs(500)); err != nil {
+	const changes = 120
+	docs := indextest.Docs(100)
+	if _, err := w.Put(t.Context(), docs); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(dir, fileName)
-	b, err := os.ReadFile(path)
+	want, err := answers(t.Context(), dir, docs)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := 4096; i < len(b); i++ {
-		b[i] ^= 0x5a
+	r := rand.New(rand.NewPCG(1, 1))
+	for _, name := range []string{manifestName, "00000001" + suffix} {
+		path := filepath.Join(dir, name)
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		failed := 0
+		for range changes {
+			b := bytes.Clone(whole)
+			at := r.IntN(len(b))
+			switch r.IntN(8) {
+			case 0:
+				b = b[:at]
+			default:
+				b[at] ^= byte(1 + r.IntN(255))
+			}
+			if err := os.WriteFile(path, b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got, err := answers(t.Context(), dir, docs)
+			switch {
+			case err == nil && got != want:
+				t.Errorf("%s, changed at %d, answers otherwise", name, at)
+			case err != nil && !errors.Is(err, findings.ErrCorrupt):
+				t.Errorf("%s, changed at %d: %v", name, at, err)
+			case err != nil:
+				failed++
+				if !strings.Contains(err.Error(), "findings push") {
+					t.Errorf("the error says not what to do: %v", err)
+				}
+			}
+		}
+		if failed < changes*95/100 {
+			t.Errorf("of %d changes of %s %d were seen", changes, name, failed)
+		}
+		if err := os.WriteFile(path, whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := os.WriteFile(path, b, 0o600); err != nil {
+}
+
+// answers is what the index in dir answers to some of everything, as text.
+func answers(ctx context.Context, dir string, docs []findings.Doc) (string, error) {
+	ix, err := OpenReadOnly(ctx, dir)
+	if err != nil {
+		return "", err
+	}
+	defer ix.Close()
+	var b strings.Builder
+	for _, d := range docs {
+		got, err := ix.Get(ctx, d.ID)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&b, "%s %s %s %s\n", got.ID, got.Dataset, got.Time, got.Body)
+	}
+	for _, q := range indextest.Queries {
+		p, err := ix.Search(ctx, findings.Request{Query: q, Size: 5})
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintln(&b, q, p)
+	}
+	for _, f := range event.AllFields() {
+		if f.Type() == event.Date {
+			continue
+		}
+		l, err := ix.Terms(ctx, "", f.Name(), 5)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintln(&b, f.Name(), l)
+	}
+	h, err := ix.Histogram(ctx, "", time.Hour)
+	fmt.Fprintln(&b, h)
+	return b.String(), err
+}
+
+// TestEarlierFormat proves that an index of SQLite is told from none, and what
+// to do.
+func TestEarlierFormat(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, oldName), []byte("SQLite format 3\x00"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ix, err := OpenReadOnly(t.Context(), dir)
-	if err == nil {
-		_, err = ix.Search(t.Context(), findings.Request{Query: "passwd"})
-		_ = ix.Close()
+	if _, err := Open(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "is of format 1") {
+		t.Errorf("opening for writing: %v", err)
 	}
-	if !errors.Is(err, findings.ErrCorrupt) {
-		t.Errorf("a broken file gave %v", err)
-	}
-	if err := os.WriteFile(path, []byte("not a database at all, but long enough to be read as one"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := OpenReadOnly(t.Context(), dir); !errors.Is(err, findings.ErrCorrupt) {
-		t.Errorf("another file gave %v", err)
+	if _, err := OpenReadOnly(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "is of format 1") {
+		t.Errorf("opening for reading: %v", err)
 	}
 }

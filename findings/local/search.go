@@ -1,15 +1,19 @@
 package local
 
 import (
+	"bytes"
+	"cmp"
+	"container/heap"
 	"context"
-	"database/sql"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"net/netip"
+	"runtime"
+	"slices"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 
 	"saksi/event"
@@ -17,244 +21,22 @@ import (
 	"saksi/findings/query"
 )
 
-// where is a query as SQL. When exact is false the SQL lets through more than
-// the query means, and Match decides.
-type where struct {
-	sql   string
-	args  []any
-	exact bool
-}
+const maxPage = 10_000
 
-func (w *where) and(o where) {
-	w.sql = "(" + w.sql + " AND " + o.sql + ")"
-	w.args = append(w.args, o.args...)
-	w.exact = w.exact && o.exact
-}
-
-// translate turns a query into SQL. negated: the SQL must let through no less
-// than "not n", so an inexact part becomes "anything".
-func translate(n *query.Node) where {
-	anything := where{sql: "1", exact: false}
-	switch n.Op {
-	case query.All:
-		return where{sql: "1", exact: true}
-	case query.And, query.Or:
-		w := where{exact: true}
-		var parts []string
-		for _, a := range n.Args {
-			p := translate(a)
-			parts = append(parts, p.sql)
-			w.args = append(w.args, p.args...)
-			w.exact = w.exact && p.exact
-		}
-		op := " AND "
-		if n.Op == query.Or {
-			op = " OR "
-		}
-		w.sql = "(" + strings.Join(parts, op) + ")"
-		return w
-	case query.Not:
-		p := translate(n.Args[0])
-		if !p.exact {
-			return anything
-		}
-		return where{sql: "NOT coalesce(" + p.sql + ",0)", args: p.args, exact: true}
-	case query.Words, query.Prefix:
-		if len(n.Tokens) == 0 {
-			return where{sql: "0", exact: true}
-		}
-		m := "text:\"" + strings.Join(n.Tokens, " ") + "\""
-		if n.Op == query.Prefix {
-			m += "*"
-		}
-		return match(m)
-	}
-	f := n.Field
-	if f == event.EventID && n.Op == query.Equal {
-		raw, err := hex.DecodeString(n.Value)
-		if err != nil {
-			return where{sql: "0", exact: true}
-		}
-		return where{sql: "id=?", args: []any{raw}, exact: true}
-	}
-	if f == event.EventID {
-		// Every document has one: an existence holds, patterns are decided by Match.
-		return where{sql: "1", exact: n.Op == query.Exists}
-	}
-	if f == event.Timestamp {
-		return translateColumn(n, "ts")
-	}
-	if hasColumn[f] {
-		return translateColumn(n, column(f))
-	}
-	switch n.Op {
-	case query.Exists:
-		return match("terms:" + fieldToken(f))
-	case query.Equal:
-		if f.Type() == event.IP && !n.Net.IsSingleIP() {
-			return inexact(match("terms:" + fieldToken(f)))
-		}
-		w := match("terms:" + termToken(f, equalText(n)))
-		// The token is a hash; a non-array field's overwritten values are in it
-		// only through Parse, which keeps one.
-		return w
-	case query.Wildcard, query.Range:
-		return inexact(match("terms:" + fieldToken(f)))
-	}
-	return anything
-}
-
-func inexact(w where) where {
-	w.exact = false
-	return w
-}
-
-func match(expr string) where {
-	return where{sql: "row IN (SELECT rowid FROM fts WHERE fts MATCH ?)", args: []any{expr}, exact: true}
-}
-
-// equalText is the text form of the value an equality asks for.
-func equalText(n *query.Node) string {
-	switch n.Field.Type() {
-	case event.Keyword, event.Text:
-		return n.Value
-	case event.IP:
-		return n.Net.Addr().String()
-	}
-	var e event.Event
-	if err := e.SetText(n.Field, n.Value); err != nil {
-		return n.Value
-	}
-	for v := range e.All() {
-		return string(v.AppendText(nil))
-	}
-	return n.Value
-}
-
-func translateColumn(n *query.Node, c string) where {
-	f := n.Field
-	present := where{sql: c + " IS NOT NULL", exact: true}
-	if n.Op == query.Exists {
-		return present
-	}
-	if f.IsArray() {
-		if n.Op == query.Equal && (f.Type() == event.Keyword || f.Type() == event.Text) && !strings.Contains(n.Value, sep) {
-			return where{sql: "instr(" + c + ",?)>0", args: []any{sep + n.Value + sep}, exact: true}
-		}
-		return inexact(present)
-	}
-	switch n.Op {
-	case query.Equal:
-		switch f.Type() {
-		case event.Keyword, event.Text:
-			return where{sql: c + "=?", args: []any{n.Value}, exact: true}
-		case event.IP:
-			lo, hi := netRange(n.Net)
-			return where{sql: c + " BETWEEN ? AND ?", args: []any{lo, hi}, exact: true}
-		case event.Float:
-			return inexact(present)
-		}
-		return where{sql: c + "=?", args: []any{n.Num}, exact: true}
-	case query.Wildcard:
-		return where{sql: c + " GLOB ?", args: []any{globOf(n.Value)}, exact: true}
-	case query.Range:
-		w := present
-		for _, e := range []struct {
-			b       *query.Bound
-			op, inc string
-		}{{n.Lo, ">", ">="}, {n.Hi, "<", "<="}} {
-			if e.b == nil {
-				continue
-			}
-			op := e.op
-			if e.b.Incl {
-				op = e.inc
-			}
-			w.and(where{sql: c + op + "?", args: []any{boundValue(f, e.b)}, exact: true})
-		}
-		return w
-	}
-	return inexact(present)
-}
-
-func boundValue(f event.Field, b *query.Bound) any {
-	switch f.Type() {
-	case event.Keyword, event.Text:
-		return b.Value
-	case event.IP:
-		a := b.Addr.As16()
-		return a[:]
-	case event.Float:
-		return b.Float
-	}
-	return b.Num
-}
-
-// netRange is the first and last address of a network, 16 bytes each. An IPv4
-// network lies in the mapped range.
-func netRange(p netip.Prefix) (lo, hi []byte) {
-	a := p.Masked().Addr()
-	bits := p.Bits()
-	if a.Is4() {
-		bits += 96
-	}
-	first := a.As16()
-	last := first
-	for i := bits; i < 128; i++ {
-		last[i/8] |= 0x80 >> (i % 8)
-	}
-	return first[:], last[:]
-}
-
-// globOf writes a pattern of ours in SQLite's GLOB, where [x] quotes x.
-func globOf(pattern string) string {
-	var b strings.Builder
-	for i := 0; i < len(pattern); i++ {
-		c := pattern[i]
-		escaped := c == '\\' && i+1 < len(pattern)
-		if escaped {
-			i++
-			c = pattern[i]
-		}
-		if c == '[' || escaped && (c == '*' || c == '?') {
-			b.WriteString("[" + string(c) + "]")
-		} else {
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
-}
-
-// cursor is Page.Next: the sort values and the id of the last document.
-type cursor struct {
-	Values []any  `json:"v"`
-	ID     []byte `json:"id"`
-}
-
-type sortKey struct {
-	column string
-	desc   bool
-}
-
-func sortKeys(list []findings.Sort) ([]sortKey, error) {
-	if len(list) == 0 {
-		return []sortKey{{"ts", true}}, nil
-	}
-	var keys []sortKey
-	for _, s := range list {
-		f, ok := event.Lookup(s.Field)
-		if !ok || f != event.Timestamp && !hasColumn[f] || f.IsArray() || f.Type() == event.Float {
-			return nil, fmt.Errorf("sorting by %s: %w; expected one of %s", s.Field, findings.ErrSort, strings.Join(Sortable(), ", "))
-		}
-		keys = append(keys, sortKey{column(f), s.Desc})
-	}
-	return keys, nil
+// sortable are the fields one can sort by.
+var sortable = []event.Field{
+	event.Timestamp, event.EventKind, event.EventDataset, event.EventSeverity, event.RuleID, event.RuleName, event.RuleRuleset,
+	event.SaksiRuleLanguage, event.SourceIP, event.SourcePort, event.DestinationIP, event.DestinationPort, event.NetworkTransport,
+	event.NetworkProtocol, event.NetworkApplication, event.NetworkCommunityID, event.FileHashSHA256, event.FilePath, event.FileSize,
+	event.FileMimeType, event.DNSQuestionName, event.URLDomain, event.URLOriginal, event.TLSClientServerName, event.TLSVersion,
+	event.HTTPRequestMethod, event.HTTPResponseStatusCode, event.UserName, event.HostName, event.OrganizationID, event.SaksiCase,
+	event.SaksiExhibit, event.SaksiEvidenceKey, event.SaksiFileDeleted, event.SaksiFlowState,
 }
 
 // Sortable lists the fields one can sort by.
 func Sortable() []string {
-	list := []string{event.Timestamp.Name()}
-	for _, f := range columns {
+	var list []string
+	for _, f := range sortable {
 		if !f.IsArray() {
 			list = append(list, f.Name())
 		}
@@ -263,52 +45,121 @@ func Sortable() []string {
 	return list
 }
 
-// after restricts to what follows the cursor; absent values come last.
-func after(keys []sortKey, c cursor) where {
-	type step struct{ expr, op string }
-	var steps []step
-	var vals []any
-	for i, k := range keys {
-		steps = append(steps, step{"(" + k.column + " IS NULL)", ">"})
-		null := 0
-		if c.Values[i] == nil {
-			null = 1
-		}
-		op := ">"
-		if k.desc {
-			op = "<"
-		}
-		steps = append(steps, step{k.column, op})
-		vals = append(vals, null, c.Values[i])
-	}
-	steps = append(steps, step{"id", ">"})
-	vals = append(vals, c.ID)
-	w := where{exact: true}
-	var alts []string
-	for i := range steps {
-		var terms []string
-		for j := range i {
-			terms = append(terms, steps[j].expr+" IS ?")
-			w.args = append(w.args, vals[j])
-		}
-		terms = append(terms, steps[i].expr+steps[i].op+"?")
-		w.args = append(w.args, vals[i])
-		alts = append(alts, "("+strings.Join(terms, " AND ")+")")
-	}
-	w.sql = "(" + strings.Join(alts, " OR ") + ")"
-	return w
+type sortKey struct {
+	field event.Field
+	desc  bool
 }
 
-const maxPage = 10_000
+func sortKeys(list []findings.Sort) ([]sortKey, error) {
+	if len(list) == 0 {
+		return []sortKey{{event.Timestamp, true}}, nil
+	}
+	var keys []sortKey
+	for _, s := range list {
+		f, ok := event.Lookup(s.Field)
+		if !ok || !slices.Contains(sortable, f) || f.IsArray() || f.Type() == event.Float {
+			return nil, fmt.Errorf("sorting by %s: %w; expected one of %s", s.Field, findings.ErrSort, strings.Join(Sortable(), ", "))
+		}
+		keys = append(keys, sortKey{f, s.Desc})
+	}
+	return keys, nil
+}
+
+// place is where a document stands in an order: the keys it is sorted by, nil
+// for none, and its id.
+type place struct {
+	Keys [][]byte `json:"v"`
+	ID   []byte   `json:"id"`
+	seg  *segment
+	doc  int
+}
+
+// compare orders places: absent values come last, ids break ties.
+func compare(keys []sortKey, a, b *place) int {
+	for i, k := range keys {
+		x, y := a.Keys[i], b.Keys[i]
+		switch {
+		case x == nil && y == nil:
+			continue
+		case x == nil:
+			return 1
+		case y == nil:
+			return -1
+		}
+		if c := bytes.Compare(x, y); c != 0 {
+			if k.desc {
+				return -c
+			}
+			return c
+		}
+	}
+	return bytes.Compare(a.ID, b.ID)
+}
+
+// first is a heap of the places that come first, the last of them at its root.
+type first struct {
+	keys []sortKey
+	list []*place
+}
+
+func (h *first) Len() int           { return len(h.list) }
+func (h *first) Less(i, j int) bool { return compare(h.keys, h.list[i], h.list[j]) > 0 }
+func (h *first) Swap(i, j int)      { h.list[i], h.list[j] = h.list[j], h.list[i] }
+func (h *first) Push(x any)         { h.list = append(h.list, x.(*place)) }
+func (h *first) Pop() any           { panic("not used") }
+
+// offer takes p if it is among the first n.
+func (h *first) offer(p *place, n int) {
+	switch {
+	case len(h.list) < n:
+		heap.Push(h, p.clone())
+	case compare(h.keys, p, h.list[0]) < 0:
+		h.list[0] = p.clone()
+		heap.Fix(h, 0)
+	}
+}
+
+func (p *place) clone() *place {
+	c := *p
+	c.Keys = make([][]byte, len(p.Keys))
+	for i, k := range p.Keys {
+		c.Keys[i] = bytes.Clone(k)
+	}
+	return &c
+}
+
+// each calls f for all segments, on all processors.
+func each(list []*segment, f func(i int, s *segment)) (err error) {
+	var wg sync.WaitGroup
+	errs := make([]error, len(list))
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i, s := range list {
+		wg.Add(1)
+		slots <- struct{}{}
+		go func() {
+			defer func() { <-slots; wg.Done() }()
+			defer faults()()
+			defer guard(&errs[i])
+			f(i, s)
+		}()
+	}
+	wg.Wait()
+	for i, e := range errs {
+		if e != nil {
+			return fmt.Errorf("searching the index: segment %s: %w", list[i].name, e)
+		}
+	}
+	return nil
+}
+
+// plans makes a query ready for all segments.
+func plans(list []*segment, n *query.Node) ([]*plan, error) {
+	out := make([]*plan, len(list))
+	return out, each(list, func(i int, s *segment) { out[i] = s.plan(n) })
+}
 
 // Search answers one page.
-func (ix *Index) Search(ctx context.Context, r findings.Request) (findings.Page, error) {
-	ix.mu.RLock()
-	defer ix.mu.RUnlock()
-	var page findings.Page
-	if ix.db == nil {
-		return page, errClosed
-	}
+func (ix *Index) Search(ctx context.Context, r findings.Request) (page findings.Page, err error) {
 	n, err := query.Parse(r.Query)
 	if err != nil {
 		return page, err
@@ -323,269 +174,174 @@ func (ix *Index) Search(ctx context.Context, r findings.Request) (findings.Page,
 	if err != nil {
 		return page, err
 	}
-	w := translate(n)
-	if page.Total, err = ix.count(ctx, n, w); err != nil {
+	var after *place
+	if r.After != "" {
+		if after, err = parseCursor(r.After, len(keys)); err != nil {
+			return page, err
+		}
+	}
+	list, err := ix.snapshot()
+	if err != nil {
 		return page, err
 	}
-	sel := w
-	if r.After != "" {
-		c, err := parseCursor(r.After, len(keys))
+	defer release(list)
+	var total = make([]int, len(list))
+	ps := make([]*plan, len(list))
+	if err := each(list, func(i int, s *segment) {
+		ps[i] = s.plan(n)
+		total[i] = ps[i].total()
+	}); err != nil {
+		return page, err
+	}
+	for _, t := range total {
+		page.Total += int64(t)
+	}
+	defer faults()()
+	defer guard(&err)
+	h := &first{keys: keys}
+	if err := h.gather(ctx, ps, after, r.Size+1); err != nil {
+		return page, err
+	}
+	sort.Sort(sort.Reverse(h))
+	if len(h.list) > r.Size {
+		h.list = h.list[:r.Size]
+		b, err := json.Marshal(h.list[r.Size-1])
 		if err != nil {
 			return page, err
 		}
-		sel.args = append([]any(nil), w.args...)
-		sel.and(after(keys, c))
+		page.Next = base64.RawURLEncoding.EncodeToString(b)
 	}
-	var order, cols strings.Builder
-	for _, k := range keys {
-		dir := ""
-		if k.desc {
-			dir = " DESC"
-		}
-		if k.column != "ts" {
-			fmt.Fprintf(&order, "(%s IS NULL), ", k.column)
-		}
-		fmt.Fprintf(&order, "%s%s, ", k.column, dir)
-		cols.WriteString(", " + k.column)
-	}
-	sqlText := "SELECT id,dataset,ts,src" + cols.String() + " FROM doc WHERE " + sel.sql + " ORDER BY " + order.String() + "id"
-	if w.exact {
-		sqlText += fmt.Sprintf(" LIMIT %d", r.Size+1)
-	}
-	var last cursor
-	err = ix.scan(ctx, sqlText, sel.args, len(keys), func(id []byte, d findings.Doc, vals []any) (bool, error) {
-		if !w.exact {
-			ok, err := matchBody(n, d.Body)
-			if err != nil || !ok {
-				return true, err
-			}
-		}
-		if len(page.Docs) == r.Size {
-			b, err := json.Marshal(last)
-			page.Next = base64.RawURLEncoding.EncodeToString(b)
-			return false, err
-		}
-		page.Docs = append(page.Docs, d)
-		last = cursor{Values: vals, ID: id}
-		return true, nil
-	})
+	page.Docs, err = read(h.list)
 	return page, err
 }
 
-func parseCursor(s string, keys int) (cursor, error) {
-	var c cursor
+// read reads documents as they stand in their segments, so that each block is
+// unpacked once, and gives them in the order of the list.
+func read(list []*place) ([]findings.Doc, error) {
+	at := make([]int, len(list))
+	for i := range at {
+		at[i] = i
+	}
+	slices.SortFunc(at, func(i, j int) int {
+		a, b := list[i], list[j]
+		return cmp.Or(cmp.Compare(a.seg.name, b.seg.name), cmp.Compare(a.doc, b.doc))
+	})
+	docs := make([]findings.Doc, len(list))
+	var err error
+	for _, i := range at {
+		if docs[i], err = list[i].seg.doc(list[i].doc); err != nil {
+			return nil, err
+		}
+	}
+	return docs, nil
+}
+
+// part is a chunk of a plan's segment and the times in it.
+type part struct {
+	*plan
+	read   func(doc int, p *place)
+	c      int
+	lo, hi int64
+}
+
+// gather finds the first n places behind after. Where the order begins with the
+// time, chunks that can't hold any of them are left out.
+func (h *first) gather(ctx context.Context, ps []*plan, after *place, n int) error {
+	var parts []part
+	for _, p := range ps {
+		if p.count == 0 {
+			continue
+		}
+		read := h.reader(p.seg)
+		for c := range p.seg.chunks() {
+			lo, hi := p.seg.zone(c)
+			parts = append(parts, part{p, read, c, lo, hi})
+		}
+	}
+	byTime, desc := h.keys[0].field == event.Timestamp, h.keys[0].desc
+	if byTime {
+		slices.SortStableFunc(parts, func(a, b part) int {
+			if desc {
+				return cmp.Compare(b.hi, a.hi)
+			}
+			return cmp.Compare(a.lo, b.lo)
+		})
+	}
+	p := &place{Keys: make([][]byte, len(h.keys))}
+	for _, x := range parts {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if byTime {
+			if after != nil {
+				if t := keyInt(after.Keys[0]); desc && x.lo > t || !desc && x.hi < t {
+					continue // all before it
+				}
+			}
+			if len(h.list) == n {
+				if t := keyInt(h.list[0].Keys[0]); desc && x.hi < t || !desc && x.lo > t {
+					break // all behind, as are those of the parts that follow
+				}
+			}
+		}
+		var m mask
+		x.fill(x.c, &m)
+		m.each(x.c*chunk, func(doc int) {
+			x.read(doc, p)
+			if after == nil || compare(h.keys, p, after) > 0 {
+				h.offer(p, n)
+			}
+		})
+	}
+	return nil
+}
+
+// reader gives what finds the place of a document of s. It may reuse p's keys.
+func (h *first) reader(s *segment) func(doc int, p *place) {
+	type of struct {
+		c      *column
+		values []uint32
+	}
+	cols := make([]of, len(h.keys))
+	for i, k := range h.keys {
+		if c := s.columns[k.field]; c != nil {
+			cols[i] = of{c, c.values()}
+		}
+	}
+	var scratch [8]byte
+	return func(doc int, p *place) {
+		p.seg, p.doc, p.ID = s, doc, s.id(doc)
+		for i, k := range h.keys {
+			p.Keys[i] = nil
+			if k.field == event.Timestamp {
+				p.Keys[i] = appendInt(scratch[:0], s.time(doc))
+			} else if x := cols[i]; x.c != nil && x.values[doc] > 0 {
+				p.Keys[i] = x.c.key(int(x.values[doc] - 1))
+			}
+		}
+	}
+}
+
+// doc is a document as it was put.
+func (s *segment) doc(doc int) (d findings.Doc, err error) {
+	d = findings.Doc{ID: hex.EncodeToString(s.id(doc)), Time: time.Unix(0, s.time(doc)).UTC()}
+	if c := s.columns[event.EventDataset]; c != nil {
+		if i := c.of(doc); i >= 0 {
+			d.Dataset = dataset(string(c.key(i)))
+		}
+	}
+	d.Body, err = s.body(doc)
+	return d, err
+}
+
+func parseCursor(s string, keys int) (*place, error) {
+	p := &place{}
 	b, err := base64.RawURLEncoding.DecodeString(s)
 	if err == nil {
-		d := json.NewDecoder(strings.NewReader(string(b)))
-		d.UseNumber()
-		err = d.Decode(&c)
+		err = json.Unmarshal(b, p)
 	}
-	if err != nil || len(c.Values) != keys || len(c.ID) != 32 {
-		return c, fmt.Errorf("the place to go on from is not one this query gave: %q", s)
+	if err != nil || len(p.Keys) != keys || len(p.ID) != idSize {
+		return nil, fmt.Errorf("the place to go on from is not one this query gave: %q", s)
 	}
-	for i, v := range c.Values {
-		switch x := v.(type) {
-		case json.Number:
-			if c.Values[i], err = x.Int64(); err != nil {
-				return c, fmt.Errorf("the place to go on from: %w", err)
-			}
-		case map[string]any: // an address: its bytes
-			s, _ := x["b"].(string)
-			if c.Values[i], err = base64.StdEncoding.DecodeString(s); err != nil {
-				return c, fmt.Errorf("the place to go on from: %w", err)
-			}
-		}
-	}
-	return c, nil
-}
-
-func matchBody(n *query.Node, body []byte) (bool, error) {
-	e, err := event.Parse(body)
-	if err != nil {
-		return false, err
-	}
-	return n.Match(e), nil
-}
-
-// scan runs a SELECT of id, dataset, ts, src and extra columns and calls f for
-// each row until it returns false.
-func (ix *Index) scan(ctx context.Context, sqlText string, args []any, extra int, f func(id []byte, d findings.Doc, vals []any) (bool, error)) error {
-	rows, err := ix.db.QueryContext(ctx, sqlText, args...)
-	if err != nil {
-		return ix.wrap("searching the index", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var id, src []byte
-		var d findings.Doc
-		var ns int64
-		vals := make([]any, extra)
-		dest := []any{&id, &d.Dataset, &ns, &src}
-		for i := range vals {
-			dest = append(dest, &vals[i])
-		}
-		if err := rows.Scan(dest...); err != nil {
-			return ix.wrap("searching the index", err)
-		}
-		for i, v := range vals {
-			if b, ok := v.([]byte); ok {
-				vals[i] = map[string]any{"b": b}
-			}
-		}
-		d.ID = hex.EncodeToString(id)
-		d.Time = time.Unix(0, ns).UTC()
-		if d.Body, err = ix.body(id, src); err != nil {
-			return err
-		}
-		more, err := f(id, d, vals)
-		if err != nil || !more {
-			return err
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return ix.wrap("searching the index", err)
-	}
-	return nil
-}
-
-func (ix *Index) count(ctx context.Context, n *query.Node, w where) (int64, error) {
-	var total int64
-	if w.exact {
-		err := ix.db.QueryRowContext(ctx, "SELECT count(*) FROM doc WHERE "+w.sql, w.args...).Scan(&total)
-		if err != nil {
-			return 0, ix.wrap("searching the index", err)
-		}
-		return total, nil
-	}
-	err := ix.matching(ctx, n, w, func(*event.Event) { total++ })
-	return total, err
-}
-
-// matching calls f for every document the query means.
-func (ix *Index) matching(ctx context.Context, n *query.Node, w where, f func(*event.Event)) error {
-	return ix.scan(ctx, "SELECT id,dataset,ts,src FROM doc WHERE "+w.sql, w.args, 0, func(_ []byte, d findings.Doc, _ []any) (bool, error) {
-		e, err := event.Parse(d.Body)
-		if err == nil && (w.exact || n.Match(e)) {
-			f(e)
-		}
-		return true, err
-	})
-}
-
-// Terms counts documents by the values of a field.
-func (ix *Index) Terms(ctx context.Context, q, field string, size int) ([]findings.Bucket, error) {
-	ix.mu.RLock()
-	defer ix.mu.RUnlock()
-	if ix.db == nil {
-		return nil, errClosed
-	}
-	f, err := findings.TermsField(field)
-	if err != nil {
-		return nil, err
-	}
-	n, err := query.Parse(q)
-	if err != nil {
-		return nil, err
-	}
-	w := translate(n)
-	counts := map[string]int64{}
-	switch {
-	case w.exact && hasColumn[f] && f.Type() == event.IP && !f.IsArray():
-		err = ix.group(ctx, "SELECT "+column(f)+",count(*) FROM doc WHERE "+w.sql+" AND "+column(f)+" IS NOT NULL GROUP BY 1", w.args, func(key string, c int64) {
-			if a, ok := netip.AddrFromSlice([]byte(key)); ok {
-				counts[a.Unmap().String()] += c
-			}
-		})
-	case w.exact && hasColumn[f] && (f.Type() == event.Keyword || f.Type() == event.Long):
-		err = ix.group(ctx, "SELECT "+column(f)+",count(*) FROM doc WHERE "+w.sql+" AND "+column(f)+" IS NOT NULL GROUP BY 1", w.args, func(key string, c int64) {
-			if !f.IsArray() {
-				counts[key] += c
-				return
-			}
-			seen := map[string]bool{}
-			for v := range strings.SplitSeq(strings.Trim(key, sep), sep) {
-				if !seen[v] {
-					seen[v] = true
-					counts[v] += c
-				}
-			}
-		})
-	default:
-		err = ix.matching(ctx, n, w, func(e *event.Event) {
-			seen := map[string]bool{}
-			for v := range e.Values(f) {
-				if k := string(v.AppendText(nil)); !seen[k] {
-					seen[k] = true
-					counts[k]++
-				}
-			}
-		})
-	}
-	if err != nil {
-		return nil, err
-	}
-	return findings.TopBuckets(counts, size), nil
-}
-
-func (ix *Index) group(ctx context.Context, sqlText string, args []any, f func(key string, count int64)) error {
-	rows, err := ix.db.QueryContext(ctx, sqlText, args...)
-	if err != nil {
-		return ix.wrap("searching the index", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var key sql.NullString
-		var n int64
-		if err := rows.Scan(&key, &n); err != nil {
-			return ix.wrap("searching the index", err)
-		}
-		f(key.String, n)
-	}
-	if err := rows.Err(); err != nil {
-		return ix.wrap("searching the index", err)
-	}
-	return nil
-}
-
-// Histogram counts documents by intervals of @timestamp, which start at
-// multiples of every since 1970.
-func (ix *Index) Histogram(ctx context.Context, q string, every time.Duration) ([]findings.Bucket, error) {
-	ix.mu.RLock()
-	defer ix.mu.RUnlock()
-	if ix.db == nil {
-		return nil, errClosed
-	}
-	if every < time.Millisecond {
-		return nil, fmt.Errorf("a histogram by %s: the interval is at least a millisecond", every)
-	}
-	n, err := query.Parse(q)
-	if err != nil {
-		return nil, err
-	}
-	w := translate(n)
-	counts := map[int64]int64{}
-	step := int64(every)
-	if w.exact {
-		// Rounds down for times before 1970 too.
-		expr := fmt.Sprintf("((ts/%[1]d) - (ts%%%[1]d<0))*%[1]d", step)
-		err = ix.group(ctx, "SELECT "+expr+",count(*) FROM doc WHERE "+w.sql+" GROUP BY 1", w.args, func(key string, c int64) {
-			var ns int64
-			if _, err := fmt.Sscan(key, &ns); err == nil {
-				counts[ns] += c
-			}
-		})
-	} else {
-		err = ix.matching(ctx, n, w, func(e *event.Event) {
-			ns, _ := e.GetTime(event.Timestamp)
-			m := ns % step
-			if m < 0 {
-				m += step
-			}
-			counts[ns-m]++
-		})
-	}
-	if err != nil {
-		return nil, err
-	}
-	return findings.TimeBuckets(counts), nil
+	return p, nil
 }

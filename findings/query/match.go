@@ -14,14 +14,14 @@ import (
 // Bounds of a document's text; what is beyond is not found by words, only by
 // fields.
 const (
-	maxTokens = 4096
-	maxToken  = 64 // bytes; longer words are cut there, in documents and queries alike
+	MaxTokens = 4096 // of a document
+	maxToken  = 64   // bytes; longer words are cut there, in documents and queries alike
 )
 
 // Tokens are the words of s: runs of letters, digits and marks, in lower case.
 func Tokens(s string) []string {
 	var out []string
-	for s != "" && len(out) < maxTokens {
+	for s != "" && len(out) < MaxTokens {
 		i := strings.IndexFunc(s, inWord)
 		if i < 0 {
 			break
@@ -53,6 +53,10 @@ func inWord(r rune) bool {
 // this is a letter of a dead script, doubled).
 const between = "\U00010300\U00010300"
 
+// Spans reports whether a word may stand for the space between two values: what
+// it matches can't be decided value by value.
+func Spans(word string) bool { return strings.Contains(word, between[:4]) }
+
 // Text is all text of a document as tokens with one space between; both
 // indexes store exactly this for searches without a field.
 func Text(e *event.Event) string {
@@ -63,7 +67,7 @@ func Text(e *event.Event) string {
 			continue
 		}
 		for _, t := range Tokens(string(v.AppendText(nil))) {
-			if n++; n > maxTokens {
+			if n++; n > MaxTokens {
 				return b.String()
 			}
 			b.WriteString(t)
@@ -99,7 +103,7 @@ func (n *Node) Match(e *event.Event) bool {
 	case Exists:
 		return e.Has(n.Field)
 	case Words, Prefix:
-		return n.matchText(strings.Fields(Text(e)))
+		return n.MatchWords(strings.Fields(Text(e)))
 	}
 	if !n.Field.IsArray() {
 		v, ok := e.Last(n.Field)
@@ -113,7 +117,8 @@ func (n *Node) Match(e *event.Event) bool {
 	return false
 }
 
-func (n *Node) matchText(words []string) bool {
+// MatchWords decides a Words or Prefix node by the words of a text.
+func (n *Node) MatchWords(words []string) bool {
 	if n.Op == Prefix {
 		return slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, n.Tokens[0]) })
 	}
