@@ -2,96 +2,106 @@ package local
 
 import (
 	"context"
-	"encoding/hex"
-	"fmt"
+	"slices"
 
+	"saksi/event"
 	"saksi/findings"
+	"saksi/findings/query"
 )
 
-// Remove removes documents; see findings.Remover. Their bytes are overwritten in
-// the pages they stood in; Compact gives the room back to the disk.
+// Erase deletes all documents of a case; see Remove.
+func (ix *Index) Erase(ctx context.Context, caseID string) (int64, error) {
+	n := &query.Node{Op: query.Equal, Field: event.SaksiCase, Value: caseID}
+	return ix.remove(ctx, func() (*query.Node, error) { return n, nil })
+}
+
+// Remove removes documents; see findings.Remover. A segment that holds any is
+// written again without them and its file removed, so that nothing of them stays
+// in one; that is a step. It needs as much free room as the largest segment has.
 func (ix *Index) Remove(ctx context.Context, r findings.Removal) (findings.Removed, error) {
-	var out findings.Removed
-	for {
+	n, err := ix.remove(ctx, func() (*query.Node, error) {
 		q, err := r.Gone(ctx)
 		if err != nil {
-			return out, err
+			return nil, err
 		}
-		p, err := ix.Search(ctx, findings.Request{Query: q, Size: maxPage})
-		if err != nil || len(p.Docs) == 0 {
-			return out, err
-		}
-		n, err := ix.remove(ctx, p.Docs)
-		out.Documents += n
-		if err != nil {
-			return out, err
-		}
-		if n == 0 {
-			return out, fmt.Errorf("removing from the index %s: %d documents that it finds are not there: %w", ix.dir, len(p.Docs), findings.ErrCorrupt)
-		}
-	}
+		return query.Parse(q)
+	})
+	return findings.Removed{Documents: n}, err
 }
 
-// remove deletes documents in one transaction.
-func (ix *Index) remove(ctx context.Context, docs []findings.Doc) (int64, error) {
-	ix.mu.Lock()
-	defer ix.mu.Unlock()
-	if ix.db == nil {
-		return 0, errClosed
-	}
-	if ix.lock == nil {
-		return 0, fmt.Errorf("index %s was opened for reading only", ix.dir)
-	}
-	conn, err := ix.db.Conn(ctx)
+// remove deletes the documents of a query that is asked for before each step.
+func (ix *Index) remove(ctx context.Context, ask func() (*query.Node, error)) (removed int64, err error) {
+	list, done, err := ix.write()
 	if err != nil {
-		return 0, ix.wrap("removing from the index", err)
+		return 0, err
 	}
-	defer conn.Close()
-	if _, err := conn.ExecContext(ctx, "PRAGMA secure_delete=ON"); err != nil {
-		return 0, ix.wrap("removing from the index", err)
+	defer done()
+	if _, err := ask(); err != nil { // also of an index without segments
+		return 0, err
 	}
-	tx, err := conn.BeginTx(ctx, nil)
-	if err != nil {
-		return 0, ix.wrap("removing from the index", err)
-	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
-	var n int64
-	for _, d := range docs {
-		id, err := hex.DecodeString(d.ID)
+	for _, s := range list {
+		if err := ctx.Err(); err != nil {
+			return removed, err
+		}
+		n, err := ask()
 		if err != nil {
-			return 0, fmt.Errorf("removing from the index %s: id %q: %w", ix.dir, d.ID, findings.ErrCorrupt)
+			return removed, err
 		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM fts WHERE rowid IN (SELECT row FROM doc WHERE id=?)", id); err != nil {
-			return 0, ix.wrap("removing from the index", err)
-		}
-		r, err := tx.ExecContext(ctx, "DELETE FROM doc WHERE id=?", id)
+		k, err := ix.removeFrom(s, n)
+		removed += k
 		if err != nil {
-			return 0, ix.wrap("removing from the index", err)
+			return removed, ix.wrap("removing from the index", err)
 		}
-		k, err := r.RowsAffected()
-		if err != nil {
-			return 0, err
-		}
-		n += k
 	}
-	if err := tx.Commit(); err != nil {
-		return 0, ix.wrap("removing from the index", err)
-	}
-	return n, nil
+	return removed, nil
 }
 
-// Compact writes the index anew without the room of what was removed, and
-// empties its journal. It needs as much free room as the index has.
+// removeFrom writes a segment again without the documents of n.
+func (ix *Index) removeFrom(s *segment, n *query.Node) (removed int64, err error) {
+	defer faults()()
+	defer guard(&err)
+	p := s.plan(n)
+	count := p.total()
+	if count == 0 {
+		return 0, nil
+	}
+	if err := ix.replace([]*segment{s}, map[*segment]bitset{s: p.bits()}); err != nil {
+		return 0, err
+	}
+	return int64(count), nil
+}
+
+// Compact merges all segments that may be merged, whatever their sizes, so that
+// queries have few to go through. Readers go on meanwhile. It needs as much free
+// room as those segments have.
 func (ix *Index) Compact(ctx context.Context) error {
-	ix.mu.Lock()
-	defer ix.mu.Unlock()
-	if ix.db == nil {
-		return errClosed
+	_, done, err := ix.write()
+	if err != nil {
+		return err
 	}
-	for _, s := range []string{"INSERT INTO fts(fts) VALUES('optimize')", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"} {
-		if _, err := ix.db.ExecContext(ctx, s); err != nil {
-			return ix.wrap("compacting the index", err)
+	defer done()
+	var list []*segment
+	docs, size := 0, 0
+	merged := func() error {
+		if len(list) > 1 {
+			if err := ix.replace(list, nil); err != nil {
+				return ix.wrap("compacting the index", err)
+			}
+		}
+		list, docs, size = nil, 0, 0
+		return ctx.Err()
+	}
+	for _, s := range slices.Clone(ix.list) {
+		if s.docs >= maxMerged || len(s.data) >= maxMergedB {
+			continue
+		}
+		list = append(list, s)
+		docs += s.docs
+		if size += len(s.data); docs >= maxMerged || size >= maxMergedB {
+			if err := merged(); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
+	return merged()
 }

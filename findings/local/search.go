@@ -185,7 +185,7 @@ func (ix *Index) Search(ctx context.Context, r findings.Request) (page findings.
 		return page, err
 	}
 	defer release(list)
-	var total = make([]int, len(list))
+	total := make([]int, len(list))
 	ps := make([]*plan, len(list))
 	if err := each(list, func(i int, s *segment) {
 		ps[i] = s.plan(n)
