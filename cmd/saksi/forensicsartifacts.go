@@ -17,6 +17,7 @@ type artifactsOptions struct {
 	failOn string
 	kinds  []string
 	year   int
+	all    bool
 	live   bool
 	volume volumeFlags
 	inode  string
@@ -48,6 +49,7 @@ func forensicsArtifacts(a *app, flags *forensicsFlags) *cobra.Command {
 	o.strictness(c)
 	f.StringSliceVar(&o.kinds, "kind", nil, "only these `artifacts`, by their names in the list")
 	f.IntVar(&o.year, "year", 0, "`year` of the first record of logs whose times have none; they are taken as UTC")
+	f.BoolVar(&o.all, "all", false, "read artifacts with a record for each file of a volume ($MFT), too; without it they are counted")
 	f.BoolVar(&o.live, "live", false, "leave deleted files out")
 	o.volume.add(c)
 	f.StringVar(&o.inode, "inode", "", "only the file with this `address`, as a record names it")
@@ -105,7 +107,7 @@ func (o *artifactsOptions) image(ctx context.Context, p *parsing, flags *forensi
 	found := p.found
 	bar := p.a.progress("reading", " files")
 	sum, err := collect.Run(ctx, collect.Config{
-		Image: path, Kinds: o.kinds, Year: o.year, Live: o.live, Volume: o.volume.want(), Inode: o.inode, Worker: flags.worker(p.a), Warn: p.a.warn,
+		Image: path, Kinds: o.kinds, Year: o.year, Bulk: o.all, Live: o.live, Volume: o.volume.want(), Inode: o.inode, Worker: flags.worker(p.a), Warn: p.a.warn,
 		Emit: func(r *artifact.Record, e *event.Event) error {
 			p.failed = p.record(r, e)
 			return p.failed

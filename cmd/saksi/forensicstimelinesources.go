@@ -51,7 +51,7 @@ func (o *timelineOptions) gather(cmd *cobra.Command, a *app, flags *forensicsFla
 func (o *timelineOptions) within(ctx context.Context, a *app, flags *forensicsFlags, path string, l *liner) error {
 	untimed := 0
 	sum, err := collect.Run(ctx, collect.Config{
-		Image: path, Year: o.year, Live: o.live, Volume: o.volume.want(), Worker: flags.worker(a), Warn: a.warn,
+		Image: path, Year: o.year, Bulk: true, Live: o.live, Volume: o.volume.want(), Worker: flags.worker(a), Warn: a.warn,
 		Emit: func(r *artifact.Record, e *event.Event) error {
 			if r.Time == 0 {
 				untimed++

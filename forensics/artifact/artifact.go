@@ -41,7 +41,10 @@ type Record struct {
 
 // Placed reports whether Offset is a place in the file itself, and not in what it
 // was decompressed to or in a file beside it.
-func (r *Record) Placed() bool { return !r.packed && r.Get("recovered") != "wal" }
+func (r *Record) Placed() bool {
+	where := r.Get("recovered")
+	return !r.packed && where != "wal" && where != "log"
+}
 
 // Sources implements sigma.Record; a record of no log has none.
 func (r *Record) Sources() []sigma.Source { return r.sources }
@@ -96,6 +99,7 @@ type Summary struct {
 	Records  int
 	Problems []Problem // the first of them, at most 1000
 	Broken   int       // all of them
+	LeftOut  int64     // records that the file may hold, of one that is left out (see Format.Bulk)
 }
 
 // maxProblems bounds the problems of one file that are told.
@@ -145,7 +149,7 @@ func Read(ctx context.Context, path string, opt Options, emit func(r *Record, e 
 			_ = f.Close()
 		}
 	}()
-	q := Request{Year: opt.Year}
+	q := Request{Year: opt.Year, Bulk: true}
 	if opt.Kind != "" {
 		q.Kinds, q.Forced = []string{opt.Kind}, true
 	}

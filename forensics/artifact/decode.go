@@ -40,6 +40,9 @@ func (d *Decoder) Frame(b []byte) error {
 			d.Sum.Problems = append(d.Sum.Problems, p)
 		}
 		return r.Err()
+	case tagLeftOut:
+		d.Sum.LeftOut = max(r.Int(), 0)
+		return r.Err()
 	case tagRecords:
 		for r.Len() > 0 {
 			if err := d.record(&r); err != nil {

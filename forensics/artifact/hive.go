@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -21,12 +22,16 @@ func init() {
 		Name: "registry",
 		Doc: "registry hives of Windows NT: every key and value, and keys that were deleted; UserAssist, ShimCache, Amcache, run keys, services, " +
 			"USB storage, mounted devices, device times, local accounts, networks, BAM, typed paths, RecentDocs, MUICache, shell bags, computer, time zone and " +
-			"installation in records of their own; hashes and secrets are withheld; transaction logs are not read",
+			"installation in records of their own; hashes and secrets are withheld; the transaction logs beside a hive that was not written to its end (.LOG1, .LOG2, .LOG) are replayed in memory, and what is of them marked recovered",
 		Reference: "M. Suhanov, Windows registry file format specification; J. Metz, Windows Registry knowledge base",
-		Detect:    func(head []byte) bool { return strings.HasPrefix(string(head), regf.Magic) },
-		Parse:     parseHive,
-		Event:     eventHive,
-		Samples:   []string{"sample.hive", "more.hive", "shellbags.hive"},
+		Detect: func(head []byte) bool {
+			// Their logs begin as they do, with other types of file.
+			return strings.HasPrefix(string(head), regf.Magic) && (len(head) < 32 || hiveLogForms[binary.LittleEndian.Uint32(head[28:])] == "")
+		},
+		Parse:   parseHive,
+		Event:   eventHive,
+		Beside:  hiveLogs,
+		Samples: []string{"sample.hive", "more.hive", "shellbags.hive"},
 		Hostile: []string{
 			"sample.hive cut=5000", "sample.hive @36=ffffff7f", "sample.hive @40=ffffffff", "sample.hive @4096=00", "sample.hive @30132=00",
 			"sample.hive @30160=00000000", "sample.hive @4352=ffffff7f", "sample.hive @4356=ffffffff", "sample.hive @508=00000000",
@@ -103,16 +108,40 @@ func fileTimeAt(b []byte, off int) int64 {
 
 func parseHive(in Input, emit func(*Record) error, problem func(Problem)) error {
 	bags := shellBags{}
-	h, err := regf.Read(in, in.Size, func(k *regf.Key) error {
+	var logs []regf.Log
+	for _, ending := range hiveLogs {
+		if r, size := in.beside(ending); r != nil {
+			logs = append(logs, regf.Log{Name: ending, R: r, Size: size})
+		}
+	}
+	h, err := regf.Read(in, in.Size, logs, func(k *regf.Key) error {
 		if err := hiveKey(k, emit); err != nil {
 			return err
 		}
-		return bags.read(k, fileTime(k.Written), emit)
+		return bags.read(k, fileTime(k.Written), markLogged(k, emit))
 	}, func(off int64, text string) { problem(Problem{off, text}) })
 	if err != nil || h.Name == "" {
 		return err
 	}
-	return emit(&Record{Time: fileTime(h.Written), Header: 2, Fields: []Field{{"record", "hive"}, {"name", base(h.Name)}, {"path", h.Name}, {"version", h.Version}}})
+	r := &Record{Time: fileTime(h.Written), Header: 2, Fields: []Field{{"record", "hive"}, {"name", base(h.Name)}, {"path", h.Name}, {"version", h.Version}}}
+	for _, s := range h.Replayed[:min(len(h.Replayed), maxData)] {
+		r.add("replayed", s)
+	}
+	return emit(r)
+}
+
+// hiveLogs are the endings of transaction logs.
+var hiveLogs = []string{".LOG1", ".LOG2", ".LOG"}
+
+// markLogged says of records about a key that something of it is of a log.
+func markLogged(k *regf.Key, emit func(*Record) error) func(*Record) error {
+	if !k.Logged && !slices.ContainsFunc(k.Values, func(v regf.Value) bool { return v.Logged }) {
+		return emit
+	}
+	return func(r *Record) error {
+		r.add("recovered", "log")
+		return emit(r)
+	}
 }
 
 // hiveKey gives the records of a key.
@@ -124,6 +153,9 @@ func hiveKey(k *regf.Key, emit func(*Record) error) error {
 	}
 	if k.Deleted {
 		r.Fields = append(r.Fields, Field{"deleted", "true"})
+	}
+	if k.Logged {
+		r.add("recovered", "log")
 	}
 	if err := emit(r); err != nil {
 		return err
@@ -146,12 +178,15 @@ func hiveKey(k *regf.Key, emit func(*Record) error) error {
 		if k.Deleted {
 			r.Fields = append(r.Fields, Field{"deleted", "true"})
 		}
+		if v.Logged {
+			r.add("recovered", "log")
+		}
 		if err := emit(r); err != nil {
 			return err
 		}
 	}
 	for _, m := range meanings {
-		if err := m(k, at, emit); err != nil {
+		if err := m(k, at, markLogged(k, emit)); err != nil {
 			return err
 		}
 	}
@@ -211,6 +246,7 @@ func eventHive(r *Record, e *event.Event) {
 	default:
 		eventMeaning(kind, r, e)
 	}
+	e.Str(event.SaksiArtifactRecovered, r.Get("recovered"))
 	if r.Get("deleted") != "" {
 		e.Bool(event.SaksiFileDeleted, true)
 	}
@@ -253,6 +289,9 @@ func eventMeaning(kind string, r *Record, e *event.Event) {
 		e.Str(event.FileHashSHA1, r.Get("sha1"))
 	}
 	for _, f := range r.Fields[r.Header:] {
+		if f.Name == "recovered" {
+			continue
+		}
 		e.Str(event.SaksiWindowsData, f.Name+"="+f.Value)
 	}
 	e.Str(event.Message, strings.TrimSpace(kind+" "+r.first("path", "command", "text", "name", "product", "what")))

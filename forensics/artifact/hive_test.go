@@ -35,3 +35,47 @@ func TestCorpusNoHash(t *testing.T) {
 		t.Errorf("%d accounts, %d values withheld: %v", accounts, withheld, err)
 	}
 }
+
+// TestHiveLogs proves that the transaction logs beside a hive are replayed and that
+// each record that is of one says so; without them, what is missing is told.
+func TestHiveLogs(t *testing.T) {
+	dir := filepath.Join(samples, "hive")
+	read := func(path string) (records, logged, replayed int, sum artifact.Summary) {
+		sum, err := artifact.Read(context.Background(), path, options(t), func(r *artifact.Record, e *event.Event) error {
+			records++
+			where, _ := e.GetStr(event.SaksiArtifactRecovered)
+			if where == "log" {
+				logged++
+			}
+			if (where == "log") != (r.Get("recovered") == "log") || where == "log" && r.Placed() {
+				t.Errorf("%v: recovered %q, placed %v", r.Fields, where, r.Placed())
+			}
+			if r.Get("record") == "hive" && r.Get("replayed") != "" {
+				replayed++
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return records, logged, replayed, sum
+	}
+	whole, _, _, _ := read(filepath.Join(samples, "sample.hive"))
+	for _, name := range []string{"dirty.hive", "old.hive"} {
+		records, logged, replayed, sum := read(filepath.Join(dir, name))
+		if records != whole || logged == 0 || logged == records || replayed != 1 || sum.Broken != 0 {
+			t.Errorf("%s: %d records of %d, %d of a log, replayed %d, %v", name, records, whole, logged, replayed, sum.Problems)
+		}
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "dirty.hive"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone := filepath.Join(t.TempDir(), "dirty.hive")
+	if err := os.WriteFile(alone, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, logged, replayed, sum := read(alone); logged > 0 || replayed > 0 || sum.Broken == 0 {
+		t.Errorf("without logs: %d of a log, %v", logged, sum.Problems)
+	}
+}

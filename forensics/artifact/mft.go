@@ -24,8 +24,13 @@ func init() {
 		Reference: "Linux-NTFS project, NTFS documentation; Linux kernel, fs/ntfs/layout.h",
 		Detect:    func(head []byte) bool { return mft.RecordSize(head) != 0 },
 		Parse:     parseMFT,
-		Event:     eventMFT,
-		Samples:   []string{"sample.mft"},
+		Bulk: func(in Input) int64 {
+			var head [headSize]byte
+			n, _ := in.ReadAt(head[:], 0)
+			return in.Size / int64(max(mft.RecordSize(head[:n]), 1))
+		},
+		Event:   eventMFT,
+		Samples: []string{"sample.mft"},
 		Hostile: []string{
 			"sample.mft cut=70000", "sample.mft @66046=00", "sample.mft @65556=ffff", "sample.mft @65596=ffffffff", "sample.mft @5140=00000000", "sample.mft @65536=42414144",
 		},

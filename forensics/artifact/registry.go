@@ -29,6 +29,10 @@ type Format struct {
 	// Packed: offsets of records are not those of the file, because it is
 	// compressed.
 	Packed bool
+	// Bulk tells how many records a file may hold, of an artifact that has one for
+	// each file of a volume; a run over an image leaves it out and says the number,
+	// unless it is asked for. nil: it is always read.
+	Bulk func(in Input) int64
 	// Beside are the endings of files that belong to one of this artifact and lie
 	// beside it, such as "-wal".
 	Beside []string

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"saksi/internal/wire"
@@ -22,6 +23,7 @@ const (
 	tagFormat  = 'f' // name of the artifact
 	tagRecords = 'r' // records, one behind the other
 	tagProblem = 'p' // offset and text
+	tagLeftOut = 'l' // the file is left out: how many records it may hold
 )
 
 // frameSize is how full a frame of records gets, in bytes.
@@ -72,12 +74,14 @@ type Request struct {
 	Year   int      // see Input
 	Kinds  []string // names of artifacts that are looked for; none: all
 	Forced bool     // it is of the one kind, whatever its name
+	Bulk   bool     // artifacts with a record for each file of a volume are read, too
 }
 
 // Append appends q for ReadRequest.
 func (q *Request) Append(w *wire.Writer) {
 	w.Int(int64(q.Year))
 	w.Bool(q.Forced)
+	w.Bool(q.Bulk)
 	w.Uint(uint64(len(q.Kinds)))
 	for _, k := range q.Kinds {
 		w.String(k)
@@ -86,7 +90,7 @@ func (q *Request) Append(w *wire.Writer) {
 
 // ReadRequest reads what Append wrote.
 func ReadRequest(r *wire.Reader) (q Request) {
-	q.Year, q.Forced = int(r.Int()), r.Bool()
+	q.Year, q.Forced, q.Bulk = int(r.Int()), r.Bool(), r.Bool()
 	for n := r.Uint(); n > 0 && r.Err() == nil; n-- {
 		q.Kinds = append(q.Kinds, r.String())
 	}
@@ -98,7 +102,7 @@ func ReadRequest(r *wire.Reader) (q Request) {
 func Serve(in Input, q Request, reply func([]byte) error) (is bool, err error) {
 	s := &server{file: in.ReaderAt, reply: reply, last: time.Now()}
 	in.ReaderAt, in.Year, in.Forced = s, q.Year, q.Forced
-	return s.parse(in, q.Kinds)
+	return s.parse(in, &q)
 }
 
 // server is a parse under way in the worker.
@@ -152,13 +156,18 @@ func (s *server) flush() error {
 	return err
 }
 
-func (s *server) parse(in Input, kinds []string) (bool, error) {
-	f, err := detect(in, kinds)
+func (s *server) parse(in Input, q *Request) (bool, error) {
+	f, err := detect(in, q.Kinds)
 	if err != nil || f == nil {
 		return false, err
 	}
 	if err := s.send(append([]byte{tagFormat}, f.Name...)); err != nil {
 		return true, err
+	}
+	if f.Bulk != nil && !q.Bulk && !slices.Contains(q.Kinds, f.Name) {
+		w := wire.Writer{B: []byte{tagLeftOut}}
+		w.Int(f.Bulk(in))
+		return true, s.send(w.B)
 	}
 	err = f.Parse(in, s.record, s.problem)
 	return true, errors.Join(err, s.flush())

@@ -26,6 +26,7 @@ type Config struct {
 	Image  string   // first file of the image
 	Kinds  []string // names of artifacts; none: all
 	Year   int      // of the first record of logs whose times have none
+	Bulk   bool     // read artifacts with a record for each file of a volume, too
 	Live   bool     // leave deleted files out
 	Volume int      // only this volume, from 0; -1: all
 	Inode  string   // only the file with this address, as events name it; "": all
@@ -45,6 +46,7 @@ type Summary struct {
 	Files     int64            // files looked at
 	Artifacts map[string]int64 // files read, by artifact
 	Records   map[string]int64 // records, by artifact
+	LeftOut   map[string]int64 // records that files may hold which were left out, by artifact (see Config.Bulk)
 	Problems  int64            // parts of live files and of file systems that could not be read
 	Deleted   int64            // parts of deleted files that could not be read, which is normal
 	Crashes   int              // workers that died
@@ -80,7 +82,7 @@ type unit struct {
 // Run reads the artifacts of an image. It returns what was done even with an
 // error, which says why nothing more could be.
 func Run(ctx context.Context, cfg Config) (Summary, error) {
-	sum := Summary{Artifacts: map[string]int64{}, Records: map[string]int64{}}
+	sum := Summary{Artifacts: map[string]int64{}, Records: map[string]int64{}, LeftOut: map[string]int64{}}
 	src, err := disk.Find(ctx, cfg.Image)
 	if err != nil {
 		return sum, err
@@ -212,7 +214,7 @@ func (l *listing) send(ctx context.Context) error {
 // request is what the worker is asked.
 func (c *Config) request() []byte {
 	var w wire.Writer
-	q := artifact.Request{Year: c.Year, Kinds: c.Kinds}
+	q := artifact.Request{Year: c.Year, Kinds: c.Kinds, Bulk: c.Bulk}
 	q.Append(&w)
 	return w.B
 }
@@ -236,7 +238,11 @@ func plural(n int64, what string) string {
 func (s *Summary) Words() string {
 	var parts []string
 	for _, f := range artifact.Formats() {
-		if n := s.Artifacts[f.Name]; n > 0 {
+		n := s.Artifacts[f.Name]
+		switch left := s.LeftOut[f.Name]; {
+		case left > 0:
+			parts = append(parts, fmt.Sprintf("%s %d (left out: up to %s; --all reads them)", f.Name, n, plural(left, "record")))
+		case n > 0:
 			parts = append(parts, fmt.Sprintf("%s %d (%s)", f.Name, n, plural(s.Records[f.Name], "record")))
 		}
 	}

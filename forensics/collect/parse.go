@@ -158,6 +158,9 @@ func (p *parser) count() {
 	if p.dec != nil && p.one.Format != "" {
 		p.sum.Artifacts[p.one.Format]++
 		p.sum.Records[p.one.Format] += int64(p.one.Records)
+		if p.one.LeftOut > 0 {
+			p.sum.LeftOut[p.one.Format] += p.one.LeftOut
+		}
 	}
 	p.dec = nil
 }

@@ -36,6 +36,9 @@ type Hive struct {
 	// Dirty says that the hive was not written to its end: transaction logs hold
 	// the rest.
 	Dirty bool
+	// Replayed are the transactions of the logs beside it that were put over it in
+	// memory.
+	Replayed []string
 }
 
 // Key is one key with its values.
@@ -46,6 +49,7 @@ type Key struct {
 	Class   string
 	Written int64 // FILETIME
 	Deleted bool  // found in free space
+	Logged  bool  // its cell is, at least in part, of a transaction log
 	Values  []Value
 }
 
@@ -56,6 +60,7 @@ type Value struct {
 	Type      uint32
 	Data      []byte
 	Truncated bool // Data is not all of it
+	Logged    bool // it or its data is, at least in part, of a transaction log
 }
 
 // ErrForm is returned for a file that is no hive.
@@ -66,6 +71,7 @@ type hive struct {
 	key     func(*Key) error
 	problem func(offset int64, text string)
 	seen    map[uint32]bool // keys by their offset
+	patched map[uint32]bool // pieces of logPage bytes that are of a log
 	// What may still be read: an honest hive has room for each element of a list
 	// and for each byte of data once.
 	elements, bytes int
@@ -74,8 +80,9 @@ type hive struct {
 
 // Read gives every key of a hive, a key before those below it, then the deleted
 // ones; valid until key returns. What can't be read is told to problem with its
-// offset in the file. The error is key's, the reader's or ErrForm.
-func Read(r io.ReaderAt, size int64, key func(*Key) error, problem func(offset int64, text string)) (Hive, error) {
+// offset in the file. Of a hive that was not written to its end, what logs hold is
+// put over it in memory. The error is key's, the reader's or ErrForm.
+func Read(r io.ReaderAt, size int64, logs []Log, key func(*Key) error, problem func(offset int64, text string)) (Hive, error) {
 	head := make([]byte, baseSize)
 	if _, err := r.ReadAt(head, 0); err != nil && err != io.EOF {
 		return Hive{}, fmt.Errorf("reading the hive's header: %w", err)
@@ -83,20 +90,23 @@ func Read(r io.ReaderAt, size int64, key func(*Key) error, problem func(offset i
 	if string(head[:4]) != Magic {
 		return Hive{}, ErrForm
 	}
-	info := Hive{
-		Written: int64(le64(head, 12)), Name: utf16Text(head[48:112]), Version: fmt.Sprintf("%d.%d", le32(head, 20), le32(head, 24)),
-		Dirty: le32(head, 4) != le32(head, 8),
-	}
-	var sum uint32
-	for i := 0; i < 508; i += 4 {
-		sum ^= le32(head, i)
-	}
-	if sum != le32(head, 508) {
+	sum := headerSum(head)
+	wrong := sum != le32(head, 508)
+	if wrong {
 		problem(508, fmt.Sprintf("the header's checksum is %08x; it says %08x", sum, le32(head, 508)))
 	}
-	if info.Dirty {
-		problem(4, "the hive was not written to its end; its transaction logs hold what is missing and are not read")
+	info := Hive{Dirty: le32(head, 4) != le32(head, 8)}
+	sequence := le32(head, 4)
+	var j *journal
+	if info.Dirty || wrong {
+		if j = readLogs(logs, head, func(text string) { problem(4, text) }); wrong && j.head != nil {
+			problem(508, "the header of its transaction log is taken")
+			copy(head, j.head)
+			sequence, info.Dirty = le32(head, 4), true
+		}
 	}
+	info.Written, info.Name = int64(le64(head, 12)), utf16Text(head[48:112])
+	info.Version = fmt.Sprintf("%d.%d", le32(head, 20), le32(head, 24))
 	n := int64(le32(head, 40))
 	if n > maxHive {
 		problem(40, fmt.Sprintf("the hive says it has %d bytes; at most %d are read", n, maxHive))
@@ -110,6 +120,12 @@ func Read(r io.ReaderAt, size int64, key func(*Key) error, problem func(offset i
 	h.elements, h.bytes = len(h.b)/4, 2*len(h.b)
 	if got, err := r.ReadAt(h.b, baseSize); err != nil && (err != io.EOF || int64(got) < n) {
 		return info, fmt.Errorf("reading the hive: %w", err)
+	}
+	if info.Dirty {
+		if info.Replayed = h.replay(j, sequence, func(text string) { problem(4, text) }); len(info.Replayed) == 0 {
+			problem(4, "the hive was not written to its end, and no transaction log beside it holds what is missing")
+		}
+		h.elements, h.bytes = len(h.b)/4, 2*len(h.b)
 	}
 	if err := h.walk(le32(head, 36), "", 0); err != nil {
 		return info, err
@@ -190,6 +206,7 @@ func (h *hive) node(c []byte, off uint32) (*Key, bool) {
 		return nil, false
 	}
 	k := &Key{Offset: baseSize + int64(off), Written: int64(le64(c, 4)), Name: text(c[76:76+int(le16(c, 72))], le16(c, 2)&0x20 != 0)}
+	k.Logged = h.logged(off, 80+int(le16(c, 72)))
 	if n := int(le16(c, 74)); n > 0 {
 		if b := h.cell(le32(c, 48)); n <= len(b) {
 			k.Class = utf16Text(b[:n])
@@ -276,33 +293,37 @@ func (h *hive) value(off uint32) (Value, bool) {
 		return Value{}, false
 	}
 	v := Value{Offset: baseSize + int64(off), Type: le32(c, 12), Name: text(c[20:20+int(le16(c, 2))], le16(c, 16)&1 != 0)}
+	v.Logged = h.logged(off, 24+int(le16(c, 2)))
 	size := le32(c, 4)
 	if size&0x80000000 != 0 {
 		v.Data = c[8 : 8+min(size&0x7fffffff, 4)]
 		return v, true
 	}
-	v.Data, v.Truncated = h.data(le32(c, 8), int(size))
+	var logged bool
+	v.Data, v.Truncated, logged = h.data(le32(c, 8), int(size))
+	v.Logged = v.Logged || logged
 	return v, true
 }
 
 // data reads the data of a value, which may lie in segments.
-func (h *hive) data(off uint32, size int) (b []byte, cut bool) {
+func (h *hive) data(off uint32, size int) (b []byte, cut, logged bool) {
 	c := h.cell(off)
 	switch {
 	case size == 0:
-		return nil, false
+		return nil, false, false
 	case size > segment && len(c) >= 8 && string(c[:2]) == "db":
 		list := h.cell(le32(c, 4))
 		for i := 0; i < int(le16(c, 2)) && 4*i+4 <= len(list) && len(b) < min(size, maxData); i++ {
 			s := h.cell(le32(list, 4*i))
+			logged = logged || len(s) > 0 && h.logged(le32(list, 4*i), 4+min(len(s), size-len(b)))
 			b = append(b, s[:min(len(s), segment, size-len(b))]...)
 		}
 	case size > len(c):
-		return c, true
+		return c, true, len(c) > 0 && h.logged(off, 4+len(c))
 	default:
-		b = c[:size]
+		b, logged = c[:size], h.logged(off, 4+size)
 	}
-	return b[:min(len(b), maxData)], len(b) < size || size > maxData
+	return b[:min(len(b), maxData)], len(b) < size || size > maxData, logged
 }
 
 // deleted looks for keys in the cells that are free.

@@ -22,7 +22,7 @@ func sample(t testing.TB) []byte {
 func TestRead(t *testing.T) {
 	b := sample(t)
 	keys, values, deleted := 0, map[string]*Value{}, ""
-	info, err := Read(bytes.NewReader(b), int64(len(b)), func(k *Key) error {
+	info, err := Read(bytes.NewReader(b), int64(len(b)), nil, func(k *Key) error {
 		if k.Deleted {
 			deleted = k.Path + "=" + string(k.Values[0].Data)
 			return nil
@@ -70,10 +70,10 @@ func TestLoop(t *testing.T) {
 	leaf := le32(b, int(list)+4096+4+4)
 	copy(b[int(leaf)+4096+4+4:], b[36:40]) // the first child is the root
 	told := ""
-	if _, err := Read(bytes.NewReader(b), int64(len(b)), func(*Key) error { return nil }, func(_ int64, text string) { told += text }); err != nil || !strings.Contains(told, "loops") {
+	if _, err := Read(bytes.NewReader(b), int64(len(b)), nil, func(*Key) error { return nil }, func(_ int64, text string) { told += text }); err != nil || !strings.Contains(told, "loops") {
 		t.Errorf("%q, %v", told, err)
 	}
-	if _, err := Read(strings.NewReader("regx"), 4, nil, nil); !errors.Is(err, ErrForm) {
+	if _, err := Read(strings.NewReader("regx"), 4, nil, nil, nil); !errors.Is(err, ErrForm) {
 		t.Errorf("no hive: %v", err)
 	}
 }
@@ -85,7 +85,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(b[:5000])
 	f.Fuzz(func(t *testing.T, b []byte) {
 		n := 0
-		_, err := Read(bytes.NewReader(b), int64(len(b)), func(*Key) error {
+		_, err := Read(bytes.NewReader(b), int64(len(b)), nil, func(*Key) error {
 			if n++; n > len(b)/8 {
 				t.Fatal("more keys than the hive has room for")
 			}

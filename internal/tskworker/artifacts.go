@@ -72,7 +72,11 @@ func (s *session) artifact(q artifact.Request, item int, it *disk.Item) (is bool
 	}()
 	placed := false
 	in := artifact.Input{ReaderAt: &renewed{s, c}, Size: c.Size(), Path: it.Path, Open: func(ending string) (io.ReaderAt, int64) {
-		ref, err := fs.Lookup(it.Path + ending)
+		beside := it.Path + ending
+		if ending == ".mft" { // of a change journal: the volume's own table
+			beside = "/$MFT"
+		}
+		ref, err := fs.Lookup(beside)
 		if err != nil {
 			return nil, 0
 		}

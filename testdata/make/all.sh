@@ -16,6 +16,7 @@ python3 evtx.py ../artifact/sysmon.evtx
 python3 hive.py ../artifact/sample.hive
 python3 hive.py ../artifact/more.hive more
 python3 hive.py ../artifact/shellbags.hive bags
+python3 hivelog.py ../artifact/sample.hive ../artifact/hive
 python3 usn.py ../artifact/sample.usn
 python3 logfile.py ../artifact/sample.logfile
 python3 tasks.py ../artifact
@@ -23,6 +24,7 @@ bash mft.sh ../artifact/sample.mft # needs to mount
 python3 windows.py ../artifact
 python3 jumplist.py ../artifact
 python3 thumbnails.py ../artifact
+python3 ese.py ../artifact
 python3 linux.py ../artifact
 python3 apple.py ../artifact
 python3 journal.py ../artifact
