@@ -99,15 +99,16 @@ func (c *Case) AddAcquired(ctx context.Context, a Acquired) (x *Exhibit, stateme
 }
 
 // segmentsOf are the further files of the exhibit that entry i adds.
-func segmentsOf(entries []evidence.Entry, i int) []Segment {
-	n, err := strconv.Atoi(entries[i].Detail[segmentsKey])
+func segmentsOf(entries *evidence.Entries, i int64) []Segment {
+	x := entries.At(i)
+	n, err := strconv.Atoi(x.Detail[segmentsKey])
 	if err != nil {
 		return nil
 	}
 	var list []Segment
 	for j := i - 1; j >= 0 && len(list) < n; j-- {
-		e := &entries[j]
-		if e.Act != ActSegment || e.Exhibit != entries[i].Exhibit {
+		e := entries.At(j)
+		if e.Act != ActSegment || e.Exhibit != x.Exhibit {
 			break // they stand right before it
 		}
 		size, err := strconv.ParseInt(e.Detail["bytes"], 10, 64)

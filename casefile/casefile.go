@@ -234,10 +234,14 @@ func Open(ctx context.Context, dir string, o Options) (*Case, error) {
 		return nil, err
 	}
 	entries := c.log.Entries()
-	if len(entries) == 0 || entries[0].Act != ActOpen {
+	var first evidence.Entry
+	if entries.Len() > 0 {
+		first = entries.At(0)
+	}
+	if first.Act != ActOpen {
 		err = fmt.Errorf("%w: it does not begin with the opening of the case", evidence.ErrCustody)
-	} else if sum := evidence.SHA256(b); sum != entries[0].SHA256 {
-		err = fmt.Errorf("%w: %s has SHA-256 %s; the custody log recorded %s", evidence.ErrDigest, filepath.Join(dir, infoFile), sum, entries[0].SHA256)
+	} else if sum := evidence.SHA256(b); sum != first.SHA256 {
+		err = fmt.Errorf("%w: %s has SHA-256 %s; the custody log recorded %s", evidence.ErrDigest, filepath.Join(dir, infoFile), sum, first.SHA256)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the case: %w; run 'saksi evidence verify' for all of it", err), c.Close())
@@ -262,6 +266,14 @@ func ownFolders(dir string) error {
 // checked; Verify does that. Where the log contradicts itself or its checkpoint
 // the error is evidence.ErrCustody, and the entries are what could be read.
 func ReadLog(dir string) ([]evidence.Entry, error) {
+	list, err := readLog(dir)
+	if list.Len() == 0 {
+		return nil, err
+	}
+	return list.List(), err
+}
+
+func readLog(dir string) (*evidence.Entries, error) {
 	info, err := ReadInfo(dir)
 	if err != nil {
 		return nil, err

@@ -107,10 +107,9 @@ func (c *Case) Dispose(ctx context.Context, id string, e evidence.Entry) (int64,
 
 // duties checks the approvals that the log holds, as far as their keys are
 // known.
-func (v *verifier) duties(info Info, entries []evidence.Entry) {
+func (v *verifier) duties(info Info, entries *evidence.Entries) {
 	gone := map[string]int64{}
-	for i := range entries {
-		e := &entries[i]
+	for _, e := range entries.All() {
 		item := CustodyDir + "/entries.ndjson"
 		if at, ok := gone[e.Exhibit]; ok && e.Exhibit != "" {
 			v.add(item, KindCustody, fmt.Sprintf("nothing done with %s after its disposal in entry %d", e.Exhibit, at), fmt.Sprintf("%s in entry %d", e.Act, e.Seq))

@@ -31,12 +31,9 @@ type Exhibit struct {
 }
 
 // exhibitsOf reads the exhibits out of the custody log.
-func exhibitsOf(entries []evidence.Entry) []Exhibit {
+func exhibitsOf(entries *evidence.Entries) []Exhibit {
 	var list []Exhibit
-	for i, e := range entries {
-		if e.Act != ActAdd {
-			continue
-		}
+	for i, e := range entries.All(ActAdd) {
 		n, err := strconv.ParseInt(e.Detail["bytes"], 10, 64)
 		if err != nil {
 			n = -1
@@ -51,7 +48,7 @@ func exhibitsOf(entries []evidence.Entry) []Exhibit {
 
 // Exhibits lists the exhibits of the case in dir, as its custody log says.
 func Exhibits(dir string) ([]Exhibit, error) {
-	entries, err := ReadLog(dir)
+	entries, err := readLog(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +199,7 @@ func (c *Case) OpenExhibitFor(ctx context.Context, id string, e evidence.Entry) 
 		return nil, nil, fmt.Errorf("the case has no exhibit %q", id)
 	}
 	x := &c.Exhibits[i]
-	for _, old := range c.log.Entries() {
+	for _, old := range c.log.Entries().All() {
 		if old.Act == ActDispose && old.Exhibit == id {
 			return nil, nil, fmt.Errorf("opening exhibit %s: custody of it ended in entry %d", id, old.Seq)
 		}
@@ -273,7 +270,7 @@ func (c *Case) pass(ctx context.Context, id string, e evidence.Entry) (int64, er
 	if i < 0 {
 		return 0, fmt.Errorf("recording a %s: the case has no exhibit %q", e.Act, id)
 	}
-	for _, old := range c.log.Entries() {
+	for _, old := range c.log.Entries().All() {
 		if old.Act == ActDispose && old.Exhibit == id {
 			return 0, fmt.Errorf("recording a %s: custody of %s ended in entry %d", e.Act, id, old.Seq)
 		}

@@ -97,7 +97,7 @@ func (v *verifier) witnesses(info Info, log *evidence.LogState) {
 
 // revocations names what revoked keys signed after they were revoked, or at a
 // time that nothing but the signer's clock tells.
-func (v *verifier) revocations(info Info, entries []evidence.Entry) {
+func (v *verifier) revocations(info Info, entries *evidence.Entries) {
 	for _, r := range v.revoked {
 		at, how := time.Time{}, "only the sealing machine's clock says when"
 		if s := v.out.Seal; s != nil && s.Stamp != "" && s.StampTrusted {
@@ -109,7 +109,7 @@ func (v *verifier) revocations(info Info, entries []evidence.Entry) {
 		}
 	}
 	if at, why := v.trust.Revoked(info.Key); !at.IsZero() {
-		for _, e := range entries {
+		for _, e := range entries.All() {
 			if t, err := time.Parse(time.RFC3339Nano, e.Time); err != nil || !t.Before(at) {
 				v.add(CustodyDir, KindTrust, fmt.Sprintf("no entry after %s, when key %s was revoked (%s)", at.Format(time.RFC3339), info.Key, why), fmt.Sprintf("entry %d of %s", e.Seq, e.Time))
 				break

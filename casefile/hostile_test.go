@@ -310,7 +310,7 @@ func TestManySegments(t *testing.T) {
 	for i := range entries {
 		entries[i] = evidence.Entry{Seq: int64(i), Act: ActAdd, Exhibit: "E1", Detail: map[string]string{segmentsKey: "999999999", "bytes": "1"}}
 	}
-	if list := exhibitsOf(entries); len(list) != len(entries) || len(list[5].Segments) != 0 {
+	if list := exhibitsOf(evidence.Pack(entries)); len(list) != len(entries) || len(list[5].Segments) != 0 {
 		t.Errorf("%d exhibits", len(list))
 	}
 }

@@ -174,8 +174,7 @@ func (c *Case) stale(ctx context.Context, path string) error {
 	if !there(path) {
 		return nil
 	}
-	entries := c.log.Entries()
-	if last := entries[len(entries)-1]; last.Act == ActLock && last.Where == path {
+	if last := c.last(); last.Act == ActLock && last.Where == path {
 		return nil // it holds what the folder holds
 	}
 	ours, err := c.unlockedFrom(ctx, path)
@@ -197,13 +196,16 @@ func (c *Case) unlockedFrom(ctx context.Context, path string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	for _, e := range c.log.Entries() {
-		if e.Act == ActUnlock && e.SHA256 == sum {
+	for _, e := range c.log.Entries().All(ActUnlock) {
+		if e.SHA256 == sum {
 			return true, nil
 		}
 	}
 	return false, nil
 }
+
+// last is the last entry of the log, which an open case has.
+func (c *Case) last() evidence.Entry { return c.log.Entries().At(c.log.Len() - 1) }
 
 func absent(path string) error {
 	if there(path) {
@@ -351,7 +353,7 @@ func finishUnlock(ctx context.Context, folder, from string, o Options) (*Locked,
 	case err != nil:
 		return nil, err
 	case !ours:
-		if last := c.log.Entries()[c.log.Len()-1]; last.Act != ActLock || last.Where != from {
+		if last := c.last(); last.Act != ActLock || last.Where != from {
 			return nil, fmt.Errorf("%w: the case in %s is open, and %s is not what it was unlocked from", fs.ErrExist, folder, from)
 		}
 		// Locking was interrupted before its end: the folder is whole.

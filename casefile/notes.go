@@ -81,7 +81,7 @@ func (c *Case) addNote(ctx context.Context, n *Note) error {
 		return err
 	}
 	n.Previous = ""
-	for _, e := range c.log.Entries() {
+	for _, e := range c.log.Entries().All() {
 		if e.Act == ActNote || e.Act == ActBookmark {
 			n.Previous = e.SHA256
 		}

@@ -59,7 +59,7 @@ func (c *Case) review(ctx context.Context, note string) (string, error) {
 		return "", err
 	}
 	hint := c.actor.Public().Hint()
-	for _, e := range c.log.Entries() {
+	for _, e := range c.log.Entries().All() {
 		own := SameName(e.Who, c.who) || e.Detail[detailActorKey] == hint || e.Detail[detailActorKey] == "" && hint == c.Info.Key
 		if ownWork[e.Act] && own {
 			return "", fmt.Errorf("%w: %s did entry %d (%s): nobody reviews work of their own", ErrDuty, c.who, e.Seq, e.Act)

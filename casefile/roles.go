@@ -225,8 +225,7 @@ func (v *verifier) acts(info Info, log *evidence.LogState) {
 		}
 	}
 	bound := v.trust != nil && len(v.trust.Records) > 0
-	for i := range log.Entries {
-		e := &log.Entries[i]
+	for _, e := range log.Entries.All() {
 		hint := e.Detail[detailActorKey]
 		if e.Act == evidence.ActRecover && hint == "" {
 			continue // the log's own
@@ -236,7 +235,7 @@ func (v *verifier) acts(info Info, log *evidence.LogState) {
 		}
 		if hint == "" {
 			hint = info.Key
-		} else if o := v.signedAct(info, log, i); o.kind != "" {
+		} else if o := v.signedAct(info, log, e); o.kind != "" {
 			bad(e, o)
 			continue
 		}
@@ -267,9 +266,8 @@ func (v *verifier) acts(info Info, log *evidence.LogState) {
 	}
 }
 
-// signedAct checks a person's own signature on entry i.
-func (v *verifier) signedAct(info Info, log *evidence.LogState, i int) (o offense) {
-	e := &log.Entries[i]
+// signedAct checks a person's own signature on an entry.
+func (v *verifier) signedAct(info Info, log *evidence.LogState, e *evidence.Entry) (o offense) {
 	hint := e.Detail[detailActorKey]
 	key := v.trust.Key(hint)
 	if key == nil {

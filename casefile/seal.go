@@ -76,11 +76,9 @@ type Sealed struct {
 }
 
 // sealOf finds the entry that sealed the case.
-func sealOf(entries []evidence.Entry) *evidence.Entry {
-	for i := range entries {
-		if entries[i].Act == ActSeal {
-			return &entries[i]
-		}
+func sealOf(entries *evidence.Entries) *evidence.Entry {
+	for _, e := range entries.All(ActSeal) {
+		return e
 	}
 	return nil
 }
@@ -340,9 +338,9 @@ func (c *Case) Timestamp(ctx context.Context, o SealOptions) (*evidence.Timestam
 }
 
 // stampOf finds the entry that recorded the seal's time stamp.
-func stampOf(entries []evidence.Entry) *evidence.Entry {
-	for i := range entries {
-		if e := &entries[i]; (e.Act == ActSeal || e.Act == ActTimestamp) && e.Detail["timestamp"] != "" {
+func stampOf(entries *evidence.Entries) *evidence.Entry {
+	for _, e := range entries.All(ActSeal, ActTimestamp) {
+		if e.Detail["timestamp"] != "" {
 			return e
 		}
 	}

@@ -154,7 +154,7 @@ func TestManyReviewed(t *testing.T) {
 	if err = errors.Join(err, c.Close()); err != nil || name != left+statementSuffix {
 		t.Fatal(name, err)
 	}
-	if e := c.log.Entries()[5]; len(strings.Fields(e.Detail["replaced_unfinished"])) != 2 || e.Detail["subjects"] != fmt.Sprint(evidence.MaxSubjects+4) {
+	if e := c.log.Entries().At(5); len(strings.Fields(e.Detail["replaced_unfinished"])) != 2 || e.Detail["subjects"] != fmt.Sprint(evidence.MaxSubjects+4) {
 		t.Errorf("%+v", e)
 	}
 	verify := func(want ...string) {

@@ -35,7 +35,7 @@ type Seal struct {
 type sealer struct {
 	*verifier
 	entry   *evidence.Entry // that sealed it
-	entries []evidence.Entry
+	entries *evidence.Entries
 	bundle  []byte
 	pred    SealPredicate
 	tags    map[string]string // digests that the tag manifest lists
@@ -161,7 +161,7 @@ func (s *sealer) predicate(st *evidence.Statement, info Info) {
 }
 
 // verify checks the rest of the seal, the custody log being read.
-func (s *sealer) verify(entries []evidence.Entry, log *evidence.LogState) {
+func (s *sealer) verify(entries *evidence.Entries, log *evidence.LogState) {
 	s.entries, s.entry = entries, sealOf(entries)
 	for _, f := range append([]string{sealBundleFile, bagitFile, bagInfoFile}, sealTraces...) {
 		s.known[f] = true
@@ -181,7 +181,7 @@ func (s *sealer) verify(entries []evidence.Entry, log *evidence.LogState) {
 
 func (s *sealer) sealEntry(log *evidence.LogState) {
 	e := s.entry
-	for _, x := range s.entries {
+	for _, x := range s.entries.All(ActSeal, ActAdd, ActSign) {
 		if x.Seq <= e.Seq {
 			continue
 		}
@@ -320,8 +320,8 @@ func (s *sealer) manifest() {
 	if err != nil {
 		s.add(manifestFile, KindForm, "a manifest", err.Error())
 	}
-	for _, e := range s.entries {
-		if e.Act == ActAdd && e.Detail["copied"] == "true" && !s.payload[e.Where] {
+	for _, e := range s.entries.All(ActAdd) {
+		if e.Detail["copied"] == "true" && !s.payload[e.Where] {
 			s.add(e.Where, KindMissing, "exhibit "+e.Exhibit+" in "+manifestFile, "no line")
 		}
 	}

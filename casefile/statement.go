@@ -120,7 +120,7 @@ func (c *Case) clear(ctx context.Context, name string, e *evidence.Entry) error 
 	if err != nil {
 		return err
 	}
-	for _, have := range c.log.Entries() {
+	for _, have := range c.log.Entries().All() {
 		if have.Where == name {
 			return fmt.Errorf("%s: %w", name, fs.ErrExist)
 		}

@@ -199,10 +199,7 @@ func (v *verifier) custody(info Info) (*evidence.LogState, error) {
 		v.add(item, KindCustody, "at least the entry that opened the case", "no entries")
 	}
 	v.out.Entries, v.out.Unfinished = st.Size, len(st.Unfinished)
-	for _, e := range st.Entries {
-		if e.Act != ActAdd && e.Act != ActSegment {
-			continue
-		}
+	for _, e := range st.Entries.All(ActAdd, ActSegment) {
 		if n, err := strconv.ParseInt(e.Detail["bytes"], 10, 64); err == nil {
 			v.sizes[e.Where] = n
 		}
@@ -338,7 +335,7 @@ func (v *verifier) expect(path, sha256 string) {
 
 // statements opens every statement and checks what it says. It returns the
 // paths of those that are there.
-func (v *verifier) statements(entries []evidence.Entry) map[string]bool {
+func (v *verifier) statements(entries *evidence.Entries) map[string]bool {
 	there := map[string]bool{}
 	list, err := os.ReadDir(filepath.Join(v.dir, StatementsDir))
 	if err != nil {
@@ -346,10 +343,8 @@ func (v *verifier) statements(entries []evidence.Entry) map[string]bool {
 		return there
 	}
 	keys := map[string]string{}
-	for _, e := range entries {
-		if e.Act == ActAdd {
-			keys[e.Exhibit] = e.SourceKey
-		}
+	for _, e := range entries.All(ActAdd) {
+		keys[e.Exhibit] = e.SourceKey
 	}
 	for _, e := range list {
 		path := StatementsDir + "/" + e.Name()
@@ -458,7 +453,7 @@ func (v *verifier) examination(path string, st *evidence.Statement, keys map[str
 }
 
 // recorded checks what the custody log says is there.
-func (v *verifier) recorded(entries []evidence.Entry, statements map[string]bool) {
+func (v *verifier) recorded(entries *evidence.Entries, statements map[string]bool) {
 	opened := 0
 	taken := map[string]int64{} // entries of exhibits, and of their files
 	once := func(what string, e *evidence.Entry) {
@@ -467,7 +462,7 @@ func (v *verifier) recorded(entries []evidence.Entry, statements map[string]bool
 		}
 		taken[what] = e.Seq
 	}
-	for i, e := range entries {
+	for i, e := range entries.All() {
 		switch e.Act {
 		case ActOpen:
 			if opened++; i != 0 || opened > 1 {
@@ -477,19 +472,19 @@ func (v *verifier) recorded(entries []evidence.Entry, statements map[string]bool
 			v.expect(infoFile, e.SHA256)
 		case ActAdd:
 			v.out.Exhibits++
-			once(e.Exhibit, &e)
-			once(e.Where, &e)
+			once(e.Exhibit, e)
+			once(e.Where, e)
 			if e.SHA256 == "" {
 				v.add(e.Exhibit, KindDigest, "a SHA-256", "none in the custody log")
 				continue
 			}
 			v.expect(e.Where, e.SHA256)
-			v.sourceKey(&e, segmentsOf(entries, i))
+			v.sourceKey(e, segmentsOf(entries, i))
 		case ActSegment, ActNote, ActBookmark:
 			v.expect(e.Where, e.SHA256)
 		case ActReview:
 			v.expect(e.Where, e.SHA256)
-			v.reviewed(&e)
+			v.reviewed(e)
 		case ActExport:
 			if !filepath.IsAbs(e.Where) { // kept in the case
 				v.expect(e.Where, e.SHA256)

@@ -143,7 +143,7 @@ type Log struct {
 	f       *os.File
 	end     int64 // offset after the last entry
 	hashes  storedHashes
-	entries []Entry
+	entries *Entries
 	holder  holders
 	failed  bool // an entry was left unfinished
 	now     func() time.Time
@@ -219,8 +219,8 @@ func (l *Log) load(ctx context.Context) error {
 		return fmt.Errorf("opening the custody log: %w", err)
 	}
 	l.hashes, l.entries, l.end = st.hashes, st.Entries, st.signed
-	for i := range l.entries {
-		if err := l.holder.pass(&l.entries[i]); err != nil {
+	for _, e := range l.entries.All() {
+		if err := l.holder.pass(e); err != nil {
 			return fmt.Errorf("%w: %w", ErrCustody, err)
 		}
 	}
@@ -316,7 +316,8 @@ func (l *Log) Append(ctx context.Context, e Entry) error {
 		l.failed = true
 		return fmt.Errorf("recording in the custody log: %w: %w", ErrUnfinished, err)
 	}
-	l.hashes, l.entries, l.end = hashes, append(l.entries, e), l.end+int64(len(line))+1
+	l.hashes, l.end = hashes, l.end+int64(len(line))+1
+	l.entries.add(&e)
 	if e.To != "" {
 		l.holder[e.Exhibit] = e.To
 	}
@@ -332,8 +333,8 @@ func (l *Log) line(e *Entry) ([]byte, error) {
 		return nil, err
 	}
 	now := l.now().UTC()
-	if n := len(l.entries); n > 0 {
-		last := l.entries[n-1].Time
+	if n := l.Len(); n > 0 {
+		last := l.entries.At(n - 1).Time
 		if t, err := time.Parse(time.RFC3339Nano, last); err == nil && now.Before(t) {
 			return nil, fmt.Errorf("the clock says %s, the last entry %s: set the clock right", now.Format(time.RFC3339Nano), last)
 		}
@@ -380,11 +381,11 @@ func (l *Log) write(line []byte, n int64, root tlog.Hash) error {
 }
 
 // Len is the number of entries.
-func (l *Log) Len() int64 { return int64(len(l.entries)) }
+func (l *Log) Len() int64 { return l.entries.Len() }
 
 // Entries are the entries under the checkpoint, verified when the log was
-// opened. The caller MUST NOT change them.
-func (l *Log) Entries() []Entry { return l.entries }
+// opened.
+func (l *Log) Entries() *Entries { return l.entries }
 
 // Close ends writing.
 func (l *Log) Close() error {

@@ -76,19 +76,19 @@ func TestLog(t *testing.T) {
 	dir := smallLog(t, s)
 	l := openTest(t, dir, s)
 	record(t, l, Entry{Act: "note", Who: "b", Tool: "other 1"})
-	if l.Len() != 5 || len(l.Entries()) != 5 {
+	if l.Len() != 5 || l.Entries().Len() != 5 {
 		t.Errorf("%d entries", l.Len())
 	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
 	st := verified(t, dir, p)
-	for i, e := range st.Entries {
+	for i, e := range st.Entries.All() {
 		if e.Seq != int64(i) || e.Time == "" || e.Tool == "" {
 			t.Errorf("entry %d: %+v", i, e)
 		}
 	}
-	if st.Size != 5 || len(st.Unfinished) != 0 || st.Entries[1].Detail["name"] != "one" || st.Entries[4].Tool != "other 1" {
+	if st.Size != 5 || len(st.Unfinished) != 0 || st.Entries.At(1).Detail["name"] != "one" || st.Entries.At(4).Tool != "other 1" {
 		t.Errorf("%+v", st)
 	}
 	for _, f := range []string{entriesFile, checkpointFile, lockFile} {
@@ -195,7 +195,7 @@ func TestCrash(t *testing.T) {
 			t.Fatalf("%.30q: %+v", left, st.Entries)
 		}
 		for i, want := range []string{left, `{"seq":4,"ti`} {
-			e := st.Entries[4+i]
+			e := st.Entries.At(int64(4 + i))
 			if e.Act != ActRecover || e.Detail["sha256"] != SHA256([]byte(want)) || string(read(t, filepath.Join(dir, e.Detail["file"]))) != want {
 				t.Errorf("%.30q: %+v", want, e)
 			}
@@ -205,7 +205,7 @@ func TestCrash(t *testing.T) {
 	dir := t.TempDir()
 	put(t, filepath.Join(dir, entriesFile), []byte(whole))
 	openTest(t, dir, s)
-	if st := verified(t, dir, p); st.Size != 1 || st.Entries[0].Act != ActRecover {
+	if st := verified(t, dir, p); st.Size != 1 || st.Entries.At(0).Act != ActRecover {
 		t.Errorf("%+v", st)
 	}
 }
@@ -234,7 +234,7 @@ func TestFailedDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	record(t, openTest(t, dir, s), Entry{Act: "note", Who: "a"})
-	if st := verified(t, dir, p); st.Size != 6 || st.Entries[4].Act != ActRecover {
+	if st := verified(t, dir, p); st.Size != 6 || st.Entries.At(4).Act != ActRecover {
 		t.Errorf("%+v", st.Entries)
 	}
 }
@@ -337,7 +337,7 @@ func TestSignedNonsenseLog(t *testing.T) {
 		if err != nil || !strings.Contains(strings.Join(problems, "\n"), c.say) {
 			t.Errorf("%s: %q, %v; expected %q", name, problems, err, c.say)
 		}
-		if len(st.Entries) == 0 {
+		if st.Entries.Len() == 0 {
 			t.Errorf("%s: the good entry is lost", name)
 		}
 		if _, err := OpenLog(t.Context(), dir, logCase, s); !errors.Is(err, ErrCustody) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"runtime"
 	"strings"
 	"sync"
@@ -89,6 +90,9 @@ type reading struct {
 func (st *LogState) read(r *bufio.Reader, size int64) error {
 	so := &reading{holder: holders{}}
 	var b batch
+	if n := min(size, maxEntries); n > 4*batchLines && size != math.MaxInt64 {
+		st.hashes = make(storedHashes, 0, tlog.StoredHashCount(n))
+	}
 	for st.Size < size {
 		if st.Size >= maxEntries {
 			st.problem("the log has more than %d entries; reading stopped there", maxEntries)
@@ -142,7 +146,7 @@ func (st *LogState) take(so *reading, b *batch, i int) error {
 		return nil
 	}
 	if !st.full {
-		st.Entries = append(st.Entries, *e)
+		st.Entries.add(e)
 	}
 	if e.Seq != so.seq {
 		st.problem("entry %d says it is number %d; expected %d", at, e.Seq, so.seq)

@@ -28,7 +28,7 @@ const maxTries = 100
 type LogState struct {
 	Size       int64
 	Root       string // base64 of the tree's hash, when Size is the checkpoint's
-	Entries    []Entry
+	Entries    *Entries
 	Unfinished []byte // an entry, whole or torn, after the last under the checkpoint
 	hashes     storedHashes
 	checkpoint []byte
@@ -36,6 +36,8 @@ type LogState struct {
 	problems   []string
 	full       bool // more problems than are listed
 }
+
+func newState() *LogState { return &LogState{Entries: &Entries{}} }
 
 func (st *LogState) problem(format string, args ...any) {
 	switch {
@@ -62,7 +64,7 @@ func VerifyLog(dir, origin string, key *Public) (st *LogState, problems []string
 		cp, err := ReadRegular(path, maxCheckpoint)
 		switch {
 		case errors.Is(err, ErrFile):
-			return &LogState{}, []string{"the checkpoint can't be read: " + err.Error()}, nil
+			return newState(), []string{"the checkpoint can't be read: " + err.Error()}, nil
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
 			return nil, nil, fmt.Errorf("reading the custody log: %w", err)
 		}
@@ -82,29 +84,30 @@ func verifyEntries(path string, cp []byte, origin string, key *Public) (*LogStat
 	f, err := OpenRegular(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		st := &LogState{}
+		st := newState()
 		if cp != nil {
 			st.problem("the entries are missing; expected %s", entriesFile)
 		}
 		return st, nil
 	case errors.Is(err, ErrFile):
-		st := &LogState{}
+		st := newState()
 		st.problem("the entries can't be read: %v", err)
 		return st, nil
 	case err != nil:
-		return &LogState{}, fmt.Errorf("reading the custody log: %w", err)
+		return newState(), fmt.Errorf("reading the custody log: %w", err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return &LogState{}, fmt.Errorf("reading the custody log: %w", err)
+		return newState(), fmt.Errorf("reading the custody log: %w", err)
 	}
 	return verifyLog(cp, io.NewSectionReader(f, 0, info.Size()), origin, key)
 }
 
 // verifyLog checks entries against a checkpoint; a nil one is missing.
 func verifyLog(checkpoint []byte, entries *io.SectionReader, origin string, key *Public) (*LogState, error) {
-	st := &LogState{checkpoint: checkpoint}
+	st := newState()
+	st.checkpoint = checkpoint
 	// One line must fit: what is longer is refused without being kept.
 	r := bufio.NewReaderSize(entries, int(min(entries.Size(), maxEntry))+2)
 	if checkpoint == nil {

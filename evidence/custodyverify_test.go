@@ -256,7 +256,7 @@ func TestVerifyBatches(t *testing.T) {
 	const n = 2*batchLines + 10
 	longLog(t, dir, s, n)
 	st, problems, err := VerifyLog(dir, Origin("A"), p)
-	if err != nil || len(problems) > 0 || st.Size != n || len(st.Entries) != n {
+	if err != nil || len(problems) > 0 || st.Size != n || st.Entries.Len() != n {
 		t.Fatalf("%d entries, %q, %v", st.Size, problems, err)
 	}
 	path := filepath.Join(dir, entriesFile)
@@ -267,7 +267,7 @@ func TestVerifyBatches(t *testing.T) {
 	lines[batchLines+1] = bytes.Replace(lines[batchLines+1], []byte("Aminah"), []byte("Aminaj"), 1)
 	put(t, path, bytes.Join(lines, nil))
 	st, problems, err = VerifyLog(dir, Origin("A"), p)
-	if err != nil || st.Size != n || len(st.Entries) != n-4 || len(problems) != 5 {
+	if err != nil || st.Size != n || st.Entries.Len() != n-4 || len(problems) != 5 {
 		t.Fatalf("%d entries, %q, %v", st.Size, problems, err)
 	}
 	for i, at := range []int{0, batchLines - 1, batchLines, n - 1} {

@@ -161,7 +161,7 @@ func TestSoakKill(t *testing.T) {
 				return errors.New("the log does not begin as it was before")
 			}
 			before = now
-			if last := st.Entries[st.Size-1]; last.Act != "note" {
+			if last := st.Entries.At(st.Size - 1); last.Act != "note" {
 				return fmt.Errorf("the last entry is %+v", last)
 			}
 		}
@@ -169,7 +169,7 @@ func TestSoakKill(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		for _, e := range st.Entries {
+		for _, e := range st.Entries.All() {
 			if e.Act == ActRecover {
 				recovered.Add(1)
 			}

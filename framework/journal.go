@@ -57,8 +57,8 @@ func ReadJournal(dir string, key *evidence.Public) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the journal: %w", err)
 	}
-	j := &Journal{Entries: st.Entries, Problems: problems, Root: st.Root}
-	j.File = FileInput{Name: base(strings.TrimRight(dir, `/\`)), SHA256: evidence.SHA256([]byte(st.Root)), Entries: int64(len(st.Entries))}
+	j := &Journal{Entries: st.Entries.List(), Problems: problems, Root: st.Root}
+	j.File = FileInput{Name: base(strings.TrimRight(dir, `/\`)), SHA256: evidence.SHA256([]byte(st.Root)), Entries: st.Entries.Len()}
 	return j, nil
 }
 
