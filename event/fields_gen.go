@@ -131,6 +131,7 @@ const (
 	SaksiFileDeleted                                       // Saksi.file.deleted: the entry was recovered from deleted metadata
 	SaksiFileFormat                                        // Saksi.file.format: what a carved file is: jpeg, docx, evtx-chunk ...
 	SaksiFileIncomplete                                    // Saksi.file.incomplete: why the content is only partly there, or not what was stored: gap, limit, unallocated, read_error, checksum, fragment
+	SaksiFileMember                                        // Saksi.file.member: path of a member in the archive or document that the file is; !/ stands between levels
 	SaksiFilePlace                                         // Saksi.file.place: where in the image beside the content of files: slack, unallocated, raw; absent for content
 	SaksiFileRecovery                                      // Saksi.file.recovery: how content of a deleted file is found: metadata, journal, carving
 	SaksiFileSkipped                                       // Saksi.file.skipped: matches in content that were counted and not told
@@ -772,6 +773,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.file.deleted", typ: Boolean, array: false, doc: "the entry was recovered from deleted metadata"},
 	{name: "Saksi.file.format", typ: Keyword, array: false, doc: "what a carved file is: jpeg, docx, evtx-chunk ..."},
 	{name: "Saksi.file.incomplete", typ: Keyword, array: false, doc: "why the content is only partly there, or not what was stored: gap, limit, unallocated, read_error, checksum, fragment"},
+	{name: "Saksi.file.member", typ: Keyword, array: false, doc: "path of a member in the archive or document that the file is; !/ stands between levels"},
 	{name: "Saksi.file.place", typ: Keyword, array: false, doc: "where in the image beside the content of files: slack, unallocated, raw; absent for content"},
 	{name: "Saksi.file.recovery", typ: Keyword, array: false, doc: "how content of a deleted file is found: metadata, journal, carving"},
 	{name: "Saksi.file.skipped", typ: Long, array: false, doc: "matches in content that were counted and not told"},

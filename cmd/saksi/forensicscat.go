@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
 	"saksi/casefile"
 	"saksi/forensics/disk"
 	"saksi/forensics/filesystem"
+	"saksi/internal/archive"
 )
 
 // printJSON writes one value: indented as json, in one line as ndjson.
@@ -33,6 +35,7 @@ func (a *app) printJSON(v any) error {
 type catOptions struct {
 	inode  string
 	stream string
+	member string
 	offset int64
 	length int64
 	volume int
@@ -54,6 +57,7 @@ func forensicsCat(a *app, flags *forensicsFlags) *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&o.inode, "inode", "", "inode `address` instead of a path")
 	f.StringVar(&o.stream, "stream", "", "`name` of an alternate stream")
+	f.StringVar(&o.member, "member", "", "`path` of a member in the archive or document that the file is, as a finding names it behind !/")
 	f.Int64Var(&o.offset, "offset", 0, "begin at this `byte`")
 	f.Int64Var(&o.length, "length", -1, "write this many `bytes` (default: to the end)")
 	f.IntVar(&o.volume, "volume", -1, "`number` of the volume (default: the one that has the path)")
@@ -107,7 +111,12 @@ func (o *catOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args
 	if err != nil {
 		return err
 	}
-	_, incomplete, err := im.CopyRange(ctx, number, ref, o.offset, o.length, w)
+	incomplete := ""
+	if o.member == "" {
+		_, incomplete, err = im.CopyRange(ctx, number, ref, o.offset, o.length, w)
+	} else {
+		incomplete, err = o.copyMember(ctx, im, number, ref, what, w)
+	}
 	if ferr := finish(); err == nil && ferr != nil {
 		return ferr
 	}
@@ -118,6 +127,20 @@ func (o *catOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args
 		return fail(exitIncomplete, fmt.Errorf("reading inode %d of volume %d: not all content could be read: %s", ref.Inode, number, incomplete))
 	}
 	return nil
+}
+
+// copyMember writes a member of the archive or document that a file is.
+func (o *catOptions) copyMember(ctx context.Context, im *disk.Image, volume int, ref filesystem.Ref, what string, w io.Writer) (incomplete string, err error) {
+	scratch, err := scratchFile()
+	if err != nil {
+		return "", fmt.Errorf("making a scratch file: %w", err)
+	}
+	defer scratch.Close()
+	it := disk.Item{Volume: volume, Ref: ref, Path: what}
+	// Wider than a scan's: the member was found within limits, and one is asked for.
+	limits := archive.Limits{Depth: maxEnterDepth, Members: 1 << 30, Bytes: 64 << 30, Member: 64 << 30, Ratio: 1 << 20}
+	_, incomplete, err = im.CopyMember(ctx, &it, o.member, limits, o.offset, o.length, scratch, w)
+	return incomplete, err
 }
 
 // media writes bytes of the media; fewer where it ends before.

@@ -33,6 +33,7 @@ type scanOptions struct {
 	finds   []string
 	good    []string
 	bad     []string
+	enter   enterFlags
 	keep    keepFlags
 }
 
@@ -48,7 +49,10 @@ func forensicsScan(a *app, flags *forensicsFlags) *cobra.Command {
 			"are checked; personal data and secrets are masked before they are written.\n" +
 			"--only says where: files (the default: live and deleted files and streams), slack (behind the end of live files), unallocated (space of\n" +
 			"file systems in no use), raw (gaps between volumes, volumes without a file system, memory images; of LiME with physical addresses), or\n" +
-			"all. What lies across the edge of two pieces is found once. What a deleted file told is not told again of unallocated space.",
+			"all. What lies across the edge of two pieces is found once. What a deleted file told is not told again of unallocated space.\n" +
+			"Archives and documents are entered by their content: zip (OOXML, ODF, jar), gzip, bzip2, xz, zstd, 7z, tar, cab, compound files with the\n" +
+			"source of macros, packed streams of PDF, mail with its parts, mailboxes. A finding in a member names it as outer.zip!/inner/name. Limits\n" +
+			"(--enter-depth, --enter-size, --enter-member, --enter-ratio, --enter-count) stop bombs, which are named (exit code 3); --enter-depth 0 enters none.",
 		Example: "  saksi forensics scan laptop.E01 --rules rules.yar\n  saksi forensics scan *.E01 --rules rules/ -o ndjson --fail-on high\n  saksi forensics scan laptop.E01 --keywords names.txt --features mykad,card --only all\n  saksi forensics scan memory.lime --features secret --only raw\n  saksi forensics scan E2 --case kes-17 --rules rules.yar",
 		Args:    cobra.MinimumNArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, flags, args) },
@@ -62,6 +66,7 @@ func forensicsScan(a *app, flags *forensicsFlags) *cobra.Command {
 	f.StringSliceVar(&o.finds, "features", nil, "`kinds` of features to look for, separated by commas, or all")
 	f.StringArrayVar(&o.good, "known-good", nil, "hash `set` of files of which nothing is told; may be given several times")
 	f.StringArrayVar(&o.bad, "known-bad", nil, "hash `set` of files that are findings; may be given several times")
+	o.enter.add(c)
 	f.BoolVar(&o.entries, "entries", false, "give every file too, with its digest")
 	f.BoolVar(&o.live, "live", false, "leave deleted files out")
 	f.BoolVar(&o.md5, "md5", false, "take MD5 besides SHA-256")
@@ -95,6 +100,10 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 		}
 	}
 	yara, indicators, err := scanPaths(o.rules)
+	if err != nil {
+		return err
+	}
+	limits, err := o.enter.limits()
 	if err != nil {
 		return err
 	}
@@ -146,7 +155,7 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 	}
 	finish := func() error { return errors.Join(kept.close(cmd.Context()), ev.close()) }
 	cfg := scan.Config{
-		Images: args, Rules: yara, Intel: set, Good: good, Bad: bad, Search: what, Areas: places, Hash: scan.SHA256, Entries: o.entries || kept != nil, Live: o.live, Volume: o.volume.want(), Workers: o.workers,
+		Images: args, Rules: yara, Intel: set, Good: good, Bad: bad, Search: what, Areas: places, Enter: limits, Members: o.entries, Hash: scan.SHA256, Entries: o.entries || kept != nil, Live: o.live, Volume: o.volume.want(), Workers: o.workers,
 		Worker: flags.worker(a), Sink: sink, Warn: a.warn, Strict: o.strict, Cache: a.yaraCache(), Exhibits: kept.byPath(),
 	}
 	if o.md5 {
@@ -177,6 +186,9 @@ func (a *app) placesTold(s *scan.ImageSummary, what *search.Config, places disk.
 		if places.Has(p) {
 			parts = append(parts, fmt.Sprintf("%s of %s looked at", size(s.Space[p], "B"), p))
 		}
+	}
+	if s.Archives > 0 || s.Barred > 0 || s.Unread > 0 {
+		parts = append(parts, fmt.Sprintf("%d archives and documents entered: %d members, %s unpacked, %d encrypted, %d not looked at whole", s.Archives, s.Members, size(s.Unpacked, "B"), s.Barred, s.Unread))
 	}
 	if s.Good > 0 {
 		parts = append(parts, fmt.Sprintf("%d known-good files, of which nothing is told", s.Good))

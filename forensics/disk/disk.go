@@ -60,6 +60,8 @@ type Image struct {
 	Info   Info
 	Source *Source
 	w      *worker.Worker
+
+	members []Member // of the item under work
 }
 
 // Find opens the files of the image whose first file is path; those that ctx

@@ -19,6 +19,7 @@ const (
 	OpDigest    = "disk.digest"
 	OpRules     = "disk.rules"     // load compiled YARA rules for the units that follow
 	OpUnit      = "disk.unit"      // hash and scan a range of streams
+	OpMember    = "disk.member"    // the content of a member of an archive or document
 	OpSearch    = "disk.search"    // load keywords, expressions and kinds of features for the units that follow
 	OpSpace     = "disk.space"     // where unallocated space lies, or what is in no file system
 	OpCarve     = "disk.carve"     // files by their content in unallocated space
@@ -32,6 +33,8 @@ const (
 	TagData
 	TagEnd   // what is told when all is done
 	TagAlive // nothing but that work goes on
+	// TagMember is a member of the stream whose result follows.
+	TagMember
 )
 
 // Error is an error of an operation on the image, told by the worker, which

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"saksi/forensics/filesystem"
+	"saksi/internal/archive"
 	"saksi/internal/search"
 	"saksi/internal/wire"
 	"saksi/rules/yara"
@@ -20,6 +21,13 @@ type UnitConfig struct {
 	Limit int64 // bytes of one stream that are read at most
 	// Exhibit is the id of the image's exhibit, for rules that ask for it.
 	Exhibit string
+	// Enter are the limits within which archives and documents are entered; without
+	// Depth none is.
+	Enter archive.Limits
+	// Closed enters none, and names those that would have been.
+	Closed bool
+	// Every tells of each member, also of those in which nothing was found.
+	Every bool
 	// Same says that no rule asks for names: what was found to hold nothing is not
 	// looked at again where it lies under another.
 	Same bool
@@ -57,6 +65,17 @@ type Result struct {
 	// Places are where in the media each string of Matches begins, then each of
 	// Hits; -1 where it lies in none of its blocks.
 	Places []int64
+	// Members of the archive or document that it is, in the order in which they stand
+	// there: those in which something was found, or all (UnitConfig.Every).
+	Members []Member
+	Entered archive.Stats
+}
+
+// Member is what was found in a member of an archive or a document.
+type Member struct {
+	Path string // in the stream, see archive.Member
+	At   int64  // of its content in the stream; -1 where it lies there packed
+	Result
 }
 
 // Rules gives the worker compiled YARA rules for the units that follow.
@@ -89,6 +108,9 @@ func (im *Image) Unit(ctx context.Context, cfg UnitConfig, items []Item, scratch
 	w.Int(cfg.Limit)
 	w.String(cfg.Exhibit)
 	w.Bool(cfg.Same)
+	w.Bool(cfg.Every)
+	w.Bool(cfg.Closed)
+	appendLimits(&w, &cfg.Enter)
 	w.Uint(uint64(len(items)))
 	for _, it := range items {
 		w.Uint(uint64(it.Volume))
@@ -103,18 +125,31 @@ func (im *Image) Unit(ctx context.Context, cfg UnitConfig, items []Item, scratch
 	if scratch != nil {
 		files = []*os.File{scratch}
 	}
-	return im.call(ctx, OpUnit, w.B, files, func(_ byte, r *wire.Reader) error {
+	im.members = nil
+	return im.call(ctx, OpUnit, w.B, files, func(tag byte, r *wire.Reader) error {
+		if tag == TagMember {
+			m := Member{Path: r.String(), At: r.Int(), Result: readResult(r)}
+			if r.Err() == nil {
+				im.members = append(im.members, m)
+			}
+			return r.Err()
+		}
 		res := readResult(r)
 		if r.Err() != nil {
 			return r.Err()
 		}
+		res.Members, im.members = im.members, nil
 		return f(&res)
 	})
 }
 
+// Members are those of the item over which the worker died, as far as it came.
+func (im *Image) Members() []Member { return im.members }
+
 // ReadUnit reads a unit's request, for the worker.
 func ReadUnit(r *wire.Reader) (cfg UnitConfig, items []Item) {
-	cfg = UnitConfig{MD5: r.Bool(), SHA1: r.Bool(), Scan: r.Bool(), Runs: int(r.Uint()), Limit: r.Int(), Exhibit: r.String(), Same: r.Bool()}
+	cfg = UnitConfig{MD5: r.Bool(), SHA1: r.Bool(), Scan: r.Bool(), Runs: int(r.Uint()), Limit: r.Int(), Exhibit: r.String(), Same: r.Bool(), Every: r.Bool(), Closed: r.Bool()}
+	cfg.Enter = readLimits(r)
 	for n := r.Uint(); n > 0 && r.Err() == nil; n-- {
 		items = append(items, Item{Volume: int(r.Uint()), Ref: filesystem.ReadRef(r), Path: r.String(), Area: Area(r.Uint()), Core: r.Int(), Next: r.Bool(), Runs: filesystem.ReadRuns(r, nil)})
 	}
@@ -144,6 +179,7 @@ func AppendResult(w *wire.Writer, res *Result) {
 	for _, at := range res.Places {
 		w.Int(at)
 	}
+	appendStats(w, &res.Entered)
 }
 
 func readResult(r *wire.Reader) Result {
@@ -158,5 +194,6 @@ func readResult(r *wire.Reader) Result {
 	for n := r.Uint(); n > 0 && r.Err() == nil; n-- {
 		res.Places = append(res.Places, r.Int())
 	}
+	res.Entered = readStats(r)
 	return res
 }

@@ -119,6 +119,9 @@ func (m *emitter) unit(u *unit) error {
 
 // found gives what was found in the content of a step.
 func (u *unit) found(st *step) (*disk.Result, loss) {
+	if st.member != nil {
+		return &st.member.Result, loss{}
+	}
 	if st.item < 0 {
 		return nil, loss{}
 	}
@@ -142,6 +145,14 @@ func (m *emitter) count(u *unit, st *step) {
 	}
 	if res != nil {
 		m.countFound(st, res)
+		m.entered(u, st, &res.Entered)
+	}
+	if st.member != nil {
+		if res.ScanError != "" {
+			sum.Problems++
+			s.warn("%s: volume %d: %s: %s", s.evidenceName(), u.volume, en.Path, res.ScanError)
+		}
+		return
 	}
 	if st.place != disk.Content {
 		if res != nil && (res.Error != "" || res.ScanError != "" || res.Incomplete != "") {
@@ -175,7 +186,9 @@ func (m *emitter) count(u *unit, st *step) {
 // countFound counts what was found in content or a place beside it.
 func (m *emitter) countFound(st *step, res *disk.Result) {
 	sum := &m.s.sum
-	sum.Space[st.place] += res.Read
+	if st.member == nil {
+		sum.Space[st.place] += res.Read
+	}
 	sum.Untold += res.MoreHits
 	sum.Matches += int64(len(res.Matches))
 	for _, g := range groups(res.Hits) {
@@ -205,7 +218,7 @@ func (m *emitter) events(u *unit, st *step, put func(*event.Event) error) error 
 	if lost == interrupted {
 		return nil
 	}
-	if (m.s.cfg.Entries || m.s.cfg.Intel != nil) && st.place == disk.Content {
+	if (m.s.cfg.Entries || m.s.cfg.Members || m.s.cfg.Intel != nil) && st.place == disk.Content {
 		m.e.Reset()
 		m.common(u, st, res, lost, "event", "saksi.entry")
 		if err := m.entry(u, st, put); err != nil {
@@ -239,7 +252,7 @@ func (m *emitter) events(u *unit, st *step, put func(*event.Event) error) error 
 // entry gives put the event of an entry, when asked for, and the indicators it
 // holds.
 func (m *emitter) entry(u *unit, st *step, put func(*event.Event) error) error {
-	if m.s.cfg.Entries {
+	if st.member == nil && m.s.cfg.Entries || st.member != nil && m.s.cfg.Members {
 		if err := put(&m.e); err != nil {
 			return err
 		}
@@ -251,7 +264,7 @@ func (m *emitter) entry(u *unit, st *step, put func(*event.Event) error) error {
 	st.hits = len(hits)
 	for i := range hits {
 		m.s.cfg.Intel.Finding(&m.finding, &m.e, &hits[i])
-		m.finding.Str(event.SaksiEvidenceCommand, m.command(u.volume, &st.entry))
+		m.finding.Str(event.SaksiEvidenceCommand, m.command(u.volume, st))
 		if err := put(&m.finding); err != nil {
 			return err
 		}
@@ -311,6 +324,7 @@ func (m *emitter) common(u *unit, st *step, res *disk.Result, lost loss, kind, d
 		return
 	}
 	e.Str(event.SaksiFileStream, en.Stream)
+	m.holder(st)
 	e.Str(event.FileInode, InodeAddress(en))
 	e.Str(event.FileType, en.Kind.String())
 	e.Bool(event.SaksiFileDeleted, en.Deleted)
@@ -331,6 +345,9 @@ func (m *emitter) common(u *unit, st *step, res *disk.Result, lost loss, kind, d
 		e.Str(event.FileGID, strconv.FormatUint(uint64(en.GID), 10))
 	}
 	m.times(en)
+	if st.member != nil {
+		e.Time(event.Timestamp, st.at)
+	}
 	if res != nil {
 		m.content(en, res)
 	}
@@ -344,17 +361,25 @@ func (m *emitter) common(u *unit, st *step, res *disk.Result, lost loss, kind, d
 // changed and accessed that the file system holds, else the start of 1970: a
 // listing is no moment of its own and MUST be the same on every run.
 func (m *emitter) times(en *filesystem.Entry) {
-	at := int64(0)
 	for _, t := range [...]struct {
 		f event.Field
 		t int64
 	}{{event.FileAccessed, en.Accessed}, {event.FileCtime, en.Changed}, {event.FileCreated, en.Created}, {event.FileMtime, en.Modified}} {
 		if t.t != filesystem.NoTime {
 			m.e.Time(t.f, t.t)
-			at = t.t
 		}
 	}
-	m.e.Time(event.Timestamp, at)
+	m.e.Time(event.Timestamp, newest(en))
+}
+
+// newest is the time under which an entry is told, see times.
+func newest(en *filesystem.Entry) int64 {
+	for _, t := range [...]int64{en.Modified, en.Created, en.Changed, en.Accessed} {
+		if t != filesystem.NoTime {
+			return t
+		}
+	}
+	return 0
 }
 
 func (m *emitter) content(en *filesystem.Entry, res *disk.Result) {
@@ -419,7 +444,7 @@ func (m *emitter) places(u *unit, st *step, at []int64, length int) {
 		}
 	}
 	if st.place == disk.Content {
-		e.Str(event.SaksiEvidenceCommand, m.command(u.volume, &st.entry))
+		e.Str(event.SaksiEvidenceCommand, m.command(u.volume, st))
 		return
 	}
 	if len(at) > 0 && at[0] >= 0 {
@@ -428,8 +453,12 @@ func (m *emitter) places(u *unit, st *step, at []int64, length int) {
 }
 
 // command is what shows the content again.
-func (m *emitter) command(vol int, en *filesystem.Entry) string {
-	return fmt.Sprintf("saksi forensics cat %s --volume %d --inode %s", quote(m.s.evidenceName()), vol, InodeAddress(en))
+func (m *emitter) command(vol int, st *step) string {
+	c := fmt.Sprintf("saksi forensics cat %s --volume %d --inode %s", quote(m.s.evidenceName()), vol, InodeAddress(&st.entry))
+	if st.member != nil {
+		c += " --member " + quote(st.member.Path)
+	}
+	return c
 }
 
 // quote writes a word for a POSIX shell.

@@ -15,6 +15,7 @@ type known struct{ set, digest string }
 // lookUp looks the files of a unit up in the hash sets, once. A file that is
 // known as good and not as bad loses what was found in it, if it was read whole.
 func (s *scanner) lookUp(u *unit) {
+	u.open()
 	if u.looked || len(s.cfg.Good)+len(s.cfg.Bad) == 0 {
 		return
 	}

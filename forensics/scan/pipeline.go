@@ -13,6 +13,7 @@ import (
 	"saksi/forensics/disk"
 	"saksi/forensics/filesystem"
 	"saksi/forensics/image"
+	"saksi/internal/archive"
 	"saksi/internal/worker"
 	"saksi/rules/intel"
 	"saksi/rules/yara"
@@ -29,6 +30,7 @@ type scanner struct {
 
 	mu     sync.Mutex
 	deaths int
+	inside int // of them, those that cost members of a file only
 }
 
 // unit is a range of the walk: its entries and problems in their order, and
@@ -36,6 +38,7 @@ type scanner struct {
 type unit struct {
 	number  int
 	volume  int
+	opened  bool  // members are steps
 	looked  bool  // up in hash sets
 	lookErr error // of that
 	steps   []step
@@ -65,10 +68,12 @@ var interrupted = loss{"interrupted", "interrupted"}
 type step struct {
 	entry   filesystem.Entry
 	problem *filesystem.Problem
-	bad     []known // hash sets of known-bad files that hold it
-	good    bool    // a set of known-good files holds it
-	hits    int     // indicators it holds
-	item    int     // its content in unit.items, or -1
+	bad     []known      // hash sets of known-bad files that hold it
+	good    bool         // a set of known-good files holds it
+	hits    int          // indicators it holds
+	item    int          // its content in unit.items, or -1
+	member  *disk.Member // of the archive or document before it; nil: an entry
+	at      int64        // time of the entry that holds the member
 	place   disk.Area
 }
 
@@ -259,7 +264,7 @@ func (w *unitWorker) open(ctx context.Context) error {
 	if w.im != nil {
 		return nil
 	}
-	if w.scratch == nil && w.s.looks() {
+	if w.scratch == nil && (w.s.looks() || w.s.cfg.every()) {
 		f, err := os.CreateTemp("", "saksi-scan-*")
 		if err != nil {
 			return fmt.Errorf("making a scratch file: %w", err)
@@ -296,7 +301,8 @@ func (s *scanner) looks() bool { return s.rules != nil || !s.cfg.Search.Empty() 
 // do reads the items of u. A death costs the item under work; the rest goes
 // on in a new process.
 func (w *unitWorker) do(ctx context.Context, u *unit) {
-	cfg := disk.UnitConfig{MD5: w.s.cfg.Hash == SHA256AndMD5 || w.s.cfg.wants(intel.MD5) || w.s.cfg.sets("md5"), SHA1: w.s.cfg.wants(intel.SHA1) || w.s.cfg.sets("sha1"), Scan: w.s.rules != nil, Runs: maxRuns, Limit: w.s.cfg.Limit, Exhibit: w.s.cfg.Exhibits[w.s.sum.Path], Same: w.s.same}
+	retried, lost, members := -1, loss{}, []disk.Member(nil) // an item whose members were left out, and why
+	cfg := disk.UnitConfig{Enter: w.s.cfg.Enter, Every: w.s.cfg.every(), MD5: w.s.cfg.Hash == SHA256AndMD5 || w.s.cfg.wants(intel.MD5) || w.s.cfg.sets("md5"), SHA1: w.s.cfg.wants(intel.SHA1) || w.s.cfg.sets("sha1"), Scan: w.s.rules != nil, Runs: maxRuns, Limit: w.s.cfg.Limit, Exhibit: w.s.cfg.Exhibits[w.s.sum.Path], Same: w.s.same}
 	u.results = make([]*disk.Result, len(u.items))
 	u.lost = make([]loss, len(u.items))
 	for at := 0; at < len(u.items); {
@@ -313,7 +319,16 @@ func (w *unitWorker) do(ctx context.Context, u *unit) {
 		err := w.open(ctx)
 		first := at
 		if err == nil {
-			err = w.im.Unit(ctx, cfg, u.items[at:], w.scratch, func(r *disk.Result) error {
+			one, items := cfg, u.items[at:]
+			one.Closed = w.s.closed()
+			if retried == at {
+				one.Enter, items = archive.Limits{}, items[:1]
+			}
+			err = w.im.Unit(ctx, one, items, w.scratch, func(r *disk.Result) error {
+				if retried == at {
+					r.Members = members
+					r.Entered.Problems = []archive.Problem{{Kind: lost.cause, Text: "its members were not all looked at: " + lost.text}}
+				}
 				if r.Item != at-first {
 					return fmt.Errorf("%w: result %d, expected %d", worker.ErrProtocol, r.Item, at-first)
 				}
@@ -326,7 +341,9 @@ func (w *unitWorker) do(ctx context.Context, u *unit) {
 			continue
 		}
 		var remote *disk.Error
+		var told []disk.Member
 		if w.im != nil && !errors.As(err, &remote) {
+			told = w.im.Members()
 			w.im.Close()
 			w.im = nil
 		}
@@ -339,7 +356,13 @@ func (w *unitWorker) do(ctx context.Context, u *unit) {
 		} else {
 			u.crashes++
 		}
-		if at < len(u.items) {
+		switch {
+		case at >= len(u.items):
+		case cfg.Enter.Depth > 0 && retried != at && u.items[at].Area == disk.Content:
+			// What is in it may have done that: once more without.
+			retried, lost, members = at, loss{cause, err.Error()}, told
+			w.s.diedInside()
+		default:
 			u.lost[at] = loss{cause, err.Error()}
 			at++
 		}
@@ -350,6 +373,20 @@ func (s *scanner) died() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.deaths++
+}
+
+// diedInside takes a death over what a file holds from those that end the scan.
+func (s *scanner) diedInside() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deaths--
+	s.inside++
+}
+
+func (s *scanner) closed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.inside >= maxInside
 }
 
 func (s *scanner) tooMany() bool {

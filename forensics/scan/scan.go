@@ -21,6 +21,7 @@ import (
 	"saksi/findings"
 	"saksi/forensics/disk"
 	"saksi/forensics/hashset"
+	"saksi/internal/archive"
 	"saksi/internal/search"
 	"saksi/internal/worker"
 	"saksi/rules"
@@ -42,8 +43,14 @@ type Config struct {
 	Good, Bad []*hashset.Set
 	// Search are keywords, expressions and kinds of features to look for.
 	Search search.Config
-	Areas  disk.Areas // where to look; 0: in files
-	Cache  yara.Cache // keeps compiled rules; nil for none
+	// Enter are the limits within which archives and documents are entered and their
+	// members looked at as files are; without Depth none is.
+	Enter archive.Limits
+	// Members emits an event for each member, with its digest; findings are always
+	// emitted.
+	Members bool
+	Areas   disk.Areas // where to look; 0: in files
+	Cache   yara.Cache // keeps compiled rules; nil for none
 	// Exhibits are the ids of images that are exhibits, for rules that ask for
 	// them, by path.
 	Exhibits map[string]string
@@ -92,6 +99,7 @@ const (
 	unitBytes    = 32 << 20
 	maxWorkers   = 64
 	maxDeaths    = 64 // workers that may die over one image
+	maxInside    = 16 // workers that may die over archives of one image, before none is entered
 	maxRuns      = 16 // runs told of one stream
 	// stalled is how long a worker may say nothing: it reports each second
 	// while it gets on.
@@ -121,6 +129,11 @@ type ImageSummary struct {
 	Again    int64    // of unallocated space, told of a deleted file before
 	Good     int64    // files of known-good sets, of which nothing is told
 	Untold   int64    // hits beyond those that are told of one content
+	Archives int64    // archives and documents that were entered
+	Members  int64    // of them
+	Unpacked int64    // bytes of members that lay packed
+	Barred   int64    // archives, documents and members that are encrypted
+	Unread   int64    // members that were not looked at whole, and archives that were not entered
 	Space    [4]int64 // bytes looked at by place, see disk.Area
 	Problems int64    // parts of a file system that could not be read
 	Partial  int64    // streams not read whole, see Saksi.file.incomplete

@@ -33,7 +33,7 @@ const (
 )
 
 // TestMain makes this test binary the worker too; under the names crash and
-// hang it is one that dies over the victim, under the name walk one that dies
+// hang it is one that dies over the victim, under inside only while that is entered, under the name walk one that dies
 // while it lists.
 func TestMain(m *testing.M) {
 	if !worker.Serving(os.Args[1:]) {
@@ -41,14 +41,14 @@ func TestMain(m *testing.M) {
 	}
 	h := tskworker.Handlers()
 	maps.Copy(h, libyara.Handlers())
-	if name := filepath.Base(os.Args[0]); name == "crash" || name == "hang" {
+	if name := filepath.Base(os.Args[0]); name == "crash" || name == "hang" || name == "inside" {
 		whole := h[disk.OpUnit]
 		h[disk.OpUnit] = func(ctx context.Context, req []byte, files []*os.File, reply func([]byte) error) error {
-			_, items := disk.ReadUnit(&wire.Reader{B: req})
+			cfg, items := disk.ReadUnit(&wire.Reader{B: req})
 			n := 0
 			return whole(ctx, req, files, func(frame []byte) error {
-				if items[n].Path == victim {
-					if name == "crash" {
+				if items[n].Path == victim && (name != "inside" || cfg.Enter.Depth > 0) {
+					if name != "hang" {
 						os.Exit(139)
 					}
 					time.Sleep(time.Hour)

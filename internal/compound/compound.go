@@ -41,6 +41,8 @@ type Entry struct {
 	Created  uint64 // FILETIME of a storage, 0 for none
 	Modified uint64
 	start    uint32
+	number   uint32    // in the directory
+	links    [3]uint32 // left, right and child
 }
 
 // File is a compound file that was opened.
@@ -54,6 +56,7 @@ type File struct {
 	fat, mini []uint32
 	inMini    *Data // the mini stream
 	left      int64 // bytes that streams may still give
+	root      Entry
 }
 
 // Data is what a stream holds, or the part of it that could be read.
@@ -199,7 +202,7 @@ func (f *File) chain(start uint32, size int64) (*Data, error) {
 func (f *File) directory(dir *Data, problem func(int64, string)) (root *Entry) {
 	for at := 0; at+128 <= len(dir.B); at += 128 {
 		b := dir.B[at : at+128]
-		e := Entry{Type: b[66], Offset: dir.Place(at), start: binary.LittleEndian.Uint32(b[116:])}
+		e := Entry{Type: b[66], Offset: dir.Place(at), start: binary.LittleEndian.Uint32(b[116:]), number: uint32(at / 128)}
 		if e.Type == 0 {
 			continue
 		}
@@ -213,6 +216,9 @@ func (f *File) directory(dir *Data, problem func(int64, string)) (root *Entry) {
 			name = append(name, binary.LittleEndian.Uint16(b[i:]))
 		}
 		e.Name = string(utf16.Decode(name))
+		for i := range e.links {
+			e.links[i] = binary.LittleEndian.Uint32(b[68+4*i:])
+		}
 		e.Created, e.Modified = binary.LittleEndian.Uint64(b[100:]), binary.LittleEndian.Uint64(b[108:])
 		e.Size = int64(binary.LittleEndian.Uint32(b[120:]))
 		if f.sector == 4096 { // version 3 leaves the upper half undefined
@@ -221,6 +227,7 @@ func (f *File) directory(dir *Data, problem func(int64, string)) (root *Entry) {
 		if e.Type == Root {
 			if root == nil {
 				root = &e
+				f.root = e
 			}
 			continue
 		}

@@ -28,7 +28,7 @@ const (
 // search loads what to look for besides rules.
 func (s *session) search(r *wire.Reader, _ []*os.File) error {
 	cfg := disk.ReadSearch(r)
-	s.seen = nil
+	s.seen, s.quietMembers = nil, nil
 	if r.Err() != nil {
 		return r.Err()
 	}
@@ -201,14 +201,19 @@ func own(it *disk.Item, res *disk.Result) {
 	res.Hits = hits
 }
 
-// places says where in the media what was found begins.
-func (s *session) places(c filesystem.Content, it *disk.Item, res *disk.Result) {
+// places says where in the media what was found begins, in what lies from the
+// byte shift of the content on; a negative one says that it lies there packed.
+func (s *session) places(c filesystem.Content, shift int64, res *disk.Result) {
 	if len(res.Matches) == 0 && len(res.Hits) == 0 {
 		return
 	}
 	runs, record := c.Runs(maxPlace)
 	sort.SliceStable(runs, func(i, j int) bool { return runs[i].File < runs[j].File })
 	place := func(off int64) int64 {
+		if shift < 0 {
+			return -1
+		}
+		off += shift
 		i := sort.Search(len(runs), func(i int) bool { return runs[i].File > off }) - 1
 		if i >= 0 && off-runs[i].File < runs[i].Length && !runs[i].Sparse {
 			return runs[i].Image + off - runs[i].File

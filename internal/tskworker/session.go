@@ -23,6 +23,7 @@ import (
 	"saksi/forensics/disk"
 	"saksi/forensics/filesystem"
 	"saksi/forensics/image"
+	"saksi/internal/archive"
 	"saksi/internal/libyara"
 	"saksi/internal/search"
 	"saksi/internal/tsk"
@@ -60,11 +61,15 @@ type session struct {
 	opened   []disk.Key
 	set      *libyara.Rules
 	scanner  *libyara.Scanner
-	matcher  *search.Matcher       // nil: nothing besides rules
-	seen     map[[32]byte]struct{} // digests of content in which nothing was found
-	exhibit  string                // of the image, for rules that ask for it
-	buf      []byte
-	content  []byte
+	matcher  *search.Matcher // nil: nothing besides rules
+	// Digests of content in which nothing was found, with what was entered of it, and
+	// of members.
+	seen         map[[32]byte]*archive.Stats
+	quietMembers map[[32]byte]struct{}
+	told         int    // members told of the item under work
+	exhibit      string // of the image, for rules that ask for it
+	buf          []byte
+	content      []byte
 
 	// of the operation under way
 	read int64       // bytes of media read
@@ -81,7 +86,7 @@ func Handlers() map[string]worker.Handler {
 	s := &session{}
 	ops := map[string]func(*wire.Reader, []*os.File) error{
 		disk.OpAttach: s.attach, disk.OpOpen: s.open, disk.OpWalk: s.walk, disk.OpLookup: s.lookup,
-		disk.OpRead: s.copy, disk.OpDigest: s.digest, disk.OpRules: s.rules, disk.OpUnit: s.unit, disk.OpCarve: s.carve, disk.OpSearch: s.search, disk.OpSpace: s.space, disk.OpMedia: s.mediaBytes, disk.OpArtifacts: s.artifacts,
+		disk.OpRead: s.copy, disk.OpDigest: s.digest, disk.OpRules: s.rules, disk.OpUnit: s.unit, disk.OpCarve: s.carve, disk.OpSearch: s.search, disk.OpMember: s.member, disk.OpSpace: s.space, disk.OpMedia: s.mediaBytes, disk.OpArtifacts: s.artifacts,
 	}
 	handlers := map[string]worker.Handler{}
 	for name, op := range ops {

@@ -15,6 +15,7 @@ import (
 
 	"saksi/forensics/disk"
 	"saksi/forensics/filesystem"
+	"saksi/internal/archive"
 	"saksi/internal/libyara"
 	"saksi/internal/wire"
 	"saksi/rules/yara"
@@ -48,7 +49,7 @@ func (s *session) rules(_ *wire.Reader, files []*os.File) error {
 		s.scanner.Close()
 		s.set.Close()
 	}
-	s.set, s.scanner, s.seen = set, scanner, nil
+	s.set, s.scanner, s.seen, s.quietMembers = set, scanner, nil, nil
 	w := wire.Writer{B: []byte{disk.TagData}}
 	w.Uint(uint64(set.Len()))
 	return s.send(w.B)
@@ -120,6 +121,7 @@ func (s *session) item(cfg *disk.UnitConfig, it *disk.Item, res *disk.Result, sc
 		return
 	}
 	defer c.Close()
+	s.told = 0
 	res.Runs, res.Record = c.Runs(cfg.Runs + 1)
 	size := c.Size()
 	if why := s.tooLarge(size, cfg.Limit, res.Runs, res.Record); why != "" {
@@ -136,7 +138,9 @@ func (s *session) item(cfg *disk.UnitConfig, it *disk.Item, res *disk.Result, sc
 	if cfg.SHA1 && it.Area == disk.Content {
 		sum1 = sha1.New()
 	}
-	looked := cfg.Scan || s.matcher != nil
+	entered := cfg.Enter.Depth > 0 && it.Area == disk.Content
+	search := cfg.Scan || s.matcher != nil
+	looked := search || entered && cfg.Every
 	spill := looked && size > inMemory
 	if spill && scratch == nil {
 		res.ScanError = fmt.Sprintf("%d bytes are too many for memory and there is no scratch file", size)
@@ -156,6 +160,9 @@ func (s *session) item(cfg *disk.UnitConfig, it *disk.Item, res *disk.Result, sc
 		}
 		if sum1 != nil {
 			sum1.Write(p)
+		}
+		if at == 0 && looked && !search && archive.Kind(p) == "" {
+			looked, spill, data = false, false, nil // nothing to look for, nothing to enter
 		}
 		if data != nil {
 			data = append(data, p...)
@@ -187,22 +194,40 @@ func (s *session) item(cfg *disk.UnitConfig, it *disk.Item, res *disk.Result, sc
 	if sum1 != nil {
 		res.SHA1 = hex.EncodeToString(sum1.Sum(nil))
 	}
-	if _, again := s.seen[digest]; !looked || at == 0 || again && cfg.Same && it.Area == disk.Content {
+	if st, again := s.seen[digest]; !looked || at == 0 || again && cfg.Same && (st == nil || !cfg.Every) && it.Area == disk.Content {
+		if st != nil {
+			res.Entered = *st
+		}
 		return
 	}
 	switch {
 	case data != nil:
 		s.look(cfg, it, data, res)
-	case spill:
-		s.scanScratch(cfg, scratch, at, it, res)
-	}
-	s.places(c, it, res)
-	if it.Area == disk.Content && len(res.Matches) == 0 && len(res.Hits) == 0 && res.ScanError == "" && cfg.Same && len(s.seen) < maxSeen {
-		if s.seen == nil {
-			s.seen = map[[sha256.Size]byte]struct{}{}
+		if entered {
+			s.enter(cfg, it, c, data, res, scratch, 0)
 		}
-		s.seen[digest] = struct{}{}
+	case spill:
+		s.scanScratch(cfg, scratch, at, it, c, res)
 	}
+	s.places(c, 0, res)
+	if it.Area == disk.Content && cfg.Same && res.Entered.Problems == nil && s.told == 0 {
+		s.quiet(digest, res)
+	}
+}
+
+// quiet keeps the digest of content in which nothing was found.
+func (s *session) quiet(digest [sha256.Size]byte, res *disk.Result) {
+	if len(res.Matches) > 0 || len(res.Hits) > 0 || res.ScanError != "" || len(s.seen) >= maxSeen {
+		return
+	}
+	if s.seen == nil {
+		s.seen = map[[sha256.Size]byte]*archive.Stats{}
+	}
+	var st *archive.Stats
+	if res.Entered.Archives > 0 {
+		st = &res.Entered
+	}
+	s.seen[digest] = st
 }
 
 // empty is the content of a file that has none.
@@ -261,13 +286,16 @@ func (s *session) scan(data []byte, path string, res *disk.Result) {
 
 // scanScratch maps the scratch file, which nobody else can cut short, and
 // empties it afterwards.
-func (s *session) scanScratch(cfg *disk.UnitConfig, f *os.File, size int64, it *disk.Item, res *disk.Result) {
+func (s *session) scanScratch(cfg *disk.UnitConfig, f *os.File, size int64, it *disk.Item, c filesystem.Content, res *disk.Result) {
 	data, err := unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
 		res.ScanError = fmt.Sprintf("mapping %d bytes of the scratch file: %v", size, err)
 		return
 	}
 	s.look(cfg, it, data, res)
+	if cfg.Enter.Depth > 0 && it.Area == disk.Content {
+		s.enter(cfg, it, c, data, res, f, size)
+	}
 	if err := unix.Munmap(data); err != nil && res.ScanError == "" {
 		res.ScanError = err.Error()
 	}

@@ -81,6 +81,11 @@ func TestScratch(t *testing.T) {
 		w.Int(1 << 30)
 		w.String("E1")
 		w.Bool(false)
+		w.Bool(true)
+		w.Bool(false)
+		for _, n := range []int64{4, 100, 1 << 20, 1 << 20, 100} {
+			w.Int(n)
+		}
 		w.Uint(3)
 		for _, inode := range []uint64{78, 77, 4} {
 			w.Uint(0)
