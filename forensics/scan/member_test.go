@@ -138,7 +138,9 @@ func TestInside(t *testing.T) {
 	if !slices.Equal(got.lines, want.lines) {
 		t.Error("findings or entries were lost")
 	}
-	if !slices.ContainsFunc(said, func(l string) bool { return strings.Contains(l, victim) && strings.Contains(l, "members were not all looked at") }) {
+	if !slices.ContainsFunc(said, func(l string) bool {
+		return strings.Contains(l, victim) && strings.Contains(l, "members were not all looked at")
+	}) {
 		t.Errorf("%q", said)
 	}
 }

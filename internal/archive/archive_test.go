@@ -30,7 +30,9 @@ func (m *memory) WriteAt(p []byte, off int64) (int, error) {
 	return copy(m.b[off:], p), nil
 }
 
-func (m *memory) Map(off, n int64) ([]byte, func(), error) { return bytes.Clone(m.b[off : off+n]), func() {}, nil }
+func (m *memory) Map(off, n int64) ([]byte, func(), error) {
+	return bytes.Clone(m.b[off : off+n]), func() {}, nil
+}
 
 // list walks data and gives each member as "path size" with its text when it is
 // the secret, and the problems as "kind path".

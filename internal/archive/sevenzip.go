@@ -20,7 +20,9 @@ func init() {
 		method []byte
 		open   func(p []byte, size uint64, r io.Reader) (io.Reader, error)
 	}{
-		{[]byte{0x03, 0x01, 0x01}, sevenLZMA}, {[]byte{0x21}, sevenLZMA2}, {[]byte{0x03, 0x04, 0x01}, sevenPPMd},
+		{[]byte{0x03, 0x01, 0x01}, sevenLZMA},
+		{[]byte{0x21}, sevenLZMA2},
+		{[]byte{0x03, 0x04, 0x01}, sevenPPMd},
 		{[]byte{0x04, 0xf7, 0x11, 0x01}, func(_ []byte, _ uint64, r io.Reader) (io.Reader, error) { return newZstd(r) }},
 		{[]byte{0x06, 0xf1, 0x07, 0x01}, func([]byte, uint64, io.Reader) (io.Reader, error) {
 			return nil, &kindError{Encrypted, "it is encrypted"}
