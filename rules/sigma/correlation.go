@@ -118,14 +118,21 @@ func texts(m *yaml.Node, key string) ([]string, error) {
 	return out, nil
 }
 
-// timespan reads a number and a letter: seconds, minutes, hours, days or weeks.
+// The mean lengths of a month and a year (Sigma correlation rules, "timespan").
+const (
+	month = 2_629_746 * time.Second
+	year  = 12 * month
+)
+
+// timespan reads a number and a letter: seconds, minutes, hours, days, weeks,
+// months (M) or years.
 func timespan(m *yaml.Node) (int64, error) {
 	n := get(m, "timespan")
 	s := text(n)
 	if n == nil {
 		return 0, wrong(m, "timespan", "timespan", "the correlation has no timespan")
 	}
-	units := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour}
+	units := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour, "M": month, "y": year}
 	if s != "" {
 		count, err := strconv.ParseUint(s[:len(s)-1], 10, 32)
 		unit := units[s[len(s)-1:]]
@@ -133,7 +140,7 @@ func timespan(m *yaml.Node) (int64, error) {
 			return int64(time.Duration(count) * unit), nil
 		}
 	}
-	return 0, wrong(n, "timespan", "a number and s, m, h, d or w, such as 90m, at most 366d", "%q is no timespan", s)
+	return 0, wrong(n, "timespan", "a number and s, m, h, d, w, M or y, such as 90m, at most 366d", "%q is no timespan", s)
 }
 
 func (x *correlation) aliased(n *yaml.Node) error {

@@ -50,6 +50,9 @@ func TestCorrelations(t *testing.T) {
 			[]at{f(1, "a"), f(2, "a"), f(13, "a"), f(25, "a")},
 			"",
 		},
+		{"months", "type: event_count, rules: [failed], timespan: 1M, condition: {gte: 2}", []at{f(1, "a"), f(2_600_000, "a")}, "c@2600000"},
+		{"beyond a month", "type: event_count, rules: [failed], timespan: 1M, condition: {gte: 2}", []at{f(1, "a"), f(2_630_000, "a")}, ""},
+		{"a year", "type: event_count, rules: [failed], timespan: 1y, condition: {gte: 2}", []at{f(1, "a"), f(31_000_000, "a")}, "c@31000000"},
 		{"without groups", "type: event_count, rules: [failed, success], timespan: 1m, condition: {gt: 2}", []at{f(1, "a"), s(2, "b"), f(3, "c")}, "c@3"},
 		{"speaks again after its time", "type: event_count, rules: failed, timespan: 5s, condition: {gte: 1}", []at{f(1, "a"), f(2, "a"), f(7, "a")}, "c@1 c@7"},
 		{
@@ -235,7 +238,7 @@ func TestCorrelationProblems(t *testing.T) {
 		{"type: temporal_ordered, rules: [failed, success], timespan: 1m, condition: failed and not success", rules.Refused},
 		{"type: event_count, rules: [tiada], timespan: 1m, condition: {gte: 1}", rules.Wrong},
 		{"type: event_count, rules: [failed, tiada], timespan: 1m, condition: {gte: 1}", rules.Wrong},
-		{"type: event_count, rules: [failed], timespan: 1y, condition: {gte: 1}", rules.Wrong},
+		{"type: event_count, rules: [failed], timespan: 1q, condition: {gte: 1}", rules.Wrong},
 		{"type: event_count, rules: [failed], timespan: 99999999d, condition: {gte: 1}", rules.Wrong},
 		{"type: event_count, rules: [failed], timespan: 1m", rules.Wrong},
 		{"type: event_count, rules: [failed], timespan: 1m, condition: {gte: 100000}", rules.Refused},

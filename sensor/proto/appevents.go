@@ -47,6 +47,7 @@ var AppEvents = []string{
 	"snmp.version_mismatch", "snmp.unknown_security_model", "rfb.unimplemented_security_type", "rfb.unknown_security_result",
 	"dns.infinite_loop", "dns.name_too_long", "dns.invalid_authorities", "dns.invalid_additionals",
 	"mdns.infinite_loop", "mdns.name_too_long", "mdns.invalid_authorities", "mdns.invalid_additionals",
+	"smb.request_to_client", "smb.response_to_server", "smb.duplicate_negotiate", "modbus.invalid_protocol_id", "modbus.invalid_length", "modbus.value_mismatch",
 	"ldap.invalid_data", "mqtt.malformed_traffic", "dnp3.malformed",
 	"mqtt.unintroduced_message", "mqtt.invalid_qos_level", "mqtt.missing_msg_id", "mqtt.unassigned_msg_type",
 }
@@ -92,8 +93,5 @@ func Offers(b suricata.Buffer) bool {
 	if b.IsFrame() {
 		return slices.Contains(frames, b)
 	}
-	return !slices.Contains(unfilled, b)
+	return true
 }
-
-// unfilled are buffers that no parser fills.
-var unfilled = []suricata.Buffer{suricata.BufQUICCYUHash, suricata.BufQUICCYUString}

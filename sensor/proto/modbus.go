@@ -112,7 +112,13 @@ func (p *modbus) Data(c *Context, dir Dir, b []byte) Result {
 	for len(b)-used >= 8 {
 		m := b[used:]
 		n := int(binary.BigEndian.Uint16(m[4:]))
-		if m[2] != 0 || m[3] != 0 || n < 2 || n > maxModbus {
+		switch {
+		case m[2] != 0 || m[3] != 0:
+			p.rules.broken(c, dir, "invalid_protocol_id")
+			p.calls.flush(c)
+			return Broken
+		case n < 2 || n > maxModbus:
+			p.rules.broken(c, dir, "invalid_length")
 			p.calls.flush(c)
 			return Broken
 		}

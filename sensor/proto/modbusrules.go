@@ -11,7 +11,7 @@ var frameModbusPDU = frame("modbus.pdu")
 // modbusRules shows requests to the rules, and what is odd about messages.
 type modbusRules struct {
 	id    uint64
-	asked map[uint32]bool // transactions that wait for their answer
+	asked map[uint32]uint64 // transactions that wait for their answer, with what it must repeat
 }
 
 // maxModbusAsked bounds them.
@@ -37,13 +37,13 @@ func (r *modbusRules) request(c *Context, m []byte) {
 	}
 	key := uint32(m[0])<<16 | uint32(m[1])<<8 | uint32(m[6])
 	if r.asked == nil {
-		r.asked = map[uint32]bool{}
+		r.asked = map[uint32]uint64{}
 	}
 	if len(r.asked) >= maxModbusAsked {
 		t.event("modbus.flooded")
 		clear(r.asked)
 	}
-	r.asked[key] = true
+	r.asked[key] = modbusEcho(m)
 	if fn := m[7]; fn == 0 || fn >= 0x80 {
 		t.event("modbus.invalid_function_code")
 	}
@@ -62,14 +62,39 @@ func (r *modbusRules) reply(c *Context, m []byte) {
 		return
 	}
 	key := uint32(m[0])<<16 | uint32(m[1])<<8 | uint32(m[6])
-	if !r.asked[key] {
+	switch echo, ok := r.asked[key]; {
+	case !ok:
 		t.event("modbus.unsolicited_response")
+	case echo != 0 && m[7] == byte(echo>>32) && echo != modbusEcho(m):
+		t.event("modbus.value_mismatch")
 	}
 	delete(r.asked, key)
 	if m[7] >= 0x80 && (len(m) < 9 || m[8] == 0 || m[8] > 11 || m[8] == 7 || m[8] == 9) {
 		t.event("modbus.invalid_exception_code")
 	}
 	c.Offer(t, FromServer)
+}
+
+// modbusEcho is what the answer to a write repeats: function, address, and value
+// or number; 0 if it repeats nothing.
+func modbusEcho(m []byte) uint64 {
+	switch m[7] {
+	case 5, 6, 15, 16:
+		if len(m) >= 12 {
+			return uint64(m[7])<<32 | uint64(binary.BigEndian.Uint32(m[8:]))
+		}
+	}
+	return 0
+}
+
+// broken tells of a head that can't be read.
+func (r *modbusRules) broken(c *Context, dir Dir, name string) {
+	if c.Matching() {
+		r.id++
+		t := &bufTx{app: suricata.AppModbus, id: r.id, packets: []uint64{c.Number}}
+		t.event("modbus." + name)
+		c.Offer(t, dir)
+	}
 }
 
 // modbusAccess reads what a request accesses (MODBUS Application Protocol

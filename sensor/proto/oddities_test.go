@@ -173,6 +173,13 @@ func TestNameOddities(t *testing.T) {
 	query := "\x01a\x00\x00\x01\x00\x01"
 	label := "\x3f" + strings.Repeat("a", 63)
 	v2 := "\x30\x26\x02\x01\x01\x04\x06public\xa0\x19\x02\x04\x00\x00\x00\x01\x02\x01\x00\x02\x01\x00\x30\x0b\x30\x09\x06\x05\x2b\x06\x01\x02\x01\x05\x00"
+	write := "\x00\x01\x00\x00\x00\x06\x01\x06"
+	smb1 := func(flags string) string {
+		return "\x00\x00\x00\x2f\xffSMB\x72\x00\x00\x00\x00" + flags + strings.Repeat("\x00", 22) + "\x00\x0c\x00\x02NT LM 0.12\x00"
+	}
+	smb2 := func(flags string) string {
+		return "\x00\x00\x00\x40\xfeSMB\x40\x00" + strings.Repeat("\x00", 10) + flags + strings.Repeat("\x00", 47)
+	}
 	v1 := strings.Replace(v2, "\x02\x01\x01", "\x02\x01\x00", 1)
 	for _, c := range []struct {
 		protocol string
@@ -185,6 +192,17 @@ func TestNameOddities(t *testing.T) {
 		{"dns", UDP, []string{head("\x01\x00", "\x00\x01\x00\x00\x00\x00\x00\x00") + strings.Repeat(label, 6) + "\x00\x00\x01\x00\x01"}, []string{"dns.malformed_data", "dns.name_too_long"}},
 		{"dns", UDP, []string{head("\x01\x00", "\x00\x01\x00\x00\x00\x00\x00\x01") + query + "\x00\x00"}, []string{"dns.invalid_additionals"}},
 		{"dns", UDP, []string{head("\x01\x00", "\x00\x01\x00\x00\x00\x01\x00\x00") + query + "\x00\x00"}, []string{"dns.invalid_authorities"}},
+		{"modbus", TCP, []string{write + "\x00\x01\x00\x07", "<" + write + "\x00\x01\x00\x07"}, nil},
+		{"modbus", TCP, []string{write + "\x00\x01\x00\x07", "<" + write + "\x00\x01\x00\x08"}, []string{"modbus.value_mismatch"}},
+		{"modbus", TCP, []string{"\x00\x01\x00\x01\x00\x06\x01\x06\x00\x01\x00\x07"}, []string{"modbus.invalid_protocol_id"}},
+		{"modbus", TCP, []string{"\x00\x01\x00\x00\x00\x01\x01\x06"}, []string{"modbus.invalid_length"}},
+		{"smb", TCP, []string{smb1("\x00"), "<" + smb1("\x80")}, nil},
+		{"smb", TCP, []string{smb1("\x00"), smb1("\x00")}, []string{"smb.duplicate_negotiate"}},
+		{"smb", TCP, []string{smb1("\x80")}, []string{"smb.response_to_server"}},
+		{"smb", TCP, []string{"<" + smb1("\x00")}, []string{"smb.request_to_client"}},
+		{"smb", TCP, []string{smb2("\x01")}, []string{"smb.response_to_server"}},
+		{"smb", TCP, []string{"<" + smb2("\x00")}, []string{"smb.request_to_client"}},
+		{"smb", TCP, []string{smb2("\x00"), "<" + smb2("\x01")}, nil},
 		{"snmp", UDP, []string{v2, v2}, nil},
 		{"snmp", UDP, []string{v2, v1}, []string{"snmp.version_mismatch"}},
 		{"vnc", TCP, []string{"<RFB 003.008\n", "RFB 003.008\n", "<\x01\x02", "\x02"}, nil},

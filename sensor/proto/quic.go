@@ -15,6 +15,7 @@ import (
 	"saksi/rules/suricata"
 	"saksi/sensor/proto/internal/pieces"
 	"saksi/sensor/proto/internal/quic"
+	tlsmsg "saksi/sensor/proto/internal/tls"
 )
 
 func init() {
@@ -155,13 +156,17 @@ func (p *quicParser) offerHello(c *Context) {
 	}
 	t.add(suricata.BufQUICSNI, p.chlo.SNI)
 	t.add(suricata.BufQUICUserAgent, p.chlo.UserAgent)
+	if cyu := p.chlo.CYU(p.quicVersion); cyu != nil {
+		t.add(suricata.BufQUICCYUString, cyu)
+		t.add(suricata.BufQUICCYUHash, tlsmsg.AppendMD5(nil, cyu))
+	}
 	c.Offer(t, FromClient)
 }
 
 func (p *quicParser) hello(c *Context, b []byte) {
 	if h, ok := quic.ParseCHLO(b); ok {
 		p.packets.Add(c.Number)
-		p.chlo = quic.CHLO{SNI: bytes.Clone(h.SNI), UserAgent: bytes.Clone(h.UserAgent)}
+		p.chlo = quic.CHLO{SNI: bytes.Clone(h.SNI), UserAgent: bytes.Clone(h.UserAgent), Tags: h.Tags}
 		p.offerHello(c)
 	}
 }

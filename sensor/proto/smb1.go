@@ -128,7 +128,10 @@ func fid(n uint16) (id smbID) {
 // smb1 takes a message, as far as it is held.
 func (p *smb) smb1(c *Context, dir Dir, b []byte) {
 	h, ok := parseSMB1(b)
-	if !ok || h.reply != (dir == FromServer) {
+	if !ok {
+		return
+	}
+	if p.rules.way(c, dir, h.reply); h.reply != (dir == FromServer) {
 		return
 	}
 	for range maxCompound {
@@ -149,6 +152,10 @@ func (p *smb) request1(c *Context, h *smb1Head, b []byte) {
 	w := &h.words
 	switch h.command {
 	case smb1Negotiate: // bytes: 2 and a dialect, each
+		if p.rules.negotiated {
+			p.rules.odd(c, FromClient, "duplicate_negotiate")
+		}
+		p.rules.negotiated = true
 		q.value = bytes.Clone(h.bytes)
 	case smb1SessionSetup:
 		q.user = p.setup1(c, h)

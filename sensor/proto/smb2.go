@@ -81,7 +81,8 @@ func (p *smb) smb2(c *Context, dir Dir, b []byte) {
 		if next >= smb2Header && next <= len(b) {
 			one = b[:next]
 		}
-		if binary.LittleEndian.Uint32(b[16:])&smb2Response != 0 {
+		reply := binary.LittleEndian.Uint32(b[16:])&smb2Response != 0
+		if p.rules.way(c, dir, reply); reply {
 			p.reply2(c, dir, one)
 		} else {
 			last = p.request2(c, dir, one, last)

@@ -7,7 +7,29 @@ import (
 )
 
 // smbRules shows shares and files to the rules.
-type smbRules struct{ id uint64 }
+type smbRules struct {
+	id         uint64
+	negotiated bool // in version 1
+}
+
+// odd tells of something odd in the message in work.
+func (r *smbRules) odd(c *Context, dir Dir, name string) {
+	if c.Matching() {
+		t := r.tx([]uint64{c.Number})
+		t.event("smb." + name)
+		c.Offer(t, dir)
+	}
+}
+
+// way tells of a request that a server sends, and of a reply of a client.
+func (r *smbRules) way(c *Context, dir Dir, reply bool) {
+	switch {
+	case reply && dir == FromClient:
+		r.odd(c, dir, "response_to_server")
+	case !reply && dir == FromServer:
+		r.odd(c, dir, "request_to_client")
+	}
+}
 
 func (r *smbRules) tx(packets []uint64) *bufTx {
 	r.id++

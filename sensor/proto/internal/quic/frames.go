@@ -69,7 +69,22 @@ func Frames(b []byte, google bool, f func(offset uint64, data []byte)) {
 const maxTags = 128
 
 // CHLO is the client hello of Google's own handshake.
-type CHLO struct{ SNI, UserAgent, Version []byte }
+type CHLO struct {
+	SNI, UserAgent, Version []byte
+	// Tags are all that the client names, in its order, joined by hyphens.
+	Tags []byte
+}
+
+// CYU gives the text that a CHLO of a version is fingerprinted by, nil for
+// versions that the fingerprint is not defined for (Salesforce, "GQUIC Protocol
+// Analysis and Fingerprinting in Zeek"). As in Suricata, Q045 counts as Q044.
+func (c *CHLO) CYU(version uint32) []byte {
+	name := map[uint32]string{0x51303433: "43", 0x51303434: "44", 0x51303435: "44", 0x51303436: "46"}[version]
+	if name == "" || len(c.Tags) == 0 {
+		return nil
+	}
+	return append([]byte(name+","), c.Tags...)
+}
 
 // ParseCHLO reads the message "CHLO": a count, then pairs of a tag and the end
 // of its value, all little endian, then the values.
@@ -80,6 +95,12 @@ func ParseCHLO(b []byte) (c CHLO, ok bool) {
 	n := int(binary.LittleEndian.Uint16(b[4:]))
 	if n == 0 || n > maxTags || len(b) < 8+8*n {
 		return c, false
+	}
+	for i := range n {
+		if i > 0 {
+			c.Tags = append(c.Tags, '-')
+		}
+		c.Tags = append(c.Tags, bytes.TrimRight(b[8+8*i:][:4], "\x00")...)
 	}
 	values := b[8+8*n:]
 	from := 0

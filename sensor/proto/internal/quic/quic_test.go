@@ -1,7 +1,10 @@
 package quic
 
 import (
+	"crypto/md5"
 	"encoding/hex"
+	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -41,6 +44,35 @@ func TestVarint(t *testing.T) {
 		}
 		if _, n := Varint([]byte(in[:len(in)-1])); n != 0 {
 			t.Errorf("%x cut: %d bytes", in, n)
+		}
+	}
+}
+
+// TestCYU proves the fingerprint by the values that Salesforce published with it.
+func TestCYU(t *testing.T) {
+	for _, c := range []struct {
+		version    uint32
+		tags, hash string
+	}{
+		{0x51303436, "PAD SNI STK VER CCS NONC AEAD UAID SCID TCID PDMD SMHL ICSL NONP PUBS MIDS SCLS KEXS XLCT CSCT COPT CCRT IRTT CFCW SFCW", "a46560d4548108cf99308319b3b85346"},
+		{0x51303433, "PAD SNI VER CCS PDMD ICSL MIDS CFCW SFCW", "e030dea1f2eea44ac7db5fe4de792acd"},
+		{0x51303530, "PAD SNI", ""},
+	} {
+		list := strings.Fields(c.tags)
+		b := append([]byte("CHLO"), byte(len(list)), 0, 0, 0)
+		for _, tag := range list {
+			b = append(append(b, (tag + "\x00")[:4]...), 0, 0, 0, 0)
+		}
+		h, ok := ParseCHLO(b)
+		if !ok {
+			t.Fatalf("%s is not read", c.tags)
+		}
+		got := ""
+		if cyu := h.CYU(c.version); cyu != nil {
+			got = fmt.Sprintf("%x", md5.Sum(cyu))
+		}
+		if got != c.hash {
+			t.Errorf("%x %s: %s, expected %s", c.version, h.Tags, got, c.hash)
 		}
 	}
 }
