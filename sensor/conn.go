@@ -47,6 +47,7 @@ type conn struct {
 	label  label     // what names the application
 	record uint32    // index of the flow's record
 	via    uint8     // index of the protocol the flow began as, if it changed
+	secret bool      // its ends agreed to go on in TLS
 	outer  *conn     // of a stream that was decrypted: the one that held it
 	plain  *conn     // what was decrypted of this one
 }
@@ -329,6 +330,7 @@ func (w *worker) detect(c *conn, dir int, data []byte) bool {
 	})
 	if e != nil {
 		w.found(c, e, proto.TCP)
+		w.withoutTLS(c, proto.Dir(dir), e.App)
 		return true
 	}
 	c.tries[dir]++
@@ -336,9 +338,21 @@ func (w *worker) detect(c *conn, dir int, data []byte) bool {
 		c.none[dir] = true
 	}
 	if c.none[0] && c.none[1] || c.none[dir] && c.tries[dir] > detectTries || len(c.tail[dir]) > 4*detectBytes {
+		w.withoutTLS(c, proto.Dir(dir), suricata.AppUnknown)
 		w.finishParsing(c)
 	}
 	return false
+}
+
+// withoutTLS tells rules of a flow that was to go on in TLS and did not.
+func (w *worker) withoutTLS(c *conn, dir proto.Dir, app suricata.AppProto) {
+	if c.secret && app != suricata.AppTLS && w.pc.Matching() {
+		if app == suricata.AppUnknown {
+			app = suricata.AppOther
+		}
+		w.pc.Offer(proto.NoTLS(app, w.pc.Number), dir)
+	}
+	c.secret = false
 }
 
 // parse offers data, behind the bytes not used before, to the parser.
@@ -355,6 +369,7 @@ func (w *worker) parse(c *conn, dir int, data []byte) {
 		if c.again++; c.via == 0 {
 			c.via = c.entry.Index()
 		}
+		c.secret = proto.AsksTLS(c.entry.Name)
 		rest := append([]byte(nil), in[min(max(w.pc.Used, 0), len(in)):]...)
 		c.parser.Close(&w.pc)
 		c.parser, c.entry = nil, nil

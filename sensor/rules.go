@@ -21,6 +21,9 @@ func (w *worker) fill(dir int) *suricata.Packet {
 			v.App = suricata.AppOther
 		}
 	}
+	if w.conn != nil && w.conn.via != 0 {
+		v.AppFirst = w.protos.Entry(w.conn.via).App
+	}
 	hidden := w.hidden(r, v.App)
 	if hidden {
 		v.App = suricata.AppUnknown

@@ -44,6 +44,7 @@ const (
 	ckDsize
 	ckAppProto
 	ckAppState
+	ckAppFirst
 	ckFlowbit
 	ckFlowint
 	ckFlowintSet
@@ -138,6 +139,8 @@ func (c *check) eval(p *Packet, st *FlowState) bool {
 			return false
 		}
 		ok = AppProto(c.a).covers(p.App)
+	case ckAppFirst:
+		ok = p.AppFirst != AppUnknown && AppProto(c.a).covers(p.AppFirst)
 	case ckAppState:
 		ok = p.App == AppUnknown && p.AppFailed == (c.a == 1)
 	case ckFlowbit:
@@ -338,9 +341,9 @@ func kwSameIP(b *builder, _ *option) *fault {
 }
 
 // kwAppProto takes app-layer-protocol:[!]PROTOCOL[,MODE]. The sensor decides a
-// protocol for both directions at once, so that all modes but original are alike.
+// protocol for both directions at once, so that all modes but original, what the flow began as, are alike.
 func kwAppProto(b *builder, o *option) *fault {
-	f, neg := o.val, false
+	f, neg, first := o.val, false, false
 	if strings.HasPrefix(f.s, "!") {
 		f, neg = field{f.s[1:], f.off + 1}, true
 	}
@@ -349,7 +352,7 @@ func kwAppProto(b *builder, o *option) *fault {
 		switch parts[1].s {
 		case "either", "final", "both", "toserver", "toclient":
 		case "original":
-			return refused(parts[1].off, "app-layer-protocol:original")
+			first = true
 		default:
 			return wrong(parts[1].off, fmt.Sprintf("unknown mode %q", parts[1].s), "final, either, both, toserver or toclient")
 		}
@@ -371,7 +374,11 @@ func kwAppProto(b *builder, o *option) *fault {
 		return refused(parts[0].off, "protocol "+parts[0].s+" without a parser")
 	}
 	b.appChecks++
-	b.r.checks = append(b.r.checks, check{op: ckAppProto, a: uint32(app), neg: neg})
+	op := ckAppProto
+	if first {
+		op = ckAppFirst
+	}
+	b.r.checks = append(b.r.checks, check{op: op, a: uint32(app), neg: neg})
 	return nil
 }
 

@@ -79,6 +79,7 @@ func TestPacketKeywords(t *testing.T) {
 		p.Header = []byte("\x00\x50\x12\x34" + strings.Repeat("\x00", 16) + "\x02\x04\x05\xb4\x01\x03\x03\x07")
 		p.Events = 2
 		p.ClientBytes, p.ServerBytes = 100, 7
+		p.AppFirst = AppSMTP
 		return p
 	}
 	all := &Offer{StreamSize: true, DecodeEvents: []string{"ipv4.a", "ipv4.b"}}
@@ -143,6 +144,9 @@ func TestPacketKeywords(t *testing.T) {
 		{"vlan.id:count 3;", 6, true},
 		{"vlan.id:count <3;", 6, false},
 		{"vlan.id:300,all,1:2;", 6, true},
+		{"app-layer-protocol:smtp,original;", 6, true},
+		{"app-layer-protocol:http,original;", 6, false},
+		{"app-layer-protocol:!http,original;", 6, true},
 		{"tos:x10;", 6, true},
 		{"tos:!x10;", 6, false},
 		{"vlan.layers:3;", 6, true},

@@ -91,7 +91,9 @@ type Packet struct {
 	App      AppProto
 	// AppFailed is true when App is unknown and will stay so.
 	AppFailed bool
-	ToServer  bool
+	// AppFirst is what a flow began as that changed its protocol.
+	AppFirst AppProto
+	ToServer bool
 	// Established is true once both sides of a TCP handshake, or packets in
 	// both directions of another flow, were seen.
 	Established bool

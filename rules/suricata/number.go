@@ -163,7 +163,11 @@ func kwAppEvent(b *builder, o *option) *fault {
 	if n, ok := eventAliases[name]; ok {
 		name = n
 	}
-	prefix, _, _ := strings.Cut(name, ".")
+	prefix, _, of := strings.Cut(name, ".")
+	if !of && slices.Contains(b.c.offered.AppEvents, name) { // of flows, whatever their protocol
+		b.whole(BufAppEvent, name, false, false, o)
+		return nil
+	}
 	app, ok := appNames[prefix]
 	if !ok || b.c.offered.AppEvents != nil && !slices.Contains(b.c.offered.AppEvents, name) {
 		return refused(o.val.off, "app-layer-event:"+name)

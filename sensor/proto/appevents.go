@@ -48,7 +48,7 @@ var AppEvents = []string{
 	"dns.infinite_loop", "dns.name_too_long", "dns.invalid_authorities", "dns.invalid_additionals",
 	"mdns.infinite_loop", "mdns.name_too_long", "mdns.invalid_authorities", "mdns.invalid_additionals",
 	"smb.request_to_client", "smb.response_to_server", "smb.duplicate_negotiate", "modbus.invalid_protocol_id", "modbus.invalid_length", "modbus.value_mismatch",
-	"ldap.invalid_data", "mqtt.malformed_traffic", "dnp3.malformed",
+	noTLS, "ldap.invalid_data", "mqtt.malformed_traffic", "dnp3.malformed",
 	"mqtt.unintroduced_message", "mqtt.invalid_qos_level", "mqtt.missing_msg_id", "mqtt.unassigned_msg_type",
 }
 
@@ -77,6 +77,28 @@ func Malformed(app suricata.AppProto, dir Dir, packet uint64) suricata.Tx {
 	t := &bufTx{app: app, id: malformedID, packets: []uint64{packet}}
 	t.event(names[dir])
 	return t
+}
+
+// noTLS is the event of a connection whose ends agreed to go on in TLS and that
+// went on otherwise.
+const noTLS = "applayer_no_tls_after_starttls"
+
+// NoTLS makes the transaction that tells rules of it; app is the protocol that
+// came instead.
+func NoTLS(app suricata.AppProto, packet uint64) suricata.Tx {
+	t := &bufTx{app: app, id: malformedID, packets: []uint64{packet}}
+	t.event(noTLS)
+	return t
+}
+
+// AsksTLS reports protocols that hand a flow on only to TLS (RFC 2595, RFC 3207,
+// RFC 4217, RFC 4513, RFC 4642).
+func AsksTLS(protocol string) bool {
+	switch protocol {
+	case "smtp", "imap", "pop3", "nntp", "ftp", "ldap":
+		return true
+	}
+	return false
 }
 
 var frames []suricata.Buffer

@@ -17,8 +17,13 @@ import (
 // dialogue gives the events that rules see of what a client and a server say; a
 // piece that begins with "<" is the server's.
 func dialogue(protocol string, tr Transport, pieces ...string) []string {
+	return seen(suricata.BufAppEvent, protocol, tr, pieces...)
+}
+
+// seen gives the instances of a buffer that rules see.
+func seen(b suricata.Buffer, protocol string, tr Transport, pieces ...string) []string {
 	entry := Default().ByName(protocol)
-	r := &recorder{buf: suricata.BufAppEvent, host: host{entry: entry}}
+	r := &recorder{buf: b, host: host{entry: entry}}
 	c := &Context{Host: r, ServerPort: 80}
 	p := entry.New(tr)
 	var tail [2]string
@@ -213,4 +218,34 @@ func TestNameOddities(t *testing.T) {
 			t.Errorf("%s %q: %v, expected %v", c.protocol, c.pieces, got, c.want)
 		}
 	}
+}
+
+// TestBodies proves what rules see of bodies that stand where none is due, and
+// under codings that nobody knows.
+func TestBodies(t *testing.T) {
+	get := "GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
+	chunked := "Transfer-Encoding: chunked\r\n\r\n3\r\nhai\r\n0\r\n\r\n"
+	for _, c := range []struct{ name, answer, want string }{
+		{"chunked with 204", "HTTP/1.1 204 No Content\r\n" + chunked, "hai"},
+		{"chunked with 304", "HTTP/1.1 304 Not Modified\r\n" + chunked, "hai"},
+		{"chunked with 102", "HTTP/1.1 102 Processing\r\n" + chunked, "hai"},
+		{"as it is with 204", "HTTP/1.1 204 No Content\r\n\r\nhai", "hai"},
+		{"an unknown coding above gzip", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip, br\r\n\r\n" + string(zippedOnce("hai")), "hai"},
+		{"an unknown coding alone", "HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\nhai", "hai"},
+	} {
+		if got := seen(suricata.BufFileData, "http", TCP, get, "<"+c.answer); !slices.Equal(got, []string{c.want}) {
+			t.Errorf("%s: %q", c.name, got)
+		}
+	}
+	if got := seen(suricata.BufFileData, "http", TCP, get, "<HTTP/1.1 204 No Content\r\n\r\n"); got != nil {
+		t.Errorf("no body: %q", got)
+	}
+}
+
+func zippedOnce(s string) []byte {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	w.Write([]byte(s))
+	w.Close()
+	return b.Bytes()
 }
