@@ -98,6 +98,43 @@ func TestInteropSRUM(t *testing.T) {
 	}
 }
 
+// TestInteropEVT proves that the records an old event log counts are those that
+// evtexport gives.
+func TestInteropEVT(t *testing.T) {
+	if os.Getenv("SAKSI_INTEROP") == "" {
+		t.Skip("needs evtexport: SAKSI_INTEROP is not set (make interop)")
+	}
+	path := filepath.Join(samples, "sample.evt")
+	out, err := exec.Command("evtexport", path).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, got []string
+	for _, block := range strings.Split(string(out), "Event number")[1:] {
+		fields := map[string]string{}
+		for _, line := range strings.Split("Event number"+block, "\n") {
+			if name, value, ok := strings.Cut(line, ": "); ok {
+				fields[strings.TrimSpace(name)] = strings.TrimSpace(value)
+			}
+		}
+		id, _, _ := strings.Cut(fields["Event identifier"], " ")
+		want = append(want, strings.Join([]string{fields["Event number"], id, fields["Source name"], fields["Computer name"], fields["User security identifier"]}, " "))
+	}
+	if _, err := artifact.Read(context.Background(), path, options(t), func(r *artifact.Record, _ *event.Event) error {
+		if r.Get("recovered") == "" {
+			got = append(got, strings.Join([]string{r.Get("number"), r.Get("identifier"), r.Get("source"), r.Get("computer"), r.Get("sid")}, " "))
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if len(want) != 4 || !slices.Equal(got, want) {
+		t.Errorf("%q; evtexport gives %q", got, want)
+	}
+}
+
 // TestInteropESE proves that real databases of the other kinds give as many
 // records as they have rows (by esedbexport and dissect.esedb), and that no hash
 // leaves a directory.
