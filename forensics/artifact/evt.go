@@ -27,7 +27,7 @@ func init() {
 		Parse:   parseEVT,
 		Event:   eventEVT,
 		Samples: []string{"sample.evt"},
-		Hostile: []string{"sample.evt cut=200", "sample.evt @52=ff", "sample.evt @84=ffffffff", "sample.evt @108=ffffff7f", "sample.evt @108=00000000", "sample.evt @24=00000000"},
+		Hostile: []string{"sample.evt cut=200", "sample.evt @112=00", "sample.evt @144=ffffffff", "sample.evt @108=ffffff7f", "sample.evt @108=00000000", "sample.evt @24=00000000"},
 	})
 }
 
