@@ -33,6 +33,7 @@ type scanOptions struct {
 	finds   []string
 	good    []string
 	bad     []string
+	flags   bool
 	enter   enterFlags
 	keep    keepFlags
 }
@@ -66,6 +67,7 @@ func forensicsScan(a *app, flags *forensicsFlags) *cobra.Command {
 	f.StringSliceVar(&o.finds, "features", nil, "`kinds` of features to look for, separated by commas, or all")
 	f.StringArrayVar(&o.good, "known-good", nil, "hash `set` of files of which nothing is told; may be given several times")
 	f.StringArrayVar(&o.bad, "known-bad", nil, "hash `set` of files that are findings; may be given several times")
+	f.BoolVar(&o.flags, "flags", false, "make findings of programs under names of documents, names that turn around, and what is encrypted")
 	o.enter.add(c)
 	f.BoolVar(&o.entries, "entries", false, "give every file too, with its digest")
 	f.BoolVar(&o.live, "live", false, "leave deleted files out")
@@ -89,8 +91,8 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 	if err != nil {
 		return err
 	}
-	if len(o.rules) == 0 && what.Empty() && len(o.bad) == 0 {
-		return usage("there is nothing to search for; give --rules FILE_OR_FOLDER, --keywords, --regex, --features or --known-bad")
+	if len(o.rules) == 0 && what.Empty() && len(o.bad) == 0 && !o.flags {
+		return usage("there is nothing to search for; give --rules FILE_OR_FOLDER, --keywords, --regex, --features, --known-bad or --flags")
 	}
 	limit := rules.Severity(0)
 	if o.failOn != "" {
@@ -155,7 +157,7 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 	}
 	finish := func() error { return errors.Join(kept.close(cmd.Context()), ev.close()) }
 	cfg := scan.Config{
-		Images: args, Rules: yara, Intel: set, Good: good, Bad: bad, Search: what, Areas: places, Enter: limits, Members: o.entries, Hash: scan.SHA256, Entries: o.entries || kept != nil, Live: o.live, Volume: o.volume.want(), Workers: o.workers,
+		Images: args, Rules: yara, Intel: set, Good: good, Bad: bad, Search: what, Areas: places, Enter: limits, Members: o.entries, Flags: o.flags, Hash: scan.SHA256, Entries: o.entries || kept != nil, Live: o.live, Volume: o.volume.want(), Workers: o.workers,
 		Worker: flags.worker(a), Sink: sink, Warn: a.warn, Strict: o.strict, Cache: a.yaraCache(), Exhibits: kept.byPath(),
 	}
 	if o.md5 {

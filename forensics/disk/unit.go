@@ -52,6 +52,7 @@ type Result struct {
 	SHA256     string
 	MD5        string
 	SHA1       string
+	Program    string // what a program it begins as: PE, ELF, Mach-O; empty for none
 	Read       int64  // bytes
 	Incomplete string // why not all content was read: gap, limit, read_error; empty when all was
 	Error      string // of the content, in words
@@ -162,6 +163,7 @@ func AppendResult(w *wire.Writer, res *Result) {
 	w.String(res.SHA256)
 	w.String(res.MD5)
 	w.String(res.SHA1)
+	w.String(res.Program)
 	w.Int(res.Read)
 	w.String(res.Incomplete)
 	w.String(res.Error)
@@ -184,7 +186,7 @@ func AppendResult(w *wire.Writer, res *Result) {
 
 func readResult(r *wire.Reader) Result {
 	res := Result{
-		Item: int(r.Uint()), SHA256: r.String(), MD5: r.String(), SHA1: r.String(), Read: r.Int(), Incomplete: r.String(), Error: r.String(), ScanError: r.String(),
+		Item: int(r.Uint()), SHA256: r.String(), MD5: r.String(), SHA1: r.String(), Program: r.String(), Read: r.Int(), Incomplete: r.String(), Error: r.String(), ScanError: r.String(),
 		MoreRuns: r.Bool(), Record: r.Int(), Runs: filesystem.ReadRuns(r, nil),
 	}
 	for n := r.Uint(); n > 0 && r.Err() == nil; n-- {

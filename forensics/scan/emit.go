@@ -96,7 +96,7 @@ func (m *emitter) unit(u *unit) error {
 				return err
 			}
 		}
-		sum.Matches += int64(st.hits + len(st.bad))
+		sum.Matches += int64(st.hits + st.flags + len(st.bad))
 		if st.good {
 			sum.Good++
 		}
@@ -225,8 +225,8 @@ func (m *emitter) events(u *unit, st *step, put func(*event.Event) error) error 
 			return err
 		}
 	}
-	if res == nil {
-		return nil
+	if err := m.flagged(u, st, res, lost, put); err != nil || res == nil {
+		return err
 	}
 	if err := m.bad(u, st, res, lost, put); err != nil {
 		return err

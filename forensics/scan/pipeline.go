@@ -70,6 +70,7 @@ type step struct {
 	problem *filesystem.Problem
 	bad     []known      // hash sets of known-bad files that hold it
 	good    bool         // a set of known-good files holds it
+	flags   int          // findings of its name and type
 	hits    int          // indicators it holds
 	item    int          // its content in unit.items, or -1
 	member  *disk.Member // of the archive or document before it; nil: an entry

@@ -46,6 +46,8 @@ type Config struct {
 	// Enter are the limits within which archives and documents are entered and their
 	// members looked at as files are; without Depth none is.
 	Enter archive.Limits
+	// Flags makes findings of names and types that deceive and of what is encrypted.
+	Flags bool
 	// Members emits an event for each member, with its digest; findings are always
 	// emitted.
 	Members bool
@@ -181,7 +183,7 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	if cfg.Areas == 0 {
 		cfg.Areas = 1 << disk.Content
 	}
-	if (len(cfg.Rules) > 0 || cfg.Intel != nil || len(cfg.Good)+len(cfg.Bad) > 0 || !cfg.Search.Empty()) && cfg.Hash == NoHash {
+	if (len(cfg.Rules) > 0 || cfg.Intel != nil || len(cfg.Good)+len(cfg.Bad) > 0 || cfg.Flags || !cfg.Search.Empty()) && cfg.Hash == NoHash {
 		cfg.Hash = SHA256
 	}
 	var sum Summary

@@ -72,6 +72,7 @@ func (s *session) enter(cfg *disk.UnitConfig, it *disk.Item, c filesystem.Conten
 		if !cfg.Every && len(out.Matches) == 0 && len(out.Hits) == 0 && out.ScanError == "" {
 			return nil
 		}
+		out.Program = program(m.Data)
 		out.SHA256 = hex.EncodeToString(digest[:])
 		if cfg.MD5 {
 			d := md5.Sum(m.Data)

@@ -161,6 +161,9 @@ func (s *session) item(cfg *disk.UnitConfig, it *disk.Item, res *disk.Result, sc
 		if sum1 != nil {
 			sum1.Write(p)
 		}
+		if at == 0 && it.Area == disk.Content {
+			res.Program = program(p)
+		}
 		if at == 0 && looked && !search && archive.Kind(p) == "" {
 			looked, spill, data = false, false, nil // nothing to look for, nothing to enter
 		}
