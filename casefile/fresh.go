@@ -125,7 +125,7 @@ func Receipt(dir string, i int64, key *evidence.Public) (*evidence.Receipt, erro
 	if err != nil {
 		return nil, err
 	}
-	if i < 0 {
+	if i < 0 && i >= -log.Size {
 		i += log.Size
 	}
 	return log.Receipt(filepath.Join(dir, CustodyDir), i)

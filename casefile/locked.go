@@ -55,6 +55,9 @@ type Locked struct {
 
 // besides are the absolute paths of a case's folder and of what stands beside it.
 func besides(dir string) (folder string, beside func(suffix string) string, err error) {
+	if dir == "" {
+		return "", func(string) string { return "" }, fmt.Errorf("no folder was named: %w", ErrNoCase)
+	}
 	folder, err = filepath.Abs(dir)
 	if err == nil {
 		if st, lerr := os.Lstat(folder); lerr == nil && !st.IsDir() {

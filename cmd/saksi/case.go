@@ -26,6 +26,9 @@ func caseNew(a *app) *cobra.Command {
 		Example: "  saksi case new kes-17 --id JPN-2026-017 --agency 'Jabatan Contoh'",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.ID == "" || o.Agency == "" || args[0] == "" {
+				return usage("--id, --agency and the folder must not be empty")
+			}
 			if o.Classification != "" && !slices.Contains(casefile.Classifications, o.Classification) {
 				return usage("--classification %q: expected one of %s", o.Classification, strings.Join(casefile.Classifications, ", "))
 			}

@@ -31,6 +31,10 @@ func evidenceSign(a *app) *cobra.Command {
 		Long:  "The statement (in-toto, in a sigstore bundle) names the file's SHA-256; cosign verifies it too.",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			// A device or a pipe may have no end, and nobody could check it again.
+			if st, err := os.Stat(args[0]); err == nil && !st.Mode().IsRegular() {
+				return fail(exitFailed, fmt.Errorf("signing %s: it is no regular file (%s)", args[0], st.Mode().Type()))
+			}
 			s, err := a.signer(key)
 			if err != nil {
 				return err

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"rsc.io/qr"
@@ -158,6 +160,34 @@ func evidenceDispose(a *app) *cobra.Command {
 	return c
 }
 
+// maxCode is what one QR code of the lowest correction takes, in bytes (ISO/IEC
+// 18004, version 40-L: 2953).
+const maxCode = 2900
+
+// codes writes a receipt as QR codes: their texts, one behind the other, are it.
+func (a *app) codes(path string, text []byte) error {
+	parts := slices.Collect(slices.Chunk(text, maxCode))
+	for i, part := range parts {
+		q, err := qr.Encode(string(part), qr.L)
+		if err != nil {
+			return fmt.Errorf("writing a receipt of %d bytes as QR code: %w", len(text), err)
+		}
+		q.Scale = 4
+		name := path
+		if len(parts) > 1 {
+			ext := filepath.Ext(path)
+			name = fmt.Sprintf("%s-%d%s", strings.TrimSuffix(path, ext), i+1, ext)
+		}
+		if err := evidence.WriteNew(name, q.PNG(), 0o600); err != nil {
+			return err
+		}
+	}
+	if len(parts) > 1 {
+		a.warn(fmt.Sprintf("the receipt of %d bytes is %d QR codes; what they say is joined in the order of their numbers", len(text), len(parts)))
+	}
+	return nil
+}
+
 func evidenceReceipt(a *app) *cobra.Command {
 	var entry int64
 	var key, code string
@@ -183,12 +213,7 @@ func evidenceReceipt(a *app) *cobra.Command {
 			}
 			text := rc.Marshal()
 			if code != "" {
-				q, err := qr.Encode(string(text), qr.L)
-				if err != nil {
-					return fmt.Errorf("the receipt of %d bytes fits no QR code: %w", len(text), err)
-				}
-				q.Scale = 4
-				if err := evidence.WriteNew(code, q.PNG(), 0o600); err != nil {
+				if err := a.codes(code, text); err != nil {
 					return err
 				}
 			}
@@ -199,7 +224,7 @@ func evidenceReceipt(a *app) *cobra.Command {
 	f := c.Flags()
 	f.Int64Var(&entry, "entry", -1, "`number` of the entry; negative ones count from the end")
 	f.StringVar(&key, "key", "", "public key `file` that the log's checkpoint must be signed by")
-	f.StringVar(&code, "qr", "", "PNG `file` for the receipt as QR code")
+	f.StringVar(&code, "qr", "", "PNG `file` for the receipt as QR code; one that is too long for a code becomes several, FILE-1, FILE-2 ..., whose texts are joined")
 	return c
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +35,17 @@ func (o *registerFlags) addPerson(c *cobra.Command) {
 	c.Flags().StringVar(&o.role, "role", "", "role of the person: "+strings.Join(evidence.Roles, ", "))
 }
 
+// checkPerson looks at the flags before any key is made.
+func (o *registerFlags) checkPerson() error {
+	switch {
+	case (o.person == "") != (o.role == ""):
+		return usage("--person and --role go together")
+	case o.role != "" && !slices.Contains(evidence.Roles, o.role):
+		return usage("--role %q: expected one of %s", o.role, strings.Join(evidence.Roles, ", "))
+	}
+	return nil
+}
+
 func (o *registerFlags) folder() (string, error) {
 	if o.dir != "" {
 		return o.dir, nil
@@ -56,11 +68,11 @@ func evidenceKeyNew(a *app) *cobra.Command {
 			"The pass phrase is asked for, or taken from SAKSI_PASSPHRASE or --passphrase-fd. With --person and --role the key is entered in the register of keys.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if strings.HasSuffix(args[0], ".pub") {
-				return usage("%s: .pub is the end of a public key's name", args[0])
+			if args[0] == "" || strings.HasSuffix(args[0], ".pub") {
+				return usage("%q: expected a name for the private key; .pub is the end of a public key's", args[0])
 			}
-			if (o.person == "") != (o.role == "") {
-				return usage("--person and --role go together")
+			if err := o.checkPerson(); err != nil {
+				return err
 			}
 			p, err := a.newKey(args[0], kind)
 			if err != nil {
@@ -94,8 +106,8 @@ func evidenceKeyPublic(a *app) *cobra.Command {
 		Example: "  saksi evidence key public 'pkcs11:token=LAB;object=aminah?module-path=/usr/lib/softhsm/libsofthsm2.so' --person Aminah --role examiner --to aminah.pub",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if (o.person == "") != (o.role == "") {
-				return usage("--person and --role go together")
+			if err := o.checkPerson(); err != nil {
+				return err
 			}
 			s, err := a.signer(args[0])
 			if err != nil {
