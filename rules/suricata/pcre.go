@@ -279,11 +279,11 @@ func compileGroups(body field, fl pcreFlags) (c *capture, named map[string]int, 
 }
 
 // all gives what the groups hold in the match that begins at an offset; nil where
-// a group took no part.
-func (c *capture) all(data []byte, from int, want []capturing) [][]byte {
+// a group took no part. cut is true when a limit stopped it.
+func (c *capture) all(data []byte, from int, want []capturing) (out [][]byte, cut bool) {
 	in := data[:min(len(data), maxBacktrack)]
 	if from > len(in) {
-		return nil
+		return nil, true
 	}
 	runes := make([]rune, len(in))
 	for i, b := range in {
@@ -291,15 +291,15 @@ func (c *capture) all(data []byte, from int, want []capturing) [][]byte {
 	}
 	m, err := c.re.FindRunesMatchStartingAt(runes, from)
 	if err != nil || m == nil {
-		return nil
+		return nil, true
 	}
-	out := make([][]byte, len(want))
+	out = make([][]byte, len(want))
 	for i, w := range want {
 		if g := m.GroupByNumber(w.group); g != nil && len(g.Captures) > 0 {
 			out[i] = in[g.Index : g.Index+g.Length]
 		}
 	}
-	return out
+	return out, false
 }
 
 // first gives what the first group matched; without a match, all of data.

@@ -11,7 +11,7 @@ import (
 
 const (
 	// maxVariable is how much of what a group captured is kept.
-	maxVariable = 4 << 10
+	maxVariable = 1 << 10
 	// maxVariables bounds the variables of one flow.
 	maxVariables = 32
 )
@@ -140,7 +140,9 @@ func (b *builder) capturesOf(p *pendingPCRE, named map[string]int, groups int) (
 
 // capture notes what the groups of a pattern that matched from an offset on hold.
 func (m *Matcher) capture(it *item, data []byte, from int) {
-	for i, text := range it.groups.all(data, from, it.captures) {
+	groups, cut := it.groups.all(data, from, it.captures)
+	m.cut = m.cut || cut
+	for i, text := range groups {
 		if text != nil {
 			c := it.captures[i]
 			m.captured = append(m.captured, captured{c.id, c.flow, bytes.Clone(text[:min(len(text), maxVariable)])})

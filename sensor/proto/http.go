@@ -289,7 +289,7 @@ func (m *httpMessage) plain(c *Context, t *httpTx, dir Dir, b []byte) {
 	m.size += int64(len(b))
 	switch {
 	case m.form != nil:
-		m.form.parts.write(c, b)
+		m.form.write(c, b)
 	case m.file == nil:
 		m.file = c.OpenFile(t.fileName(dir), dir)
 	}
@@ -336,8 +336,8 @@ func (m *httpMessage) finish(c *Context, t *httpTx, dir Dir, whole bool, why str
 		m.plain(c, t, dir, out)
 		whole = whole && all
 	}
-	if m.form != nil {
-		m.form.parts.finish(c, whole)
+	if kept := m.endForm(c, t, dir, whole); whole && !kept {
+		whole, why = false, "limit"
 	}
 	if t.h2 && m.undecoded {
 		m.more.event("http2.failed_decompression")

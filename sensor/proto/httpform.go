@@ -13,7 +13,8 @@ import (
 type httpForm struct {
 	parts mimeParts
 	files []*formFile
-	left  int // bytes that rules may still see
+	left  int    // bytes that rules may still see
+	lead  []byte // what came before any boundary
 }
 
 // formFile is one file of a form. It ends with the message, so that rules that
@@ -68,6 +69,34 @@ func (x *formFile) Gap(n uint32) {
 
 // Close implements FileWriter.
 func (x *formFile) Close(whole bool, why string, _ func(e *event.Event)) { x.whole, x.why = whole, why }
+
+// write takes the next bytes of the body.
+func (f *httpForm) write(c *Context, b []byte) {
+	if !f.parts.delimited {
+		f.lead = append(f.lead, b[:min(len(b), maxHTTPInspect-len(f.lead))]...)
+	}
+	if f.parts.write(c, b); f.parts.delimited {
+		f.lead = nil
+	}
+}
+
+// endForm ends the form of a message. A body without its boundary is none, but a
+// file as others are, as far as it was kept.
+func (m *httpMessage) endForm(c *Context, t *httpTx, dir Dir, whole bool) bool {
+	f := m.form
+	if f == nil {
+		return whole
+	}
+	f.parts.finish(c, whole)
+	if f.parts.delimited || len(f.lead) == 0 {
+		return whole
+	}
+	m.form = nil
+	if m.file = c.OpenFile(t.fileName(dir), dir); m.file != nil {
+		m.file.Write(f.lead)
+	}
+	return whole && int64(len(f.lead)) == m.size
+}
 
 // odd tells what is wrong with the form.
 func (f *httpForm) odd(say func(...string)) {

@@ -42,6 +42,7 @@ type mimeParts struct {
 	group      []byte // of base64, less than four
 	count      int
 	oddities   mimeOddity
+	delimited  bool // a boundary came
 }
 
 // mimeOddity is a set of things that are odd about a message.
@@ -155,6 +156,7 @@ func (p *mimeParts) delimiter(line []byte) bool {
 			continue
 		}
 		p.close(true, "")
+		p.delimited = true
 		p.boundaries = p.boundaries[:i+1]
 		if p.inHead = len(rest) == 0; !p.inHead {
 			p.boundaries = p.boundaries[:i]

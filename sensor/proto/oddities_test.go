@@ -240,6 +240,11 @@ func TestBodies(t *testing.T) {
 	if got := seen(suricata.BufFileData, "http", TCP, get, "<HTTP/1.1 204 No Content\r\n\r\n"); got != nil {
 		t.Errorf("no body: %q", got)
 	}
+	body := "--other\r\nContent-Disposition: form-data; filename=a\r\n\r\nhai"
+	ask := fmt.Sprintf("POST /u HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	if got := seen(suricata.BufFileData, "http", TCP, ask); !slices.Equal(got, []string{body}) {
+		t.Errorf("a form without its boundary: %q", got)
+	}
 }
 
 func zippedOnce(s string) []byte {
