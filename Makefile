@@ -44,8 +44,8 @@ integration: build
 # Stock tools must agree with what we read and write.
 interop: build
 	scripts/need interop
-	custody=$$(scripts/need custody || true); oscal=$$(scripts/need oscal || true); formats=$$(scripts/need formats || true); \
-	PATH="$$PATH:$$custody:$$oscal/bin:$$formats" SAKSI_OSCAL="$$oscal" SAKSI_INTEROP=1 $(GOTEST) -timeout 15m -count=1 -run Interop ./...
+	custody=$$(scripts/need custody || true); oscal=$$(scripts/need oscal || true); formats=$$(scripts/need formats || true); s3=$$(scripts/need s3 || true); \
+	PATH="$$PATH:$$custody:$$oscal/bin:$$formats:$$s3" SAKSI_OSCAL="$$oscal" SAKSI_INTEROP=1 $(GOTEST) -timeout 15m -count=1 -run Interop ./...
 
 lint: $(BUILD)/.libs
 	tools=$$(scripts/need lint); \

@@ -15,19 +15,21 @@ type envVar struct {
 }
 
 var (
-	envConfig     = envVar{"SAKSI_CONFIG", "settings file, as --config", false}
-	envIndex      = envVar{"SAKSI_INDEX", "index to write to and search, as --index; may hold a password", true}
-	envIndexCA    = envVar{"SAKSI_INDEX_CA", "PEM file of the only authority whose certificate an Elasticsearch node may have, as --index-ca", false}
-	envIndexKey   = envVar{"SAKSI_INDEX_API_KEY", "encoded API key for an Elasticsearch node, instead of a login", true}
-	envCase       = envVar{"SAKSI_CASE", "case folder, as --case", false}
-	envOutput     = envVar{"SAKSI_OUTPUT", "output form, as --output", false}
-	envWorker     = envVar{"SAKSI_WORKER", "path of saksi-worker, as --worker", false}
-	envPassphrase = envVar{"SAKSI_PASSPHRASE", "pass phrase of the signing key, where no terminal can ask for it", true}
-	envCasePhrase = envVar{"SAKSI_CASE_PASSPHRASE", "pass phrase of an encrypted case, where it is not that of the signing key", true}
-	envColor      = envVar{"NO_COLOR", "any value: no color", false}
+	envConfig      = envVar{"SAKSI_CONFIG", "settings file, as --config", false}
+	envIndex       = envVar{"SAKSI_INDEX", "index to write to and search, as --index; may hold a password", true}
+	envIndexCA     = envVar{"SAKSI_INDEX_CA", "PEM file of the only authority whose certificate an Elasticsearch node may have, as --index-ca", false}
+	envIndexKey    = envVar{"SAKSI_INDEX_API_KEY", "encoded API key for an Elasticsearch node, instead of a login", true}
+	envCase        = envVar{"SAKSI_CASE", "case folder, as --case", false}
+	envOutput      = envVar{"SAKSI_OUTPUT", "output form, as --output", false}
+	envWorker      = envVar{"SAKSI_WORKER", "path of saksi-worker, as --worker", false}
+	envPassphrase  = envVar{"SAKSI_PASSPHRASE", "pass phrase of the signing key, where no terminal can ask for it", true}
+	envCasePhrase  = envVar{"SAKSI_CASE_PASSPHRASE", "pass phrase of an encrypted case, where it is not that of the signing key", true}
+	envStoreKey    = envVar{"SAKSI_STORE_KEY_ID", "id of the access key of an object store", true}
+	envStoreSecret = envVar{"SAKSI_STORE_SECRET", "secret of the access key of an object store", true}
+	envColor       = envVar{"NO_COLOR", "any value: no color", false}
 )
 
-var envVars = []envVar{envConfig, envIndex, envIndexCA, envIndexKey, envCase, envOutput, envWorker, envPassphrase, envCasePhrase, envColor}
+var envVars = []envVar{envConfig, envIndex, envIndexCA, envIndexKey, envCase, envOutput, envWorker, envPassphrase, envCasePhrase, envStoreKey, envStoreSecret, envColor}
 
 func (v envVar) get() string { return os.Getenv(v.name) }
 

@@ -13,7 +13,7 @@ import (
 func evidenceCommand(a *app) *cobra.Command {
 	return noun("evidence", "Sign, verify and trace evidence",
 		evidenceKey(a),
-		evidenceSign(a), evidenceVerify(a), evidenceLog(a), evidenceSeal(a), evidenceTimestamp(a), evidenceTransfer(a), evidenceDispose(a), evidenceReceipt(a), evidenceWitness(a), evidenceForm(a), evidenceExport(a))
+		evidenceSign(a), evidenceVerify(a), evidenceLog(a), evidenceSeal(a), evidenceTimestamp(a), evidenceTransfer(a), evidenceDispose(a), evidenceReceipt(a), evidenceWitness(a), evidenceForm(a), evidenceExport(a), evidenceStore(a))
 }
 
 // filePredicate is what a statement over a single file says.
