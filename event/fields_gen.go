@@ -226,6 +226,11 @@ const (
 	SaksiNtpStratum                                        // Saksi.ntp.stratum: distance of the sender from a reference clock
 	SaksiNtpTransmit                                       // Saksi.ntp.transmit: the sender's clock when it sent
 	SaksiNtpVersion                                        // Saksi.ntp.version: NTP version
+	SaksiObjectHold                                        // Saksi.object.hold: of what lies in an object store: it is under a legal hold there
+	SaksiObjectLock                                        // Saksi.object.lock: of what lies in an object store: how the store locks it: compliance or governance
+	SaksiObjectUntil                                       // Saksi.object.until: of what lies in an object store: to when the store keeps it
+	SaksiObjectURL                                         // Saksi.object.url: of what lies in an object store: where, without credentials
+	SaksiObjectVersion                                     // Saksi.object.version: of what lies in an object store: its version there
 	SaksiOpcuaApplication                                  // Saksi.opcua.application: URI of the application that opens a session
 	SaksiOpcuaSecurityPolicy                               // Saksi.opcua.security_policy: security policy of the channel, last part of its URI
 	SaksiProxyVersion                                      // Saksi.proxy.version: version of SOCKS or of PROXY
@@ -868,6 +873,11 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.ntp.stratum", typ: Long, array: false, doc: "distance of the sender from a reference clock"},
 	{name: "Saksi.ntp.transmit", typ: Date, array: false, doc: "the sender's clock when it sent"},
 	{name: "Saksi.ntp.version", typ: Long, array: false, doc: "NTP version"},
+	{name: "Saksi.object.hold", typ: Boolean, array: false, doc: "of what lies in an object store: it is under a legal hold there"},
+	{name: "Saksi.object.lock", typ: Keyword, array: false, doc: "of what lies in an object store: how the store locks it: compliance or governance"},
+	{name: "Saksi.object.until", typ: Date, array: false, doc: "of what lies in an object store: to when the store keeps it"},
+	{name: "Saksi.object.url", typ: Keyword, array: false, doc: "of what lies in an object store: where, without credentials"},
+	{name: "Saksi.object.version", typ: Keyword, array: false, doc: "of what lies in an object store: its version there"},
 	{name: "Saksi.opcua.application", typ: Keyword, array: false, doc: "URI of the application that opens a session"},
 	{name: "Saksi.opcua.security_policy", typ: Keyword, array: false, doc: "security policy of the channel, last part of its URI"},
 	{name: "Saksi.proxy.version", typ: Keyword, array: false, doc: "version of SOCKS or of PROXY"},
