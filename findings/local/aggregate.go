@@ -1,12 +1,10 @@
 package local
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"time"
 
 	"saksi/event"
@@ -42,62 +40,58 @@ func (ix *Index) Terms(_ context.Context, q, field string, size int) (out []find
 	}
 	defer faults()()
 	defer guard(&err)
-	var cursors []*cursorOf
-	by := map[*dict]*counts{}
+	var all []*counts
 	for _, x := range counted {
 		if x != nil {
-			cursors = append(cursors, &cursorOf{d: &x.column.dict})
-			by[&x.column.dict] = x
+			all = append(all, x)
 		}
 	}
-	top := &topBuckets{size: size}
-	together(cursors, func(key []byte, at []*cursorOf) {
-		var n int64
-		for _, x := range at {
-			n += int64(by[x.d].of(x.i))
-		}
-		top.add(n, func() string { return keyText(f.Type(), key) })
-	})
-	return top.result(), nil
+	return top(f, all, size), nil
 }
 
 // counts are the documents of a plan by the values of a column.
 type counts struct {
 	*column
-	each []uint32 // nil: all documents count
-}
-
-func (x *counts) of(i int) int {
-	if x.each == nil {
-		return x.count(i)
-	}
-	return int(x.each[i])
+	each []uint32
 }
 
 func (c *column) counts(p *plan) *counts {
 	if p.count == 0 {
 		return nil
 	}
-	if p.count == c.seg.docs {
-		return &counts{column: c}
-	}
 	out := &counts{column: c, each: make([]uint32, c.n)}
-	if !c.dense {
+	starts := c.seg.bytes(&c.starts)
+	items := c.seg.bytes(&c.items)
+	switch {
+	case p.count == c.seg.docs && c.dense:
+		for i := range out.each {
+			out.each[i] = u32(starts, i)
+		}
+		return out
+	case p.count == c.seg.docs:
+		from := uint32(0)
+		for i := range out.each {
+			to := u32(starts, i+1)
+			out.each[i] = to - from
+			from = to
+		}
+		return out
+	case !c.dense:
 		b := p.bits()
-		items := c.seg.bytes(&c.items)
-		for i := range c.n {
-			from, to := c.span(i)
+		from := uint32(0)
+		for i := range out.each {
+			to := u32(starts, i+1)
 			n := uint32(0)
-			for l := items[4*from : 4*to]; len(l) > 0; l = l[4:] {
+			for l := items[4*from : 4*to]; len(l) >= 4; l = l[4:] {
 				doc := binary.LittleEndian.Uint32(l)
 				n += uint32(b[doc/64] >> (doc % 64) & 1)
 			}
 			out.each[i] = n
+			from = to
 		}
 		return out
 	}
 	var sums [256]uint32
-	items := c.seg.bytes(&c.items)
 	for n := range c.seg.chunks() {
 		var m mask
 		p.fill(n, &m)
@@ -105,39 +99,6 @@ func (c *column) counts(p *plan) *counts {
 	}
 	copy(out.each, sums[1:])
 	return out
-}
-
-// topBuckets keeps the largest buckets as findings.TopBuckets orders them.
-type topBuckets struct {
-	size  int
-	list  []findings.Bucket
-	least int64 // count of the last of them; smaller ones are not among them
-}
-
-func order(a, b findings.Bucket) int {
-	return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Key, b.Key))
-}
-
-func (t *topBuckets) add(n int64, key func() string) {
-	if n == 0 || t.size <= 0 || n < t.least {
-		return
-	}
-	t.list = append(t.list, findings.Bucket{Key: key(), Count: n})
-	if len(t.list) >= 3*t.size+1000 {
-		t.cut()
-	}
-}
-
-func (t *topBuckets) cut() {
-	slices.SortFunc(t.list, order)
-	if t.list = t.list[:min(len(t.list), max(t.size, 0))]; len(t.list) == t.size && t.size > 0 {
-		t.least = t.list[t.size-1].Count
-	}
-}
-
-func (t *topBuckets) result() []findings.Bucket {
-	t.cut()
-	return t.list
 }
 
 // termsOfIDs counts by event.id: each document is one of its own.

@@ -98,6 +98,7 @@ func (ix *Index) wrap(what string, err error) error {
 // has the index alone.
 func (ix *Index) refresh() error {
 	const tries = 100 // a writer may replace segments between manifest and open
+	var before []byte
 	for i := 0; ; i++ {
 		m, raw, err := loadManifest(ix.dir)
 		if err != nil {
@@ -110,9 +111,11 @@ func (ix *Index) refresh() error {
 		if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if i == tries {
-			return fmt.Errorf("%w: %w; %s", err, findings.ErrCorrupt, rebuild)
+		if i == tries || string(raw) == string(before) {
+			// Not one that is not there: that would be an index that can be made.
+			return fmt.Errorf("%w: a file that its manifest names is not there: %v; %s", findings.ErrCorrupt, err, rebuild)
 		}
+		before = raw
 	}
 }
 

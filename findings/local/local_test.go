@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -183,5 +184,35 @@ func TestEarlierFormat(t *testing.T) {
 	}
 	if _, err := OpenReadOnly(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "is of format 1") {
 		t.Errorf("opening for reading: %v", err)
+	}
+}
+
+// TestMissing proves that an index that lost a segment is told as broken, and is
+// not taken for one that is not there yet.
+func TestMissing(t *testing.T) {
+	dir := t.TempDir()
+	w, err := Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Put(t.Context(), indextest.Docs(10)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, "00000001"+suffix)); err != nil {
+		t.Fatal(err)
+	}
+	_, err = OpenReadOnly(t.Context(), dir)
+	if !errors.Is(err, findings.ErrCorrupt) || errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("opening for reading: %v", err)
+	}
+	_, err = Open(t.Context(), dir)
+	if !errors.Is(err, findings.ErrCorrupt) {
+		t.Errorf("opening for writing: %v", err)
+	}
+	if m, _, err := loadManifest(dir); err != nil || len(m.List) != 1 {
+		t.Errorf("the manifest is %v, %v", m, err)
 	}
 }

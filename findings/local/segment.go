@@ -133,7 +133,11 @@ func (s *segment) readFooter() (err error) {
 	}
 	end := uint64(n - tailSize - size)
 	r := &wire.Reader{B: footer}
-	s.docs = int(r.Uint())
+	docs := r.Uint()
+	if docs == 0 || docs > end/idSize {
+		return fmt.Errorf("its footer says it has %d documents", docs)
+	}
+	s.docs = int(docs)
 	sec := func() section {
 		x := section{off: r.Uint(), len: r.Uint(), crc: uint32(r.Uint()), checked: new(atomic.Bool)}
 		if x.off > end || x.len > end-x.off {
@@ -141,18 +145,26 @@ func (s *segment) readFooter() (err error) {
 		}
 		return x
 	}
-	readDict := func() dict {
-		return dict{seg: s, width: int(r.Uint()), n: int(r.Uint()), offs: sec(), keys: sec(), starts: sec(), items: sec()}
+	readDict := func(dense bool) dict {
+		width, n := r.Uint(), r.Uint()
+		d := dict{seg: s, width: int(width), n: int(n), dense: dense, offs: sec(), keys: sec(), starts: sec(), items: sec()}
+		starts := n + 1
+		if dense {
+			starts = n
+		}
+		if width > addrKey || n > end || d.starts.len != 4*starts || width > 0 && d.keys.len != width*n || width == 0 && d.offs.len != 4*(n+1) {
+			panic(errSection)
+		}
+		return d
 	}
 	for i := range s.secs {
 		s.secs[i] = sec()
 	}
-	s.tokens = readDict()
+	s.tokens = readDict(false)
 	for count := r.Uint(); count > 0 && r.Err() == nil; count-- {
 		c := &column{place: len(s.order), name: r.String()}
 		dense := r.Bool()
-		c.dict = readDict()
-		c.dense = dense
+		c.dict = readDict(dense)
 		s.order = append(s.order, c)
 		f, ok := event.Lookup(c.name)
 		if !ok || keyWidth(f.Type()) != c.width {
@@ -164,13 +176,13 @@ func (s *segment) readFooter() (err error) {
 	if r.Err() != nil {
 		return r.Err()
 	}
-	if s.docs == 0 || s.secs[secTimes].len != 8*uint64(s.docs) || s.secs[secIDs].len != idSize*uint64(s.docs) {
+	if s.secs[secTimes].len != 8*uint64(s.docs) || s.secs[secIDs].len != idSize*uint64(s.docs) {
 		return fmt.Errorf("its sections are not of %d documents", s.docs)
 	}
 	return nil
 }
 
-var errSection = errors.New("a section lies outside of the file")
+var errSection = errors.New("a section is not as its footer says")
 
 // bytes gives a section, checked once.
 func (s *segment) bytes(x *section) []byte {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -90,6 +91,11 @@ func write(dir string) error {
 		}
 		if _, err := spool.Follow(context.Background(), dir, "local", ix, nil); err != nil {
 			return err
+		}
+		if r.IntN(8) == 0 {
+			if err := ix.Compact(context.Background()); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -197,6 +203,9 @@ func recovered(dir string, acked int) (torn bool, n int, err error) {
 		}
 		ids[d.ID] = true
 	}
+	if err := asLeft(ctx, dir, len(docs)); err != nil {
+		return false, 0, err
+	}
 	ix, err := Open(ctx, filepath.Join(dir, "index"))
 	if err != nil {
 		return false, 0, err
@@ -216,4 +225,26 @@ func recovered(dir string, acked int) (torn bool, n int, err error) {
 		}
 	}
 	return w.Cut() > 0, len(docs), nil
+}
+
+// asLeft reads the index as the killed writer left it: it opens and has all
+// that the spool's cursor says was put into it.
+func asLeft(ctx context.Context, dir string, docs int) error {
+	pending, err := spool.Pending(dir, "local")
+	if err != nil {
+		return err
+	}
+	ix, err := OpenReadOnly(ctx, filepath.Join(dir, "index"))
+	if errors.Is(err, fs.ErrNotExist) && pending == int64(docs) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("opening for reading, with %d of %d documents pending: %w", pending, docs, err)
+	}
+	defer ix.Close()
+	p, err := ix.Search(ctx, findings.Request{Size: 1})
+	if err != nil || p.Total < int64(docs)-pending || p.Total > int64(docs) {
+		return fmt.Errorf("for reading there are %d documents in the index, %d of %d are pending: %w", p.Total, pending, docs, err)
+	}
+	return nil
 }
