@@ -78,11 +78,13 @@ func BenchmarkQueries(b *testing.B) {
 		{"histogram/host", histogram("source.ip:10.0.0.7")},
 	} {
 		b.Run(c.name, func(b *testing.B) {
+			before := cpu(b)
 			for b.Loop() {
 				if err := c.run(); err != nil {
 					b.Fatal(err)
 				}
 			}
+			b.ReportMetric(float64((cpu(b)-before).Microseconds())/1000/float64(b.N), "cpu-ms/op")
 		})
 	}
 }

@@ -216,3 +216,26 @@ func TestMissing(t *testing.T) {
 		t.Errorf("the manifest is %v, %v", m, err)
 	}
 }
+
+// TestEqual proves that bytes are found eight at a time as one at a time.
+func TestEqual(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 2))
+	for range 300 {
+		b := make([]byte, r.IntN(chunk+1))
+		most := 1 + r.IntN(256)
+		for i := range b {
+			b[i] = byte(r.IntN(most))
+		}
+		value := byte(r.IntN(most))
+		var got, want mask
+		equal(b, value, &got)
+		for i, v := range b {
+			if v == value {
+				want[i/64] |= 1 << (i % 64)
+			}
+		}
+		if got != want {
+			t.Fatalf("%d in %x", value, b)
+		}
+	}
+}

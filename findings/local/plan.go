@@ -387,15 +387,38 @@ func (c *column) planDense(list []span, docs int) *plan {
 		}
 	}
 	all := c.seg.bytes(&c.items)
-	single := len(list) == 1 && list[0].to == list[0].from+1
-	value := byte(list[0].from + 1)
+	if len(list) == 1 && list[0].to == list[0].from+1 {
+		value := byte(list[0].from + 1)
+		return &plan{seg: c.seg, count: docs, fill: func(n int, m *mask) {
+			equal(all[n*chunk:n*chunk+c.seg.size(n)], value, m)
+		}}
+	}
 	return &plan{seg: c.seg, count: docs, fill: func(n int, m *mask) {
-		part := all[n*chunk : n*chunk+c.seg.size(n)]
-		if single && bytes.IndexByte(part, value) < 0 {
-			return
-		}
-		for i, v := range part {
+		for i, v := range all[n*chunk : n*chunk+c.seg.size(n)] {
 			m[i/64] |= uint64(want[v]) << (i % 64)
 		}
 	}}
+}
+
+// equal puts into m where b has a value. It looks at eight bytes at a time: in
+// each that is zero after the value is taken out of it, the highest bit is set,
+// and a multiplication brings these together (Hacker's Delight, 6-1).
+func equal(b []byte, value byte, m *mask) {
+	if bytes.IndexByte(b, value) < 0 {
+		return
+	}
+	const low7, together = 0x7f7f7f7f7f7f7f7f, 0x0102040810204080
+	pattern := uint64(value) * 0x0101010101010101
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		x := binary.LittleEndian.Uint64(b[i:]) ^ pattern
+		if x = ^((x&low7 + low7) | x | low7); x != 0 {
+			m[i/64] |= ((x >> 7) * together >> 56) << (i % 64)
+		}
+	}
+	for ; i < len(b); i++ {
+		if b[i] == value {
+			m[i/64] |= 1 << (i % 64)
+		}
+	}
 }
