@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -61,7 +62,7 @@ func Open(_ context.Context, dir string) (*Index, error) {
 	}
 	err = ix.refresh()
 	if errors.Is(err, fs.ErrNotExist) {
-		m := manifest{Format: format}
+		m := manifest{Format: format, Made: time.Now().UnixNano()}
 		if _, serr := m.save(dir); serr != nil {
 			return nil, errors.Join(ix.wrap("making the index", serr), ix.Close())
 		}
@@ -124,7 +125,7 @@ func (ix *Index) refresh() error {
 func (ix *Index) use(m manifest, raw []byte) error {
 	list := make([]*segment, 0, len(m.List))
 	for _, name := range m.List {
-		if i := slices.IndexFunc(ix.list, func(s *segment) bool { return s.name == name }); i >= 0 {
+		if i := slices.IndexFunc(ix.list, func(s *segment) bool { return s.name == name }); i >= 0 && m.Made == ix.m.Made {
 			ix.list[i].retain()
 			list = append(list, ix.list[i])
 			continue
@@ -207,7 +208,7 @@ func (ix *Index) name() string {
 // commit makes the index what it is with some segments more and some less, all
 // at once, and removes the files of the latter.
 func (ix *Index) commit(more []string, less []*segment) error {
-	m := manifest{Format: format, Next: ix.m.Next}
+	m := manifest{Format: format, Made: ix.m.Made, Next: ix.m.Next}
 	for _, s := range ix.list {
 		if !slices.Contains(less, s) {
 			m.List = append(m.List, s.name)

@@ -239,3 +239,35 @@ func TestEqual(t *testing.T) {
 		}
 	}
 }
+
+// TestMadeAnew proves that a reader of an index that is removed and made again
+// meanwhile reads the new one, though its files have the same names.
+func TestMadeAnew(t *testing.T) {
+	dir := t.TempDir()
+	docs := indextest.Docs(20)
+	var r *Index
+	for i := range 2 {
+		w, err := Open(t.Context(), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Put(t.Context(), docs[10*i:10*i+10]); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if r == nil {
+			if r, err = OpenReadOnly(t.Context(), dir); err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+		}
+		if _, err := r.Get(t.Context(), docs[10*i].ID); err != nil {
+			t.Errorf("the index made %d times: %v", i+1, err)
+		}
+		if err := os.Remove(filepath.Join(dir, manifestName)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

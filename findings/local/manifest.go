@@ -31,6 +31,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 type manifest struct {
 	Format int      `json:"format"`
+	Made   int64    `json:"made"` // when the index was made, which tells it from one made later in its place
 	Next   uint64   `json:"next"` // number of the next segment
 	List   []string `json:"segments"`
 }
