@@ -271,3 +271,33 @@ func TestMadeAnew(t *testing.T) {
 		}
 	}
 }
+
+// TestCutWhileOpen proves that a file that is cut short under a reader ends no
+// process.
+func TestCutWhileOpen(t *testing.T) {
+	dir := t.TempDir()
+	ix, err := Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ix.Close()
+	docs := indextest.Docs(2000)
+	if _, err := ix.Put(t.Context(), docs); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filepath.Join(dir, "00000001"+suffix), 4096); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ix.Get(t.Context(), docs[1999].ID); !errors.Is(err, findings.ErrCorrupt) {
+		t.Errorf("get: %v", err)
+	}
+	if _, err := ix.Search(t.Context(), findings.Request{Query: "passwd"}); !errors.Is(err, findings.ErrCorrupt) {
+		t.Errorf("search: %v", err)
+	}
+	if _, err := ix.Terms(t.Context(), "", "rule.name", 5); !errors.Is(err, findings.ErrCorrupt) {
+		t.Errorf("terms: %v", err)
+	}
+	if _, err := ix.Put(t.Context(), docs); !errors.Is(err, findings.ErrCorrupt) {
+		t.Errorf("put: %v", err)
+	}
+}

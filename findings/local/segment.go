@@ -117,6 +117,7 @@ func (s *segment) release() {
 }
 
 func (s *segment) readFooter() (err error) {
+	defer faults()()
 	defer guard(&err)
 	n := len(s.data)
 	tail := s.data[n-tailSize:]
