@@ -221,7 +221,7 @@ func (d *infoDoc) text(w io.Writer) {
 	line("sha256", d.SHA256)
 	line("stored md5", d.StoredMD5)
 	line("stored sha1", d.StoredSHA1)
-	for _, k := range []string{"case", "evidence", "description", "examiner", "notes", "acquired", "software", "platform", "model", "serial"} {
+	for _, k := range []string{"case", "evidence", "description", "examiner", "notes", "acquired", "software", "platform", "model", "serial", "packed"} {
 		line(k, d.Meta[k])
 	}
 	for _, n := range d.Notes {

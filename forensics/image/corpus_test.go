@@ -97,3 +97,20 @@ func unpackCorpus(t *testing.T, dir string) string {
 	}
 	return out
 }
+
+// TestCorpusUDIF: the media of a real Apple disk image, as pymodi 20260902 and
+// qemu-img 7.2 read it.
+func TestCorpusUDIF(t *testing.T) {
+	corpus := os.Getenv("SAKSI_CORPUS")
+	if corpus == "" {
+		t.Skip("SAKSI_CORPUS is not set")
+	}
+	im, err := Open([]Segment{segment(t, filepath.Join(corpus, "images", "dfvfs_hfsplus_zlib.dmg"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "c86d3616818e175caca2f6022f49e190e5b1cfe39b2e8f9373119e22aa7eaf58"
+	if got := digest(t, im); im.Format != "udif" || im.Size != 1954304 || got != want {
+		t.Errorf("%s of %d bytes: %s", im.Format, im.Size, got)
+	}
+}

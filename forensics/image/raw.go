@@ -104,9 +104,9 @@ var named = []struct {
 	{false, 0, "AFF10\r\n\x00", "an AFF image", "convert it with 'affconvert -r'"},
 	{false, 30, "container.description", "an AFF4 image", "convert it with 'aff4.py' of pyaff4 or 'aff4imager'"},
 	{false, 0, "PAGEDUMP", "a crash dump of 32-bit Windows", "examine it with WinDbg or Volatility"},
-	{false, 0, "WithoutFreeSpace", "a Parallels image", "convert it with 'qemu-img convert -O raw'"},
 	{false, 0, "COWD", "a VMware ESX sparse (COWD) extent", "convert it with 'vmkfstools -i'"},
-	{true, 512, "koly", "an Apple UDIF (DMG) image", "convert it with 'qemu-img convert -f dmg -O raw'"},
+	{false, 0, "encrcdsa", "an encrypted Apple disk image", "open it on a Mac, or decrypt it with 'vfdecrypt'"},
+	{true, 1016, "cdsaencr", "an encrypted Apple disk image", "open it on a Mac, or decrypt it with 'vfdecrypt'"},
 }
 
 func openRaw(segs []Segment, _ int) (*Image, error) {

@@ -204,7 +204,11 @@ func (s *session) open(r *wire.Reader, _ []*os.File) error {
 	if r.Err() != nil {
 		return r.Err()
 	}
+	s.busy.Store(true) // what is packed may take long, and ends
+	done := s.ticking()
 	im, err := image.Open(s.segs)
+	done()
+	s.busy.Store(false)
 	if err != nil {
 		return err
 	}
