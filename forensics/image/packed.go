@@ -21,6 +21,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/s2"
+	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
 	"github.com/ulikunitz/xz/lzma"
@@ -35,13 +36,13 @@ const (
 func init() {
 	register(Format{
 		Name:      "packed",
-		Doc:       "an image of any kind packed by gzip, bzip2, xz, LZMA or Zstandard as one stream; up to 768 MiB of what is no zeros, as s2 packs it",
-		Reference: "RFC 1952; bzip2 1.0.8; The .xz File Format 1.2.0; LZMA SDK, lzma.txt; RFC 8878",
+		Doc:       "an image of any kind packed by gzip, bzip2, xz, LZMA or Zstandard as one stream, and the tar in a backup by 'adb backup' (.ab) that is not encrypted; up to 768 MiB of what is no zeros, as s2 packs it",
+		Reference: "AOSP, services/backup; RFC 1952; bzip2 1.0.8; The .xz File Format 1.2.0; LZMA SDK, lzma.txt; RFC 8878",
 		// An Apple disk image may begin with a packed piece.
 		Detect:  func(head, tail []byte) bool { return packedBy(head) != "" && !udifDetect(tail) },
 		Open:    openPacked,
-		Samples: []string{"container/packed.gzip", "container/packed.bz2", "container/packed.xz", "container/packed.zst", "container/packed.lzma"},
-		Hostile: []string{"container/packed.gzip cut=60", "container/packed.gzip cut=12", "container/packed.bz2 cut=100", "container/packed.xz @20=ffffffff", "container/packed.zst cut=30", "container/packed.lzma cut=60"},
+		Samples: []string{"container/packed.gzip", "container/packed.bz2", "container/packed.xz", "container/packed.zst", "container/packed.lzma", "archive/phone.ab"},
+		Hostile: []string{"container/packed.gzip cut=60", "container/packed.gzip cut=12", "container/packed.bz2 cut=100", "container/packed.xz @20=ffffffff", "container/packed.zst cut=30", "container/packed.lzma cut=60", "archive/phone.ab cut=20", "archive/phone.ab cut=150", "archive/phone.ab @19=4145530a"},
 	})
 }
 
@@ -53,6 +54,8 @@ func packedBy(head []byte) string {
 		return "gzip"
 	case has("BZh") && len(head) >= 10 && string(head[4:10]) == "1AY&SY":
 		return "bzip2"
+	case has(androidMagic):
+		return "android-backup"
 	case has("\xfd7zXZ\x00"):
 		return "xz"
 	case has("\x28\xb5\x2f\xfd"):
@@ -70,6 +73,8 @@ func unpacker(method string, r io.Reader) (io.Reader, error) {
 	switch method {
 	case "gzip":
 		return gzip.NewReader(r)
+	case "android-backup":
+		return unpackAndroid(r)
 	case "bzip2":
 		return bzip2.NewReader(r), nil
 	case "xz":
@@ -82,6 +87,30 @@ func unpacker(method string, r io.Reader) (io.Reader, error) {
 		return d, nil
 	}
 	return lzma.ReaderConfig{DictCap: maxTable}.NewReader(r)
+}
+
+// androidMagic begins a backup by 'adb backup' (AOSP, services/backup, "full
+// backup" file format): lines with the version, 1 where zlib packs what follows,
+// and the method of encryption; then a tar.
+const androidMagic = "ANDROID BACKUP\n"
+
+func unpackAndroid(r io.Reader) (io.Reader, error) {
+	in := bufio.NewReader(r)
+	var lines [4]string
+	for i := range lines {
+		l, err := in.ReadSlice('\n')
+		if err != nil {
+			return nil, fmt.Errorf("line %d of its header: %w", i+1, err)
+		}
+		lines[i] = strings.TrimSpace(string(l))
+	}
+	switch {
+	case lines[3] != "none":
+		return nil, fmt.Errorf("it is encrypted by %.20q, which is %w; decrypt it with 'abe' and its password", lines[3], ErrUnsupported)
+	case lines[2] == "1":
+		return zlib.NewReader(in)
+	}
+	return in, nil
 }
 
 func openPacked(segs []Segment, depth int) (*Image, error) {
@@ -99,6 +128,9 @@ func openPacked(segs []Segment, depth int) (*Image, error) {
 		return nil, err
 	}
 	if p.size == 0 {
+		if errors.Is(cause, ErrUnsupported) {
+			return nil, fmt.Errorf("opening %s: %w", s.Name, cause)
+		}
 		if cause != nil {
 			return nil, fmt.Errorf("opening %s: %w: not a byte of it could be unpacked by %s: %w", s.Name, ErrCorrupt, method, cause)
 		}

@@ -155,6 +155,9 @@ func (s *session) add(in *medium, v volume.Volume) bool {
 			}
 			s.readers[n] = r
 			v.FileSystem = r.Info()
+			if v.FileSystem.Format == "archive" && v.FileSystem.Label != "" {
+				v.Description += ", " + v.FileSystem.Label
+			}
 			if v.FileSystem.Type == "ntfs" {
 				s.shadowed = append(s.shadowed, shadowed{number: n, r: media.ReaderAt, in: in, offset: v.Offset, length: media.Length})
 			}
