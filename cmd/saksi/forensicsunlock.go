@@ -57,9 +57,12 @@ func (o *unlockFlags) secrets(cmd *cobra.Command) (list [][]byte, err error) {
 		if f == nil {
 			return nil, usage("--unlock-fd %d: it is not open", o.fd)
 		}
-		b, err := io.ReadAll(io.LimitReader(f, maxPassphrase*maxSecrets))
+		b, err := io.ReadAll(io.LimitReader(f, maxPassphrase*maxSecrets+1))
 		if err != nil {
 			return nil, usage("--unlock-fd %d: %w", o.fd, err)
+		}
+		if len(b) > maxPassphrase*maxSecrets {
+			return nil, usage("--unlock-fd %d: it gives more than %d bytes; name what is no pass phrase by --unlock-key", o.fd, maxPassphrase*maxSecrets)
 		}
 		for _, line := range bytes.Split(b, []byte("\n")) {
 			if line = bytes.TrimSuffix(line, []byte("\r")); len(line) > 0 {

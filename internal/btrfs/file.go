@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"sort"
 
 	"saksi/internal/inode"
@@ -296,6 +297,9 @@ func (c *content) read(i int, x *piece, p []byte, from int64) error {
 // readData reads content by its logical address, by whole sectors, and compares
 // their checksums; where one is another, other copies are tried.
 func (f *FS) readData(p []byte, logical uint64, c *content) error {
+	if logical > math.MaxInt64-uint64(len(p))-uint64(f.sector) {
+		return fmt.Errorf("%d bytes at the logical address %d, which are beyond any volume", len(p), logical)
+	}
 	start := logical / uint64(f.sector) * uint64(f.sector)
 	end := (logical + uint64(len(p)) + uint64(f.sector) - 1) / uint64(f.sector) * uint64(f.sector)
 	for start < end {

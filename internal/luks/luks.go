@@ -224,8 +224,11 @@ func (v *Volume) header2(h []byte) error {
 	sort.Strings(names)
 	for _, n := range names {
 		k := m.Keyslots[n]
-		if k.Type != "luks2" || len(v.slots) == maxSlots {
+		if k.Type != "luks2" {
 			continue
+		}
+		if len(v.slots) == maxSlots { // as cryptsetup's LUKS2_KEYSLOTS_MAX
+			return fmt.Errorf("%d key slots, at most %d are read: the header is damaged", len(m.Keyslots), maxSlots)
 		}
 		salt, err := base64.StdEncoding.DecodeString(k.KDF.Salt)
 		if err != nil {

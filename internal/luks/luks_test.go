@@ -8,10 +8,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	mrand "math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/crypto/pbkdf2"
@@ -211,5 +213,24 @@ func TestTooMuch(t *testing.T) {
 	}
 	if _, err := v.Unlock([]byte("x")); !errors.Is(err, errWork) || errors.Is(err, ErrKey) {
 		t.Errorf("40 of the dearest slots: %v", err)
+	}
+}
+
+// TestSlots: more key slots than the format has are said, not left out.
+func TestSlots(t *testing.T) {
+	for n, ok := range map[int]bool{maxSlots: true, maxSlots + 1: false} {
+		var slots []string
+		for i := range n {
+			slots = append(slots, fmt.Sprintf(`"%d":{"type":"luks2","key_size":64,"af":{"stripes":4000,"hash":"sha256"},"area":{"offset":"32768","encryption":"aes-xts-plain64","key_size":64},"kdf":{"type":"pbkdf2","hash":"sha256","iterations":1000,"salt":"c2FsdA=="}}`, i))
+		}
+		text := fmt.Sprintf(`{"keyslots":{%s},"segments":{"0":{"type":"crypt","offset":"16777216","size":"dynamic","iv_tweak":"0","encryption":"aes-xts-plain64","sector_size":512}},"digests":{}}`, strings.Join(slots, ","))
+		b := make([]byte, 32<<10)
+		copy(b[4096:], text)
+		h := make([]byte, 16)
+		be.PutUint64(h[8:], uint64(len(b)))
+		v := &Volume{r: bytes.NewReader(b), length: 64 << 20}
+		if err := v.header2(h); (err == nil) != ok || ok && len(v.slots) != n || err != nil && !strings.Contains(err.Error(), "33 key slots") {
+			t.Errorf("%d slots: %d, %v", n, len(v.slots), err)
+		}
 	}
 }
