@@ -34,13 +34,11 @@ func (a *aff4) openMap(stream string, size int64, im *Image) (*aff4Map, error) {
 	unread := map[int]bool{}
 	for i, target := range strings.Split(strings.TrimRight(string(idx), "\r\n"), "\n") {
 		target = strings.TrimSpace(target)
+		stream := a.facts.of[target].is("ImageStream")
 		r, ok := symbolic(target)
-		if strings.HasSuffix(target, "UnreadableData") {
-			unread[i] = true
-		}
-		if !ok {
-			f := a.facts.of[target]
-			if !f.is("ImageStream") {
+		unread[i] = !stream && strings.HasSuffix(target, "UnreadableData")
+		if stream || !ok {
+			if !stream {
 				return nil, fmt.Errorf("opening %s: its map reads from %s, which is no image stream of this file and %w: a striped image has several files", a.name, target, ErrUnsupported)
 			}
 			if r, _, err = a.open(target, im); err != nil {

@@ -31,6 +31,9 @@ const (
 	packedPiece = 256 << 10 // bytes of one piece, unpacked
 	maxPacked   = 768 << 20 // bytes that pieces take in memory
 	maxUnpacked = 4 << 40   // bytes of media
+	// packedWindow is the largest window of Zstandard, in bytes: that of 'zstd --ultra -22'
+	// is half of it.
+	packedWindow = 256 << 20
 )
 
 func init() {
@@ -80,7 +83,7 @@ func unpacker(method string, r io.Reader) (io.Reader, error) {
 	case "xz":
 		return xz.ReaderConfig{DictCap: maxTable}.NewReader(r)
 	case "zstd":
-		d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxTable))
+		d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(packedWindow))
 		if err != nil {
 			return nil, err
 		}
@@ -145,7 +148,8 @@ func openPacked(segs []Segment, depth int) (*Image, error) {
 		return nil, fmt.Errorf("opening what %s packs by %s: %w", s.Name, method, err)
 	}
 	im.Meta = append(im.Meta, Meta{"packed", method + " of " + im.Format})
-	im.Segments = append([]string{s.Name}, im.Segments[1:]...)
+	// What else the image inside needed stands behind the file that holds it.
+	im.Segments = append([]string{s.Name}, im.Segments[min(1, len(im.Segments)):]...)
 	if cause != nil {
 		im.Notes = append(im.Notes, fmt.Sprintf("the %s stream is damaged after %d bytes of content: %v; what stands behind is not read", method, p.size, cause))
 	}
