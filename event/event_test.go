@@ -16,7 +16,7 @@ import (
 // TestECS proves that each field is one of ECS 8.17.0 with its type and its
 // array flag, or stands under Saksi., which ECS promises never to use.
 func TestECS(t *testing.T) {
-	f, err := os.Open("testdata/ecs-8.17.0.json.gz")
+	f, err := os.Open("../internal/ecs/ecs-8.17.0.json.gz")
 	if err != nil {
 		t.Fatal(err)
 	}

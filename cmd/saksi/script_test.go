@@ -17,6 +17,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
+
+	"saksi/internal/ecs"
 )
 
 // TestMain makes this test binary act as saksi inside the scripts.
@@ -81,6 +83,7 @@ func scripts(t *testing.T, dir string, env map[string]string) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"await":        cmdAwait,
 			"conforms":     cmdConforms,
+			"ecs":          cmdECS,
 			"exitcode":     cmdExitCode,
 			"firstid":      cmdFirstID,
 			"flip":         cmdFlip,
@@ -107,6 +110,24 @@ func scripts(t *testing.T, dir string, env map[string]string) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 	})
+}
+
+// cmdECS holds documents, one a line, to ECS; there must be some.
+func cmdECS(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: ecs FILE")
+	}
+	docs, wrong := 0, 0
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		docs++
+		for _, w := range ecs.Check([]byte(line)) {
+			ts.Logf("%s: %s", w, line)
+			wrong++
+		}
+	}
+	if docs == 0 || wrong > 0 {
+		ts.Fatalf("%s: %d documents, %d things are not ECS's", args[0], docs, wrong)
+	}
 }
 
 // cmdExitCode runs "exitcode N saksi ARGS..." and fails unless the command

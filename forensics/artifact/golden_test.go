@@ -15,6 +15,7 @@ import (
 
 	"saksi/event"
 	"saksi/forensics/artifact"
+	"saksi/internal/ecs"
 	"saksi/internal/worker"
 	"saksi/rules/sigma"
 )
@@ -55,7 +56,11 @@ func TestGolden(t *testing.T) {
 					for _, s := range r.Sources() {
 						got = fmt.Appendf(got, "# %s\n", s)
 					}
-					got = append(e.AppendJSON(got), '\n')
+					doc := e.AppendJSON(nil)
+					for _, w := range ecs.Check(doc) {
+						t.Error(w)
+					}
+					got = append(append(got, doc...), '\n')
 					return nil
 				})
 				if err != nil || sum.Broken > 0 || sum.Format != f.Name {

@@ -220,7 +220,7 @@ func secretValue(path, name string) bool {
 func eventHive(r *Record, e *event.Event) {
 	e.Str(event.EventModule, "windows")
 	e.Str(event.EventCategory, "registry")
-	e.Str(event.EventType, "info")
+	e.Str(event.EventType, "change") // its time is that of the key's last write
 	e.Str(event.HostOSType, "windows")
 	kind := r.Get("record")
 	e.Str(event.EventAction, "registry-"+kind)

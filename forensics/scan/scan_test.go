@@ -19,6 +19,7 @@ import (
 	"saksi/forensics/disk"
 	"saksi/forensics/image"
 	"saksi/forensics/scan"
+	"saksi/internal/ecs"
 	"saksi/internal/libyara"
 	"saksi/internal/tskworker"
 	"saksi/internal/wire"
@@ -91,14 +92,18 @@ func config(t testing.TB, sink findings.Sink) scan.Config {
 	}
 }
 
-// recorder keeps events as their JSON.
+// recorder keeps events as their JSON; one that is not ECS's ends what emits it.
 type recorder struct {
 	lines  []string
 	events []*event.Event
 }
 
 func (r *recorder) Emit(e *event.Event) error {
-	r.lines = append(r.lines, string(e.AppendJSON(nil)))
+	doc := e.AppendJSON(nil)
+	if wrong := ecs.Check(doc); len(wrong) > 0 {
+		return fmt.Errorf("%s: %s", doc, strings.Join(wrong, "; "))
+	}
+	r.lines = append(r.lines, string(doc))
 	r.events = append(r.events, e.Clone())
 	return nil
 }

@@ -69,6 +69,7 @@ func (k *icsCall) emit(c *Context, dataset string) {
 	e := c.Begin(dataset, k.packets.List())
 	e.Str(event.EventAction, k.action)
 	if k.change {
+		e.Str(event.EventCategory, "host") // ECS knows no change of category network
 		e.Str(event.EventType, "change")
 	}
 	e.Str(event.EventOutcome, k.outcome)

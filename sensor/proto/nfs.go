@@ -343,8 +343,12 @@ func (p *rpc) flush(c *Context) {
 func (k *rpcCall) emit(c *Context, dataset string) {
 	e := c.Begin(dataset, k.packets.List())
 	e.Str(event.EventAction, k.action)
-	switch k.action {
-	case "set", "unset", "setattr", "write", "create", "remove", "rename", "link", "symlink", "mkdir", "mknod", "rmdir", "open-create":
+	switch k.action { // ECS knows no change of category network
+	case "set", "unset":
+		e.Str(event.EventCategory, "host")
+		e.Str(event.EventType, "change")
+	case "setattr", "write", "create", "remove", "rename", "link", "symlink", "mkdir", "mknod", "rmdir", "open-create":
+		e.Str(event.EventCategory, "file")
 		e.Str(event.EventType, "change")
 	}
 	e.Str(event.EventOutcome, k.outcome)

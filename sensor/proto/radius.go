@@ -152,8 +152,10 @@ func (k *radiusCall) emit(c *Context) {
 	case "access-challenge":
 		e.Str(event.EventOutcome, "unknown")
 	}
-	if k.code >= 40 {
-		e.Str(event.EventType, "change")
+	if k.code >= 40 && k.code <= 42 { // RFC 5176: the session is ended; from 43 on, its rights change
+		e.Str(event.EventType, "end")
+	} else if k.code > 42 {
+		e.Str(event.EventType, "info")
 	}
 	e.Str(event.ErrorCode, k.fail)
 	e.Str(event.EventReason, k.reason)

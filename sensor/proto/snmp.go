@@ -355,6 +355,7 @@ func (m *snmpCall) emit(c *Context) {
 	e := c.Begin("saksi.snmp", m.packets.List())
 	e.Str(event.EventAction, m.action)
 	if m.action == "set-request" {
+		e.Str(event.EventCategory, "host") // ECS knows no change of category network
 		e.Str(event.EventType, "change")
 	}
 	e.Str(event.EventOutcome, m.outcome)
