@@ -28,7 +28,7 @@ func init() {
 			e.Str(event.EventModule, "windows")
 			e.Str(event.HostOSType, "windows")
 			e.Str(event.EventCategory, "registry")
-			e.Str(event.EventType, "info")
+			e.Str(event.EventType, "change")
 			e.Str(event.EventAction, "registry-log")
 			e.Str(event.Message, strings.TrimSpace("registry log of "+r.Get("hive")))
 			putData(r, e)
