@@ -65,7 +65,7 @@ func TestIntegrationSoakFaults(t *testing.T) {
 			}
 		}
 	}
-	soak.Run(t, soak.Config{Full: seeds}, func(r *rand.Rand) error {
+	soak.Run(t, soak.Config{Full: seeds, Limit: 2 * time.Hour}, func(r *rand.Rand) error {
 		f := &faultRun{t: t, r: r, total: documents, done: map[string]int{}, proxy: &proxy{met: map[string]int{}}}
 		return f.run(faults)
 	})
