@@ -152,18 +152,17 @@ func eseSystem(name string) bool { return strings.HasPrefix(strings.ToLower(name
 const maxESEValue = 2048
 
 // addColumns adds all columns of a row but those left out.
-func addColumns(rec *Record, t *ese.Table, r *ese.Row, name func(string) string, but ...string) {
-	for i := range t.Columns {
-		c := &t.Columns[i]
+func addColumns(rec *Record, r *ese.Row, name func(string) string, but ...string) {
+	r.Present(func(c *ese.Column) {
 		if c.Type == 0 || slices.Contains(but, c.Name) || len(rec.Fields) >= maxFields-8 {
-			continue
+			return
 		}
 		v := strings.Join(r.Values(c), "; ")
 		if len(v) > maxESEValue {
 			v, r.Cut = strings.ToValidUTF8(v[:maxESEValue], ""), true
 		}
 		rec.add(name(c.Name), v)
-	}
+	})
 }
 
 func parseESE(in Input, emit func(*Record) error, problem func(Problem)) error {
@@ -191,7 +190,7 @@ func parseESE(in Input, emit func(*Record) error, problem func(Problem)) error {
 			n++
 			rec := record("row", 0)
 			rec.add("table", t.Name)
-			addColumns(rec, t, r, func(s string) string { return s })
+			addColumns(rec, r, func(s string) string { return s })
 			return rec
 		})
 		if err != nil {

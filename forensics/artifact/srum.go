@@ -96,7 +96,7 @@ func parseSRUM(in Input, emit func(*Record) error, problem func(Problem)) error 
 			for _, n := range []string{"ConnectStartTime", "EndTime"} {
 				rec.add(snake(n), timeField(r.Time(n)))
 			}
-			addColumns(rec, t, r, snake, "TimeStamp", "AppId", "UserId", "ConnectStartTime", "EndTime")
+			addColumns(rec, r, snake, "TimeStamp", "AppId", "UserId", "ConnectStartTime", "EndTime")
 			return rec
 		})
 		if err != nil {

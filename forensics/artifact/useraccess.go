@@ -83,7 +83,7 @@ func parseUserAccess(in Input, emit func(*Record) error, problem func(Problem)) 
 			if role := strings.ToLower(r.Text("RoleGuid")); serverRoles[role] != "" {
 				rec.add("role", serverRoles[role])
 			}
-			addColumns(rec, d.tables[t.name], r, snake)
+			addColumns(rec, r, snake)
 			return rec
 		}); err != nil {
 			return err

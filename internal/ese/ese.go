@@ -58,6 +58,7 @@ type DB struct {
 	cache  map[uint32]*page
 	order  []uint32 // pages in cache, the oldest first
 	budget int64    // bytes of values that are still read
+	steps  int64    // pages that are still looked at for long values
 }
 
 // Detect reports whether the beginning of a file is that of a database.
@@ -90,7 +91,7 @@ func Open(r io.ReaderAt, size int64) (*DB, error) {
 	d.pages = uint32(min(max(size/int64(d.PageSize)-2, 0), 1<<31))
 	d.seen = make([]uint64, (d.pages+64)/64+1)
 	d.bad = make([]uint64, len(d.seen))
-	d.budget = 4*size + 64<<20
+	d.budget, d.steps = 4*size+64<<20, 512*int64(d.pages)+1024
 	if d.Damaged == nil {
 		whole := make([]byte, d.PageSize)
 		if n, err := r.ReadAt(whole, 0); n < len(whole) {

@@ -31,11 +31,11 @@ func read(b []byte) (lines, problems []string, err error) {
 	for _, t := range list {
 		_ = d.Rows(t, func(r *Row) error {
 			s := t.Name
-			for i := range t.Columns {
-				if v := r.Values(&t.Columns[i]); len(v) > 0 {
-					s += " " + t.Columns[i].Name + "=" + strings.Join(v, ";")
+			r.Present(func(c *Column) {
+				if v := r.Values(c); len(v) > 0 {
+					s += " " + c.Name + "=" + strings.Join(v, ";")
 				}
-			}
+			})
 			if r.Deleted {
 				s += " deleted"
 			}

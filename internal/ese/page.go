@@ -3,6 +3,7 @@ package ese
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 )
 
@@ -201,6 +202,9 @@ func (d *DB) seek(root, owner uint32, key []byte, f func(n *node) bool) error {
 		if err != nil {
 			return err
 		}
+		if d.steps--; d.steps < 0 {
+			return errors.New("long values of the database lead to each other many times over; the others are not read")
+		}
 		if owner != 0 && p.owner != owner {
 			return fmt.Errorf("page %d is of tree %d, not %d", p.number, p.owner, owner)
 		}
@@ -237,7 +241,7 @@ func (d *DB) seek(root, owner uint32, key []byte, f func(n *node) bool) error {
 				return nil
 			}
 		}
-		if p.next == 0 || hops > MaxValue/1024 {
+		if d.steps--; p.next == 0 || hops > MaxValue/1024 || d.steps < 0 {
 			return nil
 		}
 		next, err := d.page(p.next)

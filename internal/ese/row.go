@@ -302,6 +302,29 @@ func (r *Row) expand(b []byte) ([]byte, bool) {
 	return nil, false
 }
 
+// Present gives the columns that the row may hold a value of, in the order of their
+// numbers: as many as it has room for, however many the table has.
+func (r *Row) Present(f func(c *Column)) {
+	give := func(id uint32) {
+		if i, ok := r.table.byID[id]; ok {
+			f(&r.table.Columns[i])
+		}
+	}
+	for id := 1; id <= min(r.fixed, 127); id++ {
+		give(uint32(id))
+	}
+	for i := range len(r.ends) / 2 {
+		give(uint32(128 + i))
+	}
+	for i := range r.tagSize / 4 {
+		id := uint32(binary.LittleEndian.Uint16(r.tagged[4*i:]))
+		if binary.LittleEndian.Uint16(r.tagged[4*i+2:])&0x8000 != 0 {
+			id |= 1 << 31
+		}
+		give(id)
+	}
+}
+
 // Values gives the values of a column as text, none for NULL. Binary ones are
 // in hexadecimal.
 func (r *Row) Values(c *Column) (out []string) {

@@ -50,16 +50,15 @@ type Table struct {
 	root    uint32
 	long    uint32 // root of its long values, 0 for none
 	longID  uint32
-	parent  string // its template
-	byID    map[uint32]int
+	parent  string         // its template
+	byID    map[uint32]int // places in Columns; of derived ones the highest bit is set
+	byName  map[string]int
 }
 
 // Column finds a column by its name, or nil.
 func (t *Table) Column(name string) *Column {
-	for i := range t.Columns {
-		if t.Columns[i].Name == name {
-			return &t.Columns[i]
-		}
+	if i, ok := t.byName[name]; ok {
+		return &t.Columns[i]
 	}
 	return nil
 }
@@ -93,7 +92,7 @@ func catalog(root, object uint32) *Table {
 func (t *Table) place() {
 	slices.SortStableFunc(t.Columns, func(a, b Column) int { return cmp.Compare(a.ID, b.ID) })
 	at := 4
-	t.byID = make(map[uint32]int, len(t.Columns))
+	t.byID, t.byName = make(map[uint32]int, len(t.Columns)), make(map[string]int, len(t.Columns))
 	for i := range t.Columns {
 		c := &t.Columns[i]
 		key := c.ID
@@ -101,6 +100,9 @@ func (t *Table) place() {
 			key |= 1 << 31
 		}
 		t.byID[key] = i
+		if _, twice := t.byName[c.Name]; !twice {
+			t.byName[c.Name] = i
+		}
 		if c.ID > 127 {
 			continue
 		}

@@ -25,6 +25,7 @@ python3 windows.py ../artifact
 python3 jumplist.py ../artifact
 python3 thumbnails.py ../artifact
 python3 thumbsdb.py ../artifact
+python3 info2.py ../artifact
 python3 ese.py ../artifact
 python3 evt.py ../artifact/sample.evt
 python3 linux.py ../artifact
