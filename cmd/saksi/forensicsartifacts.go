@@ -94,7 +94,7 @@ func (o *artifactsOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags
 		}
 	}
 	if p.skipped > 0 {
-		a.warn(fmt.Sprintf("%d records have no time and are not stored; logs whose times have no year need --year", p.skipped))
+		a.warn(fmt.Sprintf("%d records have a time without a year and are not stored; give the year of the first by --year", p.skipped))
 	}
 	if len(failed) == 1 {
 		return finish(broken, failed[0])

@@ -67,11 +67,11 @@ type parsing struct {
 	year    int
 	kind    string
 	offset  int64
-	stored  bool // what has no time can't be
+	stored  bool
 	finding event.Event
 	command func(r *artifact.Record, e *event.Event) string // that shows a record again
-	untimed bool                                            // what has no time is left out of the store, not an error
-	skipped int                                             // records without a time, which can't be stored
+	untimed bool                                            // what has a time without a year is left out of the store, not an error
+	skipped int                                             // records whose time has no year, which can't be stored
 	found   int
 	reached int // findings of at least limit
 
@@ -246,12 +246,16 @@ func (p *parsing) record(r *artifact.Record, e *event.Event) error {
 		return nil
 	}
 	e.Str(event.SaksiEvidenceCommand, p.command(r, e))
-	if p.stored && r.Time == 0 && p.untimed {
-		p.skipped++
-		return nil
-	}
-	if p.stored && r.Time == 0 {
+	if r.Time == 0 && p.stored && r.Yearless() {
+		if p.untimed {
+			p.skipped++
+			return nil
+		}
 		return failHint(exitUsage, fmt.Errorf("storing the record at offset %d: it has no year, and so no time", r.Offset), "say the year of the first record by --year")
+	}
+	if !e.Has(event.Timestamp) && !r.Yearless() { // as of entries without a time: the same on every run, and said
+		e.Time(event.Timestamp, 0)
+		e.Str(event.SaksiAssumed, "no time: @timestamp is the start of 1970")
 	}
 	if err := p.sink.Emit(e); err != nil || p.set == nil {
 		return err

@@ -39,6 +39,13 @@ type Record struct {
 	packed  bool
 }
 
+// fieldYear marks a record whose time has no year.
+const fieldYear = "year"
+
+// Yearless reports that the record tells a time without a year, and that none
+// was given: it has no moment, though its source had.
+func (r *Record) Yearless() bool { return r.Time == 0 && r.Get(fieldYear) == "none" }
+
 // Placed reports whether Offset is a place in the file itself, and not in what it
 // was decompressed to or in a file beside it.
 func (r *Record) Placed() bool {

@@ -86,6 +86,9 @@ func parsePackages(in Input, emit func(*Record) error, problem func(Problem)) er
 			r.add("package", m[3])
 			r.add("manager", "yum")
 			r.add("zone", "none")
+			if in.Year == 0 {
+				r.add(fieldYear, "none")
+			}
 			return emit(r)
 		}
 		if m := pacmanLine.FindStringSubmatch(line); m != nil {

@@ -39,15 +39,21 @@ func parseSyslog(in Input, emit func(*Record) error, problem func(Problem)) erro
 			return nil
 		}
 		rec := &Record{Offset: off, Header: 5}
+		yearless := false
 		if t, err := time.Parse(time.RFC3339Nano, m[1]); err == nil {
 			if rec.Time = nanos(t); rec.Time == 0 && t.Unix() != 0 {
 				problem(Problem{off, "the time " + strconv.Quote(m[1]) + " is outside the years 1678 to 2261; the record has none"})
 			}
 		} else if in.Year > 0 {
 			rec.Time = y.time(m[1])
+		} else {
+			yearless = true
 		}
 		for i, name := range []string{"time", "host", "program", "pid", "message"} {
 			rec.Fields = append(rec.Fields, Field{name, m[i+1]})
+		}
+		if yearless {
+			rec.Fields, rec.Header = append(rec.Fields, Field{fieldYear, "none"}), 6
 		}
 		if isSysmon(rec) {
 			sysmonEvent(rec, m[5], problem)
