@@ -15,6 +15,7 @@ func appendStats(w *wire.Writer, st *archive.Stats) {
 	w.Int(st.Members)
 	w.Int(st.Bytes)
 	w.Int(st.More)
+	w.Int(st.Barred)
 	w.Uint(uint64(len(st.Problems)))
 	for _, p := range st.Problems {
 		w.String(p.Path)
@@ -24,7 +25,7 @@ func appendStats(w *wire.Writer, st *archive.Stats) {
 }
 
 func readStats(r *wire.Reader) archive.Stats {
-	st := archive.Stats{Archives: r.Int(), Members: r.Int(), Bytes: r.Int(), More: r.Int()}
+	st := archive.Stats{Archives: r.Int(), Members: r.Int(), Bytes: r.Int(), More: r.Int(), Barred: r.Int()}
 	for n := r.Uint(); n > 0 && r.Err() == nil; n-- {
 		st.Problems = append(st.Problems, archive.Problem{Path: r.String(), Kind: r.String(), Text: r.String()})
 	}

@@ -64,6 +64,7 @@ func (m *emitter) entered(u *unit, st *step, e *archive.Stats) {
 	sum.Members += e.Members
 	sum.Unpacked += e.Bytes
 	sum.Unread += e.More
+	sum.Barred += e.Barred
 	for i := range e.Problems {
 		p := &e.Problems[i]
 		where := name(&st.entry)
@@ -71,8 +72,7 @@ func (m *emitter) entered(u *unit, st *step, e *archive.Stats) {
 			where += archive.Separator + p.Path
 		}
 		switch {
-		case p.Kind == archive.Encrypted:
-			sum.Barred++
+		case p.Kind == archive.Encrypted: // counted, and a flag
 			continue
 		case st.entry.Deleted && p.Kind == archive.Damaged: // as it is with what was deleted
 			sum.Unread++

@@ -63,7 +63,8 @@ type Stats struct {
 	Members  int64
 	Bytes    int64 // unpacked
 	Problems []Problem
-	More     int64 // problems that were counted only
+	More     int64 // problems that were counted only, those of what is encrypted not among them
+	Barred   int64 // archives, documents and members that are encrypted, each
 }
 
 // Scratch keeps what is too large for memory.
@@ -145,8 +146,13 @@ func Walk(data []byte, cfg *Config, visit func(*Member) error) (Stats, error) {
 }
 
 func (w *walker) problem(path, kind, text string) {
+	if kind == Encrypted {
+		w.st.Barred++
+	}
 	if len(w.st.Problems) == maxProblems {
-		w.st.More++
+		if kind != Encrypted {
+			w.st.More++
+		}
 		return
 	}
 	w.st.Problems = append(w.st.Problems, Problem{path, kind, text})

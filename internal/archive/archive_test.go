@@ -226,6 +226,28 @@ func deflated(s string) string {
 	return b.String()
 }
 
+// TestBarred proves that what is encrypted is counted whole and is no other
+// problem, however much of it there is.
+func TestBarred(t *testing.T) {
+	var names []string
+	for i := range 100 {
+		names = append(names, fmt.Sprint(i), secret)
+	}
+	data := zipped(t, zip.Store, names...)
+	for at := 0; ; {
+		i := bytes.Index(data[at:], []byte("PK\x01\x02"))
+		if i < 0 {
+			break
+		}
+		at += i + 4
+		data[at+4] |= 1 // the flag in the list of files
+	}
+	_, problems, st := list(t, data, DefaultLimits)
+	if st.Barred != 100 || st.More != 0 || len(problems) != maxProblems {
+		t.Errorf("%+v", st)
+	}
+}
+
 // TestPDF proves that filters are undone, alone and one behind the other, with
 // names in hexadecimal, and that pictures and encrypted documents are left.
 func TestPDF(t *testing.T) {
@@ -248,8 +270,15 @@ func TestPDF(t *testing.T) {
 		t.Errorf("%q %q", members, problems)
 	}
 	members, problems, _ = list(t, []byte(pdf+"trailer <</Encrypt 7 0 R>>\n"), DefaultLimits)
-	if len(members) != 0 || fmt.Sprint(problems) != "[encrypted ]" {
-		t.Errorf("encrypted: %q %q", members, problems)
+	if members["object 1"] != secret || fmt.Sprint(problems) != "[encrypted ]" {
+		t.Errorf("said to be encrypted: %q %q", members, problems)
+	}
+	enc, err := os.ReadFile("testdata/encrypted.pdf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if members, problems, _ = list(t, enc, DefaultLimits); len(members) > 0 || fmt.Sprint(problems) != "[encrypted ]" {
+		t.Errorf("encrypted by qpdf: %q %q", members, problems)
 	}
 	data, err := os.ReadFile("testdata/sample.pdf")
 	if err != nil {

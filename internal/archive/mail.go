@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-const maxHeader = 256 << 10 // bytes of the header of a message or a part
+const maxHeader = 64 << 10 // bytes of the header of a message or a part
 
 // firsts are fields with which messages begin.
 var firsts = map[string]bool{
@@ -99,8 +99,11 @@ func nextMessage(d []byte) int {
 // openMail gives the parts of a message, decoded.
 func openMail(l *level) error {
 	end := headerEnd(l.data)
-	if end < 0 || end > maxHeader {
+	if end < 0 {
 		return nil // a header alone holds no parts
+	}
+	if end > maxHeader {
+		return &kindError{Limit, fmt.Sprintf("its header has %d bytes; %d are read at most", end, maxHeader)}
 	}
 	h := mailHeader(l.data[:end])
 	parts := 0

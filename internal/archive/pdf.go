@@ -22,9 +22,11 @@ const maxDict = 64 << 10 // bytes of the dictionary of a stream
 // looked at as well. Streams of pictures are left as they are.
 func openPDF(l *level) error {
 	d := l.data
+	// The word may be a lie that is to keep others out: what unpacks all the same is given.
+	encrypted := false
 	if i := bytes.LastIndex(d, []byte("/Encrypt")); i >= 0 && encryptDict(d[i+8:]) {
-		l.w.problem(l.path, Encrypted, "the document is encrypted: its streams are not read")
-		return nil
+		encrypted = true
+		l.w.problem(l.path, Encrypted, "the document is encrypted")
 	}
 	object, unended := -1, false // where the object began that has had no stream yet
 	for at := 0; ; {
@@ -68,6 +70,13 @@ func openPDF(l *level) error {
 		}
 		at = from + end
 		r, err := pdfReader(bytes.NewReader(d[from:from+end]), filters)
+		if encrypted && r != nil {
+			first := make([]byte, 1)
+			if _, ferr := io.ReadFull(r, first); ferr != nil {
+				continue
+			}
+			r = io.MultiReader(bytes.NewReader(first), r)
+		}
 		if err == nil && r != nil {
 			err = l.packed("object "+number, r)
 		}
