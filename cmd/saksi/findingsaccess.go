@@ -51,13 +51,19 @@ func (o *indexFlags) look(ctx context.Context, a *app, ix findings.Writer, act, 
 }
 
 func (o *indexFlags) enter(ctx context.Context, e access.Entry, ix findings.Writer) error {
-	if err := o.enterFile(e); err != nil || !isURL(e.Index) || ix == nil {
+	if err := o.enterFile(e); err != nil {
 		return err
+	}
+	shared, ok := ix.(interface {
+		Record(ctx context.Context, docs []findings.Doc) (findings.Result, error)
+	})
+	if !ok {
+		return nil
 	}
 	sink, err := stored(findings.SinkFunc(func(ev *event.Event) error {
 		d := findings.Doc{Body: ev.AppendJSON(nil), Dataset: "access", Time: e.At}
 		d.ID, _ = ev.GetStr(event.EventID)
-		r, err := ix.Put(ctx, []findings.Doc{d})
+		r, err := shared.Record(ctx, []findings.Doc{d})
 		if err == nil && len(r.Dead) > 0 {
 			err = fmt.Errorf("the index refuses the record of who looks: %s", r.Dead[0].Reason)
 		}

@@ -68,7 +68,7 @@ func (ix *Index) Terms(ctx context.Context, q, field string, size int) ([]findin
 	}
 	ask := func(terms object) (aggregation, error) {
 		terms["field"] = exactName(f)
-		a, err := ix.search(ctx, object{"query": translate(n), "size": 0, "track_total_hits": false, "aggs": object{"by": object{"terms": terms}}})
+		a, err := ix.search(ctx, ix.where(n), object{"query": translate(n), "size": 0, "track_total_hits": false, "aggs": object{"by": object{"terms": terms}}})
 		if err != nil {
 			return aggregation{}, err
 		}
@@ -145,7 +145,7 @@ func (ix *Index) Histogram(ctx context.Context, q string, every time.Duration) (
 	}
 	counts := map[int64]int64{}
 	for {
-		a, err := ix.search(ctx, object{"query": translate(n), "size": 0, "track_total_hits": false, "aggs": object{"by": object{"composite": composite}}})
+		a, err := ix.search(ctx, ix.where(n), object{"query": translate(n), "size": 0, "track_total_hits": false, "aggs": object{"by": object{"composite": composite}}})
 		if err != nil {
 			return nil, err
 		}

@@ -49,6 +49,22 @@ func (ix *Index) Put(ctx context.Context, docs []findings.Doc) (findings.Result,
 	if err := ix.prepare(ctx); err != nil {
 		return findings.Result{}, err
 	}
+	return ix.put(ctx, docs)
+}
+
+// Record stores what is put on record beside a search. Unlike Put it brings
+// neither template nor mappings up to date: those are changes of the cluster, which
+// a search must not make.
+func (ix *Index) Record(ctx context.Context, docs []findings.Doc) (findings.Result, error) {
+	ctx, leave, err := ix.enter(ctx)
+	if err != nil {
+		return findings.Result{}, err
+	}
+	defer leave()
+	return ix.put(ctx, docs)
+}
+
+func (ix *Index) put(ctx context.Context, docs []findings.Doc) (findings.Result, error) {
 	var res findings.Result
 	var batches [][]*parcel
 	size := flushBytes + 1

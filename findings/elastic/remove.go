@@ -48,7 +48,7 @@ func (ix *Index) Remove(ctx context.Context, r findings.Removal) (findings.Remov
 		}
 		body["size"], body["_source"], body["track_total_hits"] = maxPage, false, false
 		body["sort"] = []any{object{event.EventID.Name(): object{"order": "asc"}}}
-		a, err := ix.search(ctx, body)
+		a, err := ix.search(ctx, ix.pattern(), body)
 		if err != nil || len(a.Hits.Hits) == 0 {
 			return out, err
 		}

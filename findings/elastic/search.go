@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 
@@ -45,9 +47,26 @@ type answer struct {
 	} `json:"aggregations"`
 }
 
-// search asks all indices of the agency. An answer of only some shards is an
+// accessDataset is the data set of who looked at what (findings/access). It stands in
+// the index because that is shared; a search meets it only when its query names it,
+// so that to look does not change what is found.
+const accessDataset = "saksi.access"
+
+// where are the indices that a query asks.
+func (ix *Index) where(n *query.Node) []string {
+	if namesAccess(n) {
+		return ix.pattern()
+	}
+	return append(ix.pattern(), "-saksi-"+strings.TrimPrefix(accessDataset, "saksi.")+"-"+ix.agency+"-*")
+}
+
+func namesAccess(n *query.Node) bool {
+	return n.Op == query.Equal && n.Field == event.EventDataset && n.Value == accessDataset || slices.ContainsFunc(n.Args, namesAccess)
+}
+
+// search asks indices of the agency. An answer of only some shards is an
 // error: what is missing would be taken for not there.
-func (ix *Index) search(ctx context.Context, body object) (*answer, error) {
+func (ix *Index) search(ctx context.Context, where []string, body object) (*answer, error) {
 	if err := ix.refresh(ctx); err != nil {
 		return nil, err
 	}
@@ -58,7 +77,7 @@ func (ix *Index) search(ctx context.Context, body object) (*answer, error) {
 	var a answer
 	yes, no := true, false
 	err = ix.call(ctx, "searching", func(ctx context.Context) (*esapi.Response, error) {
-		return esapi.SearchRequest{Index: ix.pattern(), Body: bytes.NewReader(b), AllowNoIndices: &yes, IgnoreUnavailable: &yes, AllowPartialSearchResults: &no}.Do(ctx, ix.client)
+		return esapi.SearchRequest{Index: where, Body: bytes.NewReader(b), AllowNoIndices: &yes, IgnoreUnavailable: &yes, AllowPartialSearchResults: &no}.Do(ctx, ix.client)
 	}, &a)
 	if err != nil {
 		return nil, err
@@ -83,7 +102,7 @@ func (ix *Index) Get(ctx context.Context, id string) (findings.Doc, error) {
 	if !idPattern.MatchString(id) {
 		return findings.Doc{}, fmt.Errorf("%q: %w (an id is 64 hex digits)", id, findings.ErrNotFound)
 	}
-	a, err := ix.search(ctx, object{"query": object{"ids": object{"values": []string{id}}}, "size": 1})
+	a, err := ix.search(ctx, ix.pattern(), object{"query": object{"ids": object{"values": []string{id}}}, "size": 1})
 	if err != nil {
 		return findings.Doc{}, err
 	}
@@ -156,7 +175,7 @@ func (ix *Index) Search(ctx context.Context, r findings.Request) (findings.Page,
 		}
 		body["search_after"] = after
 	}
-	a, err := ix.search(ctx, body)
+	a, err := ix.search(ctx, ix.where(n), body)
 	if err != nil {
 		return page, err
 	}
@@ -193,7 +212,7 @@ func (ix *Index) Erase(ctx context.Context, caseID string) (int64, error) {
 	}
 	var erased int64
 	for {
-		a, err := ix.search(ctx, body)
+		a, err := ix.search(ctx, ix.pattern(), body)
 		if err != nil {
 			return erased, err
 		}
