@@ -138,7 +138,7 @@ func (a *app) cipher(identity string, recipients []string) (*casefile.Cipher, er
 	for _, id := range own {
 		x, ok := id.(*age.X25519Identity)
 		if !ok {
-			return nil, fail(exitTrust, fmt.Errorf("%s holds an identity of another kind (%T); expected AGE-SECRET-KEY-1...", identity, id))
+			return nil, fail(exitTrust, fmt.Errorf("%s holds an identity of another kind (%T); expected one that begins with AGE-SECRET-KEY-1", identity, id))
 		}
 		to, names = append(to, x.Recipient()), append(names, x.Recipient().String())
 	}

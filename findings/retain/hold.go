@@ -39,7 +39,7 @@ func ScopeOf(caseID, agency, dataset, q, own string) (string, error) {
 	switch {
 	case dataset == "":
 	case !datasetPattern.MatchString(dataset):
-		return "", fmt.Errorf("data set %q: expected a name as flow or alert, without saksi.", dataset)
+		return "", fmt.Errorf("data set %q: expected a name as flow or alert, without the prefix saksi", dataset)
 	case dataset == "alert":
 		parts = append(parts, "event.dataset:(saksi.alert OR saksi.review)")
 	default:

@@ -84,7 +84,7 @@ func Parse(b []byte) (*Policy, error) {
 		case r.Days < 0 || r.Days > maxDays:
 			return nil, fmt.Errorf("rule %d: days: %d: expected 1 to %d, or 0 to keep for good", i+1, r.Days, maxDays)
 		case r.Dataset != "" && !datasetPattern.MatchString(r.Dataset):
-			return nil, fmt.Errorf("rule %d: dataset: %q: expected a name as flow or alert, without saksi.", i+1, r.Dataset)
+			return nil, fmt.Errorf("rule %d: dataset: %q: expected a name as flow or alert, without the prefix saksi", i+1, r.Dataset)
 		case "saksi."+r.Dataset == Dataset || "saksi."+r.Dataset == HoldDataset:
 			return nil, fmt.Errorf("rule %d: dataset: %s: what was held and removed stays on record", i+1, r.Dataset)
 		}

@@ -66,7 +66,6 @@ type eseDatabase struct {
 	tables  map[string]*ese.Table
 	emit    func(*Record) error
 	problem func(Problem)
-	cut     int // rows with values that are cut, told
 }
 
 func openESE(in Input, emit func(*Record) error, problem func(Problem)) (*eseDatabase, error) {

@@ -202,7 +202,6 @@ func (a *aff4) open(stream string, im *Image) (io.ReaderAt, int64, error) {
 // aff4Stream is chunks in segments.
 type aff4Stream struct {
 	a                 *aff4
-	seg               Segment
 	stream, method    string
 	size              int64
 	chunk, perSegment int64
@@ -291,7 +290,7 @@ func unpackAFF4(method string, in, out []byte) (int, error) {
 	switch {
 	case strings.Contains(method, "snappy"):
 		if n, err := s2.DecodedLen(in); err != nil || n > len(out) {
-			return 0, fmt.Errorf("Snappy: %d bytes of %d: %w", n, len(out), errors.Join(err, ErrCorrupt))
+			return 0, fmt.Errorf("by Snappy: %d bytes of %d: %w", n, len(out), errors.Join(err, ErrCorrupt))
 		}
 		b, err := s2.Decode(out, in)
 		return len(b), err

@@ -128,10 +128,7 @@ func pdfFilters(dict []byte) (list []string) {
 	} else {
 		return nil
 	}
-	for _, n := range strings.FieldsFunc(string(rest), func(r rune) bool { return strings.ContainsRune(" \t\r\n\x00\f/", r) }) {
-		list = append(list, n)
-	}
-	return list
+	return append(list, strings.FieldsFunc(string(rest), func(r rune) bool { return strings.ContainsRune(" \t\r\n\x00\f/", r) })...)
 }
 
 func unhash(b []byte) []byte {
