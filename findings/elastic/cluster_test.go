@@ -82,7 +82,7 @@ func TestElasticCluster(t *testing.T) {
 	node(t) // only where nodes are wanted
 	docs := indextest.Docs(20_000)
 	if os.Getenv("SAKSI_SOAK") != "" {
-		docs = indextest.Docs(400_000)
+		docs = indextest.Docs(100_000)
 	}
 	ports := freePorts(t, 3)
 	var seeds, dirs, urls []string
