@@ -1,6 +1,7 @@
 package silence
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -20,7 +21,8 @@ func TestFind(t *testing.T) {
 	defer ix.Close()
 	put := func(e *event.Event) string {
 		t.Helper()
-		d := findings.Doc{Body: e.AppendJSON(nil), Dataset: "sensor"}
+		set, _ := e.GetStr(event.EventDataset)
+		d := findings.Doc{Body: e.AppendJSON(nil), Dataset: strings.TrimPrefix(set, "saksi.")}
 		d.ID, _ = e.GetStr(event.EventID)
 		ns, _ := e.GetTime(event.Timestamp)
 		d.Time = time.Unix(0, ns).UTC()
