@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -76,6 +77,19 @@ func freePorts(t *testing.T, n int) (list []int) {
 	return list
 }
 
+// inSync waits until every shard has its copy on a second node.
+func inSync(t *testing.T, url string) {
+	t.Helper()
+	r, err := http.Get(url + "/_cluster/health?wait_for_status=green&wait_for_nodes=3&wait_for_no_initializing_shards=true&timeout=120s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if b, err := io.ReadAll(r.Body); err != nil || r.StatusCode != http.StatusOK {
+		t.Fatalf("the three nodes have not copied the shards in two minutes: %s, %s, %v", r.Status, b, err)
+	}
+}
+
 // TestElasticCluster proves that of what is put into three nodes nothing is lost
 // and nothing stands twice when the node that takes it is killed under load.
 func TestElasticCluster(t *testing.T) {
@@ -138,6 +152,7 @@ func TestElasticCluster(t *testing.T) {
 	killed := make(chan struct{})
 	for batch := range slices.Chunk(docs, 2000) {
 		if sent == len(docs)/2000/3*2000 { // while the next are under way
+			inSync(t, urls[0]) // what one node alone has is gone with it, by design
 			go func() {
 				defer close(killed)
 				time.Sleep(50 * time.Millisecond)
