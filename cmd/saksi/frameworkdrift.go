@@ -32,6 +32,9 @@ func frameworkDrift(a *app) *cobra.Command {
 			if len(args) == 1 {
 				q = args[0]
 			}
+			if err := o.look(cmd.Context(), a, ix, "drift", q, 0); err != nil {
+				return err
+			}
 			list, err := framework.Drift(cmd.Context(), ix, q, t, window)
 			if err != nil {
 				return queryError(err)
@@ -124,6 +127,9 @@ func frameworkServices(a *app) *cobra.Command {
 				return err
 			}
 			defer ix.Close()
+			if err := o.look(cmd.Context(), a, ix, "services", q, 0); err != nil {
+				return err
+			}
 			list, err := framework.ServicesOf(cmd.Context(), ix, q, r)
 			if err != nil {
 				return queryError(err)

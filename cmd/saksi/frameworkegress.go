@@ -39,6 +39,9 @@ func frameworkEgress(a *app) *cobra.Command {
 				return err
 			}
 			defer ix.Close()
+			if err := o.look(cmd.Context(), a, ix, "egress", q, 0); err != nil {
+				return err
+			}
 			list, err := framework.EgressOf(cmd.Context(), ix, q, r, t)
 			if err != nil {
 				return queryError(err)

@@ -16,9 +16,9 @@ import (
 	"saksi/forensics/artifact"
 )
 
-// TestStockReaders holds what is read to what the systems' own tools read:
+// TestInteropStockReaders holds what is read to what the systems' own tools read:
 // journalctl, utmpdump, sqlite3 and ssh-keygen.
-func TestStockReaders(t *testing.T) {
+func TestInteropStockReaders(t *testing.T) {
 	if os.Getenv("SAKSI_INTEROP") == "" {
 		t.Skip("needs journalctl, utmpdump, sqlite3 and ssh-keygen: SAKSI_INTEROP is not set (make interop)")
 	}
