@@ -82,3 +82,7 @@ func (s *Store) own(str string) string {
 	s.bytes = append(s.bytes, str...)
 	return unsafe.String(&s.bytes[n], len(str))
 }
+
+// NoTime stands in Saksi.assumed of a document whose record tells no time: its
+// @timestamp is the start of 1970 and no moment.
+const NoTime = "no time: @timestamp is the start of 1970"

@@ -174,7 +174,7 @@ func (b *builder) timeline(ctx context.Context) ([]document.Part, error) {
 	if b.Index == nil {
 		return nil, nil
 	}
-	days, err := b.Index.Histogram(ctx, "NOT event.dataset:"+review.Dataset, 24*time.Hour)
+	days, err := b.Index.Histogram(ctx, fmt.Sprintf("NOT event.dataset:%s AND NOT %s:%q", review.Dataset, event.SaksiAssumed.Name(), event.NoTime), 24*time.Hour)
 	if err != nil || len(days) == 0 {
 		return nil, err
 	}

@@ -255,7 +255,7 @@ func (p *parsing) record(r *artifact.Record, e *event.Event) error {
 	}
 	if !e.Has(event.Timestamp) && !r.Yearless() { // as of entries without a time: the same on every run, and said
 		e.Time(event.Timestamp, 0)
-		e.Str(event.SaksiAssumed, "no time: @timestamp is the start of 1970")
+		e.Str(event.SaksiAssumed, event.NoTime)
 	}
 	if err := p.sink.Emit(e); err != nil || p.set == nil {
 		return err

@@ -34,7 +34,7 @@ func (o *timelineOptions) gather(cmd *cobra.Command, a *app, flags *forensicsFla
 			if o.index.caseID == "" && o.index.index == "" {
 				return nil
 			}
-			return o.events(cmd.Context(), l)
+			return o.events(cmd.Context(), a, l)
 		},
 	} {
 		if !goesOn() {
@@ -116,9 +116,12 @@ func (o *timelineOptions) records(ctx context.Context, a *app, flags *forensicsF
 	return nil
 }
 
+// noTime is the query for documents that have no moment.
+var noTime = fmt.Sprintf("%s:%q", event.SaksiAssumed.Name(), event.NoTime)
+
 // events takes every event of an index but the entries of images, which would
 // stand there twice.
-func (o *timelineOptions) events(ctx context.Context, l *liner) (err error) {
+func (o *timelineOptions) events(ctx context.Context, a *app, l *liner) (err error) {
 	ix, err := o.index.read(ctx)
 	if err != nil {
 		return err
@@ -128,7 +131,14 @@ func (o *timelineOptions) events(ctx context.Context, l *liner) (err error) {
 	if o.inside { // they were read from the images just now
 		query += " AND NOT _exists_:Saksi.artifact.inode"
 	}
-	r := findings.Request{Query: query, Size: 1000, Sort: []findings.Sort{{Field: event.Timestamp.Name()}}}
+	untimed, err := ix.Search(ctx, findings.Request{Query: query + " AND " + noTime, Size: 1})
+	if err != nil {
+		return err
+	}
+	if untimed.Total > 0 {
+		a.warn(fmt.Sprintf("%d records of the index have no time and no line", untimed.Total))
+	}
+	r := findings.Request{Query: query + " AND NOT " + noTime, Size: 1000, Sort: []findings.Sort{{Field: event.Timestamp.Name()}}}
 	for {
 		p, err := ix.Search(ctx, r)
 		if err != nil {
