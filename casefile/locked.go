@@ -112,6 +112,11 @@ func (c *Case) lock(ctx context.Context, cipher Cipher, why string, progress fun
 	if err := errors.Join(c.stale(ctx, to), removeFile(beside(partSuffix)), absent(beside(removingSuffix))); err != nil {
 		return nil, err
 	}
+	// From here to the new file there is none, so that an interruption between
+	// leaves no older one behind an entry that does not speak of it.
+	if err := removeFile(to); err != nil {
+		return nil, err
+	}
 	out := &Locked{Path: to}
 	for _, x := range c.Exhibits {
 		if !x.Copied {
@@ -177,38 +182,46 @@ func (c *Case) stale(ctx context.Context, path string) error {
 	if !there(path) {
 		return nil
 	}
-	if last := c.last(); last.Act == ActLock && last.Where == path {
+	if c.lockedTo(path) {
 		return nil // it holds what the folder holds
 	}
-	ours, err := c.unlockedFrom(ctx, path)
+	_, ours, err := c.unlockedFrom(ctx, path)
 	if err == nil && !ours {
 		err = fmt.Errorf("%w: %s is not what this case was unlocked from; move it away", fs.ErrExist, path)
 	}
 	return err
 }
 
-// unlockedFrom reports whether the custody log says that the case came out of the
-// file.
-func (c *Case) unlockedFrom(ctx context.Context, path string) (bool, error) {
+// unlockedFrom returns the digest of the file, and whether the custody log says
+// that the case came out of it.
+func (c *Case) unlockedFrom(ctx context.Context, path string) (sum string, ours bool, err error) {
 	f, err := evidence.OpenRegular(path)
 	if err != nil {
-		return false, err
+		return "", false, err
 	}
 	defer f.Close()
-	sum, _, err := evidence.SHA256Reader(ctx, f, nil)
-	if err != nil {
-		return false, err
+	if sum, _, err = evidence.SHA256Reader(ctx, f, nil); err != nil {
+		return "", false, err
 	}
 	for _, e := range c.log.Entries().All(ActUnlock) {
 		if e.SHA256 == sum {
-			return true, nil
+			return sum, true, nil
 		}
 	}
-	return false, nil
+	return sum, false, nil
 }
 
-// last is the last entry of the log, which an open case has.
-func (c *Case) last() evidence.Entry { return c.log.Entries().At(c.log.Len() - 1) }
+// lockedTo reports whether the last act on the case was that it was locked to the
+// file. That the log took up an interrupted entry is no act on the case.
+func (c *Case) lockedTo(path string) bool {
+	entries := c.log.Entries()
+	for i := entries.Len() - 1; i >= 0; i-- {
+		if e := entries.At(i); e.Act != evidence.ActRecover {
+			return e.Act == ActLock && e.Where == path
+		}
+	}
+	return false
+}
 
 func absent(path string) error {
 	if there(path) {
@@ -351,16 +364,16 @@ func finishUnlock(ctx context.Context, folder, from string, o Options) (*Locked,
 	if !there(from) {
 		return nil, fmt.Errorf("%s is not locked", folder)
 	}
-	ours, err := c.unlockedFrom(ctx, from)
+	sum, ours, err := c.unlockedFrom(ctx, from)
 	switch {
 	case err != nil:
 		return nil, err
 	case !ours:
-		if last := c.last(); last.Act != ActLock || last.Where != from {
+		if !c.lockedTo(from) {
 			return nil, fmt.Errorf("%w: the case in %s is open, and %s is not what it was unlocked from", fs.ErrExist, folder, from)
 		}
 		// Locking was interrupted before its end: the folder is whole.
-		if err := c.Record(ctx, evidence.Entry{Act: ActUnlock, Where: from, Why: "locking was interrupted at its end"}); err != nil {
+		if err := c.Record(ctx, evidence.Entry{Act: ActUnlock, Where: from, SHA256: sum, Why: "locking was interrupted at its end"}); err != nil {
 			return nil, err
 		}
 	}

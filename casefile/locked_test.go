@@ -83,6 +83,11 @@ func TestLock(t *testing.T) {
 	file := func(suffix, text string) func(*testing.T, string) {
 		return func(t *testing.T, dir string) { put(t, dir+suffix, []byte(text)) }
 	}
+	// Locking it once more was killed while that was entered in its log.
+	torn := func(t *testing.T, dir string) {
+		copyTo(".kept", "")(t, dir)
+		edit(t, filepath.Join(dir, CustodyDir, "entries.ndjson"), func(b []byte) []byte { return append(b, `{"seq":6,"act":"lock`...) })
+	}
 	// An interruption is simulated by what it leaves: before, beside the open case;
 	// after, beside the locked one, whose folder is .kept and whose file .old, too.
 	for _, c := range []struct {
@@ -95,6 +100,8 @@ func TestLock(t *testing.T) {
 		{name: "a part was written", before: file(partSuffix, "part"), entries: 7},
 		{name: "encrypted, and the folder still whole, then locked", after: func(t *testing.T, dir string) { copyTo(".kept", "")(t, dir) }, again: true, entries: 8},
 		{name: "encrypted, and the folder still whole, then unlocked", after: func(t *testing.T, dir string) { copyTo(".kept", "")(t, dir) }, entries: 7},
+		{name: "encrypted, the folder whole, the log torn, then locked", after: torn, again: true, entries: 9},
+		{name: "encrypted, the folder whole, the log torn, then unlocked", after: torn, entries: 8},
 		{name: "half removed", after: func(t *testing.T, dir string) {
 			copyTo(".kept", removingSuffix)(t, dir)
 			removed(infoFile)(t, dir+removingSuffix)
