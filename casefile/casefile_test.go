@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -331,7 +332,7 @@ func remove(t *testing.T, path string) {
 // shown, set aside and recorded, and that the log then verifies.
 func TestInterrupted(t *testing.T) {
 	s, pub := key(t)
-	for _, torn := range []string{`{"seq":5,"act":"exam`, `{"seq":5,"time":"2030-01-01T00:00:00Z","act":"examine","who":"x","tool":"saksi"}` + "\n"} {
+	for _, torn := range []string{`{"seq":5,"ti`, `{"seq":5,"time":"2030-01-01T00:00:00Z","act":"exam`, "\x00\x00\x00", `{"seq":5,"time":"2030-01-01T00:00:00Z","act":"examine","who":"x","tool":"saksi"}` + "\n"} {
 		dir := makeCase(t, s)
 		edit(t, filepath.Join(dir, CustodyDir, "entries.ndjson"), func(b []byte) []byte { return append(b, torn...) })
 		v, err := Verify(t.Context(), dir, VerifyOptions{Trust: evidence.TrustKey(pub)})
@@ -351,6 +352,57 @@ func TestInterrupted(t *testing.T) {
 		v, err = Verify(t.Context(), dir, VerifyOptions{Trust: evidence.TrustKey(pub)})
 		if err != nil || len(v.Problems) != 0 || v.Entries != 7 || v.Unfinished != 0 {
 			t.Errorf("afterwards: %+v, %v", v, err)
+		}
+	}
+}
+
+// TestAppended proves that only what an interruption can leave may follow the
+// entries under the checkpoint, and that in a sealed case no whole entry may: who
+// has no key could add it.
+func TestAppended(t *testing.T) {
+	s, pub := key(t)
+	entry := func(seq int, time, act string) string {
+		return fmt.Sprintf(`{"seq":%d,"time":%q,"act":%q,"who":"x","tool":"saksi"}`+"\n", seq, time, act)
+	}
+	const later = "2030-01-01T00:00:00Z"
+	for _, c := range []struct {
+		name, left string
+		open       int // problems of the case unsealed; sealed it has one
+	}{
+		{"the last entry again", entry(4, later, "examine"), 1},
+		{"an entry ahead", entry(7, later, "examine"), 1},
+		{"an entry", entry(5, later, "examine"), 0},
+		{"an entry of before", entry(5, "2001-01-01T00:00:00Z", "examine"), 1},
+		{"an entry of no act", entry(5, later, ""), 1},
+		{"a line", "torn\n", 1},
+		{"an empty line", "\n", 1},
+		{"other text", `{"sequel":5`, 1},
+		{"a field twice", `{"seq":5,"time":"` + later + `","act":"a","act":"b","who":"x","tool":"saksi"}` + "\n", 1},
+	} {
+		for _, sealed := range []bool{false, true} {
+			dir, left, want := makeCase(t, s), c.left, c.open
+			if sealed {
+				k := open(t, dir, s)
+				if _, err := k.Seal(t.Context(), SealOptions{Signer: s}); err != nil {
+					t.Fatal(err)
+				}
+				if err := k.Close(); err != nil {
+					t.Fatal(err)
+				}
+				left, want = strings.NewReplacer(`"seq":5`, `"seq":6`, `"seq":4`, `"seq":5`).Replace(left), 1
+			}
+			edit(t, filepath.Join(dir, CustodyDir, "entries.ndjson"), func(b []byte) []byte { return append(b, left...) })
+			v, err := Verify(t.Context(), dir, VerifyOptions{Trust: evidence.TrustKey(pub)})
+			if err != nil || len(v.Problems) != want || want > 0 && (v.Problems[0].Item != entriesFile || v.Problems[0].Kind != KindCustody) {
+				t.Errorf("%s, sealed %v: %+v, %v", c.name, sealed, v, err)
+			}
+			// The station sets it aside all the same.
+			if err := open(t, dir, s).Close(); err != nil {
+				t.Errorf("%s: %v", c.name, err)
+			}
+			if list := problems(t, dir, pub); len(list) > 0 {
+				t.Errorf("%s, sealed %v: set aside: %+v", c.name, sealed, list)
+			}
 		}
 	}
 }

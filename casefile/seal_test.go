@@ -27,7 +27,7 @@ func TestSeal(t *testing.T) {
 	full := &evidence.Trust{Keys: []*evidence.Public{person}, Roots: []*x509.Certificate{tsa.root}}
 	for name, trust := range map[string]*evidence.Trust{"sealer": evidence.TrustKey(person), "station": evidence.TrustKey(station), "with root": full} {
 		v, err := Verify(t.Context(), dir, VerifyOptions{Trust: trust})
-		if err != nil || len(v.Problems) != 0 || v.Seal == nil || v.Seal.SealedBy != "ana" || v.Seal.Stamp == "" || v.Seal.StampTrusted != (trust == full) {
+		if err != nil || len(v.Problems) != 0 || v.Seal == nil || v.Seal.SealedBy != "ana" || v.Seal.Stamp == "" || v.Seal.StampTrusted != (trust == full) || v.Seal.Vouched != (name == "station") {
 			t.Errorf("%s: %+v, seal %+v, %v", name, v, v.Seal, err)
 		}
 	}

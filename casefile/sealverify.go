@@ -29,6 +29,9 @@ type Seal struct {
 	Stamp        string `json:"timestamp,omitempty"`
 	Authority    string `json:"timestamp_authority,omitempty"`
 	StampTrusted bool   `json:"timestamp_trusted"`
+	// Vouched is true when the key is none of those that were given from outside
+	// the case: the custody log, whose key was, says that it sealed the case.
+	Vouched bool `json:"key_vouched_by_log"`
 }
 
 // sealer verifies the seal of a case.
@@ -79,7 +82,7 @@ func (v *verifier) openSeal(info Info) *sealer {
 		// The file is the case's own: what is no regular one is not waited for.
 		if b, err := evidence.ReadRegular(filepath.Join(v.dir, trustSealFile), maxInfo); err == nil {
 			if p, err := evidence.ParsePublic(b); err == nil && p.Hint() == hint {
-				key, v.sealVouched = p, true
+				key, v.sealVouched, v.out.Seal.Vouched = p, true, true
 			}
 		}
 	}

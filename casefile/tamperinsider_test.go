@@ -264,8 +264,8 @@ func TestTamperInsider(t *testing.T) {
 			return errors.Join(os.Rename(d+"/s", p), l.Close())
 		})}},
 		{"an exhibit is a folder", exhibit, KindForm, forger{after: instead(func(p string) error { return os.Mkdir(p, 0o700) })}},
-		{"the folder of exhibits is a link", ExhibitsDir, KindExtra, forger{after: folder(ExhibitsDir)}},
-		{"the folder of the seal is a link", sealDir, KindExtra, forger{after: folder(sealDir)}},
+		{"the folder of exhibits is a link", ExhibitsDir, KindForm, forger{after: folder(ExhibitsDir)}},
+		{"the folder of the seal is a link", sealDir, KindForm, forger{after: folder(sealDir)}},
 		{"the folder of the log is a link", CustodyDir, KindExtra, forger{after: folder(CustodyDir)}},
 		{"a tile of no bytes", "custody/tile/0/000.p/6", KindCustody, forger{after: func(t *testing.T, dir string, _ *sealedCase) { put(t, at("custody/tile/0/000.p/6")(dir), nil) }}},
 		{"a tile too many", "custody/tile/0/001", KindExtra, forger{after: func(t *testing.T, dir string, _ *sealedCase) { put(t, at("custody/tile/0/001")(dir), nil) }}},

@@ -1,15 +1,13 @@
 package casefile
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -28,6 +26,9 @@ const (
 	KindTrust     = "trust"     // no key from outside, or another than the case's
 	KindForm      = "form"      // a file that can't be what it should be
 )
+
+// entriesFile holds the entries of the custody log.
+const entriesFile = CustodyDir + "/entries.ndjson"
 
 // statementSuffix ends the names of statements.
 const statementSuffix = ".sigstore.json"
@@ -162,6 +163,11 @@ func Verify(ctx context.Context, dir string, o VerifyOptions) (*Verification, er
 	if seal != nil {
 		seal.verify(log.Entries, log)
 	}
+	if line := log.Unfinished; sealOf(log.Entries) != nil && bytes.HasSuffix(line, []byte("\n")) && log.Interrupted() == nil {
+		// A stranger who opens the file reads it as an entry.
+		v.add(entriesFile, KindCustody, "in a sealed case no entry but those under the signed checkpoint",
+			"one more, which nothing signs: the station was stopped while it wrote it, and its next act sets it aside, or somebody who has no key added it")
+	}
 	v.duties(info, log.Entries)
 	v.acts(info, log)
 	v.kept(o, info, log)
@@ -187,18 +193,20 @@ func (v *verifier) add(item, kind, expected, found string) {
 }
 
 func (v *verifier) custody(info Info) (*evidence.LogState, error) {
-	item := CustodyDir + "/entries.ndjson"
 	st, problems, err := evidence.VerifyLog(filepath.Join(v.dir, CustodyDir), evidence.Origin(info.ID), v.key)
 	if err != nil {
 		return nil, err
 	}
 	for _, p := range problems {
-		v.add(item, KindCustody, "a log that hashes to its signed checkpoint", p)
+		v.add(entriesFile, KindCustody, "a log that hashes to its signed checkpoint", p)
 	}
 	if st.Size == 0 {
-		v.add(item, KindCustody, "at least the entry that opened the case", "no entries")
+		v.add(entriesFile, KindCustody, "at least the entry that opened the case", "no entries")
 	}
 	v.out.Entries, v.out.Unfinished = st.Size, len(st.Unfinished)
+	if err := st.Interrupted(); err != nil {
+		v.add(entriesFile, KindCustody, "nothing after the signed entries but what an interruption leaves", err.Error())
+	}
 	for _, e := range st.Entries.All(ActAdd, ActSegment) {
 		if n, err := strconv.ParseInt(e.Detail["bytes"], 10, 64); err == nil {
 			v.sizes[e.Where] = n
@@ -333,125 +341,6 @@ func (v *verifier) expect(path, sha256 string) {
 	}
 }
 
-// statements opens every statement and checks what it says. It returns the
-// paths of those that are there.
-func (v *verifier) statements(entries *evidence.Entries) map[string]bool {
-	there := map[string]bool{}
-	list, err := os.ReadDir(filepath.Join(v.dir, StatementsDir))
-	if err != nil {
-		v.add(StatementsDir, KindMissing, "the folder of statements", err.Error())
-		return there
-	}
-	keys := map[string]string{}
-	for _, e := range entries.All(ActAdd) {
-		keys[e.Exhibit] = e.SourceKey
-	}
-	for _, e := range list {
-		path := StatementsDir + "/" + e.Name()
-		if strings.HasSuffix(e.Name(), manifestSuffix) {
-			continue // what no statement names is extra
-		}
-		there[path] = true
-		if !strings.HasSuffix(e.Name(), statementSuffix) {
-			continue // extras says so
-		}
-		b, ok := v.read(path)
-		if !ok {
-			continue
-		}
-		v.out.Statements++
-		st, err := evidence.Open(b, v.key)
-		if err != nil {
-			v.add(path, KindSignature, "a statement signed by the case's key", err.Error())
-			// What it says is checked all the same, if it can be read.
-			if st, err = evidence.Open(b, nil); err != nil {
-				continue
-			}
-		}
-		v.examination(path, st, keys)
-		v.subjects(path, st)
-	}
-	return there
-}
-
-// subjects checks the files that a statement names.
-func (v *verifier) subjects(path string, st *evidence.Statement) {
-	seen := map[string]bool{}
-	for _, s := range st.Subject {
-		if seen[s.Name] {
-			v.add(path, KindForm, "each subject once", s.Name+" twice")
-		}
-		seen[s.Name] = true
-		if s.Digest["sha256"] == "" {
-			v.add(s.Name, KindDigest, "a SHA-256", "none in "+path)
-			continue
-		}
-		v.expect(s.Name, s.Digest["sha256"])
-		if strings.HasSuffix(s.Name, manifestSuffix) {
-			v.listed(s.Name)
-		}
-	}
-}
-
-// listed checks the files of a manifest that stands for the subjects of a
-// statement.
-func (v *verifier) listed(path string) {
-	f, ok := v.open(path)
-	if !ok {
-		return
-	}
-	defer f.Close()
-	seen := map[string]bool{}
-	err := readManifest(io.LimitReader(f, maxTagFile), func(l manifestLine) {
-		if seen[l.Path] {
-			v.add(path, KindForm, "each subject once", l.Path+" twice")
-		}
-		seen[l.Path] = true
-		v.expect(l.Path, l.SHA256)
-	}, func(n int, text string) {
-		v.add(path, KindForm, "a SHA-256, two spaces and a path", fmt.Sprintf("line %d: %.80q", n, text))
-	})
-	if err != nil {
-		v.add(path, KindForm, "a manifest", err.Error())
-	}
-}
-
-// read reads a statement once, for its digest and for what it says.
-func (v *verifier) read(path string) ([]byte, bool) {
-	b, err := evidence.ReadRegular(filepath.Join(v.dir, path), evidence.MaxBundle)
-	if err != nil {
-		v.digests[path] = ""
-		v.add(path, KindForm, "a sigstore bundle", err.Error())
-		return nil, false
-	}
-	v.digests[path] = evidence.SHA256(b)
-	v.out.Bytes += int64(len(b))
-	return b, true
-}
-
-// examination checks a statement's predicate against the case; keys are the
-// source keys of the exhibits.
-func (v *verifier) examination(path string, st *evidence.Statement, keys map[string]string) {
-	if !knownStatement(st.PredicateType) {
-		v.add(path, KindSignature, expectedStatement(), st.PredicateType)
-	}
-	p, err := examinationOf(st)
-	if err != nil {
-		v.add(path, KindSignature, "the fields of "+st.PredicateType, err.Error())
-	}
-	if p.Case != v.out.Case {
-		v.add(path, KindSignature, fmt.Sprintf("an examination of case %q", v.out.Case), fmt.Sprintf("one of case %q", p.Case))
-	}
-	for _, id := range slices.Sorted(maps.Keys(p.SourceKeys)) {
-		if p.SourceKeys[id] != keys[id] {
-			v.add(path, KindCustody, fmt.Sprintf("source key %s of exhibit %s in the custody log, as signed", p.SourceKeys[id], id), fmt.Sprintf("%q", keys[id]))
-		}
-	}
-	if p.CustodyEntries >= v.out.Entries {
-		v.add(path, KindCustody, fmt.Sprintf("more than the %d custody entries there were when it was signed", p.CustodyEntries), fmt.Sprintf("%d: the log was set back", v.out.Entries))
-	}
-}
-
 // recorded checks what the custody log says is there.
 func (v *verifier) recorded(entries *evidence.Entries, statements map[string]bool) {
 	opened := 0
@@ -502,92 +391,5 @@ func (v *verifier) recorded(entries *evidence.Entries, statements map[string]boo
 	}
 	if opened == 0 {
 		v.add(CustodyDir, KindCustody, "the case opened in entry 0", "never opened")
-	}
-}
-
-// extras names what is in the folder without being recorded or signed.
-func (v *verifier) extras(statements map[string]bool) {
-	for _, path := range slices.Sorted(maps.Keys(statements)) {
-		v.add(path, KindExtra, "a statement the custody log records", "one it does not")
-		v.known[path] = true
-	}
-	v.walk()
-	v.custodyFolder()
-}
-
-// walk names files, and folders of a sealed case, that nothing speaks of.
-func (v *verifier) walk() {
-	skip := map[string]bool{IndexDir: true, SpoolDir: true, CustodyDir: true}
-	folders := map[string]bool{".": true}
-	for _, d := range []string{dataDir, ExhibitsDir, FindingsDir, ReportsDir, StatementsDir} {
-		folders[d] = true
-	}
-	for p := range v.known {
-		for d := filepath.ToSlash(filepath.Dir(p)); !folders[d] && d != "/"; d = filepath.ToSlash(filepath.Dir(d)) {
-			folders[d] = true
-		}
-	}
-	same := map[string]string{}
-	err := filepath.WalkDir(v.dir, func(p string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(v.dir, p)
-		if err != nil {
-			return err
-		}
-		rel = filepath.ToSlash(rel)
-		if e.IsDir() {
-			switch {
-			case skip[rel]:
-				if rel != CustodyDir {
-					v.out.Outside = append(v.out.Outside, rel)
-				}
-				return filepath.SkipDir
-			case v.payload != nil && !folders[rel]:
-				v.add(rel, KindExtra, "nothing: neither the seal nor the custody log names anything in it", "a folder")
-			}
-			return nil
-		}
-		switch fold := folded(rel); {
-		case !v.known[rel]:
-			v.add(rel, KindExtra, "nothing: no statement and no custody entry names it", "a file")
-		case v.payload != nil && strings.HasPrefix(rel, dataDir+"/") && !v.payload[rel]:
-			v.add(rel, KindExtra, "a line in "+manifestFile, "none")
-		case same[fold] != "":
-			v.add(rel, KindForm, foldText, "it and "+same[fold])
-		default:
-			same[fold] = rel
-		}
-		return nil
-	})
-	if err != nil {
-		v.add("", KindForm, "a folder that can be read", err.Error())
-	}
-}
-
-// custodyFolder names what does not belong to a custody log.
-func (v *verifier) custodyFolder() {
-	// The last is there while a checkpoint is written.
-	allowed := map[string]bool{"entries.ndjson": true, "checkpoint": true, "lock": true, "checkpoint.tmp": true}
-	err := filepath.WalkDir(filepath.Join(v.dir, CustodyDir), func(p string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		rel, err := filepath.Rel(v.dir, p)
-		if err != nil {
-			return err
-		}
-		rel = filepath.ToSlash(rel)
-		switch {
-		case !allowed[strings.TrimPrefix(rel, CustodyDir+"/")] && !v.known[rel]:
-			v.add(rel, KindExtra, "the files of a custody log only", "another")
-		case !e.Type().IsRegular():
-			v.add(rel, KindForm, "a regular file", e.Type().String())
-		}
-		return nil
-	})
-	if err != nil {
-		v.add(CustodyDir, KindCustody, "the folder of the custody log", err.Error())
 	}
 }

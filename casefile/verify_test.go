@@ -74,7 +74,7 @@ func TestVerifyHostile(t *testing.T) {
 			p := filepath.Join(dir, "custody/lock")
 			return errors.Join(os.Remove(p), os.Symlink(secret, p))
 		}},
-		{"exhibits lead elsewhere", ExhibitsDir, KindExtra, func(dir string) error {
+		{"exhibits lead elsewhere", ExhibitsDir, KindForm, func(dir string) error {
 			to := filepath.Join(t.TempDir(), "x")
 			return errors.Join(os.Rename(filepath.Join(dir, ExhibitsDir), to), os.Symlink(to, filepath.Join(dir, ExhibitsDir)))
 		}},

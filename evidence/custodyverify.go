@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"math"
 	"path/filepath"
+	"time"
 
 	"github.com/transparency-dev/formats/log"
 	fnote "github.com/transparency-dev/formats/note"
@@ -152,6 +153,36 @@ func verifyLog(checkpoint []byte, entries *io.SectionReader, origin string, key 
 func oneLine(b []byte) bool {
 	i := bytes.IndexByte(b, '\n')
 	return len(b) <= maxEntry+1 && (i < 0 || i == len(b)-1)
+}
+
+// Interrupted reports whether what follows the entries under the checkpoint is
+// what an interrupted Append can leave: the beginning of the next entry, or zeros
+// where the system had not written it yet. The error says what else it is. An entry
+// that is whole may still be added by somebody who has no key: nothing signs it.
+func (st *LogState) Interrupted() error {
+	b := bytes.TrimRight(st.Unfinished, "\x00")
+	head := fmt.Appendf(nil, `{"seq":%d,"time":"`, st.Size)
+	line, whole := bytes.CutSuffix(b, []byte("\n"))
+	if n := min(len(head), len(line)); !bytes.Equal(line[:n], head[:n]) || whole && n < len(head) {
+		return fmt.Errorf("%d bytes that do not begin as entry %d would: %.40q", len(st.Unfinished), st.Size, st.Unfinished)
+	}
+	if !whole {
+		return nil
+	}
+	e, err := parseEntry(line)
+	if err != nil {
+		return fmt.Errorf("a line that is no entry: %w", err)
+	}
+	t, err := time.Parse(time.RFC3339Nano, e.Time)
+	if err != nil || e.Act == "" || e.Who == "" {
+		return fmt.Errorf("a line that is no entry of act %q by %q at %q", e.Act, e.Who, e.Time)
+	}
+	if st.Size > 0 && st.Entries.Len() == st.Size {
+		if last, err := time.Parse(time.RFC3339Nano, st.Entries.At(st.Size-1).Time); err == nil && t.Before(last) {
+			return fmt.Errorf("an entry of %s, before the last signed one of %s", e.Time, last.Format(time.RFC3339Nano))
+		}
+	}
+	return nil
 }
 
 // openCheckpoint reads a checkpoint. Only the bytes that saksi would write for

@@ -133,6 +133,9 @@ func (a *app) printVerification(v *casefile.Verification) error {
 	if v.KeyGiven && v.Unbound > 0 {
 		a.warn(fmt.Sprintf("roles were not bound in %d of %d custody entries: no register that was given says in which role the key that wrote them acts (--trust)", v.Unbound, v.Entries))
 	}
+	if v.Seal != nil && v.Seal.Vouched {
+		a.warn("the seal's key was not given from outside the case: that it is " + printable(v.Seal.SealedBy) + "'s, the custody log says, whose key was given")
+	}
 	if v.Seal != nil && len(v.Outside) > 0 {
 		a.warn(fmt.Sprintf("%s: no part of what was sealed; 'saksi evidence export' leaves it out", strings.Join(v.Outside, ", ")))
 	}
