@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"saksi/casefile"
+	"saksi/evidence"
 	"saksi/forensics/disk"
 )
 
@@ -25,7 +27,7 @@ func (o *exhibitFlags) add(c *cobra.Command) {
 // the act is in the custody log before the first byte is read.
 func (o *exhibitFlags) open(cmd *cobra.Command, a *app, input, act, why string) (path string, err error) {
 	if o.caseID == "" {
-		a.unrecorded(input)
+		a.recordAround(cmd, o.key, act, why, input)
 		return input, nil
 	}
 	c, err := a.openCase(cmd, o.caseID, o.key)
@@ -61,14 +63,45 @@ func openExhibit(ctx context.Context, c *casefile.Case, dir, input, act, why str
 	return x, f.Close()
 }
 
-// unrecorded says which inputs are exhibits that are read without their case
-// being named, so that its custody log does not know.
-func (a *app) unrecorded(inputs ...string) {
+// recordAround records an act on inputs that are exhibits of a case which was not
+// named, if the case is this station's; else it says that the custody log does not
+// know. Reading a file is in nobody's power to refuse, so it goes on.
+func (a *app) recordAround(cmd *cobra.Command, key, act, why string, inputs ...string) {
 	for _, in := range inputs {
-		if dir := caseAround(in); dir != "" {
-			a.warn(fmt.Sprintf("%s lies in the case %s, and that it is read is not recorded; copy it out by 'saksi evidence export', or name the case by --case %s where that is a flag", in, dir, shellWord(dir)))
+		dir := caseAround(in)
+		if dir == "" {
+			continue
+		}
+		if err := a.recordIn(cmd, dir, key, in, act, why); err != nil {
+			a.warn(fmt.Sprintf("%s lies in the case %s, and that it is read is not recorded: %v", in, dir, err))
+			continue
+		}
+		a.warn(fmt.Sprintf("%s lies in the case %s; that it is read is recorded in its custody log", in, dir))
+	}
+}
+
+func (a *app) recordIn(cmd *cobra.Command, dir, key, input, act, why string) (err error) {
+	info, err := casefile.ReadInfo(dir)
+	if err != nil {
+		return err
+	}
+	if key == "" {
+		// A station that has no key yet does not make one to read a stranger's case.
+		station, err := stationKey()
+		if err != nil {
+			return err
+		}
+		if p, err := evidence.LoadPublic(strings.TrimSuffix(station, ".key") + ".pub"); err != nil || p.Hint() != info.Key {
+			return fmt.Errorf("the case is not this station's (its log is signed by key %s)", info.Key)
 		}
 	}
+	c, err := a.openCase(cmd, dir, key)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	_, err = openExhibit(cmd.Context(), c, dir, input, act, why)
+	return err
 }
 
 // caseAround is the folder of the case that a file lies in, "" for none.

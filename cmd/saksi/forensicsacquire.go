@@ -173,6 +173,7 @@ func (o *acquireFlags) run(cmd *cobra.Command, a *app, source string) (err error
 	if err != nil {
 		return err
 	}
+	a.recordAround(cmd, o.key, casefile.ActInspect, "make an image of it", source)
 	var c *casefile.Case
 	if o.caseDir != "" {
 		if c, err = a.openCase(cmd, o.caseDir, o.key); err != nil {
@@ -186,7 +187,6 @@ func (o *acquireFlags) run(cmd *cobra.Command, a *app, source string) (err error
 			o.Labels.Case = c.Info.ID
 		}
 	}
-	a.unrecorded(source)
 	s, err := acquire.Open(source, a.stdin)
 	if err != nil {
 		return fail(exitFailed, err)

@@ -52,7 +52,7 @@ type keeper struct {
 // next in the form in which it is stored. The caller MUST call close.
 func (o *keepFlags) keep(cmd *cobra.Command, a *app, why string, inputs []string, next findings.Sink) (*keeper, error) {
 	if o.caseID == "" {
-		a.unrecorded(inputs...)
+		a.recordAround(cmd, o.key, casefile.ActExamine, why, inputs...)
 	}
 	if o.caseID == "" && o.index == "" && !o.always {
 		return nil, nil

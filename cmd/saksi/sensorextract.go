@@ -177,7 +177,7 @@ func (o *sensorExtractOptions) run(cmd *cobra.Command, a *app, args []string) (e
 		}
 	}
 	if c == nil {
-		a.unrecorded(args...)
+		a.recordAround(cmd, o.key, casefile.ActExamine, why, args...)
 	}
 	x, err := a.extract(ctx, args, sel)
 	if err != nil {
