@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"saksi/casefile"
 	"saksi/event"
 	"saksi/evidence/objectstore"
 )
@@ -87,6 +88,7 @@ func evidenceStorePut(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			a.recordAround(cmd, "", casefile.ActExport, "store a copy in "+o.store, args...)
 			for _, file := range args {
 				bar := a.progress("storing", "B")
 				x, err := s.Put(cmd.Context(), file, lock, func(n int64) { bar.update(n, 0) })
