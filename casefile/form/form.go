@@ -5,6 +5,7 @@
 package form
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"slices"
@@ -91,7 +92,7 @@ func (s *source) caseFacts() document.Part {
 		{Name: s.words["case"], Value: s.info.ID},
 		{Name: s.words["agency"], Value: s.info.Agency},
 		{Name: s.words["classification"], Value: s.info.Classification},
-		{Name: s.words["opened"], Value: shortTime(first.Time)},
+		{Name: s.words["opened"], Value: shortTime(first.Time) + " UTC"},
 		{Name: s.words["opened_by"], Value: first.Who},
 		{Name: s.words["log"], Value: fmt.Sprintf(s.words["log_value"], len(s.entries), s.root, s.info.Key)},
 	}}
@@ -153,12 +154,15 @@ func (s *source) exhibit(x casefile.Exhibit) []document.Part {
 			{Name: s.words["size"], Value: fmt.Sprintf("%d %s", x.Size, s.words["bytes"])},
 			{Name: "SHA-256", Value: x.SHA256},
 			{Name: s.words["kept"], Value: x.Path},
-			{Name: s.words["taken"], Value: fmt.Sprintf("%s, %s %s", shortTime(added.Time), s.words["by"], added.Who)},
+			{Name: s.words["taken"], Value: fmt.Sprintf("%s UTC, %s %s", shortTime(added.Time), s.words["by"], added.Who)},
 			{Name: s.words["holder"], Value: holder},
 		}},
 		s.history(x.ID),
 	}
 }
+
+// act is an act of the log in the language of the form.
+func (s *source) act(name string) string { return cmp.Or(s.words["act "+name], name) }
 
 // history is a table of the entries of an exhibit, or of those of none.
 func (s *source) history(exhibit string) document.Part {
@@ -179,7 +183,7 @@ func (s *source) history(exhibit string) document.Part {
 		if a := e.Detail["approved_by"]; a != "" {
 			why = append(why, s.words["approved"]+" "+a)
 		}
-		t.Rows = append(t.Rows, []string{fmt.Sprint(e.Seq), shortTime(e.Time), e.Act, e.Who, e.From, e.To, strings.Join(why, "; ")})
+		t.Rows = append(t.Rows, []string{fmt.Sprint(e.Seq), shortTime(e.Time), s.act(e.Act), e.Who, e.From, e.To, strings.Join(why, "; ")})
 	}
 	if len(t.Rows) == 0 {
 		return document.Part{Text: s.words["none"]}
@@ -212,6 +216,9 @@ func Certificate(dir, lang, tool string) (*document.Document, error) {
 		if e.Where != "" && e.SHA256 != "" && slices.Contains([]string{casefile.ActSign, casefile.ActExport, casefile.ActSeal}, e.Act) {
 			docs.Rows = append(docs.Rows, []string{fmt.Sprint(e.Seq), e.Where, shortTime(e.Time), e.SHA256})
 		}
+	}
+	for i := range tools {
+		tools[i].Value += " UTC"
 	}
 	d.Parts = []document.Part{
 		s.caseFacts(),
