@@ -61,13 +61,16 @@ func evidenceKeyNew(a *app) *cobra.Command {
 	o := &registerFlags{}
 	var kind string
 	c := &cobra.Command{
-		Use:   "new FILE",
+		Use:   "new [FILE]",
 		Short: "Make a signing key, encrypted by a pass phrase",
-		Long: "FILE, or FILE.key, holds the private key, FILE.pub the public one.\n" +
+		Long: "FILE (saksi.key if none is given), or FILE.key, holds the private key, FILE.pub the public one.\n" +
 			"Makes a signing key (ECDSA P-256, which every verifier takes; Ed25519 or RSA of 3072 bits by --type), encrypted as cosign does it.\n" +
 			"The pass phrase is asked for, or taken from SAKSI_PASSPHRASE or --passphrase-fd. With --person and --role the key is entered in the register of keys.",
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				args = []string{"saksi.key"}
+			}
 			if args[0] == "" || strings.HasSuffix(args[0], ".pub") {
 				return usage("%q: expected a name for the private key; .pub is the end of a public key's", args[0])
 			}

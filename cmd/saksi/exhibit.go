@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -91,7 +90,7 @@ func (a *app) recordIn(cmd *cobra.Command, dir, key, input, act, why string) (er
 		if err != nil {
 			return err
 		}
-		if p, err := evidence.LoadPublic(strings.TrimSuffix(station, ".key") + ".pub"); err != nil || p.Hint() != info.Key {
+		if p, err := evidence.LoadPublic(publicOf(station)); err != nil || p.Hint() != info.Key {
 			return fmt.Errorf("the case is not this station's (its log is signed by key %s)", info.Key)
 		}
 	}
