@@ -278,8 +278,10 @@ const (
 	SaksiRtpCodec                                          // Saksi.rtp.codec: encoding of the media
 	SaksiRtpName                                           // Saksi.rtp.name: canonical name a participant gives (RTCP CNAME)
 	SaksiRtpSsrc                                           // Saksi.rtp.ssrc: synchronization source, in hex
+	SaksiRuleBasis                                         // Saksi.rule.basis: values that a flag of forensics scan rests on
 	SaksiRuleContext                                       // Saksi.rule.context: what data sets hold of the values that matched, a name and a JSON value
 	SaksiRuleDigest                                        // Saksi.rule.digest: SHA-256 of the rule's text
+	SaksiRuleFalsePositives                                // Saksi.rule.false_positives: what gives the same finding without ill intent
 	SaksiRuleHeld                                          // Saksi.rule.held: matches of a rule that thresholds and suppression kept back
 	SaksiRuleLanguage                                      // Saksi.rule.language: suricata, sigma, yara or intel
 	SaksiRulePriority                                      // Saksi.rule.priority: priority of a rule in the language of Suricata; 1 is the most severe
@@ -925,8 +927,10 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.rtp.codec", typ: Keyword, array: false, doc: "encoding of the media"},
 	{name: "Saksi.rtp.name", typ: Keyword, array: false, doc: "canonical name a participant gives (RTCP CNAME)"},
 	{name: "Saksi.rtp.ssrc", typ: Keyword, array: false, doc: "synchronization source, in hex"},
+	{name: "Saksi.rule.basis", typ: Keyword, array: true, doc: "values that a flag of forensics scan rests on"},
 	{name: "Saksi.rule.context", typ: Keyword, array: true, doc: "what data sets hold of the values that matched, a name and a JSON value"},
 	{name: "Saksi.rule.digest", typ: Keyword, array: false, doc: "SHA-256 of the rule's text"},
+	{name: "Saksi.rule.false_positives", typ: Text, array: false, doc: "what gives the same finding without ill intent"},
 	{name: "Saksi.rule.held", typ: Long, array: false, doc: "matches of a rule that thresholds and suppression kept back"},
 	{name: "Saksi.rule.language", typ: Keyword, array: false, doc: "suricata, sigma, yara or intel"},
 	{name: "Saksi.rule.priority", typ: Long, array: false, doc: "priority of a rule in the language of Suricata; 1 is the most severe"},

@@ -67,7 +67,7 @@ func forensicsScan(a *app, flags *forensicsFlags) *cobra.Command {
 	f.StringSliceVar(&o.finds, "features", nil, "`kinds` of features to look for, separated by commas, or all")
 	f.StringArrayVar(&o.good, "known-good", nil, "hash `set` of files of which nothing is told; may be given several times")
 	f.StringArrayVar(&o.bad, "known-bad", nil, "hash `set` of files that are findings; may be given several times")
-	f.BoolVar(&o.flags, "flags", false, "make findings of programs under names of documents, names that turn around, and what is encrypted")
+	f.BoolVar(&o.flags, "flags", false, "make findings of programs at odd places or under names of documents, names that turn around, times that were set (NTFS), and what is encrypted")
 	o.enter.add(c)
 	f.BoolVar(&o.entries, "entries", false, "give every file too, with its digest")
 	f.BoolVar(&o.live, "live", false, "leave deleted files out")
@@ -194,6 +194,9 @@ func (a *app) placesTold(s *scan.ImageSummary, what *search.Config, places disk.
 	}
 	if s.Good > 0 {
 		parts = append(parts, fmt.Sprintf("%d known-good files, of which nothing is told", s.Good))
+	}
+	if s.Signs > 0 {
+		parts = append(parts, fmt.Sprintf("%d files with one sign of set times, as installers leave it, not told", s.Signs))
 	}
 	if s.Again > 0 {
 		parts = append(parts, fmt.Sprintf("%d not told again of unallocated space", s.Again))

@@ -178,6 +178,11 @@ func parseUSN(in Input, emit func(*Record) error, problem func(Problem)) error {
 }
 
 func (j *usnJournal) block(off int64, b []byte) error {
+	return usnRecords(off, b, j.record, j.problem)
+}
+
+// usnRecords gives the records of a block of whole pages, each with its offset.
+func usnRecords(off int64, b []byte, f func(b []byte, off int64) error, problem func(Problem)) error {
 	for at := 0; at < len(b); {
 		end := min((at/usnPage+1)*usnPage, len(b))
 		page := b[at:end]
@@ -189,13 +194,13 @@ func (j *usnJournal) block(off int64, b []byte) error {
 		if n == 0 {
 			// The rest of a page may be empty but for what lay there before.
 			if len(page) < 8 || !empty(page[:8]) {
-				j.problem(Problem{off + int64(at), "here is no record of the journal; the next one is looked for"})
+				problem(Problem{off + int64(at), "here is no record of the journal; the next one is looked for"})
 			}
 			for at += 8; at < end && usnLength(b[at:end]) == 0; at += 8 {
 			}
 			continue
 		}
-		if err := j.record(page[:n], off+int64(at)); err != nil {
+		if err := f(page[:n], off+int64(at)); err != nil {
 			return err
 		}
 		at += n

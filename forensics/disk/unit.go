@@ -28,6 +28,9 @@ type UnitConfig struct {
 	Closed bool
 	// Every tells of each member, also of those in which nothing was found.
 	Every bool
+	// Kinds tells what content begins as, and looks for what may be a container without
+	// a header.
+	Kinds bool
 	// Same says that no rule asks for names: what was found to hold nothing is not
 	// looked at again where it lies under another.
 	Same bool
@@ -48,21 +51,27 @@ type Item struct {
 
 // Result is what was found in one stream.
 type Result struct {
-	Item       int // number in the unit
-	SHA256     string
-	MD5        string
-	SHA1       string
-	Program    string // what a program it begins as: PE, ELF, Mach-O; empty for none
-	Read       int64  // bytes
-	Incomplete string // why not all content was read: gap, limit, read_error; empty when all was
-	Error      string // of the content, in words
-	ScanError  string // why the rules did not run to their end
-	Runs       []filesystem.Run
-	MoreRuns   bool
-	Record     int64
-	Matches    []yara.Match
-	Hits       []search.Hit
-	MoreHits   int64 // that were counted only
+	Item    int // number in the unit
+	SHA256  string
+	MD5     string
+	SHA1    string
+	Program string // what a program it begins as: PE, ELF, Mach-O; empty for none
+	// Kind is what content begins as (UnitConfig.Kinds): zip, jpeg, luks2 ...; random for
+	// bytes spread as evenly as random ones under no header that is known; empty for all else.
+	Kind string
+	// Of random content, in thousandths: chi-square against evenly spread bytes, 255 of
+	// random ones, and the entropy in bits a byte.
+	Chi, Entropy int64
+	Read         int64  // bytes
+	Incomplete   string // why not all content was read: gap, limit, read_error; empty when all was
+	Error        string // of the content, in words
+	ScanError    string // why the rules did not run to their end
+	Runs         []filesystem.Run
+	MoreRuns     bool
+	Record       int64
+	Matches      []yara.Match
+	Hits         []search.Hit
+	MoreHits     int64 // that were counted only
 	// Places are where in the media each string of Matches begins, then each of
 	// Hits; -1 where it lies in none of its blocks.
 	Places []int64
@@ -109,6 +118,7 @@ func (im *Image) Unit(ctx context.Context, cfg UnitConfig, items []Item, scratch
 	w.Int(cfg.Limit)
 	w.String(cfg.Exhibit)
 	w.Bool(cfg.Same)
+	w.Bool(cfg.Kinds)
 	w.Bool(cfg.Every)
 	w.Bool(cfg.Closed)
 	appendLimits(&w, &cfg.Enter)
@@ -149,7 +159,7 @@ func (im *Image) Members() []Member { return im.members }
 
 // ReadUnit reads a unit's request, for the worker.
 func ReadUnit(r *wire.Reader) (cfg UnitConfig, items []Item) {
-	cfg = UnitConfig{MD5: r.Bool(), SHA1: r.Bool(), Scan: r.Bool(), Runs: int(r.Uint()), Limit: r.Int(), Exhibit: r.String(), Same: r.Bool(), Every: r.Bool(), Closed: r.Bool()}
+	cfg = UnitConfig{MD5: r.Bool(), SHA1: r.Bool(), Scan: r.Bool(), Runs: int(r.Uint()), Limit: r.Int(), Exhibit: r.String(), Same: r.Bool(), Kinds: r.Bool(), Every: r.Bool(), Closed: r.Bool()}
 	cfg.Enter = readLimits(r)
 	for n := r.Uint(); n > 0 && r.Err() == nil; n-- {
 		items = append(items, Item{Volume: int(r.Uint()), Ref: filesystem.ReadRef(r), Path: r.String(), Area: Area(r.Uint()), Core: r.Int(), Next: r.Bool(), Runs: filesystem.ReadRuns(r, nil)})
@@ -164,6 +174,9 @@ func AppendResult(w *wire.Writer, res *Result) {
 	w.String(res.MD5)
 	w.String(res.SHA1)
 	w.String(res.Program)
+	w.String(res.Kind)
+	w.Int(res.Chi)
+	w.Int(res.Entropy)
 	w.Int(res.Read)
 	w.String(res.Incomplete)
 	w.String(res.Error)
@@ -186,7 +199,7 @@ func AppendResult(w *wire.Writer, res *Result) {
 
 func readResult(r *wire.Reader) Result {
 	res := Result{
-		Item: int(r.Uint()), SHA256: r.String(), MD5: r.String(), SHA1: r.String(), Program: r.String(), Read: r.Int(), Incomplete: r.String(), Error: r.String(), ScanError: r.String(),
+		Item: int(r.Uint()), SHA256: r.String(), MD5: r.String(), SHA1: r.String(), Program: r.String(), Kind: r.String(), Chi: r.Int(), Entropy: r.Int(), Read: r.Int(), Incomplete: r.String(), Error: r.String(), ScanError: r.String(),
 		MoreRuns: r.Bool(), Record: r.Int(), Runs: filesystem.ReadRuns(r, nil),
 	}
 	for n := r.Uint(); n > 0 && r.Err() == nil; n-- {

@@ -13,12 +13,13 @@ const (
 	flagEncrypted
 	flagContent
 	flagMoreRuns
+	flagName
 )
 
 // AppendEntry appends e.
 func AppendEntry(w *wire.Writer, e *Entry) {
 	var f uint64
-	for i, on := range [...]bool{e.Deleted, e.Reused, e.Resident, e.Compressed, e.Encrypted, e.HasContent, e.MoreRuns} {
+	for i, on := range [...]bool{e.Deleted, e.Reused, e.Resident, e.Compressed, e.Encrypted, e.HasContent, e.MoreRuns, e.Name != nil} {
 		if on {
 			f |= 1 << i
 		}
@@ -42,6 +43,12 @@ func AppendEntry(w *wire.Writer, e *Entry) {
 	w.String(e.How)
 	w.String(e.Blocks)
 	AppendRuns(w, e.Runs)
+	if e.Name != nil {
+		for _, t := range e.Name {
+			w.Int(t)
+		}
+		w.Uint(uint64(e.Sequence))
+	}
 }
 
 // AppendRuns appends a list of runs.
@@ -65,6 +72,10 @@ func ReadEntry(r *wire.Reader, e *Entry) {
 		Mode: uint32(r.Uint()), UID: uint32(r.Uint()), GID: uint32(r.Uint()),
 		Modified: r.Int(), Accessed: r.Int(), Changed: r.Int(), Created: r.Int(),
 		AttrType: uint32(r.Uint()), AttrID: uint32(r.Uint()), Record: r.Int(), How: r.String(), Blocks: r.String(), Runs: ReadRuns(r, e.Runs[:0]),
+	}
+	if f&flagName != 0 {
+		e.Name = &[4]int64{r.Int(), r.Int(), r.Int(), r.Int()}
+		e.Sequence = uint32(r.Uint())
 	}
 }
 

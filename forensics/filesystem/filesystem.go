@@ -117,11 +117,15 @@ type Entry struct {
 	Accessed   int64
 	Changed    int64
 	Created    int64
-	AttrType   uint32
-	AttrID     uint32
-	Runs       []Run // as many as were asked for
-	MoreRuns   bool
-	Record     int64 // image offset of the metadata that holds resident content
+	// Name are the four times of $FILE_NAME of NTFS, which programs can't set: modified,
+	// accessed, changed, created, or NoTime; nil elsewhere.
+	Name     *[4]int64
+	Sequence uint32 // of the record of NTFS, with Name
+	AttrType uint32
+	AttrID   uint32
+	Runs     []Run // as many as were asked for
+	MoreRuns bool
+	Record   int64 // image offset of the metadata that holds resident content
 	// How content of a deleted entry is found: HowMetadata or HowJournal; "" for
 	// what is live or has none.
 	How string

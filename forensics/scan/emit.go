@@ -100,6 +100,9 @@ func (m *emitter) unit(u *unit) error {
 		if st.good {
 			sum.Good++
 		}
+		if st.signs > 0 && st.signs < signsMedium {
+			sum.Signs++
+		}
 	}
 	if len(u.lines) > 0 {
 		if err := s.cfg.Sink.(LineSink).EmitLines(u.lines); err != nil {

@@ -27,6 +27,7 @@ type scanner struct {
 	src     *disk.Source
 	same    bool // no rule asks for names
 	volumes []int
+	births  map[int]*disk.Births // what times of files are held against, by volume
 
 	mu     sync.Mutex
 	deaths int
@@ -70,7 +71,8 @@ type step struct {
 	problem *filesystem.Problem
 	bad     []known      // hash sets of known-bad files that hold it
 	good    bool         // a set of known-good files holds it
-	flags   int          // findings of its name and type
+	flags   int          // findings of its name, place, times and type
+	signs   int          // of set times: what they weigh
 	hits    int          // indicators it holds
 	item    int          // its content in unit.items, or -1
 	member  *disk.Member // of the archive or document before it; nil: an entry
@@ -123,7 +125,25 @@ func (s *scanner) image(ctx context.Context) error {
 	for _, t := range tried {
 		s.warn("%s: not listed: %s", src.Names[0], t)
 	}
+	if s.cfg.Flags {
+		if walker, err = s.readBirths(ctx, walker); err != nil {
+			if walker != nil {
+				walker.Close()
+			}
+			return err
+		}
+	}
 	return s.pipeline(ctx, walker)
+}
+
+// countDeath counts a worker's death over an image.
+func (s *scanner) countDeath(err error) {
+	var timeout *worker.TimeoutError
+	if errors.As(err, &timeout) {
+		s.sum.Timeouts++
+	} else {
+		s.sum.Crashes++
+	}
 }
 
 // openImage opens the image in a new worker.
@@ -303,7 +323,7 @@ func (s *scanner) looks() bool { return s.rules != nil || !s.cfg.Search.Empty() 
 // on in a new process.
 func (w *unitWorker) do(ctx context.Context, u *unit) {
 	retried, lost, members := -1, loss{}, []disk.Member(nil) // an item whose members were left out, and why
-	cfg := disk.UnitConfig{Enter: w.s.cfg.Enter, Every: w.s.cfg.every(), MD5: w.s.cfg.Hash == SHA256AndMD5 || w.s.cfg.wants(intel.MD5) || w.s.cfg.sets("md5"), SHA1: w.s.cfg.wants(intel.SHA1) || w.s.cfg.sets("sha1"), Scan: w.s.rules != nil, Runs: maxRuns, Limit: w.s.cfg.Limit, Exhibit: w.s.cfg.Exhibits[w.s.sum.Path], Same: w.s.same}
+	cfg := disk.UnitConfig{Enter: w.s.cfg.Enter, Every: w.s.cfg.every(), MD5: w.s.cfg.Hash == SHA256AndMD5 || w.s.cfg.wants(intel.MD5) || w.s.cfg.sets("md5"), SHA1: w.s.cfg.wants(intel.SHA1) || w.s.cfg.sets("sha1"), Scan: w.s.rules != nil, Runs: maxRuns, Limit: w.s.cfg.Limit, Exhibit: w.s.cfg.Exhibits[w.s.sum.Path], Same: w.s.same, Kinds: w.s.cfg.Flags}
 	u.results = make([]*disk.Result, len(u.items))
 	u.lost = make([]loss, len(u.items))
 	for at := 0; at < len(u.items); {

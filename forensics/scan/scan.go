@@ -46,7 +46,8 @@ type Config struct {
 	// Enter are the limits within which archives and documents are entered and their
 	// members looked at as files are; without Depth none is.
 	Enter archive.Limits
-	// Flags makes findings of names and types that deceive and of what is encrypted.
+	// Flags makes findings of names and types that deceive, of programs at odd places, of
+	// times that were set, of containers and of what is encrypted.
 	Flags bool
 	// Members emits an event for each member, with its digest; findings are always
 	// emitted.
@@ -130,6 +131,7 @@ type ImageSummary struct {
 	Features int64    // features, each once in a content
 	Again    int64    // of unallocated space, told of a deleted file before
 	Good     int64    // files of known-good sets, of which nothing is told
+	Signs    int64    // files with one sign of set times, which is not told: see Config.Flags
 	Untold   int64    // hits beyond those that are told of one content
 	Archives int64    // archives and documents that were entered
 	Members  int64    // of them

@@ -93,6 +93,8 @@ type Entry struct {
 	Inode, Parent            uint64
 	Size                     int64
 	Times                    [4]Time // modified, accessed, changed, created
+	NameTimes                [4]Time // the same of $FILE_NAME of NTFS, with HasNameTimes
+	HasNameTimes             bool
 	Mode, UID, GID, Links    uint32
 	Seq                      uint32
 	AttrType, AttrID         uint32
@@ -213,6 +215,11 @@ func (w *walker) decode(b []byte) {
 		}
 		for i := range e.Times {
 			e.Times[i] = Time{int64(r.time[i]), uint32(r.nano[i])}
+		}
+		if e.HasNameTimes = r.flags&C.SK_NAME_TIMES != 0; e.HasNameTimes {
+			for i := range e.NameTimes {
+				e.NameTimes[i] = Time{int64(r.name_time[i]), uint32(r.name_nano[i])}
+			}
 		}
 		e.Path, e.Name, e.Stream, e.Link = take(r.path_len), take(r.name_len), take(r.stream_len), take(r.link_len)
 		w.batch = append(w.batch, e)

@@ -422,6 +422,13 @@ static void entry(sk_walk_state *w, TSK_FS_FILE *f, const char *path, const TSK_
 		r.time[1] = m->atime, r.nano[1] = m->atime_nano;
 		r.time[2] = m->ctime, r.nano[2] = m->ctime_nano;
 		r.time[3] = m->crtime, r.nano[3] = m->crtime_nano;
+		if (TSK_FS_TYPE_ISNTFS(fs->ftype)) {
+			r.flags |= SK_NAME_TIMES;
+			r.name_time[0] = m->time2.ntfs.fn_mtime, r.name_nano[0] = m->time2.ntfs.fn_mtime_nano;
+			r.name_time[1] = m->time2.ntfs.fn_atime, r.name_nano[1] = m->time2.ntfs.fn_atime_nano;
+			r.name_time[2] = m->time2.ntfs.fn_ctime, r.name_nano[2] = m->time2.ntfs.fn_ctime_nano;
+			r.name_time[3] = m->time2.ntfs.fn_crtime, r.name_nano[3] = m->time2.ntfs.fn_crtime_nano;
+		}
 		if (m->link)
 			link = m->link;
 	}

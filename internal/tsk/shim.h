@@ -24,13 +24,14 @@ typedef struct {
 enum { SK_ENTRY = 1, SK_PROBLEM = 2 };
 enum {
 	SK_NAME_DELETED = 1, SK_META_DELETED = 2, SK_HAS_META = 4, SK_HAS_ATTR = 8,
-	SK_RESIDENT = 16, SK_COMPRESSED = 32, SK_SPARSE = 64, SK_ENCRYPTED = 128, SK_MORE_RUNS = 256,
+	SK_RESIDENT = 16, SK_COMPRESSED = 32, SK_SPARSE = 64, SK_ENCRYPTED = 128, SK_MORE_RUNS = 256, SK_NAME_TIMES = 512,
 };
 typedef struct {
 	uint32_t length, kind, flags, mode;
 	uint64_t inode, parent, size, record; // record: image offset of the MFT record of a resident stream
 	int64_t time[4];                      // mtime atime ctime crtime, seconds
-	uint32_t nano[4];
+	int64_t name_time[4];                 // the same of $FILE_NAME, with SK_NAME_TIMES
+	uint32_t nano[4], name_nano[4];
 	uint32_t uid, gid, links, seq;
 	uint32_t attr_type, attr_id;
 	uint32_t name_type, meta_type;

@@ -73,6 +73,9 @@ func (s *session) enter(cfg *disk.UnitConfig, it *disk.Item, c filesystem.Conten
 			return nil
 		}
 		out.Program = program(m.Data)
+		if cfg.Kinds {
+			out.Kind = kind(m.Data)
+		}
 		out.SHA256 = hex.EncodeToString(digest[:])
 		if cfg.MD5 {
 			d := md5.Sum(m.Data)

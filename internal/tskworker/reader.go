@@ -116,6 +116,12 @@ func convert(e *filesystem.Entry, t *tsk.Entry) {
 	for i, to := range [...]*int64{&e.Modified, &e.Accessed, &e.Changed, &e.Created} {
 		*to = nanos(t.Times[i])
 	}
+	if t.HasNameTimes {
+		e.Name, e.Sequence = new([4]int64), t.Seq
+		for i := range e.Name {
+			e.Name[i] = nanos(t.NameTimes[i])
+		}
+	}
 	e.HasContent = e.Kind == filesystem.File || e.Kind == filesystem.Virtual && t.Size > 0 || e.Stream != "" && t.AttrType == ntfsData
 	if t.AttrType == ntfsIndex {
 		e.HasContent = e.Stream != ""

@@ -86,7 +86,7 @@ func Handlers() map[string]worker.Handler {
 	s := &session{}
 	ops := map[string]func(*wire.Reader, []*os.File) error{
 		disk.OpAttach: s.attach, disk.OpOpen: s.open, disk.OpWalk: s.walk, disk.OpLookup: s.lookup,
-		disk.OpRead: s.copy, disk.OpDigest: s.digest, disk.OpRules: s.rules, disk.OpUnit: s.unit, disk.OpCarve: s.carve, disk.OpSearch: s.search, disk.OpMember: s.member, disk.OpSpace: s.space, disk.OpMedia: s.mediaBytes, disk.OpArtifacts: s.artifacts,
+		disk.OpRead: s.copy, disk.OpDigest: s.digest, disk.OpRules: s.rules, disk.OpUnit: s.unit, disk.OpCarve: s.carve, disk.OpSearch: s.search, disk.OpMember: s.member, disk.OpSpace: s.space, disk.OpBirths: s.births, disk.OpMedia: s.mediaBytes, disk.OpArtifacts: s.artifacts,
 	}
 	handlers := map[string]worker.Handler{}
 	for name, op := range ops {

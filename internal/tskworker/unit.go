@@ -151,6 +151,7 @@ func (s *session) item(cfg *disk.UnitConfig, it *disk.Item, res *disk.Result, sc
 		data = s.grow(int(size))[:0]
 	}
 	var at int64
+	var even *spread // of what may be a container without a header
 	res.Incomplete, err = s.pieces(c, 0, size, func(p []byte) error {
 		if it.Area == disk.Content {
 			sum.Write(p)
@@ -163,6 +164,14 @@ func (s *session) item(cfg *disk.UnitConfig, it *disk.Item, res *disk.Result, sc
 		}
 		if at == 0 && it.Area == disk.Content {
 			res.Program = program(p)
+			if cfg.Kinds {
+				if res.Kind = kind(p); res.Kind == "" && res.Program == "" && mayHide(size, p) {
+					even = &spread{}
+				}
+			}
+		}
+		if even != nil {
+			even.add(p)
 		}
 		if at == 0 && looked && !search && archive.Kind(p) == "" {
 			looked, spill, data = false, false, nil // nothing to look for, nothing to enter
@@ -185,6 +194,10 @@ func (s *session) item(cfg *disk.UnitConfig, it *disk.Item, res *disk.Result, sc
 	res.Read = at
 	if st, ok := c.(*stretch); ok && st.failed != nil {
 		res.Incomplete = st.failed.Error()
+	}
+	if even != nil && res.Incomplete == "" && even.random() {
+		chi, entropy := even.chi()
+		res.Kind, res.Chi, res.Entropy = kindRandom, int64(chi*1000), int64(entropy*1000)
 	}
 	var digest [sha256.Size]byte
 	if it.Area == disk.Content {

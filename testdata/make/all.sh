@@ -37,5 +37,6 @@ python3 browser.py "$(./profile.sh)" ../artifact
 ./containers.sh
 python3 memory.py ../image/container
 ./filesystems.sh
+./flags.sh
 ./recover.sh
 ./truth_yara.sh
