@@ -111,27 +111,7 @@ func (im *Image) Rules(ctx context.Context, set *yara.Compiled) error {
 // while rules run over it. f is called for each item in their order.
 func (im *Image) Unit(ctx context.Context, cfg UnitConfig, items []Item, scratch *os.File, f func(*Result) error) error {
 	var w wire.Writer
-	w.Bool(cfg.MD5)
-	w.Bool(cfg.SHA1)
-	w.Bool(cfg.Scan)
-	w.Uint(uint64(cfg.Runs))
-	w.Int(cfg.Limit)
-	w.String(cfg.Exhibit)
-	w.Bool(cfg.Same)
-	w.Bool(cfg.Kinds)
-	w.Bool(cfg.Every)
-	w.Bool(cfg.Closed)
-	appendLimits(&w, &cfg.Enter)
-	w.Uint(uint64(len(items)))
-	for _, it := range items {
-		w.Uint(uint64(it.Volume))
-		filesystem.AppendRef(&w, it.Ref)
-		w.String(it.Path)
-		w.Uint(uint64(it.Area))
-		w.Int(it.Core)
-		w.Bool(it.Next)
-		filesystem.AppendRuns(&w, it.Runs)
-	}
+	AppendUnit(&w, &cfg, items)
 	var files []*os.File
 	if scratch != nil {
 		files = []*os.File{scratch}
@@ -156,6 +136,31 @@ func (im *Image) Unit(ctx context.Context, cfg UnitConfig, items []Item, scratch
 
 // Members are those of the item over which the worker died, as far as it came.
 func (im *Image) Members() []Member { return im.members }
+
+// AppendUnit appends a unit's request.
+func AppendUnit(w *wire.Writer, cfg *UnitConfig, items []Item) {
+	w.Bool(cfg.MD5)
+	w.Bool(cfg.SHA1)
+	w.Bool(cfg.Scan)
+	w.Uint(uint64(cfg.Runs))
+	w.Int(cfg.Limit)
+	w.String(cfg.Exhibit)
+	w.Bool(cfg.Same)
+	w.Bool(cfg.Kinds)
+	w.Bool(cfg.Every)
+	w.Bool(cfg.Closed)
+	appendLimits(w, &cfg.Enter)
+	w.Uint(uint64(len(items)))
+	for _, it := range items {
+		w.Uint(uint64(it.Volume))
+		filesystem.AppendRef(w, it.Ref)
+		w.String(it.Path)
+		w.Uint(uint64(it.Area))
+		w.Int(it.Core)
+		w.Bool(it.Next)
+		filesystem.AppendRuns(w, it.Runs)
+	}
+}
 
 // ReadUnit reads a unit's request, for the worker.
 func ReadUnit(r *wire.Reader) (cfg UnitConfig, items []Item) {

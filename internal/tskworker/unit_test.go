@@ -9,6 +9,7 @@ import (
 
 	"saksi/forensics/disk"
 	"saksi/forensics/filesystem"
+	"saksi/internal/archive"
 	"saksi/internal/libyara"
 	"saksi/internal/wire"
 	"saksi/rules/yara"
@@ -74,28 +75,12 @@ func TestScratch(t *testing.T) {
 	defer scratch.Close()
 	unit := func() [][]byte {
 		var w wire.Writer
-		w.Bool(false)
-		w.Bool(false)
-		w.Bool(true)
-		w.Uint(4)
-		w.Int(1 << 30)
-		w.String("E1")
-		w.Bool(false)
-		w.Bool(true)
-		w.Bool(false)
-		for _, n := range []int64{4, 100, 1 << 20, 1 << 20, 100} {
-			w.Int(n)
-		}
-		w.Uint(3)
+		cfg := disk.UnitConfig{Scan: true, Runs: 4, Limit: 1 << 30, Exhibit: "E1", Every: true, Kinds: true, Enter: archive.Limits{Depth: 4, Members: 100, Bytes: 1 << 20, Member: 1 << 20, Ratio: 100}}
+		var items []disk.Item
 		for _, inode := range []uint64{78, 77, 4} {
-			w.Uint(0)
-			filesystem.AppendRef(&w, filesystem.Ref{Inode: inode})
-			w.String("/x")
-			w.Uint(0)
-			w.Int(0)
-			w.Bool(false)
-			filesystem.AppendRuns(&w, nil)
+			items = append(items, disk.Item{Ref: filesystem.Ref{Inode: inode}, Path: "/x"})
 		}
+		disk.AppendUnit(&w, &cfg, items)
 		return call(t, s, s.unit, &w, scratch)
 	}
 	memory := unit()
