@@ -102,6 +102,7 @@ type rpcCall struct {
 	port, bytes, calls          int64
 	outcome, fault              string
 	data                        nfsData // of a write; of a read its offset
+	made                        int     // the last create or remove of a compound
 	given                       string  // handle that the reply gives for name
 }
 
@@ -111,8 +112,9 @@ type rpc struct {
 	dataset string
 	skip    [2]int // bytes of a fragment that are not read
 	open    []rpcCall
-	id      uint64   // of what rules saw last
-	run     *rpcCall // reads or writes of one file in a row, not told yet
+	id      uint64          // of what rules saw last
+	shown   map[nfsKey]bool // files in work that rules saw
+	run     *rpcCall        // reads or writes of one file in a row, not told yet
 	files   nfsFiles
 }
 
@@ -164,12 +166,10 @@ func (p *rpc) message(c *Context, dir Dir, b []byte) {
 		k.packets.Add(c.Number)
 		if w.u32() == 2 {
 			k.program, k.version, k.procedure = int(w.u32()), int(w.u32()), int(w.u32())
-			if !w.short {
-				p.offer(c, dir, &k)
-			}
 			k.credential(&w)
 			if !w.short {
 				k.arguments(&w)
+				p.offer(c, dir, &k)
 				switch k.action {
 				case "write":
 					p.files.begin(c, nfsKey{k.handle, dir}, k.data, b)
@@ -187,6 +187,7 @@ func (p *rpc) message(c *Context, dir Dir, b []byte) {
 				p.files.named(k.given, k.name)
 				if k.action == "read" {
 					p.files.begin(c, nfsKey{k.handle, dir}, k.data, b)
+					p.offerRead(c, dir, k)
 				}
 				p.tell(c, *k)
 				p.open = append(p.open[:i], p.open[i+1:]...)
@@ -194,18 +195,6 @@ func (p *rpc) message(c *Context, dir Dir, b []byte) {
 			}
 		}
 	}
-}
-
-// offer shows a call to NFS to the rules.
-func (p *rpc) offer(c *Context, dir Dir, k *rpcCall) {
-	if k.program != 100003 || !c.Matching() {
-		return
-	}
-	p.id++
-	t := &bufTx{app: suricata.AppNFS, id: p.id, packets: []uint64{c.Number}}
-	t.number(suricata.BufNFSVersion, uint64(k.version))
-	t.number(suricata.BufNFSProcedure, suricata.NFSProcedure(uint32(k.version), uint32(k.procedure)))
-	c.Offer(t, dir)
 }
 
 // ask keeps a call; one that is sent again is known by its id.

@@ -35,6 +35,9 @@ func nfs4(k *rpcCall, w *wire) {
 		if name := nfs4Names[op]; name != "" && (k.action == "compound" || name != "getattr" && nfs4Minor[k.action]) {
 			k.action = name
 		}
+		if op == nfs4Create || op == nfs4Remove {
+			k.made = op
+		}
 		if !nfs4Op(k, op, w) {
 			return
 		}
@@ -73,7 +76,7 @@ func nfs4Op(k *rpcCall, op int, w *wire) bool {
 	case 38: // 16 offset, how stable
 		w.take(16)
 		k.data.offset = w.u64()
-		w.take(4)
+		k.data.stable = w.u32() == fileSync
 		n := w.u32()
 		k.bytes = int64(n)
 		k.data.take(w, n)

@@ -28,6 +28,7 @@ type nfsData struct {
 	offset uint64
 	size   uint64 // of the file, if the reply says it
 	sized  bool
+	stable bool // of a write: all of it is on disk, as of a file in one piece
 }
 
 // take notes that n bytes of a file come next.
@@ -56,7 +57,7 @@ func (k *rpcCall) span(w *wire) {
 	n := w.u32()
 	if k.bytes = int64(n); k.action == "write" {
 		if k.version == 3 {
-			w.take(4)
+			k.data.stable = w.u32() == fileSync
 			n = w.u32()
 		}
 		k.data.take(w, n)
