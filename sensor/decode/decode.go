@@ -172,6 +172,7 @@ type Decoder struct {
 	// WithFrames has frames of no IP that tell of their sender appended, with
 	// FlagEvent and their Ether.
 	WithFrames bool
+	quiet      bool // within a header that is wrong: what it carries raises nothing more
 	raised     bool
 	held       bool   // the frame in work is a fragment that was kept back
 	fragmentOf Packet // that one
@@ -186,6 +187,7 @@ type frame struct {
 	id             uint32 // of the tunnel
 	depth          uint8
 	meta           uint8 // headers that named a link type
+	layers         uint8 // headers of links and networks, those of outer packets with them
 	tunnel         uint8
 	size           int // captured bytes
 }
@@ -247,7 +249,7 @@ func (d *Decoder) ip(out []Packet, base *Packet, f *frame, b []byte) ([]Packet, 
 //	6 flags, fragment offset  8 TTL  9 protocol  10 checksum  12 source  16 destination
 func (d *Decoder) ipv4(out []Packet, base *Packet, f *frame, b []byte) ([]Packet, Reason) {
 	p := *base
-	if len(b) < 20 {
+	if d.layer(&p, f); len(b) < 20 {
 		d.raise(&p, EvIPv4TooSmall)
 		return out, ShortIP
 	}
@@ -258,6 +260,7 @@ func (d *Decoder) ipv4(out []Packet, base *Packet, f *frame, b []byte) ([]Packet
 		return out, BadIP
 	}
 	if total == 0 { // TCP segmentation offload at the capturing host
+		d.raise(&p, EvIPv4LengthBelowHeader)
 		total = len(b)
 	}
 	if total < hl {
@@ -302,7 +305,7 @@ func (d *Decoder) ipv4(out []Packet, base *Packet, f *frame, b []byte) ([]Packet
 func (d *Decoder) ipv6(out []Packet, base *Packet, f *frame, b []byte) ([]Packet, Reason) {
 	p := *base
 	p.Flags |= FlagV6
-	if len(b) < 40 {
+	if d.layer(&p, f); len(b) < 40 {
 		d.raise(&p, EvIPv6TooSmall)
 		return out, ShortIP
 	}

@@ -13,7 +13,9 @@ const (
 	etherPPP    = 0x880b
 	etherMPLS   = 0x8847
 	etherMPLSmc = 0x8848
+	etherPPPoED = 0x8863 // discovery
 	etherPPPoE  = 0x8864
+	etherDCE    = 0x8903 // FabricPath
 	etherMACsec = 0x88e5
 	etherQinQ   = 0x88a8
 	etherERSPAN = 0x88be
@@ -34,6 +36,7 @@ func (d *Decoder) ethernet(out []Packet, p *Packet, f *frame, b []byte) ([]Packe
 	}
 	copy(f.dstMAC[:], b)
 	copy(f.srcMAC[:], b[6:])
+	d.layer(p, f)
 	return d.ether(out, p, f, binary.BigEndian.Uint16(b[12:]), b[14:])
 }
 
@@ -53,6 +56,7 @@ func (d *Decoder) ether(out []Packet, p *Packet, f *frame, typ uint16, b []byte)
 				d.raise(p, EvVLANTooSmall)
 				return out, ShortLink
 			}
+			d.layer(p, f)
 			if f.vlans < len(f.vlan) {
 				f.vlan[f.vlans] = binary.BigEndian.Uint16(b) & 0xfff
 			}
@@ -65,6 +69,7 @@ func (d *Decoder) ether(out []Packet, p *Packet, f *frame, typ uint16, b []byte)
 				d.raise(p, EvVNTagTooSmall)
 				return out, ShortLink
 			}
+			d.layer(p, f)
 			typ, b = binary.BigEndian.Uint16(b[4:]), b[6:]
 		case etherNSH:
 			d.nshOdd(p, b)
@@ -72,6 +77,7 @@ func (d *Decoder) ether(out []Packet, p *Packet, f *frame, typ uint16, b []byte)
 			if n == 0 {
 				return out, ShortLink
 			}
+			d.layer(p, f)
 			typ, b = next, b[n:]
 		case etherMPLS, etherMPLSmc:
 			return d.mpls(out, p, f, b)
@@ -86,7 +92,14 @@ func (d *Decoder) ether(out []Packet, p *Packet, f *frame, typ uint16, b []byte)
 				d.raise(p, EvPBBTooSmall)
 				return out, ShortLink
 			}
+			d.layer(p, f)
 			return d.ethernet(out, p, f, b[4:])
+		case etherDCE: // a tag of two bytes, then an Ethernet frame
+			if len(b) < 2 {
+				d.raise(p, EvDCETooSmall)
+				return out, ShortLink
+			}
+			return d.ethernet(out, p, f, b[2:])
 		case etherTRILL: // RFC 6325: 0 version, M, options length in words, hop count  2 egress  4 ingress
 			n := 6
 			if len(b) >= 2 {
@@ -233,31 +246,4 @@ func framed(b []byte) bool {
 		return true
 	}
 	return false
-}
-
-// mpls passes over labels (RFC 3032); what follows is told by its first nibble.
-func (d *Decoder) mpls(out []Packet, p *Packet, f *frame, b []byte) ([]Packet, Reason) {
-	for range maxTags {
-		if len(b) < 4 {
-			return out, ShortLink
-		}
-		bottom := b[2]&1 != 0
-		b = b[4:]
-		if !bottom {
-			continue
-		}
-		if len(b) == 0 {
-			return out, ShortLink
-		}
-		switch b[0] >> 4 {
-		case 4, 6:
-			return d.ip(out, p, f, b)
-		case 0: // pseudowire control word, RFC 4385, then Ethernet; or an address that begins so
-			if len(b) >= 4 && (framed(b[4:]) || !framed(b)) {
-				b = b[4:]
-			}
-		}
-		return d.ethernet(out, p, f, b)
-	}
-	return out, TooDeep
 }

@@ -104,6 +104,36 @@ const (
 	EvSCTPTooSmall
 	EvESPTooSmall
 	EvIPRawVersion
+	EvIPv4OptPad
+	EvIPv4OptEOL
+	EvSLLTooSmall
+	EvSLL2TooSmall
+	EvPPPTooSmall
+	EvPPPVJTooSmall
+	EvPPPIPv4TooSmall
+	EvPPPIPv6TooSmall
+	EvPPPType
+	EvPPPUnsupported
+	EvPPPoETooSmall
+	EvPPPoECode
+	EvPPPoETags
+	EvGRE0Route
+	EvNullTooSmall
+	EvNullType
+	EvMPLSHeaderTooSmall
+	EvMPLSTooSmall
+	EvMPLSRouterAlert
+	EvMPLSImplicitNull
+	EvMPLSReserved
+	EvMPLSPayload
+	EvVXLANPayload
+	EvGenevePayload
+	EvERSPANTooSmall
+	EvERSPANVersion
+	EvERSPANLayers
+	EvDCETooSmall
+	EvCHDLCTooSmall
+	EvTooManyLayers
 	numEvents
 )
 
@@ -130,7 +160,19 @@ var EventNames = [numEvents]string{
 	"arp.invalid_protocol_size", "arp.unsupported_opcode", "gre.wrong_version", "gre.version0_recur", "gre.version0_flags",
 	"gre.version0_hdr_too_big", "gre.version1_chksum", "gre.version1_route", "gre.version1_ssr", "gre.version1_recur",
 	"gre.version1_flags", "gre.version1_no_key", "gre.version1_wrong_protocol", "gre.version1_hdr_too_big", "sctp.pkt_too_small",
-	"esp.pkt_too_small", "ipraw.invalid_ip_version",
+	"esp.pkt_too_small", "ipraw.invalid_ip_version", "ipv4.opt_pad_required", "ipv4.opt_eol_required",
+	"sll.pkt_too_small", "sll2.pkt_too_small", "ppp.pkt_too_small", "ppp.vju_pkt_too_small", "ppp.ip4_pkt_too_small",
+	"ppp.ip6_pkt_too_small", "ppp.wrong_type", "ppp.unsup_proto", "pppoe.pkt_too_small", "pppoe.wrong_code", "pppoe.malformed_tags",
+	"gre.version0_malformed_sre_hdr", "ltnull.pkt_too_small", "ltnull.unsupported_type", "mpls.header_too_small", "mpls.pkt_too_small",
+	"mpls.bad_label_router_alert", "mpls.bad_label_implicit_null", "mpls.bad_label_reserved", "mpls.unknown_payload_type",
+	"vxlan.unknown_payload_type", "geneve.unknown_payload_type", "erspan.header_too_small", "erspan.unsupported_version",
+	"erspan.too_many_vlan_layers", "dce.pkt_too_small", "chdlc.pkt_too_small", "too_many_layers",
+}
+
+// NeverRaised are events that rules know and no packet read here raises: what an
+// engine that is short of memory, or a way of capturing of its own, says of itself.
+var NeverRaised = []string{
+	"afp.trunc_pkt", "ipv4.frag_ignored", "ipv6.frag_ignored", "ipv4.opt_unknown", "ipv6.exthdr_dupl_eh", "gre.version1_malformed_sre_hdr",
 }
 
 // Raised reports an event of a packet.
@@ -146,11 +188,22 @@ func (p *Packet) Raised(e Event) bool {
 // raise notes an event of a packet. Should the packet come to nothing, it is
 // appended for its event alone when WithEvents is set.
 func (d *Decoder) raise(p *Packet, e Event) {
+	if d.quiet {
+		return
+	}
 	if !p.Raised(e) && p.Events>>56 == 0 { // it holds eight; more say nothing new
 		p.Events = p.Events<<8 | uint64(e) + 1
 	}
 	d.raised = true
 	d.broken = *p
+}
+
+// hush keeps what follows from raising events, as what stands before it is wrong
+// already; what it returns ends that.
+func (d *Decoder) hush() func() {
+	was := d.quiet
+	d.quiet = true
+	return func() { d.quiet = was }
 }
 
 // events appends the packet an event was raised for, if none of those appended

@@ -90,10 +90,17 @@ func TestEvents(t *testing.T) {
 		{v4("001e", "2f", "0000", "0001880b"+strings.Repeat("00", 6)), "gre.version1_no_key", 0},
 		{v4("0018", "2f", "0000", "80000800"), "gre.version0_hdr_too_big", 0},
 		{v4("0018", "84", "0000", "10000035"), "sctp.pkt_too_small", 0},
-		{"46000020000100004011000" + "0" + src4 + dst4 + "94050000" + udp, "ipv4.opt_invalid_len", 0},
-		{"46000020000100004011000" + "0" + src4 + dst4 + "e0040000" + udp, "ipv4.opt_invalid", 0},
+		{"46000020000100004011000" + "0" + src4 + dst4 + "94050000" + udp, "ipv4.opt_invalid_len ipv4.opt_pad_required", 0},
+		{"46000020000100004011000" + "0" + src4 + dst4 + "e0040000" + udp, "ipv4.opt_invalid ipv4.opt_pad_required", 0},
 		{"47000024000100004011000" + "0" + src4 + dst4 + "9404000094040000" + udp, "ipv4.opt_duplicate", 0},
-		{"46000020000100004011000" + "0" + src4 + dst4 + "07030300" + udp, "ipv4.opt_malformed", 0},
+		{"46000020000100004011000" + "0" + src4 + dst4 + "07030300" + udp, "ipv4.opt_malformed ipv4.opt_pad_required", 0},
+		{"48000028000100004011000" + "0" + src4 + dst4 + strings.Repeat("01", 11) + "07" + udp, "ipv4.opt_eol_required ipv4.opt_pad_required", 0},
+		{v4("0000", "11", "0000", udp), "ipv4.iplen_smaller_than_hlen", 0},
+		{v4("0024", "2f", "0000", "40000800"+"00000000"+"00010004"+"00000000"), "gre.version0_malformed_sre_hdr", 0},
+		{v4("002c", "2f", "0000", "1000"+"88be"+"00000001"+"20000000"+"00000000"+strings.Repeat("00", 8)), "erspan.unsupported_version", 0},
+		{v4("0020", "2f", "0000", "1000"+"88be"+"00000001"+"10000000"), "erspan.header_too_small", 0},
+		{v4("0032", "11", "0000", "100012b5001e0000"+"0800000000000100"+strings.Repeat("00", 12)+"8847"), "vxlan.unknown_payload_type", 0},
+		{v4("002c", "11", "0000", "100017c100180000"+"0000884700000100"+strings.Repeat("00", 8)), "geneve.unknown_payload_type", 0},
 		{"ff", "ipraw.invalid_ip_version", 1},
 	} {
 		d := New(FragLimits{})
@@ -166,5 +173,61 @@ func TestNSH(t *testing.T) {
 	frame[len(eth)+1] = 0x3f // longer than the frame
 	if pkts := New(FragLimits{}).Decode(nil, 1, 1, linkEthernet, frame); len(pkts) != 0 {
 		t.Errorf("%+v", pkts)
+	}
+}
+
+// TestLinkEvents proves the events of headers below IP.
+func TestLinkEvents(t *testing.T) {
+	ether := func(typ, rest string) string { return strings.Repeat("02", 12) + typ + rest }
+	const ip = "4500001c000100004011" + "0000" + "c0000201" + "c0000202" + "1000003500080000"
+	for _, c := range []struct {
+		link  uint16
+		frame string
+		want  string
+	}{
+		{linkEthernet, "0202", "ethernet.pkt_too_small"},
+		{linkSLL, "0000", "sll.pkt_too_small"},
+		{linkSLL2, "0000", "sll2.pkt_too_small"},
+		{linkNull, "0200", "ltnull.pkt_too_small"},
+		{linkNull, "07000000", "ltnull.unsupported_type"},
+		{linkNull, "02000000" + ip, ""},
+		{linkCHDLC, "0f00", "chdlc.pkt_too_small"},
+		{linkPPP, "ff03", "ppp.pkt_too_small"},
+		{linkPPP, "ff030021450000", "ppp.ip4_pkt_too_small ipv4.pkt_too_small"},
+		{linkPPP, "ff030057600000", "ppp.ip6_pkt_too_small ipv6.pkt_too_small"},
+		{linkPPP, "ff03002f00", "ppp.vju_pkt_too_small"},
+		{linkPPP, "ff03c0210000", "ppp.unsup_proto"},
+		{linkPPP, "ff0340010000", "ppp.wrong_type"},
+		{linkPPP, "ff030021" + ip, ""},
+		{linkEthernet, ether("8863", "1100"), "pppoe.pkt_too_small"},
+		{linkEthernet, ether("8863", "110b00000000"), "pppoe.wrong_code"},
+		{linkEthernet, ether("8863", "110900000008"+"0101"), "pppoe.malformed_tags"},
+		{linkEthernet, ether("8863", "110900000004"+"01010000"), ""},
+		{linkEthernet, ether("8864", "110000010000"), "pppoe.pkt_too_small ppp.pkt_too_small"},
+		{linkEthernet, ether("8903", "00"), "dce.pkt_too_small"},
+		{linkEthernet, ether("8903", "0000"+ether("0800", ip)), ""},
+		{linkEthernet, ether("8847", "0001"), "mpls.header_too_small"},
+		{linkEthernet, ether("8847", "0001114045"), "mpls.pkt_too_small"},
+		{linkEthernet, ether("8847", "00001140"+ip), "mpls.bad_label_router_alert"},
+		{linkEthernet, ether("8847", "00003140"+ip), "mpls.bad_label_implicit_null"},
+		{linkEthernet, ether("8847", "00007140"+ip), "mpls.bad_label_reserved"},
+		{linkEthernet, ether("8847", "00011140"+"50000000"), "mpls.unknown_payload_type"},
+		{linkEthernet, ether("8847", "00011140"+ip), ""},
+		{linkEthernet, ether("8100", strings.Repeat("00018100", 14)+"00010800"+ip), "vlan.too_many_layers too_many_layers"},
+		{linkEthernet, ether("8100", "00010800"+ip), ""},
+	} {
+		b, err := hex.DecodeString(c.frame)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := New(FragLimits{})
+		d.WithEvents = true
+		got, _ := names(d.Decode(nil, 1, 1, c.link, b))
+		want := strings.Fields(c.want)
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("link %d, %s: %v, expected %v", c.link, c.frame, got, want)
+		}
 	}
 }

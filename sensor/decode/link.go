@@ -57,12 +57,14 @@ func (d *Decoder) link(out []Packet, p *Packet, f *frame, link uint16, b []byte)
 		return d.ip(out, p, f, b)
 	case linkSLL: // 2: ARPHRD type; 6: address; 14: protocol
 		if len(b) < 16 {
+			d.raise(p, EvSLLTooSmall)
 			return out, ShortLink
 		}
 		copy(f.srcMAC[:], b[6:12])
 		return d.cooked(out, p, f, binary.BigEndian.Uint16(b[2:]), binary.BigEndian.Uint16(b[14:]), b[16:])
 	case linkSLL2: // 0: protocol; 8: ARPHRD type; 12: address
 		if len(b) < 20 {
+			d.raise(p, EvSLL2TooSmall)
 			return out, ShortLink
 		}
 		copy(f.srcMAC[:], b[12:18])
@@ -179,6 +181,7 @@ func (d *Decoder) tokenRing(out []Packet, p *Packet, f *frame, b []byte) ([]Pack
 // host, or of the network.
 func (d *Decoder) loopback(out []Packet, p *Packet, f *frame, b []byte) ([]Packet, Reason) {
 	if len(b) < 4 {
+		d.raise(p, EvNullTooSmall)
 		return out, ShortLink
 	}
 	family := binary.LittleEndian.Uint32(b)
@@ -188,6 +191,9 @@ func (d *Decoder) loopback(out []Packet, p *Packet, f *frame, b []byte) ([]Packe
 	switch family {
 	case 2, 10, 24, 28, 30: // AF_INET; AF_INET6 of Linux, NetBSD, FreeBSD, Darwin
 		return d.ip(out, p, f, b[4:])
+	}
+	d.raise(p, EvNullType)
+	switch family {
 	case 7:
 		return d.other(out, OtherOSI)
 	case 23:

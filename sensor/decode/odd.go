@@ -10,6 +10,9 @@ func (d *Decoder) v4Odd(p *Packet, b []byte) {
 	if p.Proto == ProtoICMPv6 {
 		d.raise(p, EvIPv4ICMPv6)
 	}
+	if len(b)%8 != 0 {
+		d.raise(p, EvIPv4OptPad)
+	}
 	var seen [256]bool
 	for len(b) > 0 && b[0] != 0 {
 		kind := b[0]
@@ -17,7 +20,11 @@ func (d *Decoder) v4Odd(p *Packet, b []byte) {
 			b = b[1:]
 			continue
 		}
-		if len(b) < 2 || b[1] < 2 || int(b[1]) > len(b) {
+		if len(b) < 2 {
+			d.raise(p, EvIPv4OptEOL)
+			return
+		}
+		if b[1] < 2 || int(b[1]) > len(b) {
 			d.raise(p, EvIPv4OptLength)
 			return
 		}
@@ -122,6 +129,8 @@ func (d *Decoder) etherOdd(p *Packet, f *frame, typ uint16, b []byte) {
 	switch {
 	case typ == etherARP:
 		d.arpOdd(p, b)
+	case typ == etherPPPoED:
+		d.pppoeOdd(p, b)
 	case f.vlans > 0:
 		d.raise(p, EvVLANUnknown)
 	default:
@@ -177,8 +186,9 @@ func (d *Decoder) nshOdd(p *Packet, b []byte) {
 
 var greTooBig = [2]Event{EvGRE0TooBig, EvGRE1TooBig}
 
-// greOdd looks at the flags of a GRE header (RFC 1701, RFC 2637 section 4.1).
-func (d *Decoder) greOdd(p *Packet, flags, typ uint16) {
+// greOdd looks at the flags of a GRE header (RFC 1701, RFC 2637 section 4.1) and
+// reports whether something is wrong with them.
+func (d *Decoder) greOdd(p *Packet, flags, typ uint16) bool {
 	type odd struct {
 		mask uint16
 		e    Event
@@ -190,17 +200,20 @@ func (d *Decoder) greOdd(p *Packet, flags, typ uint16) {
 		list = []odd{{0x8000, EvGRE1Checksum}, {0x4000, EvGRE1Route}, {0x0800, EvGRE1Strict}, {0x0700, EvGRE1Recursion}, {0x0078, EvGRE1Flags}}
 		if flags&0x2000 == 0 {
 			d.raise(p, EvGRE1NoKey)
+			return true
 		} else if typ != etherPPP {
 			d.raise(p, EvGRE1Protocol)
+			return true
 		}
 	default:
 		d.raise(p, EvGREVersion)
-		return
+		return true
 	}
 	for _, o := range list {
 		if flags&o.mask != 0 {
 			d.raise(p, o.e)
-			return
+			return true
 		}
 	}
+	return false
 }

@@ -24,6 +24,7 @@ func (d *Decoder) ppp(out []Packet, p *Packet, f *frame, b []byte) ([]Packet, Re
 	}
 	for range maxTags {
 		if len(b) < 2 {
+			d.raise(p, EvPPPTooSmall)
 			return out, ShortLink
 		}
 		proto, n := binary.BigEndian.Uint16(b), 2
@@ -31,6 +32,9 @@ func (d *Decoder) ppp(out []Packet, p *Packet, f *frame, b []byte) ([]Packet, Re
 			proto, n = uint16(b[0]), 1
 		}
 		b = b[n:]
+		if d.WithEvents {
+			d.pppOdd(p, proto, b)
+		}
 		switch proto {
 		case pppIPv4, pppIPv6:
 			return d.ip(out, p, f, b)
@@ -65,6 +69,9 @@ func (d *Decoder) ppp(out []Packet, p *Packet, f *frame, b []byte) ([]Packet, Re
 //
 //	0 version, type  1 code  2 session  4 length
 func (d *Decoder) pppoe(out []Packet, p *Packet, f *frame, b []byte) ([]Packet, Reason) {
+	if d.layer(p, f); len(b) < 7 {
+		d.raise(p, EvPPPoETooSmall)
+	}
 	if len(b) < 6 {
 		return out, ShortLink
 	}
@@ -81,6 +88,7 @@ func (d *Decoder) pppoe(out []Packet, p *Packet, f *frame, b []byte) ([]Packet, 
 // EtherType.
 func (d *Decoder) hdlc(out []Packet, p *Packet, f *frame, b []byte) ([]Packet, Reason) {
 	if len(b) < 4 {
+		d.raise(p, EvCHDLCTooSmall)
 		return out, ShortLink
 	}
 	switch typ := binary.BigEndian.Uint16(b[2:]); typ {
@@ -136,4 +144,46 @@ func (d *Decoder) frelay(out []Packet, p *Packet, f *frame, b []byte) ([]Packet,
 		return d.snap(out, p, f, b[1:])
 	}
 	return d.other(out, OtherFrameRelay)
+}
+
+// pppOdd looks at a protocol of PPP and the size of what it carries.
+func (d *Decoder) pppOdd(p *Packet, proto uint16, b []byte) {
+	switch proto {
+	case pppIPv4:
+		if len(b) < 20 {
+			d.raise(p, EvPPPIPv4TooSmall)
+		}
+	case pppIPv6:
+		if len(b) < 40 {
+			d.raise(p, EvPPPIPv6TooSmall)
+		}
+	case pppVJFull:
+		if len(b) < 20 {
+			d.raise(p, EvPPPVJTooSmall)
+		}
+	case 0x0023, 0x0025, 0x0027, 0x0029, 0x002b, pppVJ, 0x0031, 0x0033, 0x0035, 0x004b, 0x0201, 0x0203, 0x0205, 0x0207, 0x0231, 0x0233, pppMPLS, pppMPLSmc,
+		0x8021, 0x8023, 0x8025, 0x8027, 0x8029, 0x802b, 0x8031, 0x8033, 0x8035, 0x8057, 0x8207, 0x8281, 0x8283, 0xc021, 0xc023, 0xc025, 0xc223:
+		d.raise(p, EvPPPUnsupported)
+	default:
+		d.raise(p, EvPPPType)
+	}
+}
+
+// pppoeOdd looks at a message of PPPoE's discovery (RFC 2516 section 5).
+//
+//	0 version, type  1 code  2 session  4 length of the tags
+func (d *Decoder) pppoeOdd(p *Packet, b []byte) {
+	if len(b) < 6 {
+		d.raise(p, EvPPPoETooSmall)
+		return
+	}
+	switch b[1] {
+	case 0x09, 0x07, 0x19, 0x65, 0xa7:
+	default:
+		d.raise(p, EvPPPoECode)
+		return
+	}
+	if int(binary.BigEndian.Uint16(b[4:])) > len(b)-6 {
+		d.raise(p, EvPPPoETags)
+	}
 }

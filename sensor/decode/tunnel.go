@@ -31,7 +31,7 @@ func (d *Decoder) inner(outer *Packet, f *frame, kind int, id uint32, size int) 
 	}
 	d.Tunnels[kind]++
 	g := &d.headers[f.depth+1]
-	*g = frame{id: id, depth: f.depth + 1, srcMAC: f.srcMAC, dstMAC: f.dstMAC, tunnel: uint8(kind) + 1, size: size}
+	*g = frame{id: id, layers: f.layers, depth: f.depth + 1, srcMAC: f.srcMAC, dstMAC: f.dstMAC, tunnel: uint8(kind) + 1, size: size}
 	p := &Packet{Number: outer.Number, Time: outer.Time}
 	if outer.Flags&FlagReassembled != 0 {
 		p.Frags = outer.Frags
@@ -92,10 +92,12 @@ func (d *Decoder) ipTunnel(out []Packet, p *Packet, f *frame) ([]Packet, Reason)
 	}
 	flags, typ := binary.BigEndian.Uint16(s), binary.BigEndian.Uint16(s[2:])
 	if d.WithEvents {
-		d.greOdd(p, flags, typ)
+		if d.greOdd(p, flags, typ) {
+			defer d.hush()()
+		}
 	}
 	n, id := 4, uint32(0)
-	if flags&0x8000 != 0 {
+	if flags&0x8000 != 0 || flags&0x4007 == 0x4000 { // a checksum and the offset of the active route
 		n += 4
 	}
 	if flags&0x2000 != 0 {
@@ -113,18 +115,31 @@ func (d *Decoder) ipTunnel(out []Packet, p *Packet, f *frame) ([]Packet, Reason)
 			n += 4
 		}
 	}
-	if len(s) < n {
+	switch {
+	case len(s) < n:
 		d.raise(p, greTooBig[flags&1])
+	case flags&0x4007 == 0x4000:
+		if n = greRoutes(s, n); n == 0 {
+			d.raise(p, EvGRE0Route)
+			return append(out, *p), OK
+		}
 	}
-	if len(s) < n || flags&0x4000 != 0 || flags&7 > 1 {
+	if len(s) < n || flags&0x4000 != 0 && flags&7 != 0 || flags&7 > 1 {
 		return append(out, *p), OK
 	}
 	b := s[n:]
 	switch typ {
 	case etherERSPAN: // type I has no header and no GRE sequence number, type II has 8 bytes
 		if flags&0x1000 != 0 {
-			if len(b) < 8 {
+			if len(b) < 8 { // 0 version, VLAN
+				d.raise(p, EvERSPANTooSmall)
 				return append(out, *p), OK
+			}
+			if b[0]>>4 != 1 {
+				d.raise(p, EvERSPANVersion)
+				defer d.hush()()
+			} else if f.vlans >= len(f.vlan) && (b[0]&15 != 0 || b[1] != 0) {
+				d.raise(p, EvERSPANLayers)
 			}
 			b = b[8:]
 		}
@@ -165,6 +180,10 @@ func (d *Decoder) udpTunnel(out []Packet, p *Packet, f *frame) ([]Packet, Reason
 		if s[0]&0x7f != 0x08 || s[0] == 0x08 && s[1]|s[2]|s[3] != 0 || len(s) < 22 {
 			break
 		}
+		if !carried(binary.BigEndian.Uint16(s[20:])) {
+			d.raise(p, EvVXLANPayload)
+			defer d.hush()()
+		}
 		return d.tunneled(out, p, f, tunnelVXLAN, binary.BigEndian.Uint32(s[4:])>>8, len(s[8:]), func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
 			return d.ethernet(out, q, g, s[8:])
 		})
@@ -188,6 +207,10 @@ func (d *Decoder) udpTunnel(out []Packet, p *Packet, f *frame) ([]Packet, Reason
 		n := 8 + int(s[0]&0x3f)*4
 		if s[0]>>6 != 0 || s[1]&0x3f != 0 || len(s) < n {
 			break
+		}
+		if next := binary.BigEndian.Uint16(s[2:]); !carried(next) && next != etherTEB {
+			d.raise(p, EvGenevePayload)
+			defer d.hush()()
 		}
 		return d.tunneled(out, p, f, tunnelGeneve, binary.BigEndian.Uint32(s[4:])>>8, len(s[n:]), func(out []Packet, q *Packet, g *frame) ([]Packet, Reason) {
 			return d.ether(out, q, g, binary.BigEndian.Uint16(s[2:]), s[n:])
@@ -244,6 +267,32 @@ func (d *Decoder) udpTunnel(out []Packet, p *Packet, f *frame) ([]Packet, Reason
 		})
 	}
 	return append(out, *p), OK
+}
+
+// carried reports the EtherTypes that Suricata follows into VXLAN and Geneve.
+func carried(typ uint16) bool {
+	switch typ {
+	case etherARP, etherIPv4, etherIPv6, etherVLAN, etherQinQ, 0x9100:
+		return true
+	}
+	return false
+}
+
+// greRoutes passes over the source routes of GRE (RFC 1701) and gives where they
+// end, 0 if they are malformed.
+//
+//	0 address family  2 offset  3 length; a family and a length of 0 end them
+func greRoutes(s []byte, n int) int {
+	for n+4 <= len(s) {
+		family, size := binary.BigEndian.Uint16(s[n:]), int(s[n+3])
+		if n += 4; family == 0 && size == 0 {
+			return n
+		}
+		if n += size; n > len(s) {
+			return 0
+		}
+	}
+	return 0
 }
 
 // teredo reports an address of the prefix 2001::/32.
