@@ -26,7 +26,7 @@ var appEvents = func() map[string]int {
 type oddities struct {
 	app  suricata.AppProto
 	tx   uint64
-	told [4]uint64
+	told [5]uint64
 }
 
 // anomaly begins the event of one thing that is wrong.

@@ -1,6 +1,8 @@
 package sensor
 
 import (
+	"slices"
+
 	"saksi/rules/suricata"
 	"saksi/sensor/decode"
 	"saksi/sensor/proto"
@@ -12,6 +14,7 @@ import (
 // loaded.
 func Offer() *suricata.Offer {
 	o := &suricata.Offer{StreamSize: true, DecodeEvents: decode.EventNames[:], StreamEvents: tcpstate.EventNames[:], AppEvents: proto.AppEvents}
+	o.Never = slices.Concat(decode.NeverRaised, tcpstate.NeverRaised, proto.NeverRaised)
 	for _, e := range proto.Default().Entries() {
 		o.Apps = append(o.Apps, e.App)
 	}

@@ -156,6 +156,9 @@ func (c *compiler) compile(t *ruleText, p *parsed) (*Rule, *fault) {
 	}
 	for i := range p.options {
 		o := &p.options[i]
+		if name, ok := keywordAliases[o.key.s]; ok {
+			o.key.s = name
+		}
 		k, ok := keywords[o.key.s]
 		if !ok {
 			return r, unknownKeyword(o)

@@ -2,7 +2,6 @@ package suricata
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -67,6 +66,7 @@ const (
 	ckChecksum
 	ckVariable
 	ckTxBit
+	ckNever
 )
 
 // eval decides one check. bits and counters of a flow without state are unset.
@@ -122,6 +122,8 @@ func (c *check) eval(p *Packet, st *FlowState) bool {
 		ok = st.variableHas(c.a, p.Number, c.text)
 	case ckTxBit:
 		ok = st.txBit(c.a)
+	case ckNever:
+		return false
 	case ckVersion:
 		ok = p.Src.Is4() == (c.a == 4)
 	case ckVLANLayers:
@@ -310,28 +312,6 @@ func kwIPProto(b *builder, o *option) *fault {
 		return err
 	}
 	b.r.checks = append(b.r.checks, check{op: ckIPProto, cmp: c})
-	return nil
-}
-
-// raised looks for a decoding event among those of the packet.
-func (p *Packet) raised(n uint32) bool {
-	for v := p.Events; v != 0; v >>= 8 {
-		if uint32(v&0xff) == n+1 {
-			return true
-		}
-	}
-	return false
-}
-
-// kwDecodeEvent takes decode-event:LAYER.EVENT (Suricata user guide, "Generic
-// Decode Layer Keywords").
-func kwDecodeEvent(b *builder, o *option) *fault {
-	i := slices.Index(b.c.offered.DecodeEvents, o.val.s)
-	if i < 0 {
-		return refused(o.val.off, "decode-event:"+o.val.s)
-	}
-	b.r.events = true
-	b.r.checks = append(b.r.checks, check{op: ckDecodeEvent, a: uint32(i)})
 	return nil
 }
 

@@ -78,19 +78,6 @@ func (c *check) flow(p *Packet) bool {
 	return c.cmp.match(uint64(p.Age / int64(time.Second)))
 }
 
-// kwStreamEvent takes stream-event:EVENT and the older stream-event:stream.EVENT.
-func kwStreamEvent(b *builder, o *option) *fault {
-	name := strings.TrimPrefix(o.val.s, "stream.")
-	for i, n := range b.c.offered.StreamEvents {
-		if n == name {
-			b.r.streamEvents = true
-			b.r.checks = append(b.r.checks, check{op: ckStreamEvent, a: uint32(i)})
-			return nil
-		}
-	}
-	return refused(o.val.off, "stream-event:"+name)
-}
-
 // kwFrame takes frame:[PROTOCOL.]FRAME, a sticky buffer.
 func kwFrame(b *builder, o *option) *fault {
 	name := strings.Replace(o.val.s, ":", ".", 1)

@@ -23,6 +23,14 @@ type keyword struct {
 // from their own tables.
 var keywords map[string]keyword
 
+// keywordAliases are other names of keywords.
+var keywordAliases = map[string]string{
+	"dnp3.func": "dnp3_func", "dnp3.ind": "dnp3_ind", "dnp3.obj": "dnp3_obj", "dnp3.data": "dnp3_data", "krb5.cname": "krb5_cname",
+	"krb5.sname": "krb5_sname", "krb5.msg_type": "krb5_msg_type", "krb5.err_code": "krb5_err_code", "nfs.version": "nfs_version",
+	"nfs.procedure": "nfs_procedure", "enip.command": "enip_command", "file.size": "filesize", "file.md5": "filemd5",
+	"file.sha1": "filesha1", "file.sha256": "filesha256",
+}
+
 func init() {
 	m := map[string]keyword{
 		"msg": {kwMsg, 1}, "sid": {kwSID, 1}, "gid": {kwSID, 1}, "rev": {kwSID, 1}, "classtype": {kwClasstype, 1},

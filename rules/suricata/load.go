@@ -24,6 +24,9 @@ type Offer struct {
 	StreamEvents []string
 	// AppEvents are the events that parsers raise, PROTOCOL.EVENT.
 	AppEvents []string
+	// Never are names of events of each kind, as rules write them, that exist and
+	// that nothing read here raises: rules on them run and never match.
+	Never []string
 }
 
 // app reports whether flows of a protocol that a rule names can be told.

@@ -120,16 +120,6 @@ func kwAlert(b *builder, _ *option) *fault {
 	return nil
 }
 
-// kwEngineEvent takes the older engine-event, which names events of packets and
-// of streams.
-func kwEngineEvent(b *builder, o *option) *fault {
-	if rest, ok := strings.CutPrefix(o.val.s, "stream."); ok {
-		o.val = field{rest, o.val.off + len("stream.")}
-		return kwStreamEvent(b, o)
-	}
-	return kwDecodeEvent(b, o)
-}
-
 // digestLists maps the keywords of lists of digests to their buffers and the
 // lengths of a digest.
 var digestLists = map[string]struct {

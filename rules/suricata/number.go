@@ -3,7 +3,6 @@ package suricata
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -153,29 +152,3 @@ var snmpPDUs = map[string]uint64{
 
 // rfbResults are the security results of RFC 6143, section 7.1.3.
 var rfbResults = map[string]uint64{"ok": 0, "fail": 1, "toomany": 2, "unknown": beyond}
-
-// eventAliases are older names of events.
-var eventAliases = map[string]string{"dns.not_a_request": "dns.not_request", "dns.not_a_response": "dns.not_response"}
-
-// kwAppEvent takes app-layer-event:PROTOCOL.EVENT.
-func kwAppEvent(b *builder, o *option) *fault {
-	name := o.val.s
-	if n, ok := eventAliases[name]; ok {
-		name = n
-	}
-	prefix, _, of := strings.Cut(name, ".")
-	if !of && slices.Contains(b.c.offered.AppEvents, name) { // of flows, whatever their protocol
-		b.whole(BufAppEvent, name, false, false, o)
-		return nil
-	}
-	app, ok := appNames[prefix]
-	if !ok || b.c.offered.AppEvents != nil && !slices.Contains(b.c.offered.AppEvents, name) {
-		return refused(o.val.off, "app-layer-event:"+name)
-	}
-	if !b.r.app.covers(app) {
-		return wrong(o.val.off, "an event of another protocol", "the header's protocol to be "+appName(app))
-	}
-	b.r.app = app
-	b.whole(BufAppEvent, name, false, false, o)
-	return nil
-}

@@ -52,6 +52,20 @@ var AppEvents = []string{
 	"mqtt.unintroduced_message", "mqtt.invalid_qos_level", "mqtt.missing_msg_id", "mqtt.unassigned_msg_type",
 }
 
+// NeverRaised are events that rules know and that nothing here raises: what a
+// parser of Suricata's says of bounds of its own, of memory or of itself. Where a
+// parser here stops, the reading counts it instead.
+var NeverRaised = []string{
+	"http.unknown_error", "http.lzma_memlimit_reached", "http.too_many_warnings", "http.multipart_generic_error",
+	"http2.too_many_streams", "http2.too_many_frames", "http2.reassembly_limit_reached",
+	"smb.internal_error", "smb.too_many_transactions", "smb.write_queue_size_exceeded", "smb.write_queue_cnt_exceeded",
+	"smb.read_queue_size_exceeded", "smb.read_queue_cnt_exceeded", "mqtt.too_many_transactions", "ldap.too_many_transactions",
+	"pgsql.too_many_transactions", "pgsql.too_many_responses", "pop3.too_many_transactions", "enip.too_many_transactions",
+	"nfs.too_many_transactions", "dnp3.too_many_points", "dnp3.too_many_objects", "dnp3.too_long_reassembly", "quic.crypto_frag_too_long",
+	"websocket.skip_end_of_payload", "websocket.reassembly_limit_reached", "mdns.not_request", "mdns.not_response",
+	"applayer_proto_detection_skipped",
+}
+
 // malformed names the event of data that can't be read, for requests and
 // responses.
 var malformed = map[suricata.AppProto][2]string{

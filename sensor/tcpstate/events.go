@@ -62,6 +62,10 @@ const (
 	SegmentBeforeBase
 	SequenceGap
 	FinSyn
+	FourWrongSeq
+	FourInvalidAck
+	SpuriousRetransmission
+	DepthReached
 	numEvents
 )
 
@@ -78,8 +82,13 @@ var EventNames = [numEvents]string{
 	"fin_but_no_session", "rst_but_no_session", "lastack_ack_wrong_seq", "lastack_invalid_ack", "timewait_ack_wrong_seq", "timewait_invalid_ack",
 	"shutdown_syn_resend", "pkt_invalid_timestamp", "pkt_invalid_ack", "pkt_broken_ack", "rst_invalid_ack", "pkt_bad_window_update",
 	"suspected_rst_inject", "pkt_retransmission", "reassembly_overlap_different_data", "reassembly_segment_before_base_seq", "reassembly_seq_gap",
-	"fin_syn",
+	"fin_syn", "4whs_wrong_seq", "4whs_invalid_ack", "pkt_spurious_retransmission", "reassembly_depth_reached",
 }
+
+// NeverRaised are events that rules know and that nothing here raises: they are
+// of an engine that drops packets, follows one side alone, has its packets on
+// several threads or is short of memory.
+var NeverRaised = []string{"3whs_ack_data_inject", "3whs_async_wrong_seq", "wrong_thread", "reassembly_no_segment", "reassembly_urgent_oob_limit_reached"}
 
 type events uint64
 

@@ -64,7 +64,7 @@ func (c *Conn) data(s *Segment, me, peer *side, e *events) {
 		e.add(EstablishedOutOfWindow)
 		return
 	}
-	c.send(s, me)
+	c.send(s, me, e)
 	c.offer(s, me, peer)
 }
 
@@ -82,7 +82,7 @@ func (c *Conn) close(s *Segment, me, peer *side, e *events) {
 		c.state = finWait1
 	}
 	c.again(s, me, e)
-	c.send(s, me)
+	c.send(s, me, e)
 	me.next++
 	c.offer(s, me, peer)
 }
@@ -139,7 +139,7 @@ func (c *Conn) inShutdown(s *Segment, me, peer *side, e *events) {
 		}
 		return
 	}
-	c.send(s, me)
+	c.send(s, me, e)
 	c.offer(s, me, peer)
 	c.step(s, me, peer, again)
 }

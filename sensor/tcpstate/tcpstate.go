@@ -81,6 +81,7 @@ type side struct {
 	reset     bool // it sent RST
 	resetAt   uint32
 	sent      history
+	deep      bool // it sent more than is looked at
 }
 
 // Conn follows one connection. The zero Conn has seen nothing.
@@ -267,6 +268,10 @@ func (c *Conn) inSynReceived(s *Segment, me, peer *side, e *events) {
 	case s.Dir == 1 && !c.simultaneous && c.early == 0:
 		e.add(AckWrongDirection)
 	case !c.stampOK(s, me, e):
+	case s.Dir == 1 && c.simultaneous && s.Seq != me.next:
+		e.add(FourWrongSeq)
+	case s.Dir == 1 && c.simultaneous && !c.ackOK(s, peer, e):
+		e.add(FourInvalidAck)
 	default:
 		c.handshakeAck(s, me, peer, e)
 	}
@@ -293,7 +298,7 @@ func (c *Conn) handshakeAck(s *Segment, me, peer *side, e *events) {
 		c.close(s, me, peer, e)
 		return
 	}
-	c.send(s, me)
+	c.send(s, me, e)
 }
 
 // stampOK verifies the time stamp of a segment (RFC 7323 section 5).
@@ -345,8 +350,15 @@ func (c *Conn) offer(s *Segment, me, peer *side) {
 	}
 }
 
+// depth is how much of a stream Suricata looks at (stream.reassembly.depth).
+const depth = 1 << 20
+
 // send notes the data of a segment.
-func (c *Conn) send(s *Segment, me *side) {
+func (c *Conn) send(s *Segment, me *side, e *events) {
+	if !me.deep && s.Len > 0 && s.Seq+s.Len-me.isn-1 > depth && less(me.isn, s.Seq) {
+		me.deep = true
+		e.add(DepthReached)
+	}
 	if end := s.Seq + s.Len; less(me.next, end) {
 		me.next = end
 	}
@@ -358,6 +370,9 @@ func (c *Conn) again(s *Segment, me *side, e *events) {
 		return
 	}
 	end := s.Seq + s.Len
+	if !less(me.acked, end) {
+		e.add(SpuriousRetransmission)
+	}
 	if less(s.Seq, me.acked) && less(me.acked, end) || !less(me.acked, end) || !less(me.next, end) {
 		e.add(Retransmission)
 	}
