@@ -232,7 +232,7 @@ func kwRequires(b *builder, o *option) *fault {
 		}
 		switch w[0].s {
 		case "keyword":
-			if _, ok := keywords[w[1].s]; !ok {
+			if _, ok := keywords[w[1].s]; !ok && keywordAliases[w[1].s] == "" {
 				return refused(p.off, "a required keyword that Saksi lacks")
 			}
 		case "version":

@@ -45,7 +45,7 @@ func (p *rpc) offerRead(c *Context, dir Dir, k *rpcCall) {
 	if k.version < 4 {
 		number = nfs3Read
 	}
-	p.offerFile(c, 1 - dir, k, nfsKey{k.handle, dir}, number, k.data.sized && k.data.offset+uint64(k.data.n) >= k.data.size)
+	p.offerFile(c, 1-dir, k, nfsKey{k.handle, dir}, number, k.data.sized && k.data.offset+uint64(k.data.n) >= k.data.size)
 }
 
 // offerFile shows the first read or write of a file; last says that it is the
