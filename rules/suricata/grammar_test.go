@@ -137,7 +137,7 @@ func TestGrammar(t *testing.T) {
 		{`alert dns any any -> any any (http.uri; content:"a"; sid:1;)`, "1:49 buffer http.uri in a rule of another protocol"},
 		{`alert tcp any any -> any any (bsize:1; sid:1;)`, "1:31 bsize without a sticky buffer"},
 		{`alert tcp any any -> any any (lua:x.lua; sid:1;)`, "1:31 keyword lua"},
-		{`alert tcp any any -> any any (dnp3.data; content:"x"; sid:1;)`, "1:31 keyword dnp3.data"},
+		{`alert tcp any any -> any any (http.none; content:"x"; sid:1;)`, "1:31 keyword http.none"},
 		{`alert mysql any any -> any any (sid:1;)`, "1:7 protocol mysql without a parser"},
 		{`alert tcp any any -> any any (decode-event:tcp.none; sid:1;)`, "1:44 decode-event:tcp.none"},
 	} {

@@ -26,7 +26,7 @@ func init() {
 		Transport: TCP | UDP, Ports: []uint16{111, 2049}, App: suricata.AppNFS,
 		Detect:  func(p *Probe) Verdict { return detectRPC(p, true) },
 		New:     func(t Transport) Parser { return &rpc{stream: t == TCP, dataset: "saksi.nfs"} },
-		Samples: []string{"nfs_udp.txt", "nfs_tcp.txt"}, Hostile: []string{"nfs_hostile.txt"},
+		Samples: []string{"nfs_udp.txt", "nfs_tcp.txt", "nfs4.txt"}, Hostile: []string{"nfs_hostile.txt"},
 	})
 	register(&Entry{
 		Name: "sunrpc", Doc: "Sun RPC of programs other than NFS's", Reference: "RFC 5531",
@@ -173,7 +173,7 @@ func (p *rpc) message(c *Context, dir Dir, b []byte) {
 				switch k.action {
 				case "write":
 					p.files.begin(c, nfsKey{k.handle, dir}, k.data, b)
-				case "commit":
+				case "commit", "close":
 					p.files.commit(k.handle)
 				}
 				p.ask(c, k)
