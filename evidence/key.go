@@ -21,6 +21,7 @@ import (
 
 	"github.com/sigstore/sigstore/pkg/cryptoutils"
 	"github.com/sigstore/sigstore/pkg/signature"
+	"golang.org/x/sys/unix"
 )
 
 // ErrTrust is returned when a key is missing, wrong, or of a kind that stock
@@ -203,9 +204,10 @@ func newPublic(k crypto.PublicKey) (*Public, error) {
 	return &Public{key: k, v: v, der: der}, nil
 }
 
-// readSmall reads a key file. It may be a pipe, as a shell makes one for <().
+// readSmall reads a key file. It may be a pipe, as a shell makes one for <(); one
+// that nobody writes to is not waited for.
 func readSmall(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}

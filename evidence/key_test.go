@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 const phrase = "kata-laluan-rahsia"
@@ -188,6 +190,13 @@ func TestBadKeys(t *testing.T) {
 	put(t, path, sec1)
 	if _, err := LoadSigner(path, nil); err != nil {
 		t.Errorf("SEC 1 in clear: %v", err)
+	}
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := LoadPublic(pipe); !errors.Is(err, ErrTrust) {
+		t.Errorf("a pipe that nobody writes to: %v", err)
 	}
 	body := strings.Split(string(good), "\n")[1]
 	for name, b := range map[string][]byte{

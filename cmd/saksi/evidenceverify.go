@@ -86,7 +86,7 @@ func readKept(paths []string) ([]casefile.Kept, error) {
 	for _, p := range paths {
 		b, err := evidence.ReadRegular(p, evidence.MaxReceipt)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("reading the receipt or checkpoint: %w", err)
 		}
 		list = append(list, casefile.Kept{Name: p, Bytes: b})
 	}
