@@ -143,7 +143,7 @@ func (a *app) runScan(cmd *cobra.Command, cfg scan.Config, finish func() error) 
 	case errors.Is(err, scan.ErrStrict):
 		a.ruleProblems(sum.RuleProblems)
 		return sum, failHint(exitFailed, fmt.Errorf("--strict: %w", err), "'saksi rules check' lists them")
-	case errors.Is(err, scan.ErrNoRules), errors.Is(err, scan.ErrRules), errors.Is(err, scan.ErrSearch):
+	case errors.Is(err, scan.ErrNoRules), errors.Is(err, scan.ErrRules), errors.Is(err, scan.ErrSearch), errors.Is(err, scan.ErrResume):
 		return sum, fail(exitUsage, err)
 	case err != nil && len(sum.Images) > 1:
 		return sum, fail(exitIncomplete, err)

@@ -34,6 +34,7 @@ type scanOptions struct {
 	good    []string
 	bad     []string
 	flags   bool
+	resume  string
 	enter   enterFlags
 	keep    keepFlags
 }
@@ -53,7 +54,9 @@ func forensicsScan(a *app, flags *forensicsFlags) *cobra.Command {
 			"all. What lies across the edge of two pieces is found once. What a deleted file told is not told again of unallocated space.\n" +
 			"Archives and documents are entered by their content: zip (OOXML, ODF, jar), gzip, bzip2, xz, zstd, 7z, tar, cab, compound files with the\n" +
 			"source of macros, packed streams of PDF, mail with its parts, mailboxes. A finding in a member names it as outer.zip!/inner/name. Limits\n" +
-			"(--enter-depth, --enter-size, --enter-member, --enter-ratio, --enter-count) stop bombs, which are named (exit code 3); --enter-depth 0 enters none.",
+			"(--enter-depth, --enter-size, --enter-member, --enter-ratio, --enter-count) stop bombs, which are named (exit code 3); --enter-depth 0 enters none.\n" +
+			"With --resume FILE a scan that was ended at any moment is taken up by the same command: volumes are listed anew, content that was read is\n" +
+			"not read again, and the output is that of one run, from its beginning.",
 		Example: "  saksi forensics scan laptop.E01 --rules rules.yar\n  saksi forensics scan *.E01 --rules rules/ -o ndjson --fail-on high\n  saksi forensics scan laptop.E01 --keywords names.txt --features mykad,card --only all\n  saksi forensics scan memory.lime --features secret --only raw\n  saksi forensics scan E2 --case kes-17 --rules rules.yar",
 		Args:    cobra.MinimumNArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, flags, args) },
@@ -73,6 +76,7 @@ func forensicsScan(a *app, flags *forensicsFlags) *cobra.Command {
 	f.BoolVar(&o.live, "live", false, "leave deleted files out")
 	f.BoolVar(&o.md5, "md5", false, "take MD5 besides SHA-256")
 	o.volume.add(c)
+	f.StringVar(&o.resume, "resume", "", "keep what is done in this `file`, encrypted, and take up from it a scan that was ended at any moment; it is removed when all is done")
 	f.IntVar(&o.workers, "workers", 0, "`number` of workers that read content (default: one a processor)")
 	f.StringVar(&o.failOn, "fail-on", "", "exit with code 4 when a finding is of this `severity` or above: low, medium, high or critical")
 	o.keep.add(c)
@@ -160,10 +164,23 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 		Images: args, Rules: yara, Intel: set, Good: good, Bad: bad, Search: what, Areas: places, Enter: limits, Members: o.entries, Flags: o.flags, Hash: scan.SHA256, Entries: o.entries || kept != nil, Live: o.live, Volume: o.volume.want(), Workers: o.workers,
 		Worker: flags.worker(a), Sink: sink, Warn: a.warn, Strict: o.strict, Cache: a.yaraCache(), Exhibits: kept.byPath(),
 	}
+	if o.resume != "" {
+		key, err := stationSecret("journal.key", "the key of journals")
+		if err != nil {
+			return errors.Join(err, finish())
+		}
+		cfg.Resume = &scan.Resume{Path: o.resume, Key: key, Version: version}
+	}
 	if o.md5 {
 		cfg.Hash = scan.SHA256AndMD5
 	}
 	sum, err := a.runScan(cmd, cfg, finish)
+	if cmd.Context().Err() != nil && o.resume != "" {
+		fmt.Fprintf(a.stderr, "saksi: what was done is kept in %s; the same command takes it up\n", o.resume)
+	}
+	if sum.Taken > 0 {
+		fmt.Fprintf(a.stderr, "saksi: %s of content were read before the scan was ended, and not again\n", size(sum.Taken, "B"))
+	}
 	a.ruleProblems(sum.RuleProblems)
 	a.indicatorsLeft(set)
 	for i := range sum.Images {

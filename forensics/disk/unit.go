@@ -119,7 +119,7 @@ func (im *Image) Unit(ctx context.Context, cfg UnitConfig, items []Item, scratch
 	im.members = nil
 	return im.call(ctx, OpUnit, w.B, files, func(tag byte, r *wire.Reader) error {
 		if tag == TagMember {
-			m := Member{Path: r.String(), At: r.Int(), Result: readResult(r)}
+			m := readMember(r)
 			if r.Err() == nil {
 				im.members = append(im.members, m)
 			}
@@ -216,4 +216,26 @@ func readResult(r *wire.Reader) Result {
 	}
 	res.Entered = readStats(r)
 	return res
+}
+
+// AppendWhole appends res with its members.
+func AppendWhole(w *wire.Writer, res *Result) {
+	AppendResult(w, res)
+	w.Uint(uint64(len(res.Members)))
+	for i := range res.Members {
+		AppendMember(w, &res.Members[i])
+	}
+}
+
+// ReadWhole reads what AppendWhole wrote.
+func ReadWhole(r *wire.Reader) Result {
+	res := readResult(r)
+	for n := r.Uint(); n > 0 && r.Err() == nil; n-- {
+		res.Members = append(res.Members, readMember(r))
+	}
+	return res
+}
+
+func readMember(r *wire.Reader) Member {
+	return Member{Path: r.String(), At: r.Int(), Result: readResult(r)}
 }

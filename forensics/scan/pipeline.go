@@ -25,7 +25,9 @@ type scanner struct {
 	rules   *yara.Compiled // nil: no scan
 	sum     ImageSummary
 	src     *disk.Source
-	same    bool // no rule asks for names
+	same    bool  // no rule asks for names
+	number  int   // of the image
+	kept    *kept // what is kept of the run; nil: nothing
 	volumes []int
 	births  map[int]*disk.Births // what times of files are held against, by volume
 
@@ -53,6 +55,8 @@ type unit struct {
 	lost     []loss // why an item has no result, by item
 	crashes  int
 	timeouts int
+	deaths   int // of them, those that count against maxDeaths
+	inside   int // those that count against maxInside
 }
 
 // loss says why content was not read.
@@ -322,10 +326,22 @@ func (s *scanner) looks() bool { return s.rules != nil || !s.cfg.Search.Empty() 
 // do reads the items of u. A death costs the item under work; the rest goes
 // on in a new process.
 func (w *unitWorker) do(ctx context.Context, u *unit) {
-	retried, lost, members := -1, loss{}, []disk.Member(nil) // an item whose members were left out, and why
 	cfg := disk.UnitConfig{Enter: w.s.cfg.Enter, Every: w.s.cfg.every(), MD5: w.s.cfg.Hash == SHA256AndMD5 || w.s.cfg.wants(intel.MD5) || w.s.cfg.sets("md5"), SHA1: w.s.cfg.wants(intel.SHA1) || w.s.cfg.sets("sha1"), Scan: w.s.rules != nil, Runs: maxRuns, Limit: w.s.cfg.Limit, Exhibit: w.s.cfg.Exhibits[w.s.sum.Path], Same: w.s.same, Kinds: w.s.cfg.Flags}
+	key := unitKey{}
+	if w.s.kept != nil {
+		if key = w.s.key(u, &cfg); w.s.take(u, key) {
+			return
+		}
+	}
+	w.read(ctx, u, cfg)
+	w.s.keep(u, key)
+}
+
+// read has the worker read the items of u.
+func (w *unitWorker) read(ctx context.Context, u *unit, cfg disk.UnitConfig) {
 	u.results = make([]*disk.Result, len(u.items))
 	u.lost = make([]loss, len(u.items))
+	retried, lost, members := -1, loss{}, []disk.Member(nil) // an item whose members were left out, and why
 	for at := 0; at < len(u.items); {
 		if ctx.Err() != nil || w.s.tooMany() {
 			why := interrupted
@@ -369,6 +385,7 @@ func (w *unitWorker) do(ctx context.Context, u *unit) {
 			w.im = nil
 		}
 		w.s.died()
+		u.deaths++
 		cause := "crash"
 		var timeout *worker.TimeoutError
 		if errors.As(err, &timeout) {
@@ -383,6 +400,7 @@ func (w *unitWorker) do(ctx context.Context, u *unit) {
 			// What is in it may have done that: once more without.
 			retried, lost, members = at, loss{cause, err.Error()}, told
 			w.s.diedInside()
+			u.deaths, u.inside = u.deaths-1, u.inside+1
 		default:
 			u.lost[at] = loss{cause, err.Error()}
 			at++

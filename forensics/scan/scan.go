@@ -68,8 +68,10 @@ type Config struct {
 	Changed bool
 	Workers int   // processes that read content, beside the one that walks; 0: one a processor
 	Limit   int64 // bytes of one file read at most; 0: DefaultLimit
-	Worker  worker.Config
-	Sink    findings.Sink
+	// Resume keeps what was done, and takes up a run that was ended; nil for none.
+	Resume *Resume
+	Worker worker.Config
+	Sink   findings.Sink
 	// Warn is told what could not be read, in one line; may be nil. It is
 	// called from the goroutine of Run.
 	Warn func(line string)
@@ -112,7 +114,8 @@ const (
 // Summary says what was done and how complete it is.
 type Summary struct {
 	Images []ImageSummary
-	Rules  int // rules that ran
+	Rules  int   // rules that ran
+	Taken  int64 // bytes of content that an ended run had read: see Config.Resume
 	// RuleProblems says which rules did not run, and why.
 	RuleProblems []rules.Problem
 }
@@ -206,9 +209,23 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 			return sum, err
 		}
 	}
-	var failed []error
-	for _, path := range cfg.Images {
-		s := &scanner{cfg: &cfg, rules: compiled, same: !asksNames(sources), sum: ImageSummary{Path: path}}
+	k, err := openJournal(&cfg, sources)
+	if err != nil {
+		return sum, err
+	}
+	failed, err := cfg.images(ctx, compiled, !asksNames(sources), k, &sum)
+	cerr := k.close(err == nil, &sum, cfg.Warn)
+	if err != nil {
+		return sum, err
+	}
+	return sum, errors.Join(append(failed, cerr)...)
+}
+
+// images scans one image after the other. failed are those that could not be; err
+// ends the run.
+func (cfg *Config) images(ctx context.Context, compiled *yara.Compiled, same bool, k *kept, sum *Summary) (failed []error, err error) {
+	for i, path := range cfg.Images {
+		s := &scanner{cfg: cfg, rules: compiled, same: same, number: i, kept: k, sum: ImageSummary{Path: path}}
 		err := s.image(ctx)
 		if err != nil {
 			s.sum.Error = err.Error()
@@ -217,14 +234,14 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 		var fatal *fatalError
 		switch {
 		case ctx.Err() != nil:
-			return sum, ctx.Err()
+			return failed, ctx.Err()
 		case errors.As(err, &fatal):
-			return sum, fatal.err
+			return failed, fatal.err
 		case err != nil:
 			failed = append(failed, err)
 		}
 	}
-	return sum, errors.Join(failed...)
+	return failed, nil
 }
 
 // wants reports whether an indicator asks for a kind of value.

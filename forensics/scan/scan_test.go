@@ -35,9 +35,12 @@ const (
 
 // TestMain makes this test binary the worker too; under the names crash and
 // hang it is one that dies over the victim, under inside only while that is entered, under the name walk one that dies
-// while it lists.
+// while it lists. Where outVar is set it scans for TestKilled.
 func TestMain(m *testing.M) {
 	if !worker.Serving(os.Args[1:]) {
+		if os.Getenv(outVar) != "" {
+			os.Exit(scanKilled())
+		}
 		os.Exit(m.Run())
 	}
 	h := tskworker.Handlers()

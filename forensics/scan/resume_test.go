@@ -1,0 +1,202 @@
+package scan_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"saksi/event"
+	"saksi/findings"
+	"saksi/forensics/disk"
+	"saksi/forensics/scan"
+	"saksi/internal/archive"
+	"saksi/internal/feature"
+	"saksi/internal/search"
+	"saksi/internal/worker"
+)
+
+// Variables by which this binary scans for TestKilled: where it writes what it
+// finds, and the journal, if any.
+const (
+	outVar     = "SAKSI_TEST_SCAN"
+	journalVar = "SAKSI_TEST_JOURNAL"
+)
+
+// killed are the images that are scanned under kill -9: many units.
+var killed = []string{demo, "../../testdata/image/flags.qcow2", "../../testdata/image/filesystem/ext4.qcow2", "../../testdata/image/filesystem/ntfs.qcow2", "../../testdata/image/ext4.raw", "../../testdata/image/recover/carve.qcow2", "../../testdata/image/container/memory.lime", demo}
+
+// scanTo scans them and writes events, then what it counted.
+func scanTo(w worker.Config, out, journal string, workers int) (scan.Summary, error) {
+	f, err := os.Create(out)
+	if err != nil {
+		return scan.Summary{}, err
+	}
+	cfg := scan.Config{
+		Images: killed, Rules: []string{rules}, Entries: true, Members: true, Flags: true, Volume: -1, Areas: disk.AllAreas, Enter: archive.DefaultLimits,
+		Search: search.Config{Keywords: []string{"rahsia", "saksi"}, Features: feature.All}, Hash: scan.SHA256AndMD5, Workers: workers, Worker: w,
+		Sink: findings.SinkFunc(func(e *event.Event) error {
+			_, err := f.Write(append(e.AppendJSON(nil), '\n'))
+			return err
+		}),
+	}
+	if journal != "" {
+		cfg.Resume = &scan.Resume{Path: journal, Key: bytes.Repeat([]byte{1}, 32), Version: "test"}
+	}
+	sum, err := scan.Run(context.Background(), cfg)
+	b, jerr := json.Marshal(sum)
+	_, werr := f.Write(append(b, '\n'))
+	return sum, errors.Join(err, jerr, werr, f.Close())
+}
+
+// scanKilled is what TestMain runs where outVar is set.
+func scanKilled() int {
+	self, err := os.Executable()
+	if err != nil {
+		return 1
+	}
+	if _, err := scanTo(worker.Config{Path: self, Version: "test", Limits: worker.Limits{Unit: 30 * time.Second}}, os.Getenv(outVar), os.Getenv(journalVar), 2); err != nil {
+		os.Stderr.WriteString(err.Error() + "\n")
+		return 1
+	}
+	return 0
+}
+
+// events are the lines of a scan without its counts.
+func events(t *testing.T, path string) (lines []byte, sum scan.Summary) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.LastIndexByte(bytes.TrimSuffix(b, []byte("\n")), '\n') + 1
+	if err := json.Unmarshal(b[at:], &sum); err != nil {
+		t.Fatal(err)
+	}
+	return b[:at], sum
+}
+
+// TestKilled kills scans (SIGKILL) at random moments and takes them up again: the end
+// is byte for byte that of one run, and no more is read than had to be.
+func TestKilled(t *testing.T) {
+	dir := t.TempDir()
+	plain := filepath.Join(dir, "plain")
+	begun := time.Now()
+	if _, err := scanTo(workerNamed(t, "sound"), plain, "", 2); err != nil {
+		t.Fatal(err)
+	}
+	took := time.Since(begun)
+	want, counts := events(t, plain)
+	rounds := 3
+	if os.Getenv("SAKSI_SOAK") != "" {
+		rounds = 40
+	}
+	kills, taken := 0, 0
+	for round := range rounds {
+		journal, out := filepath.Join(dir, "journal"), filepath.Join(dir, "out")
+		r := rand.New(rand.NewPCG(6, uint64(round)))
+		for run := 0; ; run++ {
+			if run > 100 {
+				t.Fatalf("round %d: no end", round)
+			}
+			c := exec.Command(os.Args[0])
+			c.Env = append(os.Environ(), outVar+"="+out, journalVar+"="+journal)
+			var said bytes.Buffer
+			c.Stderr = &said
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			after := time.AfterFunc(time.Duration(r.Int64N(int64(took)))+time.Duration(run)*took/20, func() { _ = c.Process.Kill() })
+			err := c.Wait()
+			after.Stop()
+			var exit *exec.ExitError
+			if err == nil {
+				break
+			}
+			if !errors.As(err, &exit) || exit.ExitCode() != -1 {
+				t.Fatalf("round %d, run %d: %v %s", round, run, err, said.String())
+			}
+			kills++
+		}
+		got, sum := events(t, out)
+		if !bytes.Equal(got, want) {
+			t.Fatalf("round %d: the output differs from that of one run", round)
+		}
+		if sum.Taken > 0 {
+			taken++
+		}
+		sum.Taken = 0
+		if !reflect.DeepEqual(sum, counts) {
+			t.Fatalf("round %d: counted %+v\nwant %+v", round, sum, counts)
+		}
+		if _, err := os.Stat(journal); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("round %d: the journal of what was done is still there: %v", round, err)
+		}
+	}
+	if kills < rounds || taken == 0 {
+		t.Errorf("%d kills in %d rounds, %d of which took up what was read", kills, rounds, taken)
+	}
+}
+
+// TestResumeAsks proves that nothing of another work is taken up, and that what a run
+// was told to read it reads whole.
+func TestResumeAsks(t *testing.T) {
+	w := workerNamed(t, "sound")
+	journal := filepath.Join(t.TempDir(), "journal")
+	var lines [][]byte
+	run := func(end int, change func(*scan.Config)) (scan.Summary, error) {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		lines = nil
+		cfg := scan.Config{
+			Images: []string{demo}, Rules: []string{rules}, Volume: -1, Workers: 1, Worker: w, Resume: &scan.Resume{Path: journal, Key: bytes.Repeat([]byte{1}, 32), Version: "test"},
+			Sink: findings.SinkFunc(func(e *event.Event) error {
+				if lines = append(lines, e.AppendJSON(nil)); len(lines) == end {
+					cancel()
+				}
+				return nil
+			}),
+		}
+		if change != nil {
+			change(&cfg)
+		}
+		return scan.Run(ctx, cfg)
+	}
+	whole, err := run(0, func(c *scan.Config) { c.Resume = nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := slices.Clone(lines)
+	if _, err := run(1, nil); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*scan.Config){
+		"version": func(c *scan.Config) { c.Resume.Version = "other" },
+		"key":     func(c *scan.Config) { c.Resume.Key = bytes.Repeat([]byte{2}, 32) },
+		"words":   func(c *scan.Config) { c.Search.Keywords = []string{"x"} },
+		"places":  func(c *scan.Config) { c.Areas = disk.AllAreas },
+		"rules":   func(c *scan.Config) { c.Rules = nil; c.Flags = true },
+		"image":   func(c *scan.Config) { c.Resume.Path = demo },
+	} {
+		if _, err := run(0, change); !errors.Is(err, scan.ErrResume) || len(lines) > 0 {
+			t.Errorf("%s: %v, %d findings", name, err, len(lines))
+		}
+	}
+	// Another limit is asked of each unit: none is taken.
+	sum, err := run(1, func(c *scan.Config) { c.Limit = 1 << 20 })
+	if sum.Taken > 0 || !errors.Is(err, context.Canceled) {
+		t.Errorf("under another limit %d bytes were taken: %v", sum.Taken, err)
+	}
+	sum, err = run(0, nil)
+	if err != nil || sum.Taken == 0 || sum.Taken > whole.Images[0].Bytes || sum.Images[0].Bytes != whole.Images[0].Bytes || !reflect.DeepEqual(lines, want) {
+		t.Errorf("%d of %d bytes were taken, %d findings, want %d: %v", sum.Taken, whole.Images[0].Bytes, len(lines), len(want), err)
+	}
+}
