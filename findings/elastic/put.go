@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"strings"
 	"sync"
@@ -66,27 +67,47 @@ func (ix *Index) Record(ctx context.Context, docs []findings.Doc) (findings.Resu
 
 func (ix *Index) put(ctx context.Context, docs []findings.Doc) (findings.Result, error) {
 	var res findings.Result
-	var batches [][]*parcel
-	size := flushBytes + 1
 	wanted := map[string]string{} // data sets by index
 	for _, d := range docs {
-		p, err := ix.pack(d)
-		if err != nil {
-			res.Dead = append(res.Dead, findings.Dead{Doc: d, Reason: err.Error()})
-			continue
+		if datasetPattern.MatchString(d.Dataset) { // what has another is refused below
+			wanted[indexName(ix.agency, d.Dataset, d.Time)] = d.Dataset
 		}
-		wanted[p.index] = d.Dataset
-		if size+len(p.lines) > flushBytes {
-			batches, size = append(batches, nil), 0
-		}
-		last := &batches[len(batches)-1]
-		*last = append(*last, p)
-		size += len(p.lines)
 	}
 	if err := ix.makeIndices(ctx, wanted); err != nil {
 		return res, err
 	}
-	return res, ix.deliverAll(ctx, batches, &res)
+	var refused []findings.Dead
+	err := ix.deliverAll(ctx, ix.batches(docs, &refused), &res)
+	res.Dead = append(refused, res.Dead...)
+	return res, err
+}
+
+// batches packs documents into requests of at most flushBytes (a larger document
+// goes alone), each when it is asked for, so that packing goes on while requests
+// are under way. What can't be packed comes into refused.
+func (ix *Index) batches(docs []findings.Doc, refused *[]findings.Dead) iter.Seq[[]*parcel] {
+	return func(yield func([]*parcel) bool) {
+		var batch []*parcel
+		size := 0
+		for _, d := range docs {
+			p, err := ix.pack(d)
+			if err != nil {
+				*refused = append(*refused, findings.Dead{Doc: d, Reason: err.Error()})
+				continue
+			}
+			if size+len(p.lines) > flushBytes && len(batch) > 0 {
+				if !yield(batch) {
+					return
+				}
+				batch, size = nil, 0
+			}
+			batch = append(batch, p)
+			size += len(p.lines)
+		}
+		if len(batch) > 0 {
+			yield(batch)
+		}
+	}
 }
 
 // makeIndices makes those that are not there yet, some at once: a node takes
@@ -123,14 +144,14 @@ const requests = 3
 const makers = 16
 
 // deliverAll sends batches, some at once; the first error ends it.
-func (ix *Index) deliverAll(ctx context.Context, batches [][]*parcel, res *findings.Result) error {
+func (ix *Index) deliverAll(ctx context.Context, batches iter.Seq[[]*parcel], res *findings.Result) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var mu sync.Mutex
 	var first error
 	var wg sync.WaitGroup
 	free := make(chan struct{}, requests)
-	for _, batch := range batches {
+	for batch := range batches {
 		free <- struct{}{}
 		if ctx.Err() != nil {
 			break

@@ -192,38 +192,59 @@ func Follow(ctx context.Context, dir, name string, ix findings.Writer, progress 
 	if err != nil {
 		return d, err
 	}
+	next := ahead(dir, c)
+	defer func() { <-next }() // nothing reads any more once this returned
 	for {
 		if err := ctx.Err(); err != nil {
 			return d, err
 		}
-		docs, next, err := Read(dir, c, batchBytes)
-		if len(docs) > 0 {
-			res, perr := ix.Put(ctx, docs)
-			if perr != nil {
-				return d, fmt.Errorf("putting documents of %s into the index: %w", dir, perr)
+		r := <-next
+		more := len(r.docs) > 0 && r.err == nil
+		if more { // it is read while the index works
+			next = ahead(dir, r.next)
+		}
+		if len(r.docs) > 0 {
+			res, err := ix.Put(ctx, r.docs)
+			if err != nil {
+				return d, fmt.Errorf("putting documents of %s into the index: %w", dir, err)
 			}
-			if perr := bury(dir, name, res.Dead); perr != nil {
-				return d, perr
+			if err := bury(dir, name, res.Dead); err != nil {
+				return d, err
 			}
-			d.Sent += int64(len(docs))
+			d.Sent += int64(len(r.docs))
 			d.Stored += int64(res.Stored)
 			d.Duplicate += int64(res.Duplicate)
 			d.Dead += int64(len(res.Dead))
-			c = next
-			if serr := saveCursor(dir, name, c); serr != nil {
-				return d, serr
+			if err := saveCursor(dir, name, r.next); err != nil {
+				return d, err
 			}
 			if progress != nil {
 				progress(d)
 			}
 		}
-		if err != nil {
-			return d, err
-		}
-		if len(docs) == 0 {
-			return d, nil
+		if !more {
+			return d, r.err
 		}
 	}
+}
+
+// reading is what one Read gave.
+type reading struct {
+	docs []findings.Doc
+	next Cursor
+	err  error
+}
+
+// ahead reads from c on in a goroutine of its own, which ends with the reading.
+func ahead(dir string, c Cursor) <-chan reading {
+	out := make(chan reading, 1)
+	go func() {
+		defer close(out)
+		var r reading
+		r.docs, r.next, r.err = Read(dir, c, batchBytes)
+		out <- r
+	}()
+	return out
 }
 
 // Skip puts the place of an index of a name behind all that the spool holds now.
