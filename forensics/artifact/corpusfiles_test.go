@@ -52,9 +52,9 @@ func TestCorpusFiles(t *testing.T) {
 		want         map[string]int
 		broken       int
 	}{
-		{"plaso_NTUSER.DAT", "registry", map[string]int{"key": 1597, "value": 2310, "userassist": 11, "run": 2}, 0},
-		{"plaso_SAM", "registry", map[string]int{"key": 76, "value": 84, "account": 3}, 0},
-		{"plaso_win10-Amcache.hve", "registry", map[string]int{"key": 208, "value": 4188, "amcache": 30}, 0},
+		{"plaso_NTUSER.DAT", "registry", map[string]int{"key": 1597, "value": 2310, "userassist": 11, "run": 2, "opened": 4, "last_folder": 1, "typed_time": 4, "program": 1}, 0},
+		{"plaso_SAM", "registry", map[string]int{"key": 76, "value": 84, "account": 3, "group": 18, "group_member": 8}, 0},
+		{"plaso_win10-Amcache.hve", "registry", map[string]int{"key": 208, "value": 4188, "amcache": 30, "amcache_program": 75, "amcache_device": 53, "amcache_container": 8}, 0},
 		{"plaso_CMD.EXE-087B4001.pf", "prefetch", map[string]int{"execution": 1, "file": 33, "volume": 1}, 0},
 		{"plaso_PING.EXE-B29F6629.pf", "prefetch", map[string]int{"execution": 1, "file": 27, "volume": 1}, 0},
 		{"plaso_TASKHOST.EXE-3AE259FC.pf", "prefetch", map[string]int{"execution": 4, "file": 51, "volume": 1}, 0},

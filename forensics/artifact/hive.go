@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strconv"
@@ -20,9 +21,11 @@ import (
 func init() {
 	register(Format{
 		Name: "registry",
-		Doc: "registry hives of Windows NT: every key and value, and keys that were deleted; UserAssist, ShimCache, Amcache, run keys, services, " +
-			"USB storage, mounted devices, device times, local accounts, networks, BAM, typed paths, RecentDocs, MUICache, shell bags, computer, time zone and " +
-			"installation in records of their own; hashes and secrets are withheld; the transaction logs beside a hive that was not written to its end (.LOG1, .LOG2, .LOG) are replayed in memory, and what is of them marked recovered",
+		Doc: "registry hives of Windows NT: every key and value, and keys that were deleted; UserAssist, ShimCache (XP to 11), Amcache (files, programs, drivers, devices, shortcuts), " +
+			"run keys and other places that start programs (services and their DLLs, debuggers, COM servers of users, tasks, LSA packages, boot programs), " +
+			"USB storage, mounted devices, device times, ReadyBoost, portable devices, accounts, groups and profiles, networks, interfaces, shares, mapped drives, BAM, typed paths, searches, lists of " +
+			"what was opened (RecentDocs, ComDlg32, Office and its trust records, WinRAR), FeatureUsage, RecentApps, MUICache, shell bags, RDP and SSH clients, installed programs, printers, Defender and firewall, " +
+			"computer, time zone, shutdown and installation in records of their own; hashes and secrets are withheld; the transaction logs beside a hive that was not written to its end (.LOG1, .LOG2, .LOG) are replayed in memory, and what is of them marked recovered",
 		Reference: "M. Suhanov, Windows registry file format specification; J. Metz, Windows Registry knowledge base",
 		Detect: func(head []byte) bool {
 			// Their logs begin as they do, with other types of file.
@@ -31,11 +34,11 @@ func init() {
 		Parse:   parseHive,
 		Event:   eventHive,
 		Beside:  hiveLogs,
-		Samples: []string{"sample.hive", "more.hive", "shellbags.hive"},
+		Samples: []string{"sample.hive", "more.hive", "shellbags.hive", "traces.hive"},
 		Hostile: []string{
 			"sample.hive cut=5000", "sample.hive @36=ffffff7f", "sample.hive @40=ffffffff", "sample.hive @4096=00", "sample.hive @30132=00",
 			"sample.hive @30160=00000000", "sample.hive @4352=ffffff7f", "sample.hive @4356=ffffffff", "sample.hive @508=00000000",
-			"shellbags.hive cut=5000",
+			"shellbags.hive cut=5000", "traces.hive cut=9000", "traces.hive @4096=00",
 		},
 	})
 }
@@ -160,14 +163,14 @@ func hiveKey(k *regf.Key, emit func(*Record) error) error {
 	if err := emit(r); err != nil {
 		return err
 	}
-	commands := typedKey.MatchString(k.Path) || runKey.MatchString(k.Path)
+	commands := typedKey.MatchString(k.Path) || runKey.MatchString(k.Path) || rowCommands(k.Path)
 	for i := range k.Values {
 		v := &k.Values[i]
 		r := &Record{Offset: v.Offset, Time: at, Header: 2, Fields: []Field{
 			{"record", "value"}, {"key", k.Path}, {"value", v.Name}, {"type", valueType(v.Type)}, {"data", valueText(v)},
 		}}
 		if commands {
-			r.Fields[4].Value = maskedURL(psMasked(r.Fields[4].Value))
+			r.Fields[4].Value = maskedEnvironment(v.Name, r.Fields[4].Value)
 		}
 		if secretValue(k.Path, v.Name) {
 			r.Fields[4].Value = ""
@@ -200,15 +203,18 @@ var (
 	secretKeys  = regexp.MustCompile(`(?i)\\(?:Domains\\Account(?:\\Users\\[0-9A-F]{8})?|Policy\\(?:Secrets\\.*|PolEKList|PolSecretEncryptionKey))$`)
 	secretNames = regexp.MustCompile(`(?i)^(?:NL\$.+|(?:Alt)?DefaultPassword)$`)
 	accountTail = regexp.MustCompile(`(?i)\\[0-9A-F]{8}$`)
-	policyTail  = regexp.MustCompile(`(?i)\\(?:CurrVal|OldVal|PolEKList|PolSecretEncryptionKey)$`)
+	// Remote control and file transfer keep passwords that can be turned back.
+	clientPassword = regexp.MustCompile(`(?i)^(?:Password|PasswordPlain|PasswordViewOnly|ControlPassword|ProxyPassword\w*|NewPassword|TunnelPassword\w*|RfbPassword|UserPassword|LoginPassword)$`)
+	clientKeys     = regexp.MustCompile(`(?i)\\(?:Martin Prikryl|SimonTatham|RealVNC|TightVNC|TigerVNC|UltraVNC|ORL|Bitvise|FileZilla|Winlogon|mRemoteNG|9bis\.com)(?:\\|$)`)
+	policyTail     = regexp.MustCompile(`(?i)\\(?:CurrVal|OldVal|PolEKList|PolSecretEncryptionKey)$`)
 )
 
 // secretValue tells whether a value holds hashes, keys or secrets, which are never
-// shown: of accounts and domains, of LSA, of cached logons, of automatic logons. Of
-// deleted keys the path may be lost: their last part decides then.
+// shown: of accounts and domains, of LSA, of cached logons, of automatic logons, of
+// programs for remote control. Of deleted keys the path may be lost: their last part decides then.
 func secretValue(path, name string) bool {
 	switch {
-	case secretNames.MatchString(name), policyTail.MatchString(path):
+	case secretNames.MatchString(name), policyTail.MatchString(path), clientPassword.MatchString(name) && clientKeys.MatchString(path):
 		return true
 	case accountTail.MatchString(path):
 		// F has the times and counts of an account.
@@ -259,9 +265,40 @@ func eventHive(r *Record, e *event.Event) {
 func eventMeaning(kind string, r *Record, e *event.Event) {
 	p := r.first("path", "command")
 	switch kind {
-	case "run", "service":
+	case "run", "service", "debugger", "exit_monitor", "active_setup", "boot_execute":
 		e.Str(event.ProcessCommandLine, p)
 		e.Str(event.ServiceName, r.Get("service"))
+	case "service_dll":
+		e.Str(event.FilePath, p)
+		e.Str(event.FileName, base(p))
+		e.Str(event.ServiceName, r.Get("service"))
+	case "group", "group_member":
+		e.Str(event.GroupName, r.Get("name"))
+		e.Str(event.GroupID, r.Get("rid"))
+		e.Str(event.UserID, r.Get("sid"))
+	case "profile":
+		e.Str(event.UserName, base(p))
+		e.Str(event.UserID, r.Get("sid"))
+		e.Str(event.FilePath, p)
+	case "last_user", "automatic_logon":
+		e.Str(event.UserName, base(r.Get("name")))
+		e.Str(event.UserID, r.Get("sid"))
+	case "program", "amcache_program":
+		e.Str(event.PackageName, r.Get("name"))
+		e.Str(event.PackageVersion, r.Get("version"))
+	case "interface":
+		for _, s := range strings.Fields(r.Get("dhcp_address") + " " + r.Get("address")) {
+			if a, err := netip.ParseAddr(s); err == nil && !a.IsUnspecified() {
+				e.Addr(event.HostIP, a)
+			}
+		}
+	case "rdp_server", "rdp_recent", "ssh_session":
+		e.Str(event.DestinationAddress, r.Get("host"))
+		e.Str(event.UserName, r.Get("user"))
+	case "usb_device", "disk":
+		e.Str(event.DeviceSerialNumber, r.Get("serial"))
+		e.Str(event.DeviceModelName, r.Get("name"))
+	case "environment", "firewall_rule", "shutdown", "prefetching", "defender_setting":
 	case "account":
 		e.Str(event.UserName, r.Get("name"))
 		e.Str(event.UserID, r.Get("rid"))
@@ -294,5 +331,5 @@ func eventMeaning(kind string, r *Record, e *event.Event) {
 		}
 		e.Str(event.SaksiWindowsData, f.Name+"="+f.Value)
 	}
-	e.Str(event.Message, strings.TrimSpace(kind+" "+r.first("path", "command", "text", "name", "product", "what")))
+	e.Str(event.Message, strings.TrimSpace(kind+" "+r.first("path", "command", "task", "text", "name", "host", "program", "product", "what", "volume", "device")))
 }

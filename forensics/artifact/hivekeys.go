@@ -15,6 +15,7 @@ import (
 var meanings = []func(k *regf.Key, at int64, emit func(*Record) error) error{
 	runKeys, services, userAssist, shimCache, amcache, usbStorage, accounts,
 	computerName, timeZone, installation, networks, backgroundActivity, mountedDevices, deviceTimes, typed, recentDocs, muiCache,
+	tableRows, recentLists, userProfiles, interfaces, shutdown, taskCache, readyBoost, mountPoints, recentApps, office, typedTimes, localGroups,
 }
 
 // meaning makes a record of a kind about a key. Pairs are names and values;
@@ -99,7 +100,7 @@ func userAssist(k *regf.Key, _ int64, emit func(*Record) error) error {
 		v := &k.Values[i]
 		var runs uint32
 		var last int64
-		var focus string
+		var focus, focused string
 		switch len(v.Data) {
 		case 16:
 			if runs, last = binary.LittleEndian.Uint32(v.Data[4:]), fileTimeAt(v.Data, 8); runs >= 5 {
@@ -107,6 +108,7 @@ func userAssist(k *regf.Key, _ int64, emit func(*Record) error) error {
 			}
 		case 72:
 			runs, last = binary.LittleEndian.Uint32(v.Data[4:]), fileTimeAt(v.Data, 60)
+			focused = strconv.FormatUint(uint64(binary.LittleEndian.Uint32(v.Data[8:])), 10)
 			focus = strconv.FormatUint(uint64(binary.LittleEndian.Uint32(v.Data[12:])), 10)
 		default:
 			continue
@@ -115,7 +117,7 @@ func userAssist(k *regf.Key, _ int64, emit func(*Record) error) error {
 		if strings.HasPrefix(name, "UEME_CTL") {
 			continue
 		}
-		if err := emit(meaning("userassist", k, v.Offset, last, "path", name, "run_count", strconv.FormatUint(uint64(runs), 10), "focus_ms", focus)); err != nil {
+		if err := emit(meaning("userassist", k, v.Offset, last, "path", name, "run_count", strconv.FormatUint(uint64(runs), 10), "focus_count", focused, "focus_ms", focus)); err != nil {
 			return err
 		}
 	}
@@ -132,113 +134,6 @@ func rot13(s string) string {
 		}
 		return r
 	}, s)
-}
-
-// maxShims bounds the entries of one cache; Windows keeps 1,024.
-const maxShims = 4096
-
-// shimCache are the programs that the compatibility cache saw, with the times
-// their files were modified (Windows Registry knowledge base, Application
-// Compatibility Cache).
-func shimCache(k *regf.Key, _ int64, emit func(*Record) error) error {
-	v := find(k, "AppCompatCache")
-	if v == nil || !strings.HasSuffix(strings.ToLower(k.Path), `\session manager\appcompatcache`) || len(v.Data) < 52 {
-		return nil
-	}
-	put := func(n int, off int64, path string, modified int64) error {
-		return emit(meaning("shimcache", k, v.Offset+off, modified, "path", path, "position", strconv.Itoa(n)))
-	}
-	d := v.Data
-	switch head := binary.LittleEndian.Uint32(d); {
-	case head == 0xbadc0fee && len(d) >= 128:
-		return shims7(d, put)
-	case head == 0x30 || head == 0x34 || head == 0x80:
-		return shims10(d, int(head), put)
-	}
-	return nil
-}
-
-// shims7 reads the cache of Windows 7, of 32 or 64 bits: the first entry's
-// offset of its path tells which.
-func shims7(d []byte, put func(int, int64, string, int64) error) error {
-	n := int(min(binary.LittleEndian.Uint32(d[4:]), maxShims))
-	wide := len(d) >= 136 && binary.LittleEndian.Uint32(d[132:]) == 0
-	step := 32
-	if wide {
-		step = 48
-	}
-	for i := range n {
-		at := 128 + i*step
-		if at+step > len(d) {
-			return nil
-		}
-		size := int(binary.LittleEndian.Uint16(d[at:]))
-		off, when := uint64(binary.LittleEndian.Uint32(d[at+4:])), at+8
-		if wide {
-			off, when = binary.LittleEndian.Uint64(d[at+8:]), at+16
-		}
-		if off > uint64(len(d)) || int(off)+size > len(d) {
-			continue
-		}
-		if err := put(i, int64(at), utf16All(d[off:int(off)+size]), fileTimeAt(d, when)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// shims10 reads the caches since Windows 8: entries behind "00ts" or "10ts",
-// each with its size.
-func shims10(d []byte, at int, put func(int, int64, string, int64) error) error {
-	for n := 0; n < maxShims && at+14 <= len(d); n++ {
-		if s := string(d[at : at+4]); s != "10ts" && s != "00ts" {
-			return nil
-		}
-		size := int(binary.LittleEndian.Uint32(d[at+8:]))
-		end := at + 12 + size
-		name := int(binary.LittleEndian.Uint16(d[at+12:]))
-		if size < 14 || end > len(d) || at+14+name > end {
-			return nil
-		}
-		when := at + 14 + name
-		if string(d[at:at+4]) == "10ts" && at+14+name+8 > end {
-			return nil
-		}
-		if len(d) > 4 && binary.LittleEndian.Uint32(d) == 0x80 { // Windows 8: a package name and flags come first
-			if when+2 > end {
-				return nil
-			}
-			when += 2 + int(binary.LittleEndian.Uint16(d[when:])) + 8
-		}
-		if err := put(n, int64(at), utf16All(d[at+14:at+14+name]), fileTimeAt(d[:end], when)); err != nil {
-			return err
-		}
-		at = end
-	}
-	return nil
-}
-
-var amcacheKey = regexp.MustCompile(`(?i)^\\Root\\(InventoryApplicationFile\\[^\\]+|File\\\{[^\\]+\}\\[^\\]+)$`)
-
-// amcache are the programs that were started or installed, with their SHA-1
-// behind four zeros.
-func amcache(k *regf.Key, at int64, emit func(*Record) error) error {
-	if !amcacheKey.MatchString(k.Path) {
-		return nil
-	}
-	path, id := textOf(k, "LowerCaseLongPath"), textOf(k, "FileId")
-	if path == "" { // Windows 8: numbers for names
-		path, id = textOf(k, "15"), textOf(k, "101")
-	}
-	if path == "" {
-		return nil
-	}
-	sha1 := ""
-	if len(id) == 44 && strings.HasPrefix(id, "0000") {
-		sha1 = strings.ToLower(id[4:])
-	}
-	return emit(meaning("amcache", k, k.Offset, at, "path", path, "sha1", sha1, "publisher", textOf(k, "Publisher"), "version", textOf(k, "Version"),
-		"product", textOf(k, "ProductName"), "link_date", textOf(k, "LinkDate"), "size", textOf(k, "Size")))
 }
 
 var usbKey = regexp.MustCompile(`(?i)\\Enum\\USBSTOR\\Disk&Ven_([^&\\]*)&Prod_([^&\\]*)(?:&Rev_([^\\]*))?\\([^\\]+)$`)

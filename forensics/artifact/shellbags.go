@@ -91,6 +91,29 @@ var shellRoots = map[byte]string{
 	0x68: "Internet Explorer", 0x80: "My Games",
 }
 
+// shellFolders are folders of the shell by their identifiers; of others it is the name.
+var shellFolders = map[string]string{
+	"20d04fe0-3aea-1069-a2d8-08002b30309d": "My Computer", "5e5f29ce-e0a8-49d3-af32-7a7bdc173478": "My Computer", "208d2c60-3aea-1069-a2d7-08002b30309d": "Network",
+	"f02c1a0d-be21-4350-88b0-7367fc96ef3c": "Network", "645ff040-5081-101b-9f08-00aa002f954e": "Recycle Bin", "450d8fba-ad25-11d0-98a8-0800361b1103": "My Documents",
+	"59031a47-3f72-44a7-89c5-5595fe6b30ee": "Users", "031e4825-7b94-4dc3-b131-e946b44c8dd5": "Libraries", "26ee0668-a00a-44d7-9371-beb064c98683": "Control Panel",
+	"21ec2020-3aea-1069-a2dd-08002b30309d": "All Control Panel Items", "7b81be6a-ce2b-4676-a29e-eb907a5126c5": "Programs and Features", "bb06c0e4-d293-4f75-8a90-cb05b6477eee": "System",
+	"d20ea4e1-3957-11d2-a40b-0c5020524153": "Administrative Tools", "22877a6d-37a1-461a-91b0-dbda5aaebc99": "Recent Places", "9343812e-1c37-4a49-a12e-4b2d810d956b": "Search Home",
+	"323ca680-c24d-4099-b94d-446dd2d7249e": "Favorites", "2227a280-3aea-1069-a2de-08002b30309d": "Printers", "ff393560-c2a7-11cf-bff4-444553540000": "History",
+	"7007acc7-3202-11d1-aad2-00805fc1270e": "Network Connections", "8e908fc9-becc-40f6-915b-f4ca0e70d03d": "Network and Sharing Center", "8e74d236-7f35-4720-b138-1fed0b85ea75": "OneDrive",
+	"35786d3c-b075-49b9-88dd-029876e11c01": "Portable Devices", "a8a91a66-3a7d-4424-8d24-04e180695c7a": "Devices and Printers", "871c5380-42a0-1069-a2ea-08002b30309d": "Internet Explorer",
+	"3add1653-eb32-4cb0-bbd7-dfa0abb5acca": "Pictures", "24ad3ad4-a569-4530-98e1-ab02f9417aa8": "Pictures", "1cf1260c-4dd0-4ebb-811f-33c572699fde": "Music",
+	"3dfdf296-dbec-4fb4-81d1-6a3438bcf4de": "Music", "a0953c92-50dc-43bf-be83-3742fed03c9c": "Videos", "f86fa3ab-70d2-4fc7-9c99-fcbf05467f3a": "Videos",
+	"374de290-123f-4565-9164-39c4925e467b": "Downloads", "088e3905-0323-4b02-9826-5d99428e115f": "Downloads", "a8cdff1c-4878-43be-b5fd-f8091c1c60d0": "Documents",
+}
+
+// folderName is the name of a shell folder, or its identifier in braces.
+func folderName(id string) string {
+	if s := shellFolders[id]; s != "" {
+		return s
+	}
+	return "{" + id + "}"
+}
+
 // readShellItem reads an item; one that isn't known, or is damaged, has its type
 // for a name: its bytes are in the record of the value.
 func readShellItem(b []byte) shellItem {
@@ -109,7 +132,7 @@ func readShellItem(b []byte) shellItem {
 	case kind == 0x1f && len(b) >= 20:
 		add("kind", "root")
 		if s.name = shellRoots[b[3]]; s.name == "" {
-			s.name = "{" + guid(b[4:]) + "}"
+			s.name = folderName(guid(b[4:]))
 		}
 		add("folder", guid(b[4:20]))
 	case kind&0x70 == 0x20 && kind&1 != 0:
@@ -117,12 +140,25 @@ func readShellItem(b []byte) shellItem {
 		s.name = latin1Until(b[3:min(len(b), 23)])
 	case kind&0x70 == 0x20 && len(b) >= 20:
 		add("kind", "volume")
-		s.name = "{" + guid(b[4:20]) + "}"
+		s.name = folderName(guid(b[4:20]))
 	case kind&0x70 == 0x30 && len(b) >= 14:
 		s.file(b, add)
 	case kind&0x70 == 0x40 && len(b) >= 6:
 		add("kind", "network")
 		s.name = latin1Until(b[5:])
+	case kind == 0x61 && len(b) >= 8:
+		add("kind", "address")
+		s.name = shellAddress(b)
+	case kind == 0x71 && len(b) >= 30:
+		add("kind", "control panel")
+		s.name = folderName(guid(b[14:]))
+	case kind == 0x74 && len(b) >= 26 && string(b[6:10]) == "CFSF" && b[12]&0x70 == 0x30:
+		s.file(b[10:], add) // a folder of the user's, in an item that delegates
+	case kind <= 1 && len(b) >= 12 && binary.LittleEndian.Uint32(b[4:]) == 0x39de2184:
+		add("kind", "control panel")
+		if s.name = "Control Panel"; int(b[8]) < len(panelCategories) {
+			s.name = panelCategories[b[8]]
+		}
 	}
 	s.extension(b, add)
 	for i := 0; i < len(s.pairs); i += 2 {
@@ -135,6 +171,28 @@ func readShellItem(b []byte) shellItem {
 		s.name = fmt.Sprintf("(item of type 0x%02x)", kind)
 	}
 	return s
+}
+
+// panelCategories are categories of the control panel by their number.
+var panelCategories = []string{
+	"All Control Panel Items", "Appearance and Personalization", "Hardware and Sound", "Network and Internet", "Sounds, Speech, and Audio Devices", "System and Security",
+	"Clock, Language, and Region", "Ease of Access", "Programs", "User Accounts", "Security Center", "Mobile PC",
+}
+
+// shellAddress is the URI of an item: behind data whose size is told; its flag 0x80
+// says that it is UTF-16.
+func shellAddress(b []byte) string {
+	at := 6 + int(binary.LittleEndian.Uint16(b[4:]))
+	if binary.LittleEndian.Uint16(b[4:]) != 0 {
+		at -= 2
+	}
+	if at += 2; at >= len(b) {
+		return ""
+	}
+	if b[3]&0x80 != 0 {
+		return maskedURL(utf16Until(b[at:]))
+	}
+	return maskedURL(latin1Until(b[at:]))
 }
 
 // file reads an entry of a file system.

@@ -16,6 +16,7 @@ python3 evtx.py ../artifact/sysmon.evtx
 python3 hive.py ../artifact/sample.hive
 python3 hive.py ../artifact/more.hive more
 python3 hive.py ../artifact/shellbags.hive bags
+python3 hive.py ../artifact/traces.hive traces
 python3 hivelog.py ../artifact/sample.hive ../artifact/hive
 python3 usn.py ../artifact/sample.usn
 python3 logfile.py ../artifact/sample.logfile

@@ -136,6 +136,87 @@ if sys.argv[2:] == ["bags"]:
     here = key("0", [value("0", 3, volume), value("1", 3, volume[:9])], children=[disk])
     bags = key("BagMRU", [value("0", 3, computer), value("1", 3, share), value("2", 3, bag(b"\x99abc")), value("MRUListEx", 3, order), value("NodeSlots", 3, b"\2")], children=[here])
     root_children = [path("Local Settings\\Software\\Microsoft\\Windows\\Shell", bags)]
+if sys.argv[2:] == ["traces"]:
+    # What examiners ask for besides: lists of what was used, places that start programs, clients, groups, old caches of programs.
+    cells.clear()
+
+    def dword(n):
+        return struct.pack("<I", n)
+
+    def items(*names):
+        out = struct.pack("<HBB", 20, 0x1F, 0x50) + bytes.fromhex("e04fd020ea3a6910a2d808002b30309d")
+        out += struct.pack("<HB", 25, 0x2F) + b"D:\\".ljust(22, b"\0")
+        for n in names:
+            raw = n.encode() + b"\0" * (2 - len(n) % 2)
+            out += struct.pack("<HBBIIH", 14 + len(raw), 0x32, 0, 7, 0x5CE35CE3, 0x20) + raw
+        return out + b"\0\0"
+
+    def sid(*parts):
+        return struct.pack(">BBHI", 1, len(parts), 0, 5) + struct.pack("<%dI" % len(parts), *parts)
+
+    def alias(rid, name, comment, members):
+        n, c, m = name.encode("utf-16-le"), comment.encode("utf-16-le"), b"".join(members)
+        return struct.pack("<IIIHHIIIIIIIII", rid, 0, 0, 2, 1, 0, len(n), 0, len(n), len(c), 0, len(n) + len(c), len(m), len(members)) + n + c + m
+
+    def table(magic, head, wide, flags, paths):
+        # Windows 2003 to 7: entries, then their paths.
+        step = {(8, 0): 24, (8, 1): 32, (128, 0): 32, (128, 1): 48}[head, wide]
+        out, tail = struct.pack("<II", magic, len(paths)).ljust(head, b"\0"), b""
+        for p in paths:
+            raw = p.encode("utf-16-le")
+            off = head + step * len(paths) + len(tail)
+            entry = struct.pack("<HH", len(raw), len(raw) + 2) + (struct.pack("<IQ", 0, off) if wide else dword(off)) + filetime + struct.pack("<II", flags, 0)
+            out += entry.ljust(step, b"\0")
+            tail += raw + b"\0\0"
+        return out + tail
+
+    xp = struct.pack("<II", 0xDEADBEEF, 1).ljust(400, b"\0") + sz("\\??\\C:\\xp.exe").ljust(528, b"\0") + filetime + struct.pack("<Q", 4096) + filetime
+    eight = "C:\\lapan.exe".encode("utf-16-le")
+    body80 = struct.pack("<H", len(eight)) + eight + struct.pack("<II", 2, 0) + filetime + dword(0)
+    body81 = struct.pack("<H", len(eight)) + eight + struct.pack("<HII", 0, 0, 0) + filetime + dword(0)
+    shim8 = dword(128).ljust(128, b"\0") + b"00ts" + struct.pack("<II", 0, len(body80)) + body80 + b"10ts" + struct.pack("<II", 0, len(body81)) + body81
+    shims = [("AppCompatibility", xp), ("AppCompatCache", table(0xBADC0FFE, 8, 0, 70000, ["\\??\\C:\\dua.exe"])), ("AppCompatCache", table(0xBADC0FFE, 8, 1, 2, ["\\??\\C:\\vista.exe"])),
+             ("AppCompatCache", table(0xBADC0FEE, 128, 1, 2, ["\\??\\C:\\tujuh.exe", "\\??\\C:\\lihat.exe"])), ("AppCompatCache", shim8)]
+    explorer = "Software\\Microsoft\\Windows\\CurrentVersion\\Explorer"
+    version = "Microsoft\\Windows\\CurrentVersion"
+    nt = "Microsoft\\Windows NT\\CurrentVersion"
+    order = struct.pack("<IIi", 1, 0, -1)
+    task = "{0A1B2C3D-0001-4002-8003-0123456789AB}"
+    trust = filetime + bytes(12) + struct.pack("<i", 0x7FFFFFFF)
+    root_children = [path("ControlSet%03d\\Control\\Session Manager" % (i + 1), key(n, [value("AppCompatCache", 3, d)])) for i, (n, d) in enumerate(shims)] + [
+        path(explorer, key("WordWheelQuery", [value("0", 3, sz("gaji")), value("1", 3, sz("kata laluan")), value("MRUListEx", 3, order)])),
+        path(explorer + "\\ComDlg32\\OpenSavePidlMRU", key("docx", [value("0", 3, items("SULIT", "A.DOC")), value("1", 3, items("B.DOC")), value("MRUListEx", 3, order)])),
+        path(explorer + "\\ComDlg32", key("LastVisitedPidlMRU", [value("0", 3, sz("winword.exe") + items("SULIT")), value("MRUListEx", 3, struct.pack("<Ii", 0, -1))])),
+        path(explorer + "\\ComDlg32", key("LastVisitedMRU", [value("a", 3, sz("notepad.exe") + sz("C:\\Lama")), value("MRUList", 1, sz("a"))])),
+        path(explorer + "\\FeatureUsage", key("AppLaunch", [value("C:\\Temp\\alat.exe", 4, dword(3))])),
+        path(explorer + "\\MountPoints2", key("##pelayan#kongsi")),
+        path("Software\\Microsoft\\Internet Explorer", key("TypedURLsTime", [value("url1", 3, filetime), value("url2", 3, bytes(8))])),
+        path("Software\\Microsoft\\Office\\16.0\\Word\\Security\\Trusted Documents", key("TrustRecords", [value("%USERPROFILE%/Downloads/makro.docm", 3, trust), value("C:/biasa.docx", 3, filetime + bytes(16))])),
+        path("Software\\Microsoft\\Office\\16.0\\Word\\User MRU\\LiveId_1", key("File MRU", [value("Item 1", 1, sz("[F00000000][T01DB5AC95F5A0000][O00000000]*C:\\Sulit\\laporan.docx")), value("Max Display", 4, dword(25))])),
+        path("Software\\Microsoft\\Terminal Server Client\\Servers", key("203.0.113.9", [value("UsernameHint", 1, sz("CONTOH\\nurul"))])),
+        path("Software\\Microsoft\\Terminal Server Client", key("Default", [value("MRU0", 1, sz("203.0.113.9"))])),
+        path("Software\\SimonTatham\\PuTTY", key("SshHostKeys", [value("ssh-ed25519@22:203.0.113.9", 1, sz("0x1,0x2"))])),
+        path("Software\\Martin Prikryl\\WinSCP 2\\Sessions", key("pelayan", [value("HostName", 1, sz("203.0.113.9")), value("UserName", 1, sz("nurul")), value("Password", 1, sz("RAHSIA-HASH"))])),
+        path("Software\\Classes\\CLSID\\{01234567-89AB-4CDE-8F01-23456789ABCD}", key("InprocServer32", [value("", 1, sz("C:\\Users\\nurul\\x.dll"))])),
+        path("Network", key("Z", [value("RemotePath", 1, sz("\\\\pelayan\\kongsi")), value("UserName", 1, sz("CONTOH\\nurul"))])),
+        key("Environment", [value("UserInitMprLogonScript", 1, sz("C:\\Users\\nurul\\mula.bat")), value("DB_PASSWORD", 1, sz("RAHSIA-HASH"))]),
+        path(nt + "\\ProfileList", key("S-1-5-21-1-2-3-1001", [value("ProfileImagePath", 2, sz("C:\\Users\\nurul")), value("LocalProfileLoadTimeLow", 4, dword(NOW & 0xFFFFFFFF)), value("LocalProfileLoadTimeHigh", 4, dword(NOW >> 32))])),
+        path(nt + "\\Image File Execution Options", key("sethc.exe", [value("Debugger", 1, sz("C:\\Windows\\System32\\cmd.exe"))])),
+        path(nt + "\\Schedule\\TaskCache\\Tasks", key(task, [value("Path", 1, sz("\\Kemas Kini")), value("Author", 1, sz("CONTOH\\nurul")), value("DynamicInfo", 3, dword(3) + filetime + filetime + struct.pack("<II", 0, 0x80070002) + filetime)])),
+        path(nt + "\\Schedule\\TaskCache\\Tree", key("Kemas Kini", [value("Id", 1, sz(task))])),
+        path(nt + "\\EMDMgmt", key("_??_USBSTOR#Disk&Ven_Contoh&Prod_Pena#123&0#{53f56307-b6bf-11d0-94f2-00a0c91efb8b}PENA_305419896", [value("LastTestedTime", 11, filetime)])),
+        path(version + "\\Uninstall", key("Alat", [value("DisplayName", 1, sz("Alat Jauh")), value("DisplayVersion", 1, sz("1.2")), value("InstallDate", 1, sz("20241230"))])),
+        path("Microsoft\\Windows Defender\\Exclusions", key("Paths", [value("C:\\Temp", 4, dword(0))])),
+        path("ControlSet001\\Services\\JahatSvc", key("Parameters", [value("ServiceDll", 2, sz("C:\\Windows\\jahat.dll"))])),
+        path("ControlSet001\\Services\\Tcpip\\Parameters\\Interfaces", key("{01234567-89AB-4CDE-8F01-23456789ABCD}", [value("EnableDHCP", 4, dword(1)), value("DhcpIPAddress", 1, sz("198.51.100.7")), value("DhcpServer", 1, sz("198.51.100.1")),
+                                                                                                                              value("DhcpNetworkHint", 1, sz("05A6")), value("LeaseObtainedTime", 4, dword(1735526400))])),
+        path("ControlSet001\\Control", key("Windows", [value("ShutdownTime", 3, filetime)])),
+        path("ControlSet001\\Control", key("Lsa", [value("Security Packages", 7, sz("kerberos") + sz("mimilib") + b"\0\0")])),
+        path("ControlSet001\\Enum\\USB\\VID_0951&PID_1666", key("1234567890", [value("DeviceDesc", 1, sz("USB Mass Storage Device"))])),
+        path("SAM\\Domains\\Builtin\\Aliases", key("00000220", [value("C", 3, alias(544, "Pentadbir", "berkuasa penuh", [sid(21, 1, 2, 3, 500), sid(21, 1, 2, 3, 1001)]))])),
+        path("Root\\InventoryDriverBinary", key("c:/windows/system32/drivers/jahat.sys", [value("DriverName", 1, sz("jahat.sys")), value("DriverId", 1, sz("0000" + "cd" * 20)), value("DriverSigned", 4, dword(0)), value("DriverTimeStamp", 4, dword(1735526400))])),
+        path("Root\\File\\{11111111-2222-4333-8444-555555555555}", key("1000a", [value("15", 1, sz("C:\\Temp\\lama.exe")), value("101", 1, sz("0000" + "ef" * 20)), value("17", 11, filetime), value("f", 4, dword(1735526400))])),
+    ]
 root = key("CONTOH{1}", children=root_children, flags=0x2C, split=True)
 key("Terpadam", [value("rahsia", 1, sz("dipadam"))], free=True, parent=root)
 # Free space to the end of the bin.
