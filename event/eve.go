@@ -20,7 +20,10 @@ func (e *Event) AppendEVE(dst []byte) []byte {
 		}
 	}
 	k, ok := eveKinds[dataset]
-	if !ok || k.unless != nil && k.unless(e) {
+	if name, _ := e.GetStr(SaksiEveKind); name != "" {
+		k, ok = eveKind{name: name, write: (*eve).app}, true
+	}
+	if !ok || toldByRecords[dataset] || k.unless != nil && k.unless(e) {
 		return dst
 	}
 	w := &eve{b: dst}
@@ -63,7 +66,6 @@ func init() {
 		"saksi.tftp":       {name: "tftp", write: (*eve).tftp},
 		"saksi.kerberos":   {name: "krb5", write: (*eve).krb5},
 		"saksi.ldap":       {name: "ldap", write: (*eve).ldap},
-		"saksi.mqtt":       {name: "mqtt", write: (*eve).mqtt},
 		"saksi.nfs":        {name: "nfs", write: (*eve).nfs, unless: func(e *Event) bool { n, _ := e.GetInt(SaksiRpcProgram); return n != 100003 }},
 		"saksi.snmp":       {name: "snmp", write: (*eve).snmp},
 		"saksi.sip":        {name: "sip", write: (*eve).sip},
@@ -279,6 +281,14 @@ func (w *eve) appProto(e *Event) {
 	w.str("app_proto", eveAppProto(p))
 	if via, ok := e.GetStr(SaksiFlowVia); ok && via != p {
 		w.str("app_proto_orig", eveAppProto(via))
+	}
+}
+
+// app writes the members that the sensor built.
+func (w *eve) app(e *Event) {
+	if s, ok := e.GetStr(SaksiEveApp); ok {
+		w.key("")
+		w.b = append(w.b, s...)
 	}
 }
 

@@ -153,6 +153,11 @@ func (w *eve) context(e *Event) {
 // application writes what an alert tells of its transaction.
 func (w *eve) application(e *Event) {
 	p, _ := e.GetStr(NetworkProtocol)
+	if e.Has(SaksiEveApp) {
+		w.app(e)
+		w.files(e, p)
+		return
+	}
 	switch p {
 	case "http2", "doh":
 		p = "http"
@@ -168,6 +173,11 @@ func (w *eve) application(e *Event) {
 	if n+len(`,"`)+len(k.name)+len(`":{}`) == len(w.b) && w.b[len(w.b)-2] == '{' { // nothing is known
 		w.b = w.b[:n]
 	}
+	w.files(e, p)
+}
+
+// files writes the file an alert is about.
+func (w *eve) files(e *Event, p string) {
 	if e.Has(FileName) && (p == "http" || p == "smb" || p == "smtp" || p == "nfs") {
 		w.key("files")
 		w.b = append(w.b, '[')

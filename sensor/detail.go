@@ -87,8 +87,37 @@ func (w *worker) detailFlow(e *event.Event, r *flow.Record) {
 	}
 }
 
-// detailTx numbers the transaction that a protocol's event tells of.
+// Record implements proto.Host.
+func (w *worker) Record(kind string, t proto.EVE) {
+	if !w.cfg.Detail {
+		return
+	}
+	e := w.begin("event", "saksi.eve", w.pc.Time)
+	e.Int(event.SaksiEveTxID, int64(t.Number()-1))
+	if d := w.sh.table.Detail(w.flow); d != nil {
+		d.Txs = max(d.Txs, uint32(t.Number()))
+	}
+	var m event.Members
+	t.AppendEVE(&m)
+	e.AddMembers(kind, &m)
+	r, it := w.res, w.item(itemRecord)
+	if w.enc != nil {
+		it.kind, it.from = itemEvent, len(r.encoded)
+		r.encoded = w.enc.AppendEvent(r.encoded, e)
+		it.to = len(r.encoded)
+	} else {
+		it.at = r.events.Len()
+		r.events.Add(e)
+	}
+	r.items = append(r.items, it)
+}
+
+// detailTx numbers the transaction that a protocol's event tells of, unless
+// its parser does.
 func (w *worker) detailTx(e *event.Event) {
+	if dataset, _ := e.GetStr(event.EventDataset); event.ToldByRecords(dataset) {
+		return
+	}
 	if d := w.sh.table.Detail(w.flow); d != nil {
 		e.Int(event.SaksiEveTxID, int64(d.Txs))
 		d.Txs++
@@ -179,6 +208,7 @@ func (w *worker) describe(e *event.Event, tx suricata.Tx) bool {
 		tx = s.Tx
 	}
 	if tx != nil {
+		w.members(e, tx)
 		if tx.NBuf(suricata.BufFileName) > 0 {
 			e.Bytes(event.FileName, tx.BufAt(suricata.BufFileName, 0))
 			if b := bufferOf(tx, suricata.BufFileSize); len(b) == 8 {
@@ -211,6 +241,26 @@ func (w *worker) describe(e *event.Event, tx suricata.Tx) bool {
 		return true
 	}
 	return false
+}
+
+// members adds to an alert what EVE JSON tells of its transaction.
+func (w *worker) members(e *event.Event, tx suricata.Tx) {
+	if !w.cfg.Detail {
+		return
+	}
+	if x, ok := tx.(proto.Teller); ok && x.EVE() != nil {
+		aboutTx(e, x.EVE())
+	}
+}
+
+// aboutTx adds what EVE JSON tells of a transaction, and its number.
+func aboutTx(e *event.Event, t proto.EVE) {
+	var m event.Members
+	t.AppendEVE(&m)
+	e.Delete(event.SaksiEveApp)
+	e.AddMembers("", &m)
+	e.Delete(event.SaksiEveTxID)
+	e.Int(event.SaksiEveTxID, int64(t.Number()-1))
 }
 
 // bufferOf gives the first instance of a buffer, nil if there is none.

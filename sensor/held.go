@@ -18,6 +18,7 @@ type held struct {
 	e    event.Event
 	hit  hit
 	tx   suricata.Tx // to be described again when it is told; nil if it can't
+	eve  proto.EVE   // the same for EVE alone
 	dir  int
 	need uint32 // acknowledgment that it waits for
 }
@@ -44,6 +45,8 @@ func (w *worker) hold(e *event.Event, h hit, dir int, tx suricata.Tx) bool {
 	w.describe(e, tx)
 	if _, ok := tx.(proto.Lasting); ok {
 		x.tx = tx
+	} else if t, ok := tx.(proto.Teller); ok {
+		x.eve = t.EVE()
 	}
 	x.e = *e.Clone()
 	c.held = append(c.held, x)
@@ -79,6 +82,9 @@ func (w *worker) tell(x *held, at int64) {
 		e.Str(event.SaksiEvePktSrc, "stream (flow timeout)")
 	}
 	w.detailFlow(e, w.rec)
+	if x.eve != nil {
+		aboutTx(e, x.eve)
+	}
 	if x.tx != nil {
 		e.Hold(true)
 		w.describe(e, x.tx)

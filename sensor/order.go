@@ -36,6 +36,7 @@ const (
 	itemFlow           // the event of a flow that a name seen before may classify
 	itemHit            // an event that counts only if the orderer keeps its hit
 	itemAlert          // an event that is a finding
+	itemRecord         // of EVE JSON alone
 	itemName           // an answer of DNS
 	itemFact           // something told of a host
 	itemSeen           // a flow that has ended, for the hosts

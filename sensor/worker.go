@@ -122,7 +122,7 @@ func newWorker(p *pipeline, id, n int) *worker {
 	for _, e := range w.protos.Entries() {
 		w.assetsBy[e.Index()] = takers[e.Name]
 	}
-	w.pc.Host, w.pc.Keys, w.pc.Detail = w, p.src.keys, p.cfg.Detail
+	w.pc.Host, w.pc.Keys, w.pc.Detail, w.pc.Payload = w, p.src.keys, p.cfg.Detail, p.cfg.Payload
 	w.use(p.rules)
 	fc := p.cfg.Flow
 	fc.Seed, fc.Memory, fc.Detail = p.seed, &p.pages, p.cfg.Detail

@@ -103,6 +103,7 @@ type mqtt struct {
 	said     map[string]bool
 	pending  map[uint16]byte // type of the message an identifier belongs to
 	id       uint64
+	eve      mqttEVE
 }
 
 // Data implements Parser.
@@ -125,6 +126,11 @@ func (p *mqtt) take(c *Context, dir Dir, b []byte, _ int64) Result {
 	r := octet.Of(b[head:])
 	kind, quality := b[0]>>4, b[0]>>1&3
 	t := p.view(c, b[0])
+	if c.Detail {
+		if x := p.eve.message(c, b[0], p.level, b[head:]); t != nil {
+			t.eve = x
+		}
+	}
 	if kind > mqttConnack && !p.answered {
 		t.event("mqtt.unintroduced_message")
 	}
@@ -358,6 +364,7 @@ func (p *mqtt) Gap(_ *Context, dir Dir, n uint32) bool { return p.gap(dir, n) }
 
 // Close implements Parser.
 func (p *mqtt) Close(c *Context) {
+	p.eve.close(c)
 	if p.open {
 		p.emit(c, -1)
 	}

@@ -154,6 +154,10 @@ type Host interface {
 	// Wants reports whether a rule looks at a buffer, so that what few rules
 	// ask for, such as a frame, is offered only then.
 	Wants(b suricata.Buffer) bool
+	// Record makes a record of EVE JSON of a transaction, of which no document
+	// tells, with event_type kind. It is called for Detail alone, by parsers of
+	// datasets that event.ToldByRecords names.
+	Record(kind string, t EVE)
 	// OpenFile begins a file carried by the flow; nil when files are not wanted.
 	OpenFile(name string, dir Dir) FileWriter
 	// Expect announces a TCP connection between the hosts of the flow, to a port
@@ -172,6 +176,18 @@ type Evidence interface{ Packets() []uint64 }
 // in the fields of the protocol's own event. What it adds stays valid until the
 // packet in work is done.
 type Describer interface{ Describe(e *event.Event) }
+
+// EVE is what tells of a transaction in EVE JSON as far as it came: it adds the
+// members that stand beside those all records have. It may be asked until its
+// flow has ended. Number is the transaction's in its flow, from 1.
+type EVE interface {
+	AppendEVE(m *event.Members)
+	Number() uint64
+}
+
+// Teller is an ability of a transaction offered to the rules: what tells of it
+// in EVE JSON, nil if nothing was kept for that.
+type Teller interface{ EVE() EVE }
 
 // Lasting is an ability of a Describer that may be asked later too, until its
 // flow has ended.
@@ -198,6 +214,8 @@ type Context struct {
 	ClientPort, ServerPort uint16
 	// Detail asks for what only EVE JSON tells: the fields below Saksi.eve.
 	Detail bool
+	// Payload asks for what messages carry, in EVE JSON too.
+	Payload bool
 	// Redetect is set by a parser that returns Done to hand the flow on, as
 	// STARTTLS and CONNECT do: the bytes not used go to detection again.
 	Redetect bool

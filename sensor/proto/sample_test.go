@@ -126,6 +126,8 @@ func (h *host) CountOpened(d Decryption, _ bool) { h.opened[d]++ }
 
 func (h *host) AboutOpened(e *event.Event) { e.Bool(event.SaksiTLSDecrypted, true) }
 
+func (h *host) Record(string, EVE) {}
+
 func (h *host) OpenFile(name string, _ Dir) FileWriter { return &hostFile{h: h, name: name} }
 
 type hostFile struct {

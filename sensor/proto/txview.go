@@ -10,6 +10,7 @@ type bufTx struct {
 	packets []uint64
 	bufs    []buf
 	again   bool // it is offered as it grows
+	eve     EVE  // nil for none
 }
 
 type buf struct {
@@ -33,6 +34,9 @@ func (t *bufTx) number(b suricata.Buffer, n uint64) {
 
 // event adds an event that rules name with app-layer-event.
 func (t *bufTx) event(name string) { t.add(suricata.BufAppEvent, []byte(name)) }
+
+// EVE implements Teller.
+func (t *bufTx) EVE() EVE { return t.eve }
 
 // App implements suricata.Tx.
 func (t *bufTx) App() suricata.AppProto { return t.app }
