@@ -66,7 +66,6 @@ func init() {
 		"saksi.tftp":       {name: "tftp", write: (*eve).tftp},
 		"saksi.kerberos":   {name: "krb5", write: (*eve).krb5},
 		"saksi.ldap":       {name: "ldap", write: (*eve).ldap},
-		"saksi.nfs":        {name: "nfs", write: (*eve).nfs, unless: func(e *Event) bool { n, _ := e.GetInt(SaksiRpcProgram); return n != 100003 }},
 		"saksi.snmp":       {name: "snmp", write: (*eve).snmp},
 		"saksi.sip":        {name: "sip", write: (*eve).sip},
 		"saksi.rdp":        {name: "rdp", write: (*eve).rdp},

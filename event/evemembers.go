@@ -96,5 +96,5 @@ func (e *Event) AddMembers(kind string, m *Members) {
 func ToldByRecords(dataset string) bool { return toldByRecords[dataset] }
 
 var toldByRecords = map[string]bool{
-	"saksi.mqtt": true,
+	"saksi.mqtt": true, "saksi.nfs": true,
 }

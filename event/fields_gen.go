@@ -73,6 +73,7 @@ const (
 	SaksiDhcpTransaction                                   // Saksi.dhcp.transaction: transaction id, hex
 	SaksiDhcpVendorClass                                   // Saksi.dhcp.vendor_class: vendor class of the client
 	SaksiEveAlerted                                        // Saksi.eve.alerted: held for EVE only: a rule of Suricata matched in the flow
+	SaksiEveApp                                            // Saksi.eve.app: held for EVE only: members that tell of the transaction, as JSON
 	SaksiEveBare                                           // Saksi.eve.bare: held for EVE only: the packet of the alert was not decoded
 	SaksiEveDNSFlags                                       // Saksi.eve.dns_flags: held for EVE only: flags of a DNS message as sent
 	SaksiEveFlowStart                                      // Saksi.eve.flow_start: held for EVE only: time of the flow's first packet
@@ -85,6 +86,7 @@ const (
 	SaksiEveIcmpCode                                       // Saksi.eve.icmp_code: held for EVE only: ICMP code
 	SaksiEveIcmpType                                       // Saksi.eve.icmp_type: held for EVE only: ICMP type
 	SaksiEveJA3SString                                     // Saksi.eve.ja3s_string: held for EVE only: text whose MD5 is the JA3S
+	SaksiEveKind                                           // Saksi.eve.kind: held for EVE only: event_type of a record that no document tells of
 	SaksiEvePacket                                         // Saksi.eve.packet: held for EVE only: packet the event was made at
 	SaksiEvePayload                                        // Saksi.eve.payload: held for EVE only: bytes an alert matched in
 	SaksiEvePktSrc                                         // Saksi.eve.pkt_src: held for EVE only: where the packet came from
@@ -722,6 +724,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.dhcp.transaction", typ: Keyword, array: false, doc: "transaction id, hex"},
 	{name: "Saksi.dhcp.vendor_class", typ: Keyword, array: false, doc: "vendor class of the client"},
 	{name: "Saksi.eve.alerted", typ: Boolean, array: false, doc: "held for EVE only: a rule of Suricata matched in the flow"},
+	{name: "Saksi.eve.app", typ: Keyword, array: false, doc: "held for EVE only: members that tell of the transaction, as JSON"},
 	{name: "Saksi.eve.bare", typ: Boolean, array: false, doc: "held for EVE only: the packet of the alert was not decoded"},
 	{name: "Saksi.eve.dns_flags", typ: Long, array: false, doc: "held for EVE only: flags of a DNS message as sent"},
 	{name: "Saksi.eve.flow_start", typ: Date, array: false, doc: "held for EVE only: time of the flow's first packet"},
@@ -734,6 +737,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.eve.icmp_code", typ: Long, array: false, doc: "held for EVE only: ICMP code"},
 	{name: "Saksi.eve.icmp_type", typ: Long, array: false, doc: "held for EVE only: ICMP type"},
 	{name: "Saksi.eve.ja3s_string", typ: Keyword, array: false, doc: "held for EVE only: text whose MD5 is the JA3S"},
+	{name: "Saksi.eve.kind", typ: Keyword, array: false, doc: "held for EVE only: event_type of a record that no document tells of"},
 	{name: "Saksi.eve.packet", typ: Long, array: false, doc: "held for EVE only: packet the event was made at"},
 	{name: "Saksi.eve.payload", typ: Keyword, array: false, doc: "held for EVE only: bytes an alert matched in"},
 	{name: "Saksi.eve.pkt_src", typ: Keyword, array: false, doc: "held for EVE only: where the packet came from"},

@@ -144,6 +144,19 @@ func TestEVESchema(t *testing.T) {
 			}
 		}
 	}
+	records, err := filepath.Glob("proto/testdata/eve/*.ndjson")
+	if err != nil || len(records) == 0 {
+		t.Fatalf("records of protocols: %d, %v", len(records), err)
+	}
+	for _, path := range records {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range bytes.Lines(data) {
+			check(path, bytes.TrimSpace(line))
+		}
+	}
 	set, _, err := suricata.LoadFiles([]string{"../testdata/rules/demo.rules"}, suricata.Config{Offer: Offer()})
 	if err != nil {
 		t.Fatal(err)

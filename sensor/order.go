@@ -31,16 +31,16 @@ type item struct {
 type itemKind uint8
 
 const (
-	itemEvent itemKind = iota
-	itemFile           // an event, then the file for the scanners
-	itemFlow           // the event of a flow that a name seen before may classify
-	itemHit            // an event that counts only if the orderer keeps its hit
-	itemAlert          // an event that is a finding
-	itemRecord         // of EVE JSON alone
-	itemName           // an answer of DNS
-	itemFact           // something told of a host
-	itemSeen           // a flow that has ended, for the hosts
-	itemMatch          // a match of Sigma that correlations count, of an event emitted before
+	itemEvent  itemKind = iota
+	itemFile            // an event, then the file for the scanners
+	itemFlow            // the event of a flow that a name seen before may classify
+	itemHit             // an event that counts only if the orderer keeps its hit
+	itemAlert           // an event that is a finding
+	itemRecord          // of EVE JSON alone
+	itemName            // an answer of DNS
+	itemFact            // something told of a host
+	itemSeen            // a flow that has ended, for the hosts
+	itemMatch           // a match of Sigma that correlations count, of an event emitted before
 )
 
 // hit is a rule's hit with the packet header the orderer looks at.

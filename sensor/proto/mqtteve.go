@@ -23,8 +23,8 @@ func (t *mqttTx) AppendEVE(m *event.Members) {
 
 // mqttEVE gathers messages for EVE JSON.
 type mqttEVE struct {
-	last    uint64
-	open    map[uint32]*mqttTx // by the identifier that an answer must have
+	last uint64
+	open map[uint32]*mqttTx // by the identifier that an answer must have
 }
 
 // mqttConnecting is the identifier of a CONNECT; those of messages have 16 bits.

@@ -104,6 +104,9 @@ type rpcCall struct {
 	data                        nfsData // of a write; of a read its offset
 	made                        int     // the last create or remove of a compound
 	given                       string  // handle that the reply gives for name
+	flavor, uid, gid            uint32  // of the credential
+	denied, status              uint32  // of the reply
+	closes                      bool    // it closes or commits a file
 }
 
 // rpc parses the calls of one flow.
@@ -112,10 +115,10 @@ type rpc struct {
 	dataset string
 	skip    [2]int // bytes of a fragment that are not read
 	open    []rpcCall
-	id      uint64          // of what rules saw last
-	shown   map[nfsKey]bool // files in work that rules saw
-	run     *rpcCall        // reads or writes of one file in a row, not told yet
+	id      uint64   // of what rules saw last
+	run     *rpcCall // reads or writes of one file in a row, not told yet
 	files   nfsFiles
+	txs     nfsTxs
 }
 
 // Data implements Parser.
@@ -169,7 +172,7 @@ func (p *rpc) message(c *Context, dir Dir, b []byte) {
 			k.credential(&w)
 			if !w.short {
 				k.arguments(&w)
-				p.offer(c, dir, &k)
+				p.txs.call(c, p, dir, &k)
 				switch k.action {
 				case "write":
 					p.files.begin(c, nfsKey{k.handle, dir}, k.data, b)
@@ -185,9 +188,9 @@ func (p *rpc) message(c *Context, dir Dir, b []byte) {
 				k.packets.Add(c.Number)
 				k.reply(&w)
 				p.files.named(k.given, k.name)
+				p.txs.reply(c, p, dir, k)
 				if k.action == "read" {
 					p.files.begin(c, nfsKey{k.handle, dir}, k.data, b)
-					p.offerRead(c, dir, k)
 				}
 				p.tell(c, *k)
 				p.open = append(p.open[:i], p.open[i+1:]...)
@@ -213,12 +216,13 @@ func (p *rpc) ask(c *Context, k rpcCall) {
 
 func (k *rpcCall) credential(w *wire) {
 	flavor, body := w.u32(), w.opaque(400)
-	if flavor == 1 { // AUTH_SYS: stamp, machine, user
+	if k.flavor = flavor; flavor == 1 { // AUTH_SYS: stamp, machine, user, group
 		in := wire{b: body, at: min(4, len(body))}
 		k.machine = printable(in.opaque(255))
 		if uid := in.u32(); !in.short {
-			k.user = strconv.Itoa(int(uid))
+			k.user, k.uid = strconv.Itoa(int(uid)), uid
 		}
+		k.gid = in.u32()
 	}
 	w.u32()
 	w.opaque(400)
@@ -273,7 +277,7 @@ func (k *rpcCall) arguments(w *wire) {
 
 func (k *rpcCall) reply(w *wire) {
 	denied := w.u32()
-	if denied != 0 {
+	if k.denied = denied; denied != 0 {
 		k.outcome, k.fault = "failure", "denied"
 		return
 	}
@@ -292,6 +296,7 @@ func (k *rpcCall) reply(w *wire) {
 	case k.procedure == 0:
 	case k.program == 100003, k.program == 100005 && k.procedure == 1:
 		if n := int(w.u32()); n != 0 && !w.short {
+			k.status = uint32(n)
 			k.outcome, k.fault = "failure", nameOr(nfsStatus, n, "status-")
 		} else if k.program == 100003 {
 			k.results(w)
@@ -385,6 +390,7 @@ func (p *rpc) Close(c *Context) {
 		p.tell(c, p.open[i])
 	}
 	p.open = nil
+	p.txs.close(c)
 	p.files.close()
 	p.flush(c)
 }

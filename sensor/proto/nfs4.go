@@ -52,6 +52,7 @@ func nfs4Op(k *rpcCall, op int, w *wire) bool {
 		w.take(4)
 	case 4:
 		w.take(20)
+		k.closes = true
 	case 9:
 		w.take(4 * min(int(w.u32()), 8))
 	case 11, 15, 28: // link, lookup, remove: a name
@@ -67,6 +68,18 @@ func nfs4Op(k *rpcCall, op int, w *wire) bool {
 		k.handle = hex.EncodeToString(w.opaque(128))
 	case 5: // commit: offset, count
 		w.take(12)
+		k.closes = true
+	case 6: // create: kind with what a link or a device has; name
+		switch w.u32() {
+		case 5:
+			w.opaque(1024)
+		case 3, 4:
+			w.take(8)
+		}
+		if v := printable(w.opaque(255)); !w.short {
+			k.name = v
+		}
+		return false
 	case 25: // 16 offset
 		w.take(16)
 		k.data.offset = w.u64()

@@ -68,8 +68,10 @@ func readSample(t testing.TB, name string) []turn {
 type host struct {
 	ev    event.Event
 	lines [][]byte
-	entry *Entry
-	time  int64
+	// records are those of EVE JSON.
+	records [][]byte
+	entry   *Entry
+	time    int64
 	// touch makes host look at every buffer offered.
 	touch bool
 	seen  int
@@ -94,6 +96,11 @@ func (h *host) Begin(dataset string, packets []uint64) *event.Event {
 func (h *host) Emit(e *event.Event) { h.lines = append(h.lines, e.AppendJSON(nil)) }
 
 func (h *host) Offer(tx suricata.Tx, _ Dir) {
+	if x, ok := tx.(Teller); ok && x.EVE() != nil {
+		var m event.Members
+		x.EVE().AppendEVE(&m)
+		h.seen += int(x.EVE().Number())
+	}
 	for b := suricata.Buffer(0); b < suricata.NumBuffers; b++ {
 		for i := range tx.NBuf(b) {
 			h.seen += len(tx.BufAt(b, i))
@@ -126,7 +133,15 @@ func (h *host) CountOpened(d Decryption, _ bool) { h.opened[d]++ }
 
 func (h *host) AboutOpened(e *event.Event) { e.Bool(event.SaksiTLSDecrypted, true) }
 
-func (h *host) Record(string, EVE) {}
+func (h *host) Record(kind string, t EVE) {
+	var e event.Event
+	var m event.Members
+	t.AppendEVE(&m)
+	e.Time(event.Timestamp, h.time)
+	e.Int(event.SaksiEveTxID, int64(t.Number()-1))
+	e.AddMembers(kind, &m)
+	h.records = append(h.records, e.AppendEVE(nil))
+}
 
 func (h *host) OpenFile(name string, _ Dir) FileWriter { return &hostFile{h: h, name: name} }
 
@@ -157,7 +172,7 @@ func (f *hostFile) Close(whole bool, why string, about func(*event.Event)) {
 func play(t Transport, turns []turn, port uint16, touch bool) (*Entry, *host) {
 	h := &host{touch: touch, time: 1_700_000_000_000_000_000}
 	c := &Context{
-		Host: h, Client: netip.MustParseAddr("192.0.2.1"), Server: netip.MustParseAddr("192.0.2.2"),
+		Host: h, Detail: true, Client: netip.MustParseAddr("192.0.2.1"), Server: netip.MustParseAddr("192.0.2.2"),
 		ClientPort: 40000, ServerPort: port,
 	}
 	var p Parser
@@ -257,7 +272,11 @@ func TestGolden(t *testing.T) {
 				if e.New == nil { // named only: it has no events of its own
 					return
 				}
-				golden(t, filepath.Join("testdata", "golden", strings.TrimSuffix(s, ".txt")+".ndjson"), h)
+				name := strings.TrimSuffix(s, ".txt") + ".ndjson"
+				golden(t, filepath.Join("testdata", "golden", name), h.lines)
+				if len(h.records) > 0 {
+					golden(t, filepath.Join("testdata", "eve", name), h.records)
+				}
 				if len(h.lines) == 0 {
 					t.Fatal("the parser emitted nothing")
 				}
@@ -266,10 +285,10 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-func golden(t *testing.T, path string, h *host) {
+func golden(t *testing.T, path string, lines [][]byte) {
 	t.Helper()
 	var got []byte
-	for _, l := range h.lines {
+	for _, l := range lines {
 		got = append(append(got, l...), '\n')
 	}
 	if *update {
@@ -319,7 +338,7 @@ func force(e *Entry, t Transport, turns []turn) {
 		return
 	}
 	h := &host{touch: true, entry: e}
-	c := &Context{Host: h}
+	c := &Context{Host: h, Detail: true}
 	p := e.New(t)
 	defer func() { p.Close(c) }()
 	var tail [2][]byte
