@@ -50,33 +50,31 @@ func init() {
 		return t == "udp"
 	}
 	eveKinds = map[string]eveKind{
-		"saksi.flow":       {name: "flow", write: (*eve).flow},
-		"saksi.file":       {name: "fileinfo", write: (*eve).file},
-		"saksi.alert":      {name: "alert", write: (*eve).alert},
-		"saksi.anomaly":    {name: "anomaly", write: (*eve).anomaly},
-		"saksi.dns":        {name: "dns", write: (*eve).dns},
-		"saksi.mdns":       {name: "mdns", write: (*eve).mdns},
-		"saksi.http":       {name: "http", write: (*eve).http},
-		"saksi.tls":        {name: "tls", write: (*eve).tls, unless: overUDP}, // of DTLS there is none
-		"saksi.quic":       {name: "quic", write: (*eve).quic},
-		"saksi.ssh":        {name: "ssh", write: (*eve).ssh},
-		"saksi.smtp":       {name: "smtp", write: (*eve).smtp},
-		"saksi.ftp":        {name: "ftp", write: (*eve).ftp},
-		"saksi.dhcp":       {name: "dhcp", write: (*eve).dhcp},
-		"saksi.tftp":       {name: "tftp", write: (*eve).tftp},
-		"saksi.kerberos":   {name: "krb5", write: (*eve).krb5},
-		"saksi.ldap":       {name: "ldap", write: (*eve).ldap},
-		"saksi.snmp":       {name: "snmp", write: (*eve).snmp},
-		"saksi.sip":        {name: "sip", write: (*eve).sip},
-		"saksi.rdp":        {name: "rdp", write: (*eve).rdp},
-		"saksi.vnc":        {name: "rfb", write: (*eve).rfb},
-		"saksi.ike":        {name: "ike", write: (*eve).ike},
-		"saksi.postgresql": {name: "pgsql", write: (*eve).pgsql},
-		"saksi.smb":        {name: "smb", write: (*eve).smb},
-		"saksi.dcerpc":     {name: "dcerpc", write: (*eve).dcerpc},
-		"saksi.modbus":     {name: "modbus", write: (*eve).modbus},
-		"saksi.dnp3":       {name: "dnp3", write: (*eve).dnp3},
-		"saksi.pop3":       {name: "pop3", write: (*eve).pop3},
+		"saksi.flow":     {name: "flow", write: (*eve).flow},
+		"saksi.file":     {name: "fileinfo", write: (*eve).file},
+		"saksi.alert":    {name: "alert", write: (*eve).alert},
+		"saksi.anomaly":  {name: "anomaly", write: (*eve).anomaly},
+		"saksi.dns":      {name: "dns", write: (*eve).dns},
+		"saksi.mdns":     {name: "mdns", write: (*eve).mdns},
+		"saksi.http":     {name: "http", write: (*eve).http},
+		"saksi.tls":      {name: "tls", write: (*eve).tls, unless: overUDP}, // of DTLS there is none
+		"saksi.quic":     {name: "quic", write: (*eve).quic},
+		"saksi.ssh":      {name: "ssh", write: (*eve).ssh},
+		"saksi.smtp":     {name: "smtp", write: (*eve).smtp},
+		"saksi.ftp":      {name: "ftp", write: (*eve).ftp},
+		"saksi.dhcp":     {name: "dhcp", write: (*eve).dhcp},
+		"saksi.tftp":     {name: "tftp", write: (*eve).tftp},
+		"saksi.kerberos": {name: "krb5", write: (*eve).krb5},
+		"saksi.snmp":     {name: "snmp", write: (*eve).snmp},
+		"saksi.sip":      {name: "sip", write: (*eve).sip},
+		"saksi.rdp":      {name: "rdp", write: (*eve).rdp},
+		"saksi.vnc":      {name: "rfb", write: (*eve).rfb},
+		"saksi.ike":      {name: "ike", write: (*eve).ike},
+		"saksi.smb":      {name: "smb", write: (*eve).smb},
+		"saksi.dcerpc":   {name: "dcerpc", write: (*eve).dcerpc},
+		"saksi.modbus":   {name: "modbus", write: (*eve).modbus},
+		"saksi.dnp3":     {name: "dnp3", write: (*eve).dnp3},
+		"saksi.pop3":     {name: "pop3", write: (*eve).pop3},
 	}
 }
 
@@ -276,6 +274,9 @@ func (w *eve) appProto(e *Event) {
 			w.str("app_proto", "failed")
 		}
 		return
+	}
+	if t, _ := e.GetStr(NetworkTransport); p == "bittorrent" && t == "udp" {
+		p = "bittorrent_dht"
 	}
 	w.str("app_proto", eveAppProto(p))
 	if via, ok := e.GetStr(SaksiFlowVia); ok && via != p {

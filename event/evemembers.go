@@ -17,6 +17,9 @@ const maxMembers = 64 << 10
 // Full reports whether no more elements are to be added to lists.
 func (m *Members) Full() bool { return len(m.w.b) > maxMembers }
 
+// Empty reports whether nothing was added.
+func (m *Members) Empty() bool { return len(m.w.b) == 0 }
+
 // Open begins an object: a member k, or an element if k is empty.
 func (m *Members) Open(k string) {
 	m.w.key(k)
@@ -96,5 +99,5 @@ func (e *Event) AddMembers(kind string, m *Members) {
 func ToldByRecords(dataset string) bool { return toldByRecords[dataset] }
 
 var toldByRecords = map[string]bool{
-	"saksi.mqtt": true, "saksi.nfs": true,
+	"saksi.mqtt": true, "saksi.nfs": true, "saksi.ldap": true, "saksi.websocket": true, "saksi.ethernetip": true, "saksi.bittorrent": true, "saksi.postgresql": true,
 }

@@ -149,89 +149,6 @@ func (w *eve) krb5(e *Event) {
 	w.close()
 }
 
-// eveLDAPCodes are the names of results (RFC 4511 section 4.1.9).
-var eveLDAPCodes = map[int64]string{
-	0: "success", 1: "operations_error", 2: "protocol_error", 3: "time_limit_exceeded", 4: "size_limit_exceeded", 5: "compare_false", 6: "compare_true",
-	7: "auth_method_not_supported", 8: "stronger_auth_required", 10: "referral", 11: "admin_limit_exceeded", 12: "unavailable_critical_extension",
-	13: "confidentiality_required", 14: "sasl_bind_in_progress", 16: "no_such_attribute", 17: "undefined_attribute_type", 18: "inappropriate_matching",
-	19: "constraint_violation", 20: "attribute_or_value_exists", 21: "invalid_attribute_syntax", 32: "no_such_object", 33: "alias_problem",
-	34: "invalid_d_n_syntax", 36: "alias_dereferencing_problem", 48: "inappropriate_authentication", 49: "invalid_credentials",
-	50: "insufficient_access_rights", 51: "busy", 52: "unavailable", 53: "unwilling_to_perform", 54: "loop_detect", 64: "naming_violation",
-	65: "object_class_violation", 66: "not_allowed_on_non_leaf", 67: "not_allowed_on_rdn", 68: "entry_already_exists", 69: "object_class_mods_prohibited",
-	71: "affects_multiple_dsas", 80: "other",
-}
-
-// eveLDAP are requests and answers by our actions.
-var eveLDAP = map[string][2]string{
-	"bind": {"bind_request", "bind_response"}, "unbind": {"unbind_request", ""}, "search": {"search_request", "search_result_done"},
-	"modify": {"modify_request", "modify_response"}, "add": {"add_request", "add_response"}, "delete": {"del_request", "del_response"},
-	"modify-dn": {"mod_dn_request", "mod_dn_response"}, "rename": {"mod_dn_request", "mod_dn_response"}, "compare": {"compare_request", "compare_response"},
-	"abandon": {"abandon_request", ""}, "extended": {"extended_request", "extended_response"},
-}
-
-func (w *eve) ldap(e *Event) {
-	names := eveLDAP[e.action()]
-	w.open("ldap")
-	if names[0] != "" {
-		w.open("request")
-		w.str("operation", names[0])
-		switch names[0] {
-		case "bind_request":
-			w.open(names[0])
-			w.field("name", e, SaksiLdapDn)
-			if m, _ := e.GetStr(SaksiLdapMechanism); m != "" && m != "simple" {
-				w.open("sasl")
-				w.str("mechanism", m)
-				w.close()
-			}
-			w.close()
-		case "search_request":
-			w.open(names[0])
-			w.field("base_object", e, SaksiLdapBase)
-			switch s, _ := e.GetStr(SaksiLdapScope); s {
-			case "base":
-				w.num("scope", 0)
-			case "one":
-				w.num("scope", 1)
-			case "subtree":
-				w.num("scope", 2)
-			}
-			w.list("attributes", e.all(SaksiLdapAttributes))
-			w.close()
-		case "modify_request":
-			w.dn(names[0], "object", e)
-		case "add_request", "mod_dn_request", "compare_request":
-			w.dn(names[0], "entry", e)
-		case "del_request":
-			w.dn(names[0], "dn", e)
-		}
-		w.close()
-	}
-	if code, ok := e.GetInt(SaksiLdapResultCode); ok && names[1] != "" {
-		w.key("responses")
-		w.b = append(w.b, '[')
-		w.open("")
-		w.str("operation", names[1])
-		w.open(names[1])
-		text := eveLDAPCodes[code]
-		if text == "" {
-			text = strconv.FormatInt(code, 10)
-		}
-		w.str("result_code", text)
-		w.close()
-		w.close()
-		w.b = append(w.b, ']')
-	}
-	w.close()
-}
-
-// dn writes an object that holds only the name of an entry.
-func (w *eve) dn(object, key string, e *Event) {
-	w.open(object)
-	w.field(key, e, SaksiLdapDn)
-	w.close()
-}
-
 func (w *eve) snmp(e *Event) {
 	w.open("snmp")
 	v, _ := e.GetStr(SaksiSnmpVersion)
@@ -358,40 +275,6 @@ func (w *eve) ike(e *Event) {
 	if vendors := e.all(SaksiVpnVendor); v == "1" && len(vendors) > 0 {
 		w.open("ikev1")
 		w.list("vendor_ids", vendors)
-		w.close()
-	}
-	w.close()
-}
-
-func (w *eve) pgsql(e *Event) {
-	w.open("pgsql")
-	w.number("tx_id", e, SaksiEveTxID)
-	w.open("request")
-	if e.action() == "login" {
-		w.open("startup_parameters")
-		w.field("user", e, UserName)
-		w.key("optional_parameters")
-		w.b = append(w.b, '[')
-		for _, o := range []struct {
-			k string
-			f Field
-		}{{"database", SaksiDbName}, {"application_name", SaksiDbApplication}} {
-			if s, ok := e.GetStr(o.f); ok {
-				w.key("")
-				w.open("")
-				w.str(o.k, s)
-				w.close()
-			}
-		}
-		w.b = append(w.b, ']')
-		w.close()
-	} else {
-		w.field("simple_query", e, SaksiDbStatement)
-	}
-	w.close()
-	if fault, ok := e.GetStr(SaksiDbError); ok {
-		w.open("response")
-		w.str("code", fault)
 		w.close()
 	}
 	w.close()

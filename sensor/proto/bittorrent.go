@@ -72,12 +72,16 @@ type bitTorrent struct {
 	peers     [2]string
 	shaken    [2]bool
 	datagrams int
+	number    uint64 // of those told of in EVE JSON
 }
 
 // Data implements Parser.
 func (p *bitTorrent) Data(c *Context, dir Dir, b []byte) Result {
 	if p.udp {
-		if p.datagrams++; p.datagrams > maxBTDatagrams {
+		p.datagrams++
+		if c.Detail {
+			p.record(c, b)
+		} else if p.datagrams > maxBTDatagrams {
 			return Done
 		}
 		p.datagram(c, dir, b)
@@ -99,6 +103,14 @@ func (p *bitTorrent) Data(c *Context, dir Dir, b []byte) Result {
 		return Done
 	}
 	return 68
+}
+
+// record tells of a datagram of the hash table in EVE JSON.
+func (p *bitTorrent) record(c *Context, b []byte) {
+	if t := dhtMessage(p.number+1, b); t != nil {
+		p.number++
+		c.Record("bittorrent_dht", t)
+	}
 }
 
 func (p *bitTorrent) handshake(dir Dir, b []byte) {

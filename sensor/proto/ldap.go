@@ -148,6 +148,7 @@ type ldap struct {
 	server   ntlm.Message
 	sealed   bool
 	rules    ldapRules
+	eve      ldapEVE
 }
 
 // Data implements Parser.
@@ -189,14 +190,17 @@ func (p *ldap) take(c *Context, dir Dir, b []byte, _ int64) Result {
 		return Broken
 	case !ok:
 		return 0
-	case dir == FromClient:
+	}
+	if c.Detail {
+		p.rules.eve = p.eve.message(c, dir, b, id, op, body)
+	}
+	if dir == FromClient {
 		p.rules.request(c, id, op, body)
 		p.request(c, id, op, body)
-	default:
-		p.rules.response(c, id, op, body)
-		return p.result(c, id, op, body)
+		return 0
 	}
-	return 0
+	p.rules.response(c, id, op, body)
+	return p.result(c, id, op, body)
 }
 
 func (p *ldap) request(c *Context, id int64, op byte, body []byte) {
@@ -348,6 +352,7 @@ func (p *ldap) Gap(_ *Context, dir Dir, n uint32) bool { return p.gap(dir, n) }
 
 // Close implements Parser.
 func (p *ldap) Close(c *Context) {
+	p.eve.close(c)
 	for len(p.requests) > 0 {
 		p.emit(c, 0, -1)
 	}

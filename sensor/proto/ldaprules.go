@@ -14,6 +14,7 @@ const maxLDAPAnswers = 1024
 // answers to it together with the last.
 type ldapRules struct {
 	id      uint64
+	eve     *ldapTx // of the message in work; nil for none
 	answers map[int64]*ldapAnswers
 }
 
@@ -30,6 +31,9 @@ func (r *ldapRules) request(c *Context, id int64, op byte, body []byte) {
 	}
 	r.id++
 	t := &bufTx{app: suricata.AppLDAP, id: r.id, packets: []uint64{c.Number}}
+	if r.eve != nil {
+		t.eve = r.eve
+	}
 	t.number(suricata.BufLDAPRequestOp, uint64(op&0x1f))
 	_, first, rest, _ := tlv.Next(body)
 	switch op {
@@ -112,6 +116,9 @@ func (r *ldapRules) response(c *Context, id int64, op byte, body []byte) {
 		a.tx.packets = append(a.tx.packets, c.Number)
 	}
 	t := &a.tx
+	if r.eve != nil {
+		t.eve = r.eve
+	}
 	a.count++
 	if a.count <= maxLDAPAnswers {
 		own := func(b []byte) []byte { return append([]byte{}, b...) }

@@ -81,6 +81,7 @@ type postgres struct {
 	queries    []pgQuery
 	wrapping   Parser
 	statements uint64 // offered to rules
+	eve        pgEVE
 }
 
 // pgQuery is a statement whose answer is to come.
@@ -98,7 +99,9 @@ func (p *postgres) Data(c *Context, dir Dir, b []byte) Result {
 	if p.wrapping != nil {
 		return p.wrapping.Data(c, dir, b)
 	}
-	return p.data(c, dir, b, p)
+	n := p.data(c, dir, b, p)
+	p.eve.settle(c)
+	return n
 }
 
 func (p *postgres) size(dir Dir, b []byte) (n, hold int64) {
@@ -129,6 +132,9 @@ func (p *postgres) take(c *Context, dir Dir, b []byte, _ int64) Result {
 		ask := p.asked
 		p.asked = 0
 		p.packets.Add(c.Number)
+		if c.Detail && ask == 'S' {
+			p.eve.tls(c, b[0] == 'S')
+		}
 		if b[0] == 'N' {
 			return 0
 		}
@@ -142,10 +148,19 @@ func (p *postgres) take(c *Context, dir Dir, b []byte, _ int64) Result {
 		}
 		return Done
 	case dir == FromClient && !p.started:
+		if c.Detail {
+			p.eve.first(c, b)
+		}
 		return p.first(c, b)
 	case dir == FromClient:
+		if c.Detail {
+			p.eve.request(c, b[0], b[5:])
+		}
 		p.request(c, b[0], b[5:])
 	default:
+		if c.Detail {
+			p.eve.answer(c, b[0], b[5:])
+		}
 		p.answer(c, b[0], b[5:])
 	}
 	return 0
@@ -219,6 +234,9 @@ func (p *postgres) offer(c *Context, text []byte) {
 	p.statements++
 	t := &bufTx{app: suricata.AppPgSQL, id: p.statements, packets: []uint64{c.Number}}
 	t.add(suricata.BufPgSQLQuery, text)
+	if p.eve.tx != nil {
+		t.eve = p.eve.tx
+	}
 	c.Offer(t, FromClient)
 }
 
@@ -314,6 +332,7 @@ func (p *postgres) Gap(c *Context, dir Dir, n uint32) bool {
 
 // Close implements Parser.
 func (p *postgres) Close(c *Context) {
+	p.eve.flush(c)
 	if !p.told && len(p.packets.List()) > 0 {
 		p.login(c, nil, false)
 	}

@@ -76,6 +76,7 @@ type webSocket struct {
 	code    int // of the close frame
 	ended   [2]bool
 	rules   [2]wsRules
+	number  uint64 // of frames that ended
 }
 
 // Data implements Parser.
@@ -89,7 +90,7 @@ func (p *webSocket) Data(c *Context, dir Dir, b []byte) Result {
 			s.left -= n
 			p.rules[dir].content(b[used : used+int(n)])
 			if used += int(n); s.left == 0 {
-				p.rules[dir].end(c, dir)
+				p.over(c, dir)
 			}
 			continue
 		}
@@ -137,7 +138,7 @@ func (p *webSocket) Data(c *Context, dir Dir, b []byte) Result {
 		s.left = n
 		used += head
 		if p.rules[dir].begin(c, f[:head]); n == 0 {
-			p.rules[dir].end(c, dir)
+			p.over(c, dir)
 		}
 		p.ended[dir] = p.ended[dir] || op == 8
 	}
@@ -145,6 +146,12 @@ func (p *webSocket) Data(c *Context, dir Dir, b []byte) Result {
 		return Done
 	}
 	return Result(used)
+}
+
+// over tells that a frame has come to its end.
+func (p *webSocket) over(c *Context, dir Dir) {
+	p.number++
+	p.rules[dir].end(c, dir, p.number)
 }
 
 // Gap implements Parser: a hole within a frame is passed over.

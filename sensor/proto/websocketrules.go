@@ -1,8 +1,11 @@
 package proto
 
 import (
+	"bytes"
 	"encoding/binary"
+	"strconv"
 
+	"saksi/event"
 	"saksi/rules/suricata"
 )
 
@@ -27,7 +30,7 @@ type wsRules struct {
 
 // begin notes the head of a frame.
 func (r *wsRules) begin(c *Context, head []byte) {
-	if c.Matching() {
+	if c.Matching() || c.Detail {
 		r.head, r.payload = append(r.head[:0], head...), r.payload[:0]
 	}
 }
@@ -38,15 +41,24 @@ func (r *wsRules) content(b []byte) {
 	}
 }
 
-// end offers the frame.
-func (r *wsRules) end(c *Context, dir Dir) {
+// end offers the frame. It is the numberth of the connection.
+func (r *wsRules) end(c *Context, dir Dir, number uint64) {
 	if len(r.head) < 2 {
 		return
 	}
 	h := r.head
+	var eve EVE
+	if c.Detail {
+		eve = wsTx{eveTx(number), bytes.Clone(h)}
+		defer c.Record("websocket", eve)
+	}
+	if !c.Matching() {
+		r.head = r.head[:0]
+		return
+	}
 	offerFrames(c, dir, suricata.AppWebSocket, framed{frameWSHeader, h}, framed{frameWSPDU, append(append([]byte{}, h...), r.payload...)}, framed{frameWSData, r.payload})
 	r.id++
-	t := &bufTx{app: suricata.AppWebSocket, id: r.id, packets: []uint64{c.Number}}
+	t := &bufTx{app: suricata.AppWebSocket, id: r.id, packets: []uint64{c.Number}, eve: eve}
 	t.number(suricata.BufWebSocketFlags, uint64(h[0]&0xf0))
 	t.number(suricata.BufWebSocketOpcode, uint64(h[0]&15))
 	data := append([]byte{}, r.payload...)
@@ -69,4 +81,30 @@ func (r *wsRules) end(c *Context, dir Dir) {
 	t.add(suricata.BufWebSocketPayload, data)
 	r.head = r.head[:0]
 	c.Offer(t, dir)
+}
+
+// wsTx is a frame by its head, as EVE JSON has it.
+type wsTx struct {
+	eveTx
+	head []byte
+}
+
+// AppendEVE implements EVE. Suricata calls the opcodes from 8 on by the names of
+// those before them.
+func (t wsTx) AppendEVE(m *event.Members) {
+	h := t.head
+	m.Open("websocket")
+	m.Bool("fin", h[0]&0x80 != 0)
+	if h[1]&0x80 != 0 && len(h) >= 6 {
+		m.Int("mask", int64(binary.BigEndian.Uint32(h[len(h)-4:])))
+	}
+	switch op := h[0] & 15; op {
+	case 0, 1, 2:
+		m.Str("opcode", wsOpcodes[op])
+	case 8, 9:
+		m.Str("opcode", wsOpcodes[op+1])
+	default:
+		m.Str("opcode", "unknown-"+strconv.Itoa(int(op)))
+	}
+	m.Close()
 }
