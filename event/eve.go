@@ -67,7 +67,6 @@ func init() {
 		"saksi.kerberos": {name: "krb5", write: (*eve).krb5},
 		"saksi.snmp":     {name: "snmp", write: (*eve).snmp},
 		"saksi.sip":      {name: "sip", write: (*eve).sip},
-		"saksi.rdp":      {name: "rdp", write: (*eve).rdp},
 		"saksi.vnc":      {name: "rfb", write: (*eve).rfb},
 		"saksi.ike":      {name: "ike", write: (*eve).ike},
 		"saksi.smb":      {name: "smb", write: (*eve).smb},

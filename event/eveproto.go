@@ -182,30 +182,6 @@ func (w *eve) sip(e *Event) {
 	w.close()
 }
 
-func (w *eve) rdp(e *Event) {
-	w.open("rdp")
-	w.number("tx_id", e, SaksiEveTxID)
-	if e.Has(SaksiRdpClientName) || e.Has(SaksiRdpClientBuild) {
-		w.str("event_type", "connect_request")
-		w.open("client")
-		if n, ok := e.GetInt(SaksiRdpClientBuild); ok {
-			w.str("build", strconv.FormatInt(n, 10))
-		}
-		w.field("client_name", e, SaksiRdpClientName)
-		if s, ok := e.GetStr(SaksiRdpDesktop); ok {
-			x, y, _ := strings.Cut(s, "x")
-			w.digits("desktop_width", x)
-			w.digits("desktop_height", y)
-		}
-		w.field("keyboard_layout", e, SaksiRdpKeyboard)
-		w.close()
-	} else {
-		w.str("event_type", "initial_request")
-	}
-	w.field("cookie", e, UserName)
-	w.close()
-}
-
 // digits writes a text of digits as a number.
 func (w *eve) digits(k, s string) {
 	if n, err := strconv.ParseUint(s, 10, 32); err == nil {

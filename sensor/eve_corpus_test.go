@@ -16,7 +16,7 @@ import (
 
 // floorEVE is the number of cases of corpus/suricata whose checks all hold for
 // EVE JSON as it is written, with every field they name; it only goes up.
-const floorEVE = 221
+const floorEVE = 222
 
 var elementOf = regexp.MustCompile(`^([^\[]*)((?:\[\d+\])*)$`)
 

@@ -14,12 +14,13 @@ import (
 	"strings"
 
 	"saksi/event"
+	"saksi/rules/suricata"
 )
 
 func init() {
 	register(&Entry{
 		Name: "bittorrent", Doc: "BitTorrent: peers, hash table, trackers", Reference: "BEP 3, BEP 5, BEP 14, BEP 15, BEP 29",
-		Transport: TCP | UDP, Ports: []uint16{6771, 6881}, Application: "bittorrent",
+		Transport: TCP | UDP, Ports: []uint16{6771, 6881}, Application: "bittorrent", App: suricata.AppBitTorrentDHT,
 		First: []string{btHandshake, "d1:", "d2:", "BT-SEARCH * HTTP/", "A\x00", "A\x02", "\x00\x00\x04\x17\x27\x10\x19\x80"}, Detect: detectBitTorrent,
 		New:     func(t Transport) Parser { return &bitTorrent{udp: t == UDP} },
 		Samples: []string{"bittorrent_tcp.txt", "bittorrent_dht_udp.txt", "bittorrent_utp_udp.txt"}, Hostile: []string{"bittorrent_hostile.txt", "short.txt"},
@@ -79,8 +80,8 @@ type bitTorrent struct {
 func (p *bitTorrent) Data(c *Context, dir Dir, b []byte) Result {
 	if p.udp {
 		p.datagrams++
-		if c.Detail {
-			p.record(c, b)
+		if c.Detail || c.Matching() {
+			p.record(c, dir, b)
 		} else if p.datagrams > maxBTDatagrams {
 			return Done
 		}
@@ -105,10 +106,18 @@ func (p *bitTorrent) Data(c *Context, dir Dir, b []byte) Result {
 	return 68
 }
 
-// record tells of a datagram of the hash table in EVE JSON.
-func (p *bitTorrent) record(c *Context, b []byte) {
-	if t := dhtMessage(p.number+1, b); t != nil {
-		p.number++
+// record tells of a datagram of the hash table in EVE JSON, and shows it to the
+// rules.
+func (p *bitTorrent) record(c *Context, dir Dir, b []byte) {
+	t := dhtMessage(p.number+1, b)
+	if t == nil {
+		return
+	}
+	p.number++
+	if c.Matching() {
+		c.Offer(&bufTx{app: suricata.AppBitTorrentDHT, id: p.number, packets: []uint64{c.Number}, eve: t}, dir)
+	}
+	if c.Detail {
 		c.Record("bittorrent_dht", t)
 	}
 }

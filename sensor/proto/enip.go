@@ -72,6 +72,7 @@ type enip struct {
 	stream bool
 	skip   [2]int // bytes of a message too long to keep
 	rules  enipRules
+	eve    enipEVE
 }
 
 // Data implements Parser.
@@ -99,6 +100,9 @@ func (p *enip) Data(c *Context, dir Dir, b []byte) Result {
 		}
 		if len(m) < n {
 			break
+		}
+		if c.Detail {
+			p.rules.eve = p.eve.message(c, dir, m[:n])
 		}
 		p.rules.message(c, dir, m[:n])
 		p.message(c, dir, m[:n])
@@ -305,4 +309,7 @@ func cipPath(b []byte) (name string, class int) {
 func (p *enip) Gap(*Context, Dir, uint32) bool { return false }
 
 // Close implements Parser.
-func (p *enip) Close(c *Context) { p.calls.flush(c) }
+func (p *enip) Close(c *Context) {
+	p.eve.close(c)
+	p.calls.flush(c)
+}

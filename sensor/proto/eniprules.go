@@ -14,7 +14,10 @@ var (
 
 // enipRules shows messages of the encapsulation to the rules, with what the
 // Common Industrial Protocol says within (volume 1 appendix C, volume 2 chapter 2).
-type enipRules struct{ id uint64 }
+type enipRules struct {
+	id  uint64
+	eve *enipTx // of the message in work; nil for none
+}
 
 func (r *enipRules) message(c *Context, dir Dir, m []byte) {
 	offerFrames(c, dir, suricata.AppENIP, framed{frameENIPPDU, m}, framed{frameENIPHeader, m[:24]}, framed{frameENIPData, m[24:]})
@@ -23,6 +26,9 @@ func (r *enipRules) message(c *Context, dir Dir, m []byte) {
 	}
 	r.id++
 	t := &bufTx{app: suricata.AppENIP, id: r.id, packets: []uint64{c.Number}}
+	if r.eve != nil {
+		t.eve = r.eve
+	}
 	w := wire{b: m}
 	command := w.le16()
 	w.take(6)

@@ -11,7 +11,6 @@ import (
 type mqttTx struct {
 	eveTx
 	messages event.Members
-	open     bool // an answer may come
 }
 
 // AppendEVE implements EVE.

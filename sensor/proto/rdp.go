@@ -109,6 +109,7 @@ type rdp struct {
 	told       bool
 	inner      Parser
 	datagram   bool
+	eve        rdpEVE
 }
 
 // Data implements Parser.
@@ -119,7 +120,11 @@ func (p *rdp) Data(c *Context, dir Dir, b []byte) Result {
 		p.emit(c)
 		return Done
 	case p.inner != nil:
-		return p.inner.Data(c, dir, b)
+		n := p.inner.Data(c, dir, b)
+		if x, ok := p.inner.(*tlsParser); ok && c.Detail {
+			p.eve.chain(c, x)
+		}
+		return n
 	}
 	return p.data(c, dir, b, p)
 }
@@ -150,8 +155,14 @@ func (p *rdp) take(c *Context, dir Dir, b []byte, _ int64) Result {
 		if n := rdpNegotiation(v); n != nil && n[0] == 1 {
 			p.requested, p.negotiated = binary.LittleEndian.Uint32(n[4:]), true
 		}
+		if c.Detail {
+			p.eve.request(c, v, p.cookie)
+		}
 	case b[5] == 0xd0 && dir == FromServer:
 		p.answered = true
+		if c.Detail {
+			p.eve.confirm(c, b[min(11, len(b)):])
+		}
 		if n := rdpNegotiation(b[min(11, len(b)):]); n != nil {
 			v := binary.LittleEndian.Uint32(n[4:])
 			if n[0] == 3 {
@@ -170,8 +181,14 @@ func (p *rdp) take(c *Context, dir Dir, b []byte, _ int64) Result {
 		if i := bytes.Index(b, []byte("Duca")); i > 0 { // the key of the conference (section 2.2.1.3)
 			p.core(b[i+4:])
 			p.emit(c)
-			return Done
+			if !c.Detail {
+				return Done
+			}
+			p.eve.connect(c, b[i+4:])
 		}
+	case p.told && len(b) > 8 && b[7] == 0x7f && b[8] == 0x66: // connect response
+		p.eve.tell(c, "connect_response", nil)
+		return Done
 	}
 	return 0
 }
