@@ -71,9 +71,16 @@ var (
 	rdpAsks     = []rdpBit{{1, "restricted_admin_mode_required"}, {2, "redirected_authentication_mode_required"}, {8, "correlation_info_present"}}
 	rdpSupports = []rdpBit{{1, "extended_client_data"}, {2, "dynvc_gfx"}, {8, "restricted_admin"}, {16, "redirected_authentication"}}
 	rdpCan      = []rdpBit{
-		{1, "support_errinfo_pdf"}, {2, "want_32bpp_session"}, {4, "support_statusinfo_pdu"}, {8, "strong_asymmetric_keys"}, {0x20, "valid_connection_type"},
-		{0x40, "support_monitor_layout_pdu"}, {0x80, "support_netchar_autodetect"}, {0x100, "support_dynvc_gfx_protocol"},
-		{0x200, "support_dynamic_time_zone"}, {0x400, "support_heartbeat_pdu"},
+		{1, "support_errinfo_pdf"},
+		{2, "want_32bpp_session"},
+		{4, "support_statusinfo_pdu"},
+		{8, "strong_asymmetric_keys"},
+		{0x20, "valid_connection_type"},
+		{0x40, "support_monitor_layout_pdu"},
+		{0x80, "support_netchar_autodetect"},
+		{0x100, "support_dynvc_gfx_protocol"},
+		{0x200, "support_dynamic_time_zone"},
+		{0x400, "support_heartbeat_pdu"},
 	}
 	rdpNames    = map[uint32]string{0: "rdp", 1: "ssl", 2: "hybrid", 4: "rds_tls", 8: "hybrid_ex"}
 	rdpFailures = map[uint32]string{
