@@ -54,6 +54,7 @@ type builder struct {
 	streamSize    bool
 	reads, writes bool // flow state
 	hooked        bool // at a state of transactions
+	byPacket      bool // at every packet, or the first
 	ofTx          bool // asks for bits of a transaction
 	ipOnly        int  // checks on addresses alone
 }
@@ -141,10 +142,6 @@ func (b *builder) hasBase64() bool {
 	return false
 }
 
-var actions = map[string]Action{
-	"alert": Alert, "pass": Pass, "drop": Drop, "reject": Reject, "rejectsrc": Reject, "rejectdst": Reject, "rejectboth": Reject,
-}
-
 // compile turns a parsed rule into a Rule.
 func (c *compiler) compile(t *ruleText, p *parsed) (*Rule, *fault) {
 	line, _ := t.pos(0)
@@ -225,9 +222,8 @@ func oneEdit(a, b string) bool {
 }
 
 func (b *builder) header() *fault {
-	var ok bool
-	if b.r.Action, ok = actions[b.p.action.s]; !ok {
-		return wrong(b.p.action.off, fmt.Sprintf("unknown action %q", b.p.action.s), "alert, pass, drop, reject, rejectsrc, rejectdst or rejectboth")
+	if err := b.action(); err != nil {
+		return err
 	}
 	if err := b.protocol(); err != nil {
 		return err

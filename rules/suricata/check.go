@@ -2,7 +2,6 @@ package suricata
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 )
 
@@ -67,6 +66,7 @@ const (
 	ckVariable
 	ckTxBit
 	ckNever
+	ckFlowStart
 )
 
 // eval decides one check. bits and counters of a flow without state are unset.
@@ -122,6 +122,8 @@ func (c *check) eval(p *Packet, st *FlowState) bool {
 		ok = st.variableHas(c.a, p.Number, c.text)
 	case ckTxBit:
 		ok = st.txBit(c.a)
+	case ckFlowStart:
+		ok = hasFlow(p.Proto) && !p.Seen
 	case ckNever:
 		return false
 	case ckVersion:
@@ -240,81 +242,6 @@ func kwUint(b *builder, o *option) *fault {
 	return nil
 }
 
-// flagLetters are the TCP flags (RFC 9293, section 3.1) and their older names.
-var flagLetters = map[rune]uint32{
-	'F': 1, 'S': 2, 'R': 4, 'P': 8, 'A': 16, 'U': 32, '2': 64, 'E': 64, '1': 128, 'C': 128, '0': 0,
-}
-
-var fragLetters = map[rune]uint32{'M': 1, 'D': 2, 'R': 4}
-
-func bitLetters(f field, letters map[rune]uint32) (bits uint32, op cmpOp, err *fault) {
-	for i, c := range strings.ToUpper(f.s) {
-		switch c {
-		case '+':
-			op = opGe
-		case '*':
-			op = opAnd
-		case '!':
-			op = opNe
-		case ' ':
-		default:
-			v, ok := letters[c]
-			if !ok {
-				return 0, 0, wrong(f.off+i, fmt.Sprintf("unknown flag %q", c), "letters of flags, with + * or ! before them or not")
-			}
-			bits |= v
-		}
-	}
-	return bits, op, nil
-}
-
-func kwFlags(b *builder, o *option) *fault {
-	parts := o.val.list()
-	bits, op, err := bitLetters(parts[0], flagLetters)
-	if err != nil {
-		return err
-	}
-	var mask uint32
-	if len(parts) > 1 {
-		if mask, _, err = bitLetters(parts[1], flagLetters); err != nil {
-			return err
-		}
-	}
-	b.r.checks = append(b.r.checks, check{op: ckFlags, a: bits, b: mask, cmp: uintCmp{op: op}})
-	return nil
-}
-
-func kwFragBits(b *builder, o *option) *fault {
-	bits, op, err := bitLetters(o.val, fragLetters)
-	if err != nil {
-		return err
-	}
-	b.r.checks = append(b.r.checks, check{op: ckFragBits, a: bits, cmp: uintCmp{op: op}})
-	return nil
-}
-
-// ipProtocols are names of the IANA registry "Protocol Numbers".
-var ipProtocols = map[string]uint64{
-	"icmp": 1, "igmp": 2, "ipip": 4, "ipv4": 4, "tcp": 6, "egp": 8, "igp": 9, "udp": 17, "dccp": 33, "ipv6": 41,
-	"ipv6-route": 43, "ipv6-frag": 44, "rsvp": 46, "gre": 47, "esp": 50, "ah": 51, "ipv6-icmp": 58, "icmpv6": 58,
-	"ipv6-nonxt": 59, "ipv6-opts": 60, "eigrp": 88, "ospf": 89, "pim": 103, "vrrp": 112, "l2tp": 115, "sctp": 132,
-}
-
-func kwIPProto(b *builder, o *option) *fault {
-	s := strings.TrimLeft(o.val.s, "!<>= ")
-	f := o.val
-	if n, ok := ipProtocols[strings.ToLower(s)]; ok {
-		f.s = strings.TrimSuffix(f.s, s) + strconv.FormatUint(n, 10)
-	}
-	c, err := parseUint(f, 8)
-	if err != nil {
-		err.msg = "neither a protocol's number nor a known name"
-		return err
-	}
-	b.r.checks = append(b.r.checks, check{op: ckIPProto, cmp: c})
-	return nil
-}
-
 func kwSameIP(b *builder, _ *option) *fault {
 	b.r.checks = append(b.r.checks, check{op: ckSameIP})
 	return nil
@@ -359,58 +286,5 @@ func kwAppProto(b *builder, o *option) *fault {
 		op = ckAppFirst
 	}
 	b.r.checks = append(b.r.checks, check{op: op, a: uint32(app), neg: neg})
-	return nil
-}
-
-func kwFlow(b *builder, o *option) *fault {
-	for _, p := range o.val.list() {
-		switch strings.ToLower(p.s) {
-		case "established":
-			b.r.checks = append(b.r.checks, check{op: ckEstablished})
-		case "not_established":
-			b.r.checks = append(b.r.checks, check{op: ckNotEstablished})
-		case "stateless":
-		case "to_server", "from_client":
-			b.r.dir |= toServer
-		case "to_client", "from_server":
-			b.r.dir |= toClient
-		case "only_stream":
-			b.onlyStream, b.onlyFlow = true, true
-		case "no_stream":
-			b.noStream = true
-		case "only_frag":
-			b.r.checks = append(b.r.checks, check{op: ckFragments, a: 1})
-		case "no_frag":
-			b.r.checks = append(b.r.checks, check{op: ckFragments})
-		default:
-			return wrong(p.off, fmt.Sprintf("unknown flow option %q", p.s), "established, not_established, stateless, to_server, to_client, from_server, from_client, only_stream or no_stream")
-		}
-	}
-	if b.r.dir == toServer|toClient {
-		return wrong(o.val.off, "flow asks for both directions", "to_server or to_client")
-	}
-	if b.onlyStream && b.noStream {
-		return wrong(o.val.off, "flow asks for only_stream and no_stream", "one of them")
-	}
-	b.flowKeyword = true
-	return nil
-}
-
-// kwStreamSize takes stream_size: server|client|both|either, operator, number.
-func kwStreamSize(b *builder, o *option) *fault {
-	parts := o.val.list()
-	if len(parts) != 3 {
-		return wrong(o.val.off, "stream_size takes three values", "side, operator, number")
-	}
-	side, ok := map[string]uint32{"client": 0, "server": 1, "both": 2, "either": 3}[parts[0].s]
-	if !ok {
-		return wrong(parts[0].off, fmt.Sprintf("unknown side %q", parts[0].s), "client, server, both or either")
-	}
-	c, err := parseUint(field{parts[1].s + parts[2].s, parts[1].off}, 32)
-	if err != nil {
-		return err
-	}
-	b.streamSize = true
-	b.r.checks = append(b.r.checks, check{op: ckStreamSize, a: side, cmp: c})
 	return nil
 }

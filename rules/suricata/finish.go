@@ -209,7 +209,7 @@ func (b *builder) decide() {
 	negated := strings.Contains(b.p.src.s+b.p.dst.s, "!") || b.varNegated(b.p.src.s) || b.varNegated(b.p.dst.s)
 	onlySets := !b.reads && !b.flowKeyword
 	switch {
-	case len(r.lists) > 0:
+	case len(r.lists) > 0, b.byPacket:
 		r.kind = kindPacket
 	case b.appChecks > 0 && len(r.checks) == b.appChecks && !b.flowKeyword,
 		r.app == AppUnknown && len(r.checks) == b.ipOnly && onlySets && !negated:

@@ -97,3 +97,56 @@ func kwFrame(b *builder, o *option) *fault {
 	}
 	return wrong(o.val.off, fmt.Sprintf("no frame is named %q", name), "PROTOCOL.FRAME such as tls.pdu")
 }
+
+func kwFlow(b *builder, o *option) *fault {
+	for _, p := range o.val.list() {
+		switch strings.ToLower(p.s) {
+		case "established":
+			b.r.checks = append(b.r.checks, check{op: ckEstablished})
+		case "not_established":
+			b.r.checks = append(b.r.checks, check{op: ckNotEstablished})
+		case "stateless":
+		case "to_server", "from_client":
+			b.r.dir |= toServer
+		case "to_client", "from_server":
+			b.r.dir |= toClient
+		case "only_stream":
+			b.onlyStream, b.onlyFlow = true, true
+		case "no_stream":
+			b.noStream = true
+		case "only_frag":
+			b.r.checks = append(b.r.checks, check{op: ckFragments, a: 1})
+		case "no_frag":
+			b.r.checks = append(b.r.checks, check{op: ckFragments})
+		default:
+			return wrong(p.off, fmt.Sprintf("unknown flow option %q", p.s), "established, not_established, stateless, to_server, to_client, from_server, from_client, only_stream or no_stream")
+		}
+	}
+	if b.r.dir == toServer|toClient {
+		return wrong(o.val.off, "flow asks for both directions", "to_server or to_client")
+	}
+	if b.onlyStream && b.noStream {
+		return wrong(o.val.off, "flow asks for only_stream and no_stream", "one of them")
+	}
+	b.flowKeyword = true
+	return nil
+}
+
+// kwStreamSize takes stream_size: server|client|both|either, operator, number.
+func kwStreamSize(b *builder, o *option) *fault {
+	parts := o.val.list()
+	if len(parts) != 3 {
+		return wrong(o.val.off, "stream_size takes three values", "side, operator, number")
+	}
+	side, ok := map[string]uint32{"client": 0, "server": 1, "both": 2, "either": 3}[parts[0].s]
+	if !ok {
+		return wrong(parts[0].off, fmt.Sprintf("unknown side %q", parts[0].s), "client, server, both or either")
+	}
+	c, err := parseUint(field{parts[1].s + parts[2].s, parts[1].off}, 32)
+	if err != nil {
+		return err
+	}
+	b.streamSize = true
+	b.r.checks = append(b.r.checks, check{op: ckStreamSize, a: side, cmp: c})
+	return nil
+}

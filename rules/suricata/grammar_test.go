@@ -138,6 +138,12 @@ func TestGrammar(t *testing.T) {
 		{`alert tcp any any -> any any (bsize:1; sid:1;)`, "1:31 bsize without a sticky buffer"},
 		{`alert tcp any any -> any any (lua:x.lua; sid:1;)`, "1:31 keyword lua"},
 		{`alert tcp any any -> any any (http.none; content:"x"; sid:1;)`, "1:31 keyword http.none"},
+		{`accept:hook tcp any any -> any any (sid:1;)`, "1:1 the action accept, which is of firewalls"},
+		{`config dns any any -> any any (sid:1;)`, "1:1 the action config, which takes events away"},
+		{`alert:flow tcp any any -> any any (sid:1;)`, "1:7 alert has no scope"},
+		{`pass:tx tcp any any -> any any (sid:1;)`, "1:6 the scope tx, which is of firewalls"},
+		{`alert tcp:pre_flow any any -> any any (sid:1;)`, "1:11 the hook pre_flow, which is of firewalls"},
+		{`alert tcp:later any any -> any any (sid:1;)`, `1:11 unknown hook "later"`},
 		{`alert mysql any any -> any any (sid:1;)`, "1:7 protocol mysql without a parser"},
 		{`alert tcp any any -> any any (decode-event:tcp.none; sid:1;)`, "1:44 decode-event:tcp.none"},
 	} {

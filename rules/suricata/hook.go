@@ -30,7 +30,7 @@ var anyHook = []string{"request_started", "request_complete", "response_started"
 func (b *builder) hook(name, hook string) *fault {
 	off := b.p.proto.off + len(name) + 1
 	if _, ok := appNames[name]; !ok {
-		return refused(off, "a hook of packets: "+hook)
+		return b.packetHook(off, hook)
 	}
 	known := hooks[name]
 	if known == nil {
@@ -44,5 +44,21 @@ func (b *builder) hook(name, hook string) *fault {
 		b.r.dir = toClient
 	}
 	b.hooked = true
+	return nil
+}
+
+// packetHook is a place in the way of packets: flow_start means the first packet
+// of each direction of a flow, all every packet.
+func (b *builder) packetHook(off int, hook string) *fault {
+	switch hook {
+	case "all":
+	case "flow_start":
+		b.r.checks = append(b.r.checks, check{op: ckFlowStart, at: off})
+	case "pre_flow", "pre_stream":
+		return refused(off, "the hook "+hook+", which is of firewalls")
+	default:
+		return wrong(off, fmt.Sprintf("unknown hook %q", hook), "flow_start or all")
+	}
+	b.noStream, b.byPacket = true, true
 	return nil
 }

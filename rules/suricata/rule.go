@@ -56,6 +56,7 @@ type Rule struct {
 	digest        bool // looks at digests of whole files
 	writes        bool // state of the flow
 	bypass        bool // the flow is not looked at behind a match
+	scope         passScope
 	noalert       bool
 	checks        []check // before contents, in order
 	payload       *list
