@@ -37,7 +37,7 @@ func TestActions(t *testing.T) {
 // their layer, and those that exist and never come.
 func TestEventKeywords(t *testing.T) {
 	offer := &Offer{
-		Buffers: []Buffer{BufAppEvent},
+		Buffers:      []Buffer{BufAppEvent},
 		DecodeEvents: []string{"ipv4.trunc_pkt", "udp.len_invalid"}, StreamEvents: []string{"fin_syn", "3whs_synack_resend_with_different_ack"},
 		AppEvents: []string{"http.range_invalid"}, Never: []string{"afp.trunc_pkt", "wrong_thread", "smb.internal_error"},
 	}

@@ -49,6 +49,8 @@ var AppEvents = []string{
 	"mdns.infinite_loop", "mdns.name_too_long", "mdns.invalid_authorities", "mdns.invalid_additionals",
 	"smb.request_to_client", "smb.response_to_server", "smb.duplicate_negotiate", "modbus.invalid_protocol_id", "modbus.invalid_length", "modbus.value_mismatch",
 	noTLS, "ldap.invalid_data", "mqtt.malformed_traffic", "dnp3.malformed",
+	"http2.long_frame_data", "http2.invalid_frame_length", "http2.invalid_header", "http2.header_integer_overflow",
+	"http2.invalid_http1_settings", "quic.failed_decrypt", "ssh.long_kex_record",
 	"mqtt.unintroduced_message", "mqtt.invalid_qos_level", "mqtt.missing_msg_id", "mqtt.unassigned_msg_type",
 }
 
@@ -56,7 +58,7 @@ var AppEvents = []string{
 // parser of Suricata's says of bounds of its own, of memory or of itself. Where a
 // parser here stops, the reading counts it instead.
 var NeverRaised = []string{
-	"http.unknown_error", "http.lzma_memlimit_reached", "http.too_many_warnings", "http.multipart_generic_error",
+	"http2.invalid_frame_header", "http2.invalid_client_magic", "http2.extra_header_data", "http.unknown_error", "http.lzma_memlimit_reached", "http.too_many_warnings", "http.multipart_generic_error",
 	"http2.too_many_streams", "http2.too_many_frames", "http2.reassembly_limit_reached",
 	"smb.internal_error", "smb.too_many_transactions", "smb.write_queue_size_exceeded", "smb.write_queue_cnt_exceeded",
 	"smb.read_queue_size_exceeded", "smb.read_queue_cnt_exceeded", "mqtt.too_many_transactions", "ldap.too_many_transactions",

@@ -244,9 +244,12 @@ func (p *httpParser) begin(c *Context, t *httpTx, m *httpMessage, dir Dir, rest 
 		}
 		if upgrade {
 			p.tunnel = true
-			m.head.Tokens("upgrade", func(t string) {
-				if t == "websocket" {
-					p.next = t
+			m.head.Tokens("upgrade", func(name string) {
+				switch name {
+				case "websocket":
+					p.next = name
+				case "h2c":
+					t.settings(c)
 				}
 			})
 		}

@@ -153,6 +153,9 @@ func (p *http2Parser) Data(c *Context, dir Dir, b []byte) Result {
 			if len(h) < 9 {
 				return Result(used)
 			}
+			if p.showFrame(c, dir, h) {
+				return Result(used)
+			}
 			used += 9
 			s.in, s.typ, s.flags, s.stream = true, h[3], h[4], binary.BigEndian.Uint32(h[5:])&0x7fffffff
 			s.left, s.payload, s.pad = int(h[0])<<16|int(h[1])<<8|int(h[2]), s.payload[:0], 0

@@ -31,7 +31,9 @@ func (p *http2Parser) frame(c *Context, dir Dir, s *http2Side) bool {
 			return p.endBlock(c, dir, s)
 		}
 	case http2Priority:
-		if len(b) >= 5 {
+		if len(b) < 5 {
+			p.odd(c, dir, "invalid_frame_length")
+		} else {
 			p.note(c, dir, s, func(m *httpMessage) {
 				m.number(suricata.BufHTTP2FrameType, http2Priority)
 				m.number(suricata.BufHTTP2Priority, uint64(b[4]))
@@ -39,6 +41,7 @@ func (p *http2Parser) frame(c *Context, dir Dir, s *http2Side) bool {
 		}
 	case http2Reset:
 		if len(b) < 4 {
+			p.odd(c, dir, "invalid_frame_length")
 			return true
 		}
 		t := p.streams[s.stream]
@@ -55,14 +58,20 @@ func (p *http2Parser) frame(c *Context, dir Dir, s *http2Side) bool {
 		}
 		p.close(c, s.stream, "reset")
 	case http2Settings:
+		if len(b)%6 != 0 {
+			p.odd(c, dir, "invalid_frame_length")
+		}
 		p.settings(dir, s, b)
 		p.offerSettings(c, dir, s, b)
 	case http2GoAway:
-		if len(b) >= 8 {
+		if len(b) < 8 {
+			p.odd(c, dir, "invalid_frame_length")
+		} else {
 			p.global(c, dir, s, suricata.BufHTTP2ErrorCode, uint64(binary.BigEndian.Uint32(b[4:])))
 		}
 	case http2Window:
 		if len(b) < 4 {
+			p.odd(c, dir, "invalid_frame_length")
 			return true
 		}
 		n := uint64(binary.BigEndian.Uint32(b) & 0x7fffffff)
@@ -161,6 +170,7 @@ func (p *http2Parser) headers(c *Context, dir Dir, s *http2Side, b []byte) bool 
 	s.on, s.target, s.pushed, s.ends = s.stream, s.stream, false, s.flags&http2EndStream != 0
 	if s.typ == http2Push {
 		if len(b) < 4 {
+			p.odd(c, dir, "invalid_frame_length")
 			return false
 		}
 		s.target, s.pushed, s.ends = binary.BigEndian.Uint32(b)&0x7fffffff, true, false
@@ -187,6 +197,10 @@ func (p *http2Parser) endBlock(c *Context, dir Dir, s *http2Side) bool {
 	_, err := s.dec.Write(block)
 	if err == nil {
 		err = s.dec.Close()
+	} else if overflows(block) {
+		p.odd(c, dir, "header_integer_overflow")
+	} else {
+		p.odd(c, dir, "invalid_header")
 	}
 	p.head(c, dir, s) // what was decoded counts even if the rest is broken
 	if err != nil {
@@ -211,4 +225,42 @@ func (p *http2Parser) settings(dir Dir, s *http2Side, b []byte) {
 			p.sides[1-dir].dec.SetAllowedMaxDynamicTableSize(min(binary.BigEndian.Uint32(b[2:]), maxHTTP2Block))
 		}
 	}
+}
+
+// maxHTTP2Whole is the size from which on Suricata takes a frame in parts.
+const maxHTTP2Whole = 64 << 10
+
+var frameHTTP2Header, frameHTTP2Data, frameHTTP2PDU = frame("http2.hdr"), frame("http2.data"), frame("http2.pdu")
+
+// showFrame shows a frame to the rules when all of it is there, before it is
+// taken; it returns true if more of it has to come first. A long one is shown as
+// far as it came.
+func (p *http2Parser) showFrame(c *Context, dir Dir, b []byte) (wait bool) {
+	n := 9 + (int(b[0])<<16 | int(b[1])<<8 | int(b[2]))
+	if n-9 >= maxHTTP2Whole && len(b) < n {
+		p.odd(c, dir, "long_frame_data")
+	}
+	if !c.Wants(frameHTTP2Header) && !c.Wants(frameHTTP2Data) && !c.Wants(frameHTTP2PDU) {
+		return false
+	}
+	if len(b) < n && n < maxHTTP2Whole/2 {
+		return true
+	}
+	b = b[:min(len(b), n)]
+	offerFrames(c, dir, suricata.AppHTTP2, framed{frameHTTP2Header, b[:9]}, framed{frameHTTP2Data, b[9:]}, framed{frameHTTP2PDU, b})
+	return false
+}
+
+// overflows reports an integer of HPACK (RFC 7541 section 5.1) that continues
+// beyond 32 bits.
+func overflows(block []byte) bool {
+	run := 0
+	for _, x := range block {
+		if x&0x80 == 0 {
+			run = 0
+		} else if run++; run > 5 {
+			return true
+		}
+	}
+	return false
 }

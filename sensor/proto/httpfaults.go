@@ -2,6 +2,7 @@ package proto
 
 import (
 	"bytes"
+	"encoding/base64"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -333,5 +334,18 @@ func (t *httpTx) tellRequest(c *Context) {
 	for _, n := range names {
 		x.event("http." + n)
 	}
+	c.Offer(x, FromClient)
+}
+
+// settings looks at those that a request for HTTP/2 carries (RFC 7540 section
+// 3.2.1): base64url of a frame's payload.
+func (t *httpTx) settings(c *Context) {
+	v := t.req.head.Get("http2-settings")
+	raw, err := base64.RawURLEncoding.DecodeString(string(bytes.TrimRight(v, "=")))
+	if v == nil || err == nil && len(raw)%6 == 0 || !c.Matching() {
+		return
+	}
+	x := &bufTx{app: suricata.AppHTTP2, id: malformedID, packets: []uint64{c.Number}}
+	x.event("http2.invalid_http1_settings")
 	c.Offer(x, FromClient)
 }

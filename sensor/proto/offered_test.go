@@ -154,7 +154,8 @@ func TestSSHEvents(t *testing.T) {
 		{"SSH-2.0-OpenSSH_9.6\r\n", nil},
 		{"hello\r\n", []string{"ssh.invalid_banner"}},
 		{long + "\r\n", []string{"ssh.long_banner"}},
-		{"SSH-2.0-x\r\n\xff\xff\xff\xff\x00\x14", []string{"ssh.invalid_record"}},
+		{"SSH-2.0-x\r\n\x00\x00\x00\x01\x00\x14", []string{"ssh.invalid_record"}},
+		{"SSH-2.0-x\r\n\xff\xff\xff\xff\x00\x14", []string{"ssh.long_kex_record"}},
 	} {
 		r := &recorder{buf: suricata.BufAppEvent, host: host{entry: Default().ByName("ssh")}}
 		(&ssh{}).Data(&Context{Host: r}, FromClient, []byte(c.in))

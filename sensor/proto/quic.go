@@ -105,11 +105,13 @@ func (p *quicParser) Data(c *Context, dir Dir, b []byte) Result {
 		p.traffic(c, dir, b)
 		b = nil
 	}
+	whole := b
 	for range 8 {
 		packet, rest, ok := quic.Next(b)
 		if !ok {
 			break
 		}
+		p.showFrames(c, dir, whole, b, &packet)
 		p.packet(c, dir, &packet)
 		b = rest
 	}
@@ -199,6 +201,8 @@ func (p *quicParser) packet(c *Context, dir Dir, x *quic.Packet) {
 		if frames, server, ok := p.open(dir, x); ok {
 			p.packets.Add(c.Number)
 			p.frames(c, server, frames)
+		} else if p.keys != nil {
+			p.odd(c, dir, "failed_decrypt")
 		}
 	}
 }

@@ -40,6 +40,8 @@ const (
 	maxSSHLine = 1024
 	// maxSSHPacket bounds a packet before encryption (section 6.1: 35,000).
 	maxSSHPacket = 35000
+	// maxSSHKex is the longest proposal that Suricata puts together.
+	maxSSHKex = 65535
 	// maxSSHLines bounds lines a server may send before its identification.
 	maxSSHLines = 64
 )
@@ -57,6 +59,9 @@ type ssh struct {
 	packets Packets
 	told    bool
 }
+
+// Frames of a record: its length, that of its padding and its kind; the rest; both.
+var frameSSHHeader, frameSSHData, frameSSHPDU = frame("ssh.record_hdr"), frame("ssh.record_data"), frame("ssh.record_pdu")
 
 // Data implements Parser.
 func (p *ssh) Data(c *Context, dir Dir, b []byte) Result {
@@ -98,13 +103,19 @@ func (p *ssh) Data(c *Context, dir Dir, b []byte) Result {
 			return Result(used)
 		}
 		n := int(binary.BigEndian.Uint32(rest))
-		if n < 2 || n > maxSSHPacket {
+		switch {
+		case n < 2:
 			p.event(c, dir, "ssh.invalid_record")
+		case n > maxSSHKex && rest[5] == 20:
+			p.event(c, dir, "ssh.long_kex_record")
+		}
+		if n < 2 || n > maxSSHPacket {
 			return p.finish(c)
 		}
 		if len(rest) < 4+n {
 			return Result(used)
 		}
+		offerFrames(c, dir, suricata.AppSSH, framed{frameSSHHeader, rest[:6]}, framed{frameSSHData, rest[6 : 4+n]}, framed{frameSSHPDU, rest[:4+n]})
 		if rest[5] == 20 {
 			p.packets.Add(c.Number)
 			p.kexinit(c, dir, rest[6:4+n])

@@ -68,6 +68,7 @@ type vnc struct {
 	result  int64
 	name    []byte
 	told    bool
+	last    int // size of the message behind which nothing is of interest
 	rules   vncRules
 }
 
@@ -75,7 +76,11 @@ type vnc struct {
 func (p *vnc) Data(c *Context, dir Dir, b []byte) Result {
 	used := 0
 	for {
+		p.last = 0
 		n := p.next(c, dir, b[used:])
+		if size := max(n, p.last); size > 0 {
+			offerFrames(c, dir, suricata.AppRFB, framed{frameRFBPDU, b[used : used+size]})
+		}
 		if n < 0 {
 			p.emit(c)
 			return Done
@@ -130,6 +135,7 @@ func (p *vnc) next(c *Context, dir Dir, b []byte) int {
 			p.rules.event(c, &p.packets, "unknown_security_result")
 		}
 		if p.step = vncInit; p.result != 0 {
+			p.last = 4
 			return -1
 		}
 		return 4
@@ -141,6 +147,7 @@ func (p *vnc) next(c *Context, dir Dir, b []byte) int {
 		if int64(len(b)) < 24+min(n, maxDBText) {
 			return 0
 		}
+		p.last = min(len(b), 24+int(n))
 		p.name = dbText(octet.Head(b, 24, int(min(n, maxDBText))))
 		p.rules.add(c, &p.packets, suricata.BufRFBName, p.name)
 		return -1
@@ -181,7 +188,7 @@ func (p *vnc) choose(c *Context, n int) int {
 	p.result = -1
 	switch p.chosen {
 	case 0:
-		p.result = 1
+		p.result, p.last = 1, n
 		return -1
 	case 1:
 		p.step = vncResult
@@ -191,6 +198,7 @@ func (p *vnc) choose(c *Context, n int) int {
 	case 2:
 		p.step = vncChallenge
 	default: // another protocol begins
+		p.last = n
 		return -1
 	}
 	return n

@@ -2,6 +2,8 @@ package proto
 
 import "saksi/rules/suricata"
 
+var frameRFBPDU = frame("rfb.pdu")
+
 // vncRules shows the beginning of a connection to the rules, as it grows.
 type vncRules struct{ view bufTx }
 

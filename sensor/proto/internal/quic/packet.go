@@ -33,6 +33,14 @@ type Packet struct {
 	numberAt int    // offset of the packet number in Raw
 }
 
+// Header is what stands before the packet number: all of a packet that has none.
+func (p *Packet) Header() []byte {
+	if p.numberAt == 0 {
+		return p.Raw
+	}
+	return p.Raw[:p.numberAt]
+}
+
 // MaxID is the length of the longest connection id of known versions.
 const MaxID = 20
 

@@ -1,0 +1,105 @@
+package proto
+
+import (
+	"slices"
+	"testing"
+
+	"saksi/rules/suricata"
+)
+
+// parts gives a parser data of both directions and returns the instances of a
+// buffer that it offers.
+func parts(entry string, buf suricata.Buffer, data ...string) [2][]string {
+	e := Default().ByName(entry)
+	r := &recorder{buf: buf, host: host{entry: e}}
+	tr := TCP
+	if e.Transport&TCP == 0 {
+		tr = UDP
+	}
+	p := e.New(tr)
+	var tail [2][]byte
+	for i, d := range data {
+		dir := FromClient
+		if d[0] == '<' {
+			dir = FromServer
+		}
+		tail[dir] = append(tail[dir], d[1:]...)
+		n := p.Data(&Context{Host: r, Number: uint64(i + 1)}, dir, tail[dir])
+		if n < 0 {
+			break
+		}
+		if tr == TCP {
+			tail[dir] = tail[dir][n:]
+		} else {
+			tail[dir] = nil
+		}
+	}
+	return r.seen
+}
+
+// TestFrames proves the frames that parsers cut out of their messages.
+func TestFrames(t *testing.T) {
+	const preface = ">PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+	quic := ">\xc3\x00\x00\x00\x01\x01\x07\x01\x08\x00\x05abcde"
+	for _, c := range []struct {
+		entry, frame string
+		data         []string
+		want         [2][]string
+	}{
+		{"http2", "http2.pdu", []string{preface, ">\x00\x00\x08\x06\x00\x00\x00\x00\x001234", ">5678"}, [2][]string{{"\x00\x00\x08\x06\x00\x00\x00\x00\x0012345678"}}},
+		{"http2", "http2.hdr", []string{preface + "\x00\x00\x00\x04\x00\x00\x00\x00\x00"}, [2][]string{{"\x00\x00\x00\x04\x00\x00\x00\x00\x00"}}},
+		{"http2", "http2.data", []string{preface + "\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00\x00"}, [2][]string{{"\x00\x02\x00\x00\x00\x00"}}},
+		{"ssh", "ssh.record_hdr", []string{">SSH-2.0-x\r\n\x00\x00\x00\x06\x04\x14data"}, [2][]string{{"\x00\x00\x00\x06\x04\x14"}}},
+		{"ssh", "ssh.record_data", []string{">SSH-2.0-x\r\n\x00\x00\x00\x06\x04\x14data"}, [2][]string{{"data"}}},
+		{"ssh", "ssh.record_pdu", []string{">SSH-2.0-x\r\n\x00\x00\x00\x06\x04\x14data"}, [2][]string{{"\x00\x00\x00\x06\x04\x14data"}}},
+		{
+			"vnc", "rfb.pdu",
+			[]string{"<RFB 003.008\n", ">RFB 003.008\n", "<\x01\x01", ">\x01", "<\x00\x00\x00\x00", ">\x01"},
+			[2][]string{{"RFB 003.008\n", "\x01", "\x01"}, {"RFB 003.008\n", "\x01\x01", "\x00\x00\x00\x00"}},
+		},
+		{"quic", "quic.pdu", []string{quic}, [2][]string{{quic[1:]}}},
+		{"quic", "quic.header", []string{quic}, [2][]string{{"\xc3\x00\x00\x00\x01\x01\x07\x01\x08\x00\x05"}}},
+		{"quic", "quic.data", []string{quic}, [2][]string{{"abcde"}}},
+	} {
+		got := parts(c.entry, suricata.Frame(c.frame), c.data...)
+		for dir := range got {
+			if !slices.Equal(got[dir], c.want[dir]) {
+				t.Errorf("%s: %q from %d, expected %q", c.frame, got[dir], dir, c.want[dir])
+			}
+		}
+	}
+}
+
+// TestParserEvents proves events that parsers raise.
+func TestParserEvents(t *testing.T) {
+	const preface = ">PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+	for _, c := range []struct {
+		entry string
+		data  []string
+		want  [2][]string
+	}{
+		{"http2", []string{preface + "\x00\x00\x02\x03\x00\x00\x00\x00\x01ab"}, [2][]string{{"http2.invalid_frame_length"}}},
+		{"http2", []string{preface + "\x00\x00\x05\x04\x00\x00\x00\x00\x00abcde"}, [2][]string{{"http2.invalid_frame_length"}}},
+		{"http2", []string{preface + "\x01\x00\x00\x06\x00\x00\x00\x00\x00ab"}, [2][]string{{"http2.long_frame_data"}}},
+		{"http2", []string{preface + "\x00\x00\x01\x01\x04\x00\x00\x00\x01\xff"}, [2][]string{{}}},
+		{"http2", []string{preface + "\x00\x00\x02\x01\x04\x00\x00\x00\x01\xff\x10"}, [2][]string{{"http2.invalid_header"}}},
+		{"http2", []string{preface + "\x00\x00\x0c\x01\x04\x00\x00\x00\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f"}, [2][]string{{"http2.header_integer_overflow"}}},
+		{
+			"http",
+			[]string{">GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nHTTP2-Settings: !!\r\n\r\n", "<HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n\r\n"},
+			[2][]string{{"http2.invalid_http1_settings"}},
+		},
+		{
+			"http",
+			[]string{">GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n", "<HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n\r\n"},
+			[2][]string{},
+		},
+	} {
+		got := parts(c.entry, suricata.BufAppEvent, c.data...)
+		for dir := range got {
+			if !slices.Equal(got[dir], c.want[dir]) {
+				t.Errorf("%s %q: %q from %d, expected %q", c.entry, c.data, got[dir], dir, c.want[dir])
+			}
+		}
+	}
+}
