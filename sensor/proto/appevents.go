@@ -51,6 +51,8 @@ var AppEvents = []string{
 	noTLS, "ldap.invalid_data", "mqtt.malformed_traffic", "dnp3.malformed",
 	"http2.long_frame_data", "http2.invalid_frame_length", "http2.invalid_header", "http2.header_integer_overflow",
 	"http2.invalid_http1_settings", "quic.failed_decrypt", "ssh.long_kex_record",
+	"smtp.duplicate_fields", "smtp.unparsable_content", "smtp.invalid_pipelined_sequence", "smtp.bdat_chunk_len_exceeded", "smtp.truncated_line",
+	"smtp.mime_long_boundary", "smtp.mime_long_filename", "pop3.request_too_long", "pop3.response_too_long", "pop3.unknown_command", "pop3.incorrect_argument_count",
 	"mqtt.unintroduced_message", "mqtt.invalid_qos_level", "mqtt.missing_msg_id", "mqtt.unassigned_msg_type",
 }
 
@@ -65,7 +67,9 @@ var NeverRaised = []string{
 	"pgsql.too_many_transactions", "pgsql.too_many_responses", "pop3.too_many_transactions", "enip.too_many_transactions",
 	"nfs.too_many_transactions", "dnp3.too_many_points", "dnp3.too_many_objects", "dnp3.too_long_reassembly", "quic.crypto_frag_too_long",
 	"websocket.skip_end_of_payload", "websocket.reassembly_limit_reached", "mdns.not_request", "mdns.not_response",
-	"applayer_proto_detection_skipped",
+	"applayer_proto_detection_skipped", "http.request_line_invalid", "http.failed_protocol_change", "smtp.failed_protocol_change",
+	"smtp.mime_parse_failed", "smtp.mime_malformed_msg", "ntp.unsolicited_response", "ntp.not_request", "ntp.not_response",
+	"dnp3.flooded", "pgsql.invalid_length",
 }
 
 // malformed names the event of data that can't be read, for requests and

@@ -2,6 +2,7 @@ package proto
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"saksi/rules/suricata"
@@ -84,6 +85,23 @@ func TestParserEvents(t *testing.T) {
 		{"http2", []string{preface + "\x00\x00\x01\x01\x04\x00\x00\x00\x01\xff"}, [2][]string{{}}},
 		{"http2", []string{preface + "\x00\x00\x02\x01\x04\x00\x00\x00\x01\xff\x10"}, [2][]string{{"http2.invalid_header"}}},
 		{"http2", []string{preface + "\x00\x00\x0c\x01\x04\x00\x00\x00\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f"}, [2][]string{{"http2.header_integer_overflow"}}},
+		{"pop3", []string{"<+OK\r\n", ">USER a\r\nPASS b c\r\nQUIT\r\n", "<+OK\r\n"}, [2][]string{}},
+		{"pop3", []string{"<+OK\r\n", ">HELO a\r\n"}, [2][]string{{"pop3.unknown_command"}}},
+		{"pop3", []string{"<+OK\r\n", ">RETR\r\nTOP 1\r\n"}, [2][]string{{"pop3.incorrect_argument_count", "pop3.incorrect_argument_count"}}},
+		{"pop3", []string{"<+OK\r\n", ">USER " + strings.Repeat("a", 250) + "\r\n"}, [2][]string{{"pop3.request_too_long"}}},
+		{"pop3", []string{"<+OK " + strings.Repeat("a", 600) + "\r\n"}, [2][]string{nil, {"pop3.response_too_long"}}},
+		{"smtp", []string{"<220 a SMTP\r\n", ">EHLO a\r\n", "<250 a\r\n", ">MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n"}, [2][]string{}},
+		{"smtp", []string{"<220 a SMTP\r\n", ">EHLO a\r\nHELO a\r\n"}, [2][]string{{"smtp.duplicate_fields"}}},
+		{"smtp", []string{"<220 a SMTP\r\n", ">MAIL FROM:<a@b>\r\nMAIL FROM:<c@b>\r\n"}, [2][]string{{"smtp.duplicate_fields"}}},
+		{"smtp", []string{"<220 a SMTP\r\n", ">DATA\r\nNOOP\r\n"}, [2][]string{{"smtp.invalid_pipelined_sequence"}}},
+		{"smtp", []string{"<220 a SMTP\r\n", ">DATA\r\nDATA\r\n"}, [2][]string{{"smtp.unparsable_content", "smtp.invalid_pipelined_sequence"}}},
+		{"smtp", []string{"<220 a SMTP\r\n", ">BDAT 4\r\nabcdQUIT\r\n"}, [2][]string{{"smtp.bdat_chunk_len_exceeded"}}},
+		{"smtp", []string{"<220 a SMTP\r\n", ">BDAT 4 LAST\r\nab\r\nQUIT\r\n"}, [2][]string{}},
+		{
+			"smtp",
+			[]string{"<220 a SMTP\r\n", ">BDAT 301 LAST\r\nContent-Type: multipart/mixed; boundary=\"" + strings.Repeat("b", 255) + "\"\r\n\r\n"},
+			[2][]string{{"smtp.mime_long_boundary"}},
+		},
 		{
 			"http",
 			[]string{">GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nHTTP2-Settings: !!\r\n\r\n", "<HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n\r\n"},

@@ -55,6 +55,8 @@ const (
 	mimeLongValue
 	mimeBadBase64
 	mimeBadQuoted
+	mimeLongBoundary
+	mimeLongFile
 	mimeBadHeader
 )
 
@@ -62,6 +64,7 @@ const (
 var mimeOddities = map[mimeOddity]string{
 	mimeLongLine: "mime_long_line", mimeLongEncoded: "mime_long_enc_line", mimeLongName: "mime_long_header_name",
 	mimeLongValue: "mime_long_header_value", mimeBadBase64: "mime_invalid_base64", mimeBadQuoted: "mime_invalid_qp",
+	mimeLongBoundary: "mime_long_boundary", mimeLongFile: "mime_long_filename",
 }
 
 // Lengths beyond which a line (RFC 5322 section 2.1.1, RFC 2045 section 6.7) or
@@ -71,6 +74,8 @@ const (
 	mimeEncodedLimit = 76
 	mimeNameLimit    = 75
 	mimeValueLimit   = 2000
+	mimeBoundLimit   = 254
+	mimeFileLimit    = 255
 )
 
 // headLine looks a line of a head over.
@@ -176,6 +181,9 @@ func (p *mimeParts) part(c *Context) {
 	}
 	switch {
 	case strings.HasPrefix(media, "multipart/"):
+		if len(params["boundary"]) > mimeBoundLimit {
+			p.oddities |= mimeLongBoundary
+		}
 		if b := params["boundary"]; b != "" && len(p.boundaries) < maxMIMEDepth {
 			p.boundaries = append(p.boundaries, b)
 		}
@@ -190,6 +198,9 @@ func (p *mimeParts) part(c *Context) {
 	}
 	how, disposition, _ := mime.ParseMediaType(m.header("content-disposition"))
 	name := disposition["filename"]
+	if len(name) > mimeFileLimit {
+		p.oddities |= mimeLongFile
+	}
 	if name == "" {
 		name = params["name"]
 	}

@@ -91,6 +91,7 @@ func (p *pop3) request(c *Context, line []byte) {
 		return
 	}
 	v, arg := verb(line)
+	p.odd(c, line, v, arg)
 	said := ""
 	switch v {
 	case "USER":
@@ -143,7 +144,11 @@ func (p *pop3) answer(c *Context, line []byte) bool {
 		return false
 	case !good && !bytes.HasPrefix(line, []byte("-ERR")): // lines of a message
 		return false
-	case p.banner == nil:
+	}
+	if len(line) > maxPOP3Reply {
+		p.raise(c, FromServer, "response_too_long")
+	}
+	if p.banner == nil {
 		p.banner = dbText(line)
 		p.packets.Add(c.Number)
 		if len(p.waiting) == 0 {

@@ -67,6 +67,7 @@ type mail struct {
 	head    []byte // of the message, up to the empty line
 	kept    []byte // of the message, for the rules
 	headEnd bool
+	asked   bool // DATA came
 	file    FileWriter
 	parts   mimeParts
 	started bool
@@ -151,8 +152,14 @@ func (p *smtp) command(c *Context, line []byte) {
 	v, arg := verb(line)
 	switch v {
 	case "EHLO", "HELO", "LHLO":
+		if p.helo != nil {
+			p.raise(c, FromClient, "duplicate_fields")
+		}
 		p.helo = append(p.helo[:0], arg...)
 	case "MAIL":
+		if p.mail.started {
+			p.raise(c, FromClient, "duplicate_fields")
+		}
 		p.flush(c)
 		p.mail.started = true
 		p.mail.from = address(arg)
@@ -163,6 +170,10 @@ func (p *smtp) command(c *Context, line []byte) {
 			p.mail.to = append(p.mail.to, address(arg))
 		}
 	case "DATA": // the message begins with its reply
+		if p.mail.asked {
+			p.raise(c, FromClient, "unparsable_content")
+		}
+		p.mail.asked = true
 		p.mail.packets.Add(c.Number)
 		kind = smtpData
 	case "BDAT":
@@ -184,6 +195,9 @@ func (p *smtp) command(c *Context, line []byte) {
 		kind = smtpTLS
 	case "RSET", "QUIT":
 		p.flush(c)
+	}
+	if n := len(p.waiting); n > 0 && (p.waiting[n-1].kind == smtpData || p.waiting[n-1].kind == smtpTLS) {
+		p.raise(c, FromClient, "invalid_pipelined_sequence")
 	}
 	p.await(kind, p.mail)
 }
@@ -230,6 +244,9 @@ func (p *smtp) message(c *Context, b []byte) int {
 	if p.chunk > 0 {
 		n := int(min(p.chunk, int64(len(b))))
 		p.content(c, b[:n])
+		if p.chunk == int64(n) && b[n-1] != '\n' { // within a line
+			p.raise(c, FromClient, "bdat_chunk_len_exceeded")
+		}
 		if p.chunk -= int64(n); p.chunk == 0 && p.last {
 			p.endMessage(c, true)
 		}
@@ -286,7 +303,7 @@ func (p *smtp) endMessage(c *Context, whole bool) {
 		m.kept = nil
 	}
 	m.end(c, whole)
-	for o := mimeLongLine; o <= mimeBadQuoted; o <<= 1 {
+	for o := mimeLongLine; o <= mimeLongFile; o <<= 1 {
 		if m.parts.oddities&o != 0 {
 			p.raise(c, FromClient, mimeOddities[o])
 		}

@@ -33,6 +33,7 @@ func (p *smtp) commandLine(c *Context, line []byte) {
 	offerFrames(c, FromClient, suricata.AppSMTP, framed{frameSMTPCommand, line})
 	if len(line) > maxMailLine {
 		p.raise(c, FromClient, "max_command_line_len_exceeded")
+		p.raise(c, FromClient, "truncated_line")
 	}
 }
 
@@ -42,6 +43,7 @@ func (p *smtp) replyLine(c *Context, line []byte, code int, ok bool) {
 	switch {
 	case len(line) > maxMailLine:
 		p.raise(c, FromServer, "max_reply_line_len_exceeded")
+		p.raise(c, FromServer, "truncated_line")
 	case !ok:
 		p.raise(c, FromServer, "invalid_reply")
 	case !p.greeted && code != 220:
