@@ -217,7 +217,7 @@ func office(k *regf.Key, at int64, emit func(*Record) error) error {
 	}
 	for i := range k.Values {
 		v := &k.Values[i]
-		number, text := strings.TrimLeft(v.Name, "ItemFle "), valueText(v)
+		number, text := strings.TrimLeft(v.Name, "ItemFl "), valueText(v)
 		if _, err := strconv.Atoi(number); err != nil || v.Type != 1 {
 			continue
 		}
