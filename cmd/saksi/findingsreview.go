@@ -15,23 +15,42 @@ import (
 	"saksi/findings/review"
 )
 
-// say stores a document of what a person says: masked, in the spool first, then
-// in the index.
-func (o *indexFlags) say(ctx context.Context, e *event.Event) (err error) {
-	if err := o.stamp(e); err != nil {
-		return err
+// say stores documents of what a person says or is told of: masked, in the spool
+// first, then in the index. What the index has already is not stored again, since
+// who follows the spool would be told of it again.
+func (o *indexFlags) say(ctx context.Context, list ...*event.Event) (err error) {
+	for _, e := range list {
+		if err := o.stamp(e); err != nil {
+			return err
+		}
 	}
 	st, err := o.write(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, st.close()) }()
-	sink, err := stored(st, nil)
+	if _, err := st.follow(ctx); err != nil {
+		return err
+	}
+	sink, err := stored(findings.SinkFunc(func(e *event.Event) error {
+		e.AppendJSON(nil) // gives it its id
+		id, _ := e.GetStr(event.EventID)
+		switch _, err := st.ix.Get(ctx, id); {
+		case err == nil:
+			return nil
+		case errors.Is(err, findings.ErrNotFound):
+			return st.Emit(e)
+		default:
+			return indexError(err)
+		}
+	}), nil)
 	if err != nil {
 		return err
 	}
-	if err := sink.Emit(e); err != nil {
-		return err
+	for _, e := range list {
+		if err := sink.Emit(e); err != nil {
+			return err
+		}
 	}
 	_, err = st.follow(ctx)
 	return err

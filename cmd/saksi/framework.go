@@ -13,7 +13,7 @@ import (
 func frameworkCommand(a *app) *cobra.Command {
 	return noun("framework", "Assess the security framework from evidence",
 		frameworkList(a), frameworkShow(a), frameworkImport(a), frameworkOverlay(a), frameworkAssess(a), frameworkReport(a), frameworkVerify(a), frameworkBundle(a), frameworkMerge(a),
-		frameworkAttest(a), frameworkWaive(a), frameworkIncident(a), frameworkObligations(a), frameworkNotice(a), frameworkHandover(a), frameworkRunbook(a),
+		frameworkAttest(a), frameworkWaive(a), frameworkIncident(a), frameworkObligations(a), frameworkNotice(a), frameworkClocks(a), frameworkHandover(a), frameworkRunbook(a),
 		frameworkDrift(a), frameworkEgress(a), frameworkServices(a), frameworkSystems(a))
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"saksi/event"
 	"saksi/findings/silence"
 )
 
@@ -54,15 +55,17 @@ func sensorSilent(a *app) *cobra.Command {
 				return err
 			}
 			silent := 0
+			var told []*event.Event
 			for i := range states {
 				if !states[i].Silent {
 					continue
 				}
 				silent++
-				if store {
-					if err := o.say(cmd.Context(), states[i].Event()); err != nil {
-						return err
-					}
+				told = append(told, states[i].Event())
+			}
+			if store && len(told) > 0 {
+				if err := o.say(cmd.Context(), told...); err != nil {
+					return err
 				}
 			}
 			if err := a.printSilences(states); err != nil {
