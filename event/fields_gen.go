@@ -45,6 +45,11 @@ const (
 	SaksiBittorrentClient                                  // Saksi.bittorrent.client: programs by their peer ids, such as UT2210
 	SaksiBittorrentInfoHash                                // Saksi.bittorrent.info_hash: hashes of the torrents asked for
 	SaksiCase                                              // Saksi.case: id of the case the document belongs to
+	SaksiClockDue                                          // Saksi.clock.due: when what a clock of the framework asks for is due
+	SaksiClockID                                           // Saksi.clock.id: id of the clock: the same however often it is told of
+	SaksiClockIncident                                     // Saksi.clock.incident: id of the incident in the journal that the clock belongs to
+	SaksiClockObligation                                   // Saksi.clock.obligation: id of the obligation, as framework obligations lists them
+	SaksiClockState                                        // Saksi.clock.state: of a clock that is told of: running_out, overdue
 	SaksiControl                                           // Saksi.control: framework controls a finding bears on, such as rk-3-trafik
 	SaksiDbApplication                                     // Saksi.db.application: program the client names
 	SaksiDbError                                           // Saksi.db.error: error code of the reply
@@ -696,6 +701,11 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.bittorrent.client", typ: Keyword, array: true, doc: "programs by their peer ids, such as UT2210"},
 	{name: "Saksi.bittorrent.info_hash", typ: Keyword, array: true, doc: "hashes of the torrents asked for"},
 	{name: "Saksi.case", typ: Keyword, array: false, doc: "id of the case the document belongs to"},
+	{name: "Saksi.clock.due", typ: Date, array: false, doc: "when what a clock of the framework asks for is due"},
+	{name: "Saksi.clock.id", typ: Keyword, array: false, doc: "id of the clock: the same however often it is told of"},
+	{name: "Saksi.clock.incident", typ: Keyword, array: false, doc: "id of the incident in the journal that the clock belongs to"},
+	{name: "Saksi.clock.obligation", typ: Keyword, array: false, doc: "id of the obligation, as framework obligations lists them"},
+	{name: "Saksi.clock.state", typ: Keyword, array: false, doc: "of a clock that is told of: running_out, overdue"},
 	{name: "Saksi.control", typ: Keyword, array: true, doc: "framework controls a finding bears on, such as rk-3-trafik"},
 	{name: "Saksi.db.application", typ: Keyword, array: false, doc: "program the client names"},
 	{name: "Saksi.db.error", typ: Keyword, array: false, doc: "error code of the reply"},
