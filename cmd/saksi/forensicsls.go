@@ -138,6 +138,8 @@ func (a *app) runScan(cmd *cobra.Command, cfg scan.Config, finish func() error) 
 	bar.finish()
 	if ferr := finish(); ferr != nil && err == nil {
 		err = ferr
+	} else if ferr != nil {
+		a.warn(ferr.Error())
 	}
 	switch {
 	case errors.Is(err, scan.ErrStrict):

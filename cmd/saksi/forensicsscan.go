@@ -37,6 +37,7 @@ type scanOptions struct {
 	resume  string
 	enter   enterFlags
 	keep    keepFlags
+	jail    quarantineFlags
 }
 
 func forensicsScan(a *app, flags *forensicsFlags) *cobra.Command {
@@ -79,12 +80,16 @@ func forensicsScan(a *app, flags *forensicsFlags) *cobra.Command {
 	f.StringVar(&o.resume, "resume", "", "keep what is done in this `file`, encrypted, and take up from it a scan that was ended at any moment; it is removed when all is done")
 	f.IntVar(&o.workers, "workers", 0, "`number` of workers that read content (default: one a processor)")
 	f.StringVar(&o.failOn, "fail-on", "", "exit with code 4 when a finding is of this `severity` or above: low, medium, high or critical")
+	o.jail.add(c)
 	o.keep.add(c)
 	return c
 }
 
 func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args []string) error {
 	if err := checkWorkers(o.workers); err != nil {
+		return err
+	}
+	if err := o.jail.check(a); err != nil {
 		return err
 	}
 	places, err := readPlaces(o.only)
@@ -159,7 +164,13 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 	} else {
 		sink = mask.Sink(nil, sink)
 	}
-	finish := func() error { return errors.Join(kept.close(cmd.Context()), ev.close()) }
+	if err := o.jail.may(kept); err != nil {
+		return errors.Join(err, kept.release())
+	}
+	sink = o.jail.sink(sink)
+	finish := func() error {
+		return errors.Join(o.jail.store(cmd.Context(), a, flags, kept, args), kept.close(cmd.Context()), ev.close())
+	}
 	cfg := scan.Config{
 		Images: args, Rules: yara, Intel: set, Good: good, Bad: bad, Search: what, Areas: places, Enter: limits, Members: o.entries, Flags: o.flags, Hash: scan.SHA256, Entries: o.entries || kept != nil, Live: o.live, Volume: o.volume.want(), Workers: o.workers,
 		Worker: flags.worker(a), Sink: sink, Warn: a.warn, Strict: o.strict, Cache: a.yaraCache(), Exhibits: kept.byPath(),
