@@ -70,6 +70,9 @@ func (s *assessor) terms(q, field string, size int) ([]findings.Bucket, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(list) == 0 {
+		list = nil // "none" has one digest, whatever an index calls it
+	}
 	var n int64
 	for _, b := range list {
 		n += b.Count

@@ -73,13 +73,31 @@ func scaleEvent(e *event.Event, i int, techniques []string) {
 	e.Int(event.SaksiEvidencePacket, int64(i+1))
 }
 
-func fillScale(t *testing.T, ix findings.Index) {
+// scaleFlow is what led to finding i.
+func scaleFlow(e *event.Event, i int) {
+	e.Reset()
+	agency := i % scaleAgencies
+	e.Time(event.Timestamp, time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC).UnixNano()+int64(i)*2e9-1e9)
+	e.Str(event.EventKind, "event")
+	e.Str(event.EventDataset, "saksi.flow")
+	e.Str(event.ObserverName, fmt.Sprintf("tap-%d", agency))
+	e.Addr(event.SourceIP, scaleAddr(agency, 10+i%5))
+	e.Addr(event.DestinationIP, scaleAddr((agency+i)%scaleAgencies, 10+i%3))
+	e.Int(event.DestinationPort, 443)
+	e.Str(event.SaksiFlowState, []string{"SF", "S0", "REJ"}[i%3])
+	e.Str(event.NetworkProtocol, "tls")
+	e.Str(event.SaksiEvidenceName, "live")
+	e.Str(event.SaksiEvidenceKey, strings.Repeat("ab", 32))
+}
+
+// fillScale puts n findings into an index, and a flow for each when so asked.
+func fillScale(t *testing.T, ix findings.Index, n int, flows bool) {
 	t.Helper()
-	p, err := ix.Search(t.Context(), findings.Request{Size: 1})
+	p, err := ix.Search(t.Context(), findings.Request{Query: "event.kind:alert", Size: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Total >= scaleFindings {
+	if p.Total >= int64(n) {
 		return
 	}
 	techniques := strings.Fields("T1190 T1046 T1071.001 T1110 T1105 T1048 T1059.007 T1566 T1078 T1486 T1041 T1021.002")
@@ -88,19 +106,26 @@ func fillScale(t *testing.T, ix findings.Index) {
 		ns, _ := e.GetTime(event.Timestamp)
 		e.Str(event.EventID, e.ID())
 		id, _ := e.GetStr(event.EventID)
-		docs = append(docs, findings.Doc{ID: id, Dataset: "alert", Time: time.Unix(0, ns).UTC(), Body: e.AppendJSON(nil)})
+		dataset, _ := e.GetStr(event.EventDataset)
+		docs = append(docs, findings.Doc{ID: id, Dataset: strings.TrimPrefix(dataset, "saksi."), Time: time.Unix(0, ns).UTC(), Body: e.AppendJSON(nil)})
 		return nil
 	}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var e event.Event
-	for i := range scaleFindings {
+	for i := range n {
+		if flows {
+			scaleFlow(&e, i)
+			if err := sink.Emit(&e); err != nil {
+				t.Fatal(err)
+			}
+		}
 		scaleEvent(&e, i, techniques)
 		if err := sink.Emit(&e); err != nil {
 			t.Fatal(err)
 		}
-		if len(docs) == 5000 || i == scaleFindings-1 {
+		if len(docs) >= 5000 || i == n-1 {
 			if _, err := ix.Put(t.Context(), docs); err != nil {
 				t.Fatal(err)
 			}
@@ -129,6 +154,22 @@ func TestAssessScale(t *testing.T) {
 	if dir == "" {
 		t.Skip("SAKSI_SCALE names no folder for an index of a million findings")
 	}
+	assessScale(t, dir, os.Getenv("SAKSI_SCALE_URL"), scaleFindings, false)
+}
+
+// TestElasticAssess proves that an assessment is the same to the byte on both
+// indexes.
+func TestElasticAssess(t *testing.T) {
+	url := os.Getenv("SAKSI_TEST_ES")
+	if url == "" {
+		t.Skip("SAKSI_TEST_ES names no Elasticsearch node; make integration starts one")
+	}
+	assessScale(t, t.TempDir(), url, 10*scaleAgencies, true)
+}
+
+// assessScale assesses n findings in an index in a folder, and in one at an URL if
+// there is one.
+func assessScale(t *testing.T, dir, url string, n int, flows bool) {
 	r, err := framework.ParseRegister("register.yaml", scaleRegister())
 	if err != nil {
 		t.Fatal(err)
@@ -136,9 +177,9 @@ func TestAssessScale(t *testing.T) {
 	open := map[string]func(context.Context) (findings.Index, error){
 		"local": func(ctx context.Context) (findings.Index, error) { return local.Open(ctx, filepath.Join(dir, "index")) },
 	}
-	if u := os.Getenv("SAKSI_SCALE_URL"); u != "" {
+	if url != "" {
 		open["elastic"] = func(ctx context.Context) (findings.Index, error) {
-			return elastic.Open(ctx, elastic.Config{URL: u, Agency: "scale"})
+			return elastic.Open(ctx, elastic.Config{URL: url, Agency: fmt.Sprintf("scale-%d", n)})
 		}
 	}
 	sums := map[string]string{}
@@ -147,7 +188,7 @@ func TestAssessScale(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fillScale(t, ix)
+		fillScale(t, ix, n, flows)
 		begin := spent(t)
 		c, err := framework.Load("nist-800-53r5")
 		if err != nil {
@@ -160,7 +201,7 @@ func TestAssessScale(t *testing.T) {
 		end := spent(t)
 		took, u := cpuTime(end)-cpuTime(begin), end
 		t.Logf("%s: %d findings, %d controls, %d agencies: %s of CPU, %d MiB at most", name, a.Findings, len(a.Outcomes), len(r.Agencies)-1, took.Round(time.Millisecond), u.Maxrss>>10)
-		if a.Findings != scaleFindings || len(a.Outcomes) < 200 || len(a.Systems) != 2*scaleAgencies || a.Coverage.Seen != scaleAgencies {
+		if a.Findings != int64(n) || len(a.Outcomes) < 200 || len(a.Systems) != 2*scaleAgencies || a.Coverage.Seen != scaleAgencies {
 			t.Errorf("%s: %d findings, %d controls, %d systems, %+v", name, a.Findings, len(a.Outcomes), len(a.Systems), a.Coverage.Seen)
 		}
 		if took > scaleSeconds*time.Second || u.Maxrss<<10 > scaleMemory {
