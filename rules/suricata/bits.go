@@ -80,3 +80,14 @@ func kwIPProto(b *builder, o *option) *fault {
 	b.r.checks = append(b.r.checks, check{op: ckIPProto, cmp: c})
 	return nil
 }
+
+// kwL3Proto takes l3_proto:[!]ipv4 or ipv6.
+func kwL3Proto(b *builder, o *option) *fault {
+	s, neg := strings.CutPrefix(strings.ToLower(o.val.s), "!")
+	v, ok := map[string]uint32{"ipv4": 4, "ip4": 4, "ip": 4, "ipv6": 6, "ip6": 6}[strings.TrimSpace(s)]
+	if !ok {
+		return wrong(o.val.off, fmt.Sprintf("unknown protocol %q", s), "ipv4 or ipv6")
+	}
+	b.r.checks = append(b.r.checks, check{op: ckVersion, a: v, neg: neg})
+	return nil
+}

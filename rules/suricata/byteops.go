@@ -213,10 +213,10 @@ func (b *builder) ofDCE(op *byteOp, at int) *fault {
 		return nil
 	case op.str || op.base != 0:
 		return wrong(at, "dce with a number written in digits", "dce, or string with hex, dec or oct")
-	case !b.r.app.covers(AppDCERPC):
-		return wrong(at, "dce in a rule of another protocol", "the header's protocol to be dcerpc")
+	case !b.r.app.covers(AppDCERPC) && b.r.app != AppSMB:
+		return wrong(at, "dce in a rule of another protocol", "the header's protocol to be dcerpc or smb")
 	}
-	b.r.app = AppDCERPC
+	b.ofDCERPC(at)
 	return nil
 }
 

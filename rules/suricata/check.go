@@ -67,6 +67,7 @@ const (
 	ckTxBit
 	ckNever
 	ckFlowStart
+	ckFlowApp
 )
 
 // eval decides one check. bits and counters of a flow without state are unset.
@@ -122,6 +123,8 @@ func (c *check) eval(p *Packet, st *FlowState) bool {
 		ok = st.variableHas(c.a, p.Number, c.text)
 	case ckTxBit:
 		ok = st.txBit(c.a)
+	case ckFlowApp:
+		ok = p.App == AppProto(c.a)
 	case ckFlowStart:
 		ok = hasFlow(p.Proto) && !p.Seen
 	case ckNever:

@@ -6,6 +6,15 @@ import (
 	"strings"
 )
 
+// ofDCERPC makes a rule one for DCE/RPC: a rule for SMB looks at what runs through
+// its pipes alone.
+func (b *builder) ofDCERPC(at int) {
+	if b.r.app == AppSMB {
+		b.r.checks = append(b.r.checks, check{op: ckFlowApp, a: uint32(AppSMB), at: at})
+	}
+	b.r.app = AppDCERPC
+}
+
 // kwInterface takes dcerpc.iface:UUID[,[<>!=]VERSION][,any_frag] (Suricata user
 // guide, "DCERPC Keywords"). A call's interface is known once and holds for all
 // its fragments.

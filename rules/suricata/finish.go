@@ -87,8 +87,8 @@ func (b *builder) buffers() *fault {
 		}
 		if info.app != AppUnknown {
 			switch {
-			case info.app == AppDCERPC && r.app != AppDCERPC: // of pipes over SMB nothing is known
-				return refused(at, "DCE/RPC keywords in a rule that is not for dcerpc")
+			case info.app == AppDCERPC && (r.app == AppSMB || r.app == AppUnknown):
+				b.ofDCERPC(at)
 			case r.app.covers(info.app):
 				r.app = info.app
 			case !info.app.covers(r.app):

@@ -56,9 +56,10 @@ const (
 	AppAnyTLS
 )
 
-// covers reports whether a rule for protocol a looks at what is of protocol b.
+// covers reports whether a rule for protocol a looks at what is of protocol b:
+// DCE/RPC runs through the pipes of SMB, too.
 func (a AppProto) covers(b AppProto) bool {
-	return a == b || a == AppUnknown || a == AppAnyHTTP && (b == AppHTTP || b == AppHTTP2) || a == AppAnyTLS && (b == AppTLS || b == AppQUIC)
+	return a == b || a == AppDCERPC && b == AppSMB || a == AppUnknown || a == AppAnyHTTP && (b == AppHTTP || b == AppHTTP2) || a == AppAnyTLS && (b == AppTLS || b == AppQUIC)
 }
 
 // Packet is the view of one decoded packet that header keywords and payload

@@ -62,6 +62,7 @@ func init() {
 		"bypass": {kwBypass, -1}, "tls.store": {kwTLSStore, -1}, "tls_store": {kwTLSStore, -1}, "engine-event": {kwEngineEvent, 1},
 		"filemd5": {kwFileDigest, 1}, "filesha1": {kwFileDigest, 1}, "filesha256": {kwFileDigest, 1}, "alert": {kwAlert, -1},
 		"flowvar": {kwVariable, 1}, "pktvar": {kwVariable, 1}, "replace": {kwReplace, 1}, "ftpbounce": {kwFTPBounce, -1},
+		"asn1": {kwASN1, 1}, "l3_proto": {kwL3Proto, 1}, "nfq_set_mark": {kwMark, 1},
 	}
 	for k := range checksumKeywords {
 		m[k] = keyword{kwChecksum, 1}
@@ -207,6 +208,9 @@ func kwFilestore(b *builder, _ *option) *fault {
 	return nil
 }
 
+// kwMark takes nfq_set_mark, which marks packets for a firewall: nothing here does.
+func kwMark(*builder, *option) *fault { return nil }
+
 // kwTLSStore changes nothing: what is known of a certificate is in its event.
 func kwTLSStore(*builder, *option) *fault { return nil }
 
@@ -233,7 +237,7 @@ func kwRequires(b *builder, o *option) *fault {
 		switch w[0].s {
 		case "keyword":
 			if _, ok := keywords[w[1].s]; !ok && keywordAliases[w[1].s] == "" {
-				return refused(p.off, "a required keyword that Saksi lacks")
+				return passedOver(p.off, "a required keyword that Saksi lacks")
 			}
 		case "version":
 			ok, err := versionHolds(field{p.s[len("version"):], p.off + len("version")})
@@ -241,15 +245,20 @@ func kwRequires(b *builder, o *option) *fault {
 				return err
 			}
 			if !ok {
-				err = refused(p.off, "a required version that is another one")
-				err.skipped = true
-				return err
+				return passedOver(p.off, "a required version that is another one")
 			}
 		default:
-			return refused(p.off, "a required feature that Saksi lacks")
+			return passedOver(p.off, "a required feature that Saksi lacks")
 		}
 	}
 	return nil
+}
+
+// passedOver is the fault of a rule that asks by itself not to be run.
+func passedOver(off int, what string) *fault {
+	err := refused(off, what)
+	err.skipped = true
+	return err
 }
 
 func versionHolds(f field) (bool, *fault) {

@@ -98,6 +98,11 @@ func (m *Matcher) run(l *list, data []byte, i, prev int) result {
 		if !m.dataset(it.data, data) {
 			return resAbort
 		}
+	case itASN1:
+		m.steps -= len(data) / 64
+		if !it.asn1.matches(data, prev, it.relative) {
+			return fail
+		}
 	case itEntropy:
 		if !it.entropy.matches(data) {
 			return resAbort

@@ -154,6 +154,7 @@ const (
 	itSpec    // what a keyword of its own decides
 	itDataset // in or not in a set
 	itEntropy
+	itASN1
 )
 
 // num is a number, or (ref > 0) variable ref-1 of the rule.
@@ -186,6 +187,7 @@ type item struct {
 	spec     spec
 	data     *datasetUse
 	entropy  *entropy
+	asn1     *asn1Check
 	at       int // offset in the rule's text, for messages
 }
 

@@ -56,37 +56,6 @@ func kwDNP3Object(b *builder, o *option) *fault {
 	return nil
 }
 
-// kwSigned takes a keyword that compares a signed number, written as two's
-// complement.
-func kwSigned(b *builder, o *option) *fault {
-	buf := map[string]Buffer{"krb5_err_code": BufKerberosError, "krb5.ticket_encryption": BufKerberosEncryption}[o.key.s]
-	if buf == BufKerberosEncryption && (o.val.s == "weak" || strings.HasPrefix(o.val.s, "!")) {
-		return b.weak(o)
-	}
-	var spans []span
-	for _, p := range o.val.list() {
-		n, err := strconv.ParseInt(p.s, 0, 32)
-		if err != nil {
-			return wrong(p.off, "not a number", "a whole number")
-		}
-		spans = append(spans, point(uint64(n)))
-	}
-	b.oneOf(buf, spans, o.val.off)
-	return nil
-}
-
-// weakEncryption are the types of encryption that RFC 6649 and RFC 8429
-// deprecate: DES, RC4 and what the registry does not assign.
-var weakEncryption = []span{{key128{0, 1}, key128{0, 16}}, {key128{0, 21}, key128{0, 24}}, {key128{0, 1 << 63}, key128{0, 1<<64 - 1}}}
-
-func (b *builder) weak(o *option) *fault {
-	if o.val.s != "weak" {
-		return refused(o.val.off, "krb5.ticket_encryption with a negation")
-	}
-	b.oneOf(BufKerberosEncryption, weakEncryption, o.val.off)
-	return nil
-}
-
 // kwSetting takes http2.settings:NAME with a comparison.
 func kwSetting(b *builder, o *option) *fault {
 	i := strings.IndexAny(o.val.s, "=<>!0123456789")

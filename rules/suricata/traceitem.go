@@ -144,7 +144,7 @@ func (t *Trace) itemSeen(m *Matcher, it *item, data []byte, prev int) string {
 			return time.Unix(int64(beUint64(data))-certEpoch, 0).UTC().Format(time.RFC3339)
 		}
 		return "no time"
-	case itSpec, itDataset:
+	case itSpec, itDataset, itASN1:
 		return quoted(data, 0, len(data))
 	case itEntropy:
 		return strconv.FormatFloat(it.entropy.of(data), 'f', 3, 64)
