@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -33,7 +32,7 @@ type Imported struct {
 	YAML      []byte // as it is kept
 	Withdrawn int    // controls that the document withdraws
 	Cut       int    // texts that were too long
-	Unapplied int    // parameters and alterations of a profile, which are not applied
+	Unapplied int    // parameters and alterations of a profile that name nothing in what it selects
 }
 
 // importDoc is what is read of an OSCAL document; its other keys are its own.
@@ -43,7 +42,7 @@ type importDoc struct {
 }
 
 // Import makes a catalog of ours of an OSCAL catalog, or of a profile over one
-// (JSON or YAML, NIST OSCAL 1.0 to 1.2). like names a framework whose checks
+// (JSON, YAML or XML, NIST OSCAL 1.0 to 1.2). like names a framework whose checks
 // decide controls of the same id; "" for none. resolve reads the document that
 // a profile imports. Errors name file and line.
 func Import(file string, b []byte, name, like string, resolve func(href string) (string, []byte, error)) (*Imported, error) {
@@ -56,10 +55,16 @@ func Import(file string, b []byte, name, like string, resolve func(href string) 
 	switch {
 	case d.Catalog != nil:
 		c.Version, c.Title = d.Catalog.Metadata.Version, Text{EN: im.short(d.Catalog.Metadata.Title, maxTitle)}
-		err = im.catalog(d.Catalog, func(string) bool { return true })
+		err = im.catalog(d.Catalog)
 	case d.Profile != nil:
 		c.Version, c.Title = d.Profile.Metadata.Version, Text{EN: im.short(d.Profile.Metadata.Title, maxTitle)}
-		err = im.profile(d.Profile, resolve)
+		r := &resolver{read: resolve}
+		var resolved *oscal.Catalog
+		if resolved, err = r.resolve(d.Profile, 0); err == nil {
+			err = im.catalog(resolved)
+		}
+		im.out.Unapplied = r.unapplied
+		im.out.Withdrawn += r.withdrawn
 	default:
 		err = errors.New("neither a catalog nor a profile of OSCAL")
 	}
@@ -87,13 +92,13 @@ func Import(file string, b []byte, name, like string, resolve func(href string) 
 	return im.out, nil
 }
 
-// readOSCAL reads a document of OSCAL in JSON, or in YAML.
+// readOSCAL reads a document of OSCAL in JSON, YAML or XML.
 func readOSCAL(file string, b []byte) (*importDoc, error) {
 	if len(b) > MaxOSCAL {
 		return nil, fmt.Errorf("reading %s: %d bytes; at most %d are read", file, len(b), MaxOSCAL)
 	}
 	if t := bytes.TrimLeft(b, " \t\r\n\ufeff"); len(t) > 0 && t[0] == '<' {
-		return nil, fmt.Errorf("reading %s: this is XML; give the same document as JSON or YAML", file)
+		return readOSCALXML(file, t)
 	} else if len(t) == 0 || t[0] != '{' {
 		j, err := yamlToJSON(file, b)
 		if err != nil {
@@ -152,6 +157,7 @@ type importer struct {
 	list     []Control
 	controls int
 	source   string
+	params   params
 }
 
 func (im *importer) short(s string, limit int) string {
@@ -166,20 +172,21 @@ func (im *importer) short(s string, limit int) string {
 	return s[:limit] + "…"
 }
 
-func (im *importer) catalog(c *oscal.Catalog, wanted func(id string) bool) error {
-	if c.Controls != nil {
+func (im *importer) catalog(c *oscal.Catalog) error {
+	im.params = paramsOf(c)
+	if c.Controls != nil && len(*c.Controls) > 0 {
 		im.list = append(im.list, Control{ID: "controls", Top: true, Title: Text{EN: "Controls"}})
-		if err := im.add(*c.Controls, "controls", wanted, 0); err != nil {
+		if err := im.add(*c.Controls, "controls", 0); err != nil {
 			return err
 		}
 	}
 	if c.Groups == nil {
 		return nil
 	}
-	return im.groups(*c.Groups, "", wanted, 0)
+	return im.groups(*c.Groups, "", 0)
 }
 
-func (im *importer) groups(list []oscal.Group, parent string, wanted func(string) bool, depth int) error {
+func (im *importer) groups(list []oscal.Group, parent string, depth int) error {
 	if depth > maxDepth {
 		return fmt.Errorf("groups are nested deeper than %d", maxDepth)
 	}
@@ -197,12 +204,12 @@ func (im *importer) groups(list []oscal.Group, parent string, wanted func(string
 			}
 		}
 		if g.Controls != nil {
-			if err := im.add(*g.Controls, top, wanted, depth+1); err != nil {
+			if err := im.add(*g.Controls, top, depth+1); err != nil {
 				return err
 			}
 		}
 		if g.Groups != nil {
-			if err := im.groups(*g.Groups, top, wanted, depth+1); err != nil {
+			if err := im.groups(*g.Groups, top, depth+1); err != nil {
 				return err
 			}
 		}
@@ -210,7 +217,7 @@ func (im *importer) groups(list []oscal.Group, parent string, wanted func(string
 	return nil
 }
 
-func (im *importer) add(list []oscal.Control, parent string, wanted func(string) bool, depth int) error {
+func (im *importer) add(list []oscal.Control, parent string, depth int) error {
 	if depth > maxDepth {
 		return fmt.Errorf("controls are nested deeper than %d", maxDepth)
 	}
@@ -219,18 +226,18 @@ func (im *importer) add(list []oscal.Control, parent string, wanted func(string)
 			im.out.Withdrawn++
 			continue
 		}
-		if wanted(k.ID) {
-			if im.controls++; im.controls > maxImported {
-				return fmt.Errorf("more than %d controls", maxImported)
-			}
-			var text strings.Builder
-			if k.Parts != nil {
-				statement(&text, *k.Parts, 0)
-			}
-			im.list = append(im.list, Control{ID: k.ID, Component: parent, Title: Text{EN: im.short(k.Title, maxTitle)}, Requirement: im.short(text.String(), maxProse)})
+		if im.controls++; im.controls > maxImported {
+			return fmt.Errorf("more than %d controls", maxImported)
 		}
+		var text strings.Builder
+		if k.Parts != nil {
+			statement(&text, *k.Parts, 0)
+		}
+		im.list = append(im.list, Control{
+			ID: k.ID, Component: parent, Title: Text{EN: im.short(im.params.fill(k.Title), maxTitle)}, Requirement: im.short(im.params.fill(text.String()), maxProse),
+		})
 		if k.Controls != nil {
-			if err := im.add(*k.Controls, parent, wanted, depth+1); err != nil {
+			if err := im.add(*k.Controls, parent, depth+1); err != nil {
 				return err
 			}
 		}
@@ -256,110 +263,4 @@ func statement(w *strings.Builder, parts []oscal.Part, depth int) {
 			statement(w, *p.Parts, depth+1)
 		}
 	}
-}
-
-// profile takes what a profile selects out of the catalogs that it imports.
-func (im *importer) profile(p *oscal.Profile, resolve func(string) (string, []byte, error)) error {
-	if m := p.Modify; m != nil {
-		if m.SetParameters != nil {
-			im.out.Unapplied += len(*m.SetParameters)
-		}
-		if m.Alters != nil {
-			im.out.Unapplied += len(*m.Alters)
-		}
-	}
-	for _, x := range p.Imports {
-		file, b, err := resolve(href(p, x.Href))
-		if err != nil {
-			return err
-		}
-		d, err := readOSCAL(file, b)
-		if err != nil {
-			return err
-		}
-		if d.Catalog == nil {
-			return fmt.Errorf("it imports %s, which is no catalog; give a resolved profile", file)
-		}
-		wanted, err := selects(&x)
-		if err != nil {
-			return err
-		}
-		if err := im.catalog(d.Catalog, wanted); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// href is where an import leads to, through the back matter when it points
-// there.
-func href(p *oscal.Profile, h string) string {
-	id, ok := strings.CutPrefix(h, "#")
-	if !ok || p.BackMatter == nil || p.BackMatter.Resources == nil {
-		return h
-	}
-	for _, r := range *p.BackMatter.Resources {
-		if r.UUID != id || r.Rlinks == nil {
-			continue
-		}
-		for _, l := range *r.Rlinks {
-			if l.MediaType == "" || strings.Contains(l.MediaType, "json") || strings.Contains(l.MediaType, "yaml") {
-				return l.Href
-			}
-		}
-	}
-	return h
-}
-
-// selects tells which ids an import takes.
-func selects(x *oscal.Import) (func(string) bool, error) {
-	in, err := picks(x.IncludeControls)
-	if err != nil {
-		return nil, err
-	}
-	out, err := picks(x.ExcludeControls)
-	if err != nil {
-		return nil, err
-	}
-	all := x.IncludeAll != nil || x.IncludeControls == nil
-	return func(id string) bool { return (all || in(id)) && !out(id) }, nil
-}
-
-func picks(list *[]oscal.SelectControlById) (func(string) bool, error) {
-	ids := map[string]bool{}
-	var patterns []*regexp.Regexp
-	if list != nil {
-		for _, s := range *list {
-			if s.WithIds != nil {
-				for _, id := range *s.WithIds {
-					ids[id] = true
-				}
-			}
-			if s.WithChildControls == "yes" && s.WithIds != nil {
-				for _, id := range *s.WithIds {
-					patterns = append(patterns, regexp.MustCompile("^"+regexp.QuoteMeta(id)+`\.`))
-				}
-			}
-			if s.Matching == nil {
-				continue
-			}
-			for _, m := range *s.Matching {
-				re, err := glob(m.Pattern)
-				if err != nil {
-					return nil, err
-				}
-				patterns = append(patterns, re)
-			}
-		}
-	}
-	return func(id string) bool {
-		return ids[id] || slices.ContainsFunc(patterns, func(re *regexp.Regexp) bool { return re.MatchString(id) })
-	}, nil
-}
-
-// glob is a pattern of OSCAL's matching: * and ? alone mean more than
-// themselves.
-func glob(p string) (*regexp.Regexp, error) {
-	q := regexp.QuoteMeta(p)
-	return regexp.Compile("^" + strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(q) + "$")
 }

@@ -42,9 +42,9 @@ func frameworkImport(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "import FILE --name NAME",
 		Short: "Import an OSCAL catalog or profile, or a catalog of ours, as a framework",
-		Long: "FILE is an OSCAL catalog, or a profile with the catalog that it imports beside it or named by --catalog (JSON or YAML), or a catalog in\n" +
-			"our own form (YAML). It is checked and kept in the settings folder. A profile's selection is taken; its parameters and alterations are\n" +
-			"counted and not applied.",
+		Long: "FILE is an OSCAL catalog, or a profile with the catalog that it imports beside it or named by --catalog (JSON, YAML or XML), or a\n" +
+			"catalog in our own form (YAML). It is checked and kept in the settings folder. Of a profile, and of profiles that it imports, selection,\n" +
+			"parameters and alterations are applied; those that name nothing in what is selected are counted.",
 		Example: "  saksi framework import agency-catalog.json --name agency --like nist-800-53r5",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -82,7 +82,7 @@ func frameworkImport(a *app) *cobra.Command {
 				return fail(exitFailed, fmt.Errorf("%w (undone: %w)", err, os.Remove(p)))
 			}
 			if im.Unapplied > 0 {
-				a.warn(fmt.Sprintf("%d parameters and alterations of the profile are not applied", im.Unapplied))
+				a.warn(fmt.Sprintf("%d parameters and alterations of the profile name nothing in what it selects", im.Unapplied))
 			}
 			r, err := a.rows("framework", "version", "controls", "withdrawn", "cut_texts", "file")
 			if err != nil {
