@@ -16,17 +16,23 @@ import (
 func init() {
 	register(Format{
 		Name:      "evtx",
-		Doc:       "Windows event logs (Vista and later): every record of the chunks with its header and data; deleted records in the slack are not read",
+		Doc:       "Windows event logs (Vista and later): every record of the chunks with its header and data, records in the slack of chunks and behind what is damaged, and chunks and records that were carved without their file; where what names the values is overwritten they are given without names",
 		Reference: "J. Metz, Windows XML Event Log (EVTX) format, 2023; [MS-EVEN6] 2.2.12 to 2.2.17",
-		Detect:    func(head []byte) bool { return strings.HasPrefix(string(head), evtx.Magic) },
-		Parse:     parseEVTX,
-		Event:     eventEVTX,
+		Detect: func(head []byte) bool {
+			return strings.HasPrefix(string(head), evtx.Magic) || strings.HasPrefix(string(head), evtx.ChunkMagic) || evtx.Alone(head)
+		},
+		Parse: parseEVTX,
+		Event: eventEVTX,
 		Log: func(r *Record) ([]sigma.Source, []sigma.Alias) {
+			if r.Get("partial") != "" {
+				return nil, nil // a rule would take a value that lost its name for one that is not there
+			}
 			return sigma.Windows(r.Get("Channel"), r.Get("EventID"), r.Get("OperationType"))
 		},
-		Samples: []string{"sysmon.evtx"},
+		Samples: []string{"sysmon.evtx", "carved.evtxchunk", "carved.evtxrecord"},
 		Hostile: []string{
 			"sysmon.evtx cut=20000", "sysmon.evtx @4144=ffffffff", "sysmon.evtx @4612=ffffff7f", "sysmon.evtx @38=0900", "sysmon.evtx @4096=00",
+			"carved.evtxchunk cut=3000", "carved.evtxchunk @48=ffffff7f", "carved.evtxrecord cut=700", "carved.evtxrecord @4=ffffff00", "carved.evtxrecord @1316=00",
 			"sysmon.evtx @4642=ffff0000", "sysmon.evtx @4666=ffffffff",
 		},
 	})
@@ -51,7 +57,13 @@ func recordEVTX(x *evtx.Record) *Record {
 			add(e.Name+"_"+a.Name, a.Value)
 		}
 	}
+	if x.Where != "" {
+		add(fieldRecovered, x.Where)
+	}
 	r.Header = len(r.Fields)
+	if x.Partial {
+		add("partial", "what names some of the values is overwritten")
+	}
 	for _, section := range x.Root.Elements() {
 		switch section.Name {
 		case "System":
@@ -89,6 +101,9 @@ func leaves(e *evtx.Element, name string, add func(name, value string)) {
 		leaves(c, sub, add)
 	}
 }
+
+// fieldRecovered says how a record was found that is none of those in use.
+const fieldRecovered = "recovered"
 
 var levels = map[string]string{"1": "critical", "2": "error", "3": "warning", "0": "information", "4": "information", "5": "verbose"}
 
@@ -150,6 +165,7 @@ func eventEVTX(r *Record, e *event.Event) {
 	}
 	e.Str(event.ServiceName, r.first("ServiceName"))
 	e.Str(event.DNSQuestionName, r.first("QueryName"))
+	e.Str(event.SaksiArtifactRecovered, r.Get(fieldRecovered))
 	addressEVTX(r, e, event.SourceIP, event.SourcePort, "SourceIp", "IpAddress", "SourcePort", "IpPort")
 	addressEVTX(r, e, event.DestinationIP, event.DestinationPort, "DestinationIp", "DestAddress", "DestinationPort", "DestPort")
 	e.Str(event.DestinationDomain, r.first("DestinationHostname"))

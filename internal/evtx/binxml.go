@@ -85,7 +85,11 @@ func (p *parser) fragment(parent *Element, vals []value, depth int) error {
 // template reads an instance: its definition, here or earlier in the chunk,
 // and the values to put into it.
 func (p *parser) template(parent *Element, depth int) error {
-	if err := p.skip(1 + 4); err != nil {
+	if err := p.skip(1); err != nil {
+		return err
+	}
+	id, err := p.u32()
+	if err != nil {
 		return err
 	}
 	off, err := p.u32()
@@ -95,6 +99,10 @@ func (p *parser) template(parent *Element, depth int) error {
 	// next definition, GUID, size of the data
 	if off < chunkHeader || off > chunkSize-24 {
 		return fmt.Errorf("a template lies at offset %d, outside of the chunk", off)
+	}
+	// The number of a template is the beginning of its GUID.
+	if p.c.strict && binary.LittleEndian.Uint32(p.c.buf[off+4:]) != id {
+		return fmt.Errorf("the template at offset %d: %w", off, errOverwritten)
 	}
 	size := int(binary.LittleEndian.Uint32(p.c.buf[off+20:]))
 	if size < 0 || size > chunkSize-24-int(off) {
@@ -290,7 +298,18 @@ var entities = map[string]string{"amp": "&", "lt": "<", "gt": ">", "quot": `"`, 
 func (p *parser) substitute(e *Element, v value, depth int) error {
 	if v.typ == typeBinXML {
 		q := &parser{c: p.c, at: v.from, end: v.to, left: p.left, nodep: true}
-		return q.fragment(e, nil, depth+1)
+		n := len(e.Children)
+		err := q.fragment(e, nil, depth+1)
+		if err != nil && p.c.strict {
+			e.Children = e.Children[:n]
+			p.c.unnamed = true
+			q.at, q.end = v.from, v.to
+			data := &Element{Name: "EventData"}
+			q.values(data, depth+1)
+			e.Children = append(e.Children, data)
+			return nil
+		}
+		return err
 	}
 	b := p.c.buf[v.from:v.to]
 	if v.typ&typeArray == 0 {

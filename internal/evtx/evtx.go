@@ -24,8 +24,11 @@ const (
 	recordHead  = 24
 )
 
-// Magic is how a file begins.
-const Magic = "ElfFile\x00"
+// Magic is how a file begins, ChunkMagic how a chunk does.
+const (
+	Magic      = "ElfFile\x00"
+	ChunkMagic = "ElfChnk\x00"
+)
 
 // ErrFormat is returned for what is no event log.
 var ErrFormat = errors.New("no Windows event log")
@@ -36,6 +39,11 @@ type Record struct {
 	ID     uint64 // number of the record
 	Time   int64  // when it was written, Unix nanoseconds; 0 when they can't hold it
 	Root   *Element
+	// Where says how a record was found that is none of the records in use: "slack",
+	// "damaged chunk", "alone"; "" for one in use.
+	Where string
+	// Partial: what names its values is overwritten; they are given without names.
+	Partial bool
 }
 
 // Problem is a part of the file that could not be read.
@@ -46,19 +54,32 @@ type Problem struct {
 
 // Read gives every record of the chunks in r, in their order, to emit and
 // every part that can't be read to problem. It returns ErrFormat, the first
-// error of emit, or why r can't be read. Deleted records in the slack of
-// chunks are not read.
+// error of emit, or why r can't be read. Records behind those in use in a chunk,
+// and behind what is damaged, are given as what they are. Chunks without a file
+// header (ElfChnk), and a record that stands alone, as carving gives them, are read
+// as well.
 func Read(r io.ReaderAt, size int64, emit func(*Record) error, problem func(Problem)) error {
 	head := make([]byte, 128)
-	if _, err := r.ReadAt(head, 0); err != nil || string(head[:8]) != Magic {
+	n, err := r.ReadAt(head, 0)
+	switch {
+	case n >= 8 && string(head[:8]) == ChunkMagic:
+		return chunks(r, 0, size, 0, emit, problem)
+	case n >= recordHead+4 && Alone(head[:n]):
+		return alone(r, size, emit, problem)
+	case err != nil || string(head[:8]) != Magic:
 		return fmt.Errorf("reading the header at offset 0: %w", errors.Join(ErrFormat, noEOF(err)))
 	}
 	if major := binary.LittleEndian.Uint16(head[38:]); major != 3 {
-		return fmt.Errorf("reading the header at offset 38: version %d is %w of version 3", major, ErrFormat)
+		problem(Problem{38, fmt.Sprintf("the header says version %d; it is read as version 3", major)})
 	}
 	// Where the chunks in use end. A log that was open when it was copied may
 	// state too few, so chunks behind it are read too.
 	used := headerSize + chunkSize*int64(binary.LittleEndian.Uint16(head[42:]))
+	return chunks(r, headerSize, size, used, emit, problem)
+}
+
+// chunks reads those from off on, of which used are in use.
+func chunks(r io.ReaderAt, off, size, used int64, emit func(*Record) error, problem func(Problem)) error {
 	gap := int64(0) // where the chunks of zeros before off begin
 	endGap := func(end int64) {
 		if gap > 0 && gap < end {
@@ -67,7 +88,6 @@ func Read(r io.ReaderAt, size int64, emit func(*Record) error, problem func(Prob
 		gap = 0
 	}
 	buf := make([]byte, chunkSize)
-	off := int64(headerSize)
 	for ; off < size; off += chunkSize {
 		n, err := r.ReadAt(buf, off)
 		if err != nil && err != io.EOF {
@@ -83,13 +103,16 @@ func Read(r io.ReaderAt, size int64, emit func(*Record) error, problem func(Prob
 			problem(Problem{off, fmt.Sprintf("the chunk is cut: %d of %d bytes", n, chunkSize)})
 			clear(buf[n:])
 		}
-		if string(buf[:8]) != "ElfChnk\x00" {
+		c := &chunk{buf: buf, off: off, names: map[uint32]string{}, left: budget{maxChunkSteps, maxChunkBytes}}
+		if string(buf[:8]) != ChunkMagic {
 			endGap(min(off, used))
-			problem(Problem{off, "there is no chunk here"})
+			problem(Problem{off, "there is no chunk here; records are looked for"})
+			if err := c.find(chunkHeader, chunkSize, inDamage, emit); err != nil {
+				return err
+			}
 			continue
 		}
 		endGap(off)
-		c := &chunk{buf: buf, off: off, names: map[uint32]string{}, left: budget{maxChunkSteps, maxChunkBytes}}
 		if err := c.read(emit, problem); err != nil {
 			return err
 		}
@@ -123,6 +146,9 @@ type chunk struct {
 	off   int64             // in the file
 	names map[uint32]string // by offset
 	left  budget
+	// strict: names and templates may be overwritten, so what tells is checked.
+	strict  bool
+	unnamed bool // of the record under work, some are
 }
 
 // budget is what the next record may use.
@@ -138,20 +164,22 @@ func (c *chunk) read(emit func(*Record) error, problem func(Problem)) error {
 	} else if want, got := binary.LittleEndian.Uint32(c.buf[52:]), crc32.ChecksumIEEE(c.buf[chunkHeader:free]); want != got {
 		problem(Problem{c.off + 52, fmt.Sprintf("the checksum of the records is %08x, the chunk states %08x: they were changed, or the log was open when it was copied", got, want)})
 	}
-	for at := uint32(chunkHeader); at+recordHead+4 <= free; {
+	at := uint32(chunkHeader)
+	for at+recordHead+4 <= free {
 		b := c.buf[at:free]
-		if binary.LittleEndian.Uint32(b) != 0x2a2a {
-			if !allZero(b) {
-				problem(Problem{c.off + int64(at), "there is no record here; the rest of the chunk is not read"})
+		if binary.LittleEndian.Uint32(b) != recordMagic {
+			if allZero(b) {
+				break
 			}
-			return nil
+			problem(Problem{c.off + int64(at), "there is no record here; those behind it are looked for"})
+			return c.find(at, chunkSize, inDamage, emit)
 		}
 		size := binary.LittleEndian.Uint32(b[4:])
 		if size < recordHead+4 || size > uint32(len(b)) {
-			problem(Problem{c.off + int64(at), fmt.Sprintf("the record says it has %d bytes of the %d that are left; the rest of the chunk is not read", size, len(b))})
-			return nil
+			problem(Problem{c.off + int64(at), fmt.Sprintf("the record says it has %d bytes of the %d that are left; those behind it are looked for", size, len(b))})
+			return c.find(at+4, chunkSize, inDamage, emit)
 		}
-		rec := &Record{Offset: c.off + int64(at), ID: binary.LittleEndian.Uint64(b[8:]), Time: unixTime(binary.LittleEndian.Uint64(b[16:]))}
+		rec := c.record(at)
 		p := &parser{c: c, at: int(at) + recordHead, end: int(at + size - 4), left: c.budget()}
 		given := *p.left
 		root := &Element{}
@@ -170,7 +198,12 @@ func (c *chunk) read(emit func(*Record) error, problem func(Problem)) error {
 		}
 		at += size
 	}
-	return nil
+	return c.find(free, chunkSize, inSlack, emit)
+}
+
+// record is what the head of the record at that place in the chunk says.
+func (c *chunk) record(at uint32) *Record {
+	return &Record{Offset: c.off + int64(at), ID: binary.LittleEndian.Uint64(c.buf[at+8:]), Time: unixTime(binary.LittleEndian.Uint64(c.buf[at+16:]))}
 }
 
 // unixTime turns a FILETIME (100 ns since 1601) into Unix nanoseconds, or 0

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +110,7 @@ func TestInteropEvtxexport(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := theirs(t, out)
+		list = slices.DeleteFunc(list, func(r *Record) bool { return r.Where != "" }) // it gives those in use
 		if len(want) != len(list) {
 			t.Errorf("%s: %d records, evtxexport gives %d", path, len(list), len(want))
 			continue

@@ -113,6 +113,11 @@ func (p *parser) name() (string, error) {
 	if off < chunkHeader || off > chunkSize-8 {
 		return "", fmt.Errorf("a name lies at offset %d, outside of the chunk", off)
 	}
+	if p.c.strict {
+		if err := p.c.checkName(off); err != nil {
+			return "", err
+		}
+	}
 	s, err := q.text()
 	if err == nil {
 		p.c.names[off] = s

@@ -13,6 +13,7 @@ python3 packs.py ../../rules/packs
 python3 hostile_captures.py
 python3 truth_captures.py
 python3 evtx.py ../artifact/sysmon.evtx
+python3 evtx.py lost ../artifact
 python3 hive.py ../artifact/sample.hive
 python3 hive.py ../artifact/more.hive more
 python3 hive.py ../artifact/shellbags.hive bags

@@ -3,7 +3,11 @@
 of our own, written by the description of the format (J. Metz, Windows XML
 Event Log (EVTX) format). `make interop` checks it with evtxexport.
 
+With "lost" it makes a log with records in the slack of a chunk and in one whose
+header is gone, and a record that stands alone, as carving gives it.
+
 usage: evtx.py FILE
+       evtx.py lost FOLDER
 """
 import struct
 import sys
@@ -13,7 +17,9 @@ EPOCH = 116444736000000000  # 1970 in units of 100 ns since 1601
 
 
 class Chunk:
-    def __init__(self):
+    def __init__(self, lost=False):
+        self.lost = lost
+        self.places = []
         self.b = bytearray(512)
         self.names = {}
         self.first = self.last = None
@@ -93,19 +99,25 @@ class Chunk:
 
         self.element('Event', [('xmlns', 'http://schemas.microsoft.com/win/2004/08/events/event')], root)
 
+    def number(self, key):
+        """That of the template; Windows takes the beginning of its GUID."""
+        if not self.lost:
+            return 0x1000 + len(self.templates)
+        return 0x5a4b0001 + (list(self.templates).index(key) if key in self.templates else len(self.templates))
+
     def record(self, number, filetime, key, system, values):
         """key: (provider, channel, computer, ((name, type), ...)); values: those of the data."""
         at = len(self.b)
         self.put('IIQQ', 0x2a2a, 0, number, filetime)
         self.b += b'\x0f\x01\x01\x00'
-        self.put('BBI', 0x0c, 1, 0x1000 + len(self.templates))
+        self.put('BBI', 0x0c, 1, self.number(key))
         if key in self.templates:
             self.put('I', self.templates[key])
         else:
             def_at = len(self.b) + 4
             self.templates[key] = def_at
             self.put('II', def_at, 0)
-            self.b += struct.pack('<IIII', 0x5a4b0001 + len(self.templates), 0, 0, 0)
+            self.b += struct.pack('<IIII', 0x5a4b0000 + len(self.templates) if self.lost else 0x5a4b0001 + len(self.templates), 0, 0, 0)
             size_at = len(self.b)
             self.put('I', 0)
             self.b += b'\x0f\x01\x01\x00'
@@ -125,6 +137,7 @@ class Chunk:
         size = len(self.b) - at + 4
         self.put('I', size)
         struct.pack_into('<I', self.b, at + 4, size)
+        self.places.append((at, size))
         self.first = self.first or number
         self.last, self.last_at = number, at
 
@@ -150,7 +163,48 @@ def encode(typ, v):
     return struct.pack('<' + {4: 'B', 6: 'H', 7: 'i', 8: 'I', 10: 'Q', 13: 'I', 17: 'Q', 20: 'I', 21: 'Q'}[typ], v)
 
 
+def file(chunks, last):
+    head = bytearray(4096)
+    struct.pack_into('<8sQQQIHHHH', head, 0, b'ElfFile\0', 0, 0, last + 1, 128, 1, 3, 4096, len(chunks))
+    struct.pack_into('<II', head, 120, 0, zlib.crc32(head[:120]))
+    return head + b''.join(chunks)
+
+
+def lost(folder):
+    key = ('Microsoft-Windows-Security-Auditing', 'Security', 'WS-17.contoh.test', (('TargetUserName', 1), ('IpAddress', 1), ('LogonType', 8)))
+    other = ('Service Control Manager', 'System', 'WS-17.contoh.test', (('ServiceName', 1), ('ImagePath', 1)))
+    start = EPOCH + 1767225600 * 10_000_000
+
+    def make(first):
+        c = Chunk(True)
+        for i in range(5):
+            t = start + (first + i) * 10_000_000
+            system = [7045 if i in (0, 3) else 4624, 0, 4, 0x8020000000000000, t, first + i, 700, 704, 'S-1-5-18']
+            if i in (0, 3):
+                c.record(first + i, t, other, system, ['jahat', 'C:\\Windows\\jahat.exe'])
+            else:
+                c.record(first + i, t, key, system, ['pentadbir', '198.51.100.23', 3])
+        return c
+
+    # The first says that its first two records are in use; the template that is in the first is overwritten in the second chunk, whose header is gone.
+    c = make(1)
+    whole = bytearray(c.bytes())
+    free = c.places[1][0] + c.places[1][1]
+    struct.pack_into('<QQQQIIIII', whole, 8, 1, 2, 1, 2, 128, c.places[1][0], free, zlib.crc32(whole[512:free]), 0)
+    struct.pack_into('<I', whole, 124, zlib.crc32(bytes(whole[:120]) + bytes(whole[128:512])))
+    d = make(11)
+    gone = bytearray(d.bytes())
+    gone[:d.places[0][0] + 90] = b'\xff' * (d.places[0][0] + 90)
+    open(folder + '/lost.evtx', 'wb').write(file([bytes(whole), bytes(gone)], 15))
+    at, size = c.places[0]
+    open(folder + '/carved.evtxrecord', 'wb').write(bytes(c.b[at:at + size]))
+    open(folder + '/carved.evtxchunk', 'wb').write(bytes(whole))
+
+
 def main():
+    if sys.argv[1] == 'lost':
+        lost(sys.argv[2])
+        return
     sysmon = ('Microsoft-Windows-Sysmon', 'Microsoft-Windows-Sysmon/Operational', 'WS-17.contoh.test')
     security = ('Microsoft-Windows-Security-Auditing', 'Security', 'WS-17.contoh.test')
     create = sysmon + ((('UtcTime', 1), ('ProcessGuid', 15), ('ProcessId', 8), ('Image', 1), ('CommandLine', 1), ('CurrentDirectory', 1), ('User', 1),
@@ -183,11 +237,8 @@ def main():
         add(logon, 4625, 0, 10 + i, 'S-1-0-0', 'pentadbir', 'CONTOH', 3, '198.51.100.23', str(40000 + i), 0xc000006d)
     add(logon, 4624, 0, 20, 'S-1-5-21-1-2-3-500', 'pentadbir', 'CONTOH', 3, '198.51.100.23', '40010', None)
     add(made, 4688, 0, 21, 'nurul', 0x3e7, 0x10a4, 'C:\\Windows\\System32\\whoami.exe', 'whoami /all', 0xfa0, 'C:\\Windows\\System32\\cmd.exe')
-    head = bytearray(4096)
-    struct.pack_into('<8sQQQIHHHH', head, 0, b'ElfFile\0', 0, 0, n[0] + 1, 128, 1, 3, 4096, 1)
-    struct.pack_into('<II', head, 120, 0, zlib.crc32(head[:120]))
     with open(sys.argv[1], 'wb') as f:
-        f.write(head + c.bytes())
+        f.write(file([c.bytes()], n[0]))
 
 
 main()
