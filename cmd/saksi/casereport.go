@@ -82,6 +82,11 @@ func caseReport(a *app) *cobra.Command {
 			if err := write(&out); err != nil {
 				return fmt.Errorf("writing the report: %w", err)
 			}
+			form := *a
+			form.format = format
+			if err := (&indexFlags{caseID: args[0]}).look(cmd.Context(), &form, nil, "report", "", -1); err != nil {
+				return err
+			}
 			w, done, err := a.open()
 			if err != nil {
 				return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -130,6 +131,13 @@ func (o *timelineOptions) events(ctx context.Context, a *app, l *liner) (err err
 	query := "NOT event.dataset:saksi.entry"
 	if o.inside { // they were read from the images just now
 		query += " AND NOT _exists_:Saksi.artifact.inode"
+	}
+	asked := query
+	if o.from != "" || o.until != "" {
+		asked += fmt.Sprintf(" AND @timestamp:[%s TO %s}", cmp.Or(o.from, "*"), cmp.Or(o.until, "*"))
+	}
+	if err := o.index.look(ctx, a, ix, "timeline", asked, -1); err != nil {
+		return err
 	}
 	untimed, err := ix.Search(ctx, findings.Request{Query: query + " AND " + noTime, Size: 1})
 	if err != nil {

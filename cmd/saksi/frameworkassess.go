@@ -132,11 +132,40 @@ func (o *assessOptions) run(ctx context.Context, a *app) error {
 	if err != nil {
 		return caseError(err)
 	}
+	if err := o.looked(ctx, a, dir); err != nil {
+		return err
+	}
 	if err := a.writeAssessment(ctx, dir, as, in.Catalog, o.sign); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stderr, "saksi: written to %s\n", dir)
 	return a.printAssessment(as)
+}
+
+// looked puts on record, in each index that was asked, that it was assessed. It comes after
+// the asking, which it would else be part of.
+func (o *assessOptions) looked(ctx context.Context, a *app, dir string) error {
+	form := *a
+	form.format, form.to = "assessment", dir
+	own := o.indexFlags
+	own.caseID = ""
+	where := []indexFlags{own}
+	if o.index == "" {
+		where = nil
+		for _, c := range o.cases {
+			where = append(where, indexFlags{caseID: c})
+		}
+	}
+	for _, f := range where {
+		ix, err := f.read(ctx)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(f.look(ctx, &form, ix, "assess", o.framework, -1), ix.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // more reads what an assessment may have besides.
@@ -237,7 +266,7 @@ func (o *assessOptions) indexes(ctx context.Context) (framework.Index, func(), e
 		if err != nil {
 			return nil, nil, err
 		}
-		o.index = f.index // without a login
+		o.index, o.login = f.index, f.login
 		return ix, func() { ix.Close() }, nil
 	}
 	var list []framework.Index

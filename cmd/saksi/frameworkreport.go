@@ -90,6 +90,15 @@ func (o *reportOptions) run(ctx context.Context, a *app) error {
 	if err := write(&out); err != nil {
 		return err
 	}
+	dir, err := filepath.Abs(o.dir)
+	if err != nil {
+		return err
+	}
+	form := *a
+	form.format = o.format
+	if err := (&indexFlags{agency: "default"}).look(ctx, &form, nil, "report", dir, -1); err != nil {
+		return err
+	}
 	w, done, err := a.open()
 	if err != nil {
 		return err

@@ -24,9 +24,9 @@ func rulesPack(a *app) *cobra.Command {
 	o := &packOptions{}
 	c := &cobra.Command{
 		Use:   "pack FOLDER --name NAME --serial N --to FILE",
-		Short: "Pack rules, hash sets and an ASN table into one signed file",
-		Long: "Pack what stands in FOLDER below rules/, hashes/ and asn/ into a signed bundle for sites without a network, where\n" +
-			"'saksi rules import' installs it. A site never goes back to a lower serial of a name: the date works well as a serial.\n" +
+		Short: "Pack rules, hash sets, an ASN table and settings into one signed file",
+		Long: "Pack what stands in FOLDER below rules/, hashes/, asn/ and settings/ into a signed bundle for sites without a network, where\n" +
+			"'saksi rules import' installs it, and for sensors that follow one ('sensor run --bundle'). A site never goes back to a lower serial of a name: the date works well as a serial.\n" +
 			"Where --to names a folder, the bundle is put there as saksi-bundle-NAME-SERIAL.tar.gz.",
 		Example: "  saksi rules pack content/ --name national --serial 2026013101 --key release.key --to .",
 		Args:    cobra.ExactArgs(1),

@@ -19,6 +19,7 @@ type ruleFlags struct {
 	vars         []string
 	strict       bool
 	suricata     suricataFlags
+	bundle       string // folder of an installed bundle whose rules and settings are used besides; "" for none
 }
 
 // add adds the flag that names rules; what says of which languages.
@@ -72,6 +73,10 @@ func readVars(list []string) (map[string]string, error) {
 // compile compiles the rules that the flags name and says what is wrong with
 // them. The caller MUST call close.
 func (o *ruleFlags) compile(ctx context.Context, a *app) (*ruleSets, error) {
+	o, err := o.withBundle()
+	if err != nil {
+		return nil, err
+	}
 	paths, err := o.find(o.rules)
 	if err != nil {
 		return nil, err

@@ -24,7 +24,7 @@ import (
 )
 
 func sensorCommand(a *app) *cobra.Command {
-	return noun("sensor", "See what happens on networks", sensorRun(a), sensorRead(a), sensorAssets(a), sensorExtract(a), sensorSilent(a), sensorProtocols(a), sensorInterfaces(a))
+	return noun("sensor", "See what happens on networks", sensorRun(a), sensorRead(a), sensorAssets(a), sensorExtract(a), sensorSilent(a), sensorEnroll(a), sensorProtocols(a), sensorInterfaces(a))
 }
 
 type sensorReadOptions struct {

@@ -105,16 +105,20 @@ func (o *sensorExtractOptions) selection(ctx context.Context, a *app) (*record.S
 }
 
 // lookUp adds to the selection what the index knows: the packets of the
-// finding, the Community ID and source of the flow.
-func (o *sensorExtractOptions) lookUp(ctx context.Context, s *record.Selection) error {
+// finding, the Community ID and source of the flow. That packets are taken out is
+// put on record in any case.
+func (o *sensorExtractOptions) lookUp(ctx context.Context, a *app, s *record.Selection) error {
 	if o.finding == "" && (o.flow == "" || o.caseID == "" && o.index == "") {
-		return nil
+		return o.look(ctx, a, nil, "extract", o.what(), -1)
 	}
 	ix, err := o.read(ctx)
 	if err != nil {
 		return err
 	}
 	defer ix.Close()
+	if err := o.look(ctx, a, ix, "extract", o.what(), -1); err != nil {
+		return err
+	}
 	if o.finding != "" {
 		e, err := lookup(ctx, ix, o.finding)
 		if err != nil {
@@ -157,7 +161,7 @@ func (o *sensorExtractOptions) run(cmd *cobra.Command, a *app, args []string) (e
 	if sel.Authority, err = o.authority.read(nil, evidence.ActExtract); err != nil {
 		return err
 	}
-	if err := o.lookUp(ctx, sel); err != nil {
+	if err := o.lookUp(ctx, a, sel); err != nil {
 		return err
 	}
 	why := "extract " + o.what()

@@ -46,6 +46,7 @@ type sensorRunOptions struct {
 	authority   authorityFlag
 	ring        ringFlags
 	name        string // of the sensor
+	pushed      bundleFlags
 }
 
 func sensorRun(a *app) *cobra.Command {
@@ -60,6 +61,7 @@ func sensorRun(a *app) *cobra.Command {
 			"It goes on when the disk is full or the index is down. Then telemetry is shed, and counted, in this order: events of protocols,\n" +
 			"files, flows. Alerts are not shed: they have a reserve of the disk, and wait in memory beyond it.\n\n" +
 			"SIGHUP reads the rules again; no packet is lost and flows go on. When the new rules can't be used the old ones stay.\n" +
+			"--bundle takes rules and settings that a center signs (docs/bundle.md), and each newer one that verifies, is not older and can be used.\n" +
 			"With --authority only what it covers is captured, until it expires; the rest is left out of events, files and the ring, and counted.\n" +
 			"--tls-keys names a key log that programs write to meanwhile: TLS is decrypted with the secrets that it has when they are needed.\n\n" +
 			"SIGINT and SIGTERM end it in order (exit code 0). Each minute a line on standard error, and --metrics at any time, say what\n" +
@@ -93,6 +95,7 @@ func sensorRun(a *app) *cobra.Command {
 	f.StringVar(&o.ca, "index-ca", "", caHelp)
 	f.StringVar(&o.agency, "agency", "default", "`name` of the agency, for indexes that several share")
 	o.ring.add(c)
+	o.pushed.add(c)
 	c.Flags().StringVar(&o.name, "sensor", "", "`name` of this sensor in what is stored (default: the host's)")
 	return c
 }
@@ -107,6 +110,7 @@ type liveRun struct {
 	ring   *liveRing
 	follow *follower
 	rules  *liveRules
+	pushed *pushed // nil: no center signs bundles for it
 	health sensor.Health
 	offset *time.Duration // of the clock; nil: unknown
 	begun  time.Time
@@ -154,6 +158,17 @@ func (o *sensorRunOptions) run(ctx context.Context, a *app, interfaces []string)
 		}
 		cfg.Rules.Files = append(cfg.Rules.Files, s)
 	}
+	if err := o.enrolled(a); err != nil {
+		return err
+	}
+	if r.pushed, err = o.pushed.open(a, &o.ruleFlags); err != nil {
+		return err
+	}
+	if r.pushed != nil {
+		if err := r.pushed.begin(ctx); err != nil {
+			return err
+		}
+	}
 	if r.rules, err = newLiveRules(ctx, a, &o.ruleFlags, cfg.Rules.Files); err != nil {
 		return err
 	}
@@ -189,6 +204,19 @@ func (o *sensorRunOptions) run(ctx context.Context, a *app, interfaces []string)
 		return errors.Join(ctx.Err(), r.close())
 	}
 	return r.capture(ctx, cfg)
+}
+
+// enrolled takes from this sensor's certificate what no flag says.
+func (o *sensorRunOptions) enrolled(a *app) error {
+	c, center, err := a.enrolled()
+	if err != nil || c == nil {
+		return err
+	}
+	o.name, o.pushed.key = cmp.Or(o.name, c.Sensor), cmp.Or(o.pushed.key, center)
+	if o.agency == "default" {
+		o.agency = c.Agency
+	}
+	return nil
 }
 
 // acts are what is done, which the authority must allow.
@@ -326,6 +354,10 @@ func (r *liveRun) background(ctx context.Context) (stop func()) {
 	signal.Notify(hup, syscall.SIGHUP)
 	done := make(chan struct{})
 	var wg sync.WaitGroup
+	ctx, cancel := context.WithCancel(ctx)
+	if r.pushed != nil {
+		wg.Go(func() { r.pushed.follow(ctx, r.rules) })
+	}
 	wg.Go(func() {
 		t := time.NewTicker(lineEach)
 		defer t.Stop()
@@ -334,6 +366,9 @@ func (r *liveRun) background(ctx context.Context) (stop func()) {
 			case <-t.C:
 				fmt.Fprintln(r.a.stderr, r.line())
 			case <-hup:
+				if r.pushed != nil {
+					r.pushed.look(ctx)
+				}
 				r.rules.reload(ctx)
 			case <-done:
 				return
@@ -343,6 +378,7 @@ func (r *liveRun) background(ctx context.Context) (stop func()) {
 	return func() {
 		signal.Stop(hup)
 		close(done)
+		cancel()
 		wg.Wait()
 	}
 }
@@ -368,6 +404,8 @@ type liveRules struct {
 	first   *sensor.RuleSet
 	waiting atomic.Pointer[sensor.RuleSet] // to be used from the next batch on
 	count   atomic.Int64
+
+	reloading sync.Mutex // one reload at a time, so that the newest is the last
 
 	mu   sync.Mutex
 	open map[*sensor.RuleSet]*ruleSets
@@ -408,6 +446,8 @@ func (l *liveRules) next() *sensor.RuleSet {
 
 // reload compiles the rules again; the old ones stay when that fails.
 func (l *liveRules) reload(ctx context.Context) {
+	l.reloading.Lock()
+	defer l.reloading.Unlock()
 	rs, err := l.compile(ctx)
 	if err != nil {
 		fmt.Fprintf(l.a.stderr, "saksi: reloading rules: %s; the rules before stay\n", printable(err.Error()))

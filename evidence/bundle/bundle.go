@@ -57,7 +57,7 @@ const (
 )
 
 // Folders are the folders that a bundle may hold.
-var Folders = []string{"asn", "hashes", "rules"}
+var Folders = []string{"asn", "hashes", "rules", "settings"}
 
 // Errors that callers branch on.
 var (

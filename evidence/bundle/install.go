@@ -52,6 +52,13 @@ type Result struct {
 // Errors: evidence.ErrTrust (another key signed, or key is nil),
 // evidence.ErrSignature, ErrDamaged, ErrDowngrade, ErrLocked.
 func Install(ctx context.Context, file, dir string, key *evidence.Public, progress func(int64)) (*Result, error) {
+	return InstallChecked(ctx, file, dir, key, nil, progress)
+}
+
+// InstallChecked is Install that has a bundle looked at before it takes the place of the one
+// in force: check gets the folder with its verified files, and an error of it leaves all as it
+// was. What is in force already is not checked again.
+func InstallChecked(ctx context.Context, file, dir string, key *evidence.Public, check func(m *Manifest, folder string) error, progress func(int64)) (*Result, error) {
 	if key == nil {
 		return nil, fmt.Errorf("importing %s: %w: no public key was given", file, evidence.ErrTrust)
 	}
@@ -75,7 +82,7 @@ func Install(ctx context.Context, file, dir string, key *evidence.Public, progre
 		return nil, fmt.Errorf("importing %s: %w", file, err)
 	}
 	defer unlock()
-	r, err := b.install(ctx, dir, count)
+	r, err := b.install(ctx, dir, check, count)
 	if err != nil {
 		return nil, fmt.Errorf("importing %s: %w", file, err)
 	}
@@ -102,7 +109,7 @@ func lock(dir string) (unlock func(), err error) {
 }
 
 // install does the work of Install under its lock.
-func (b *reader) install(ctx context.Context, dir string, count func(int64)) (*Result, error) {
+func (b *reader) install(ctx context.Context, dir string, check func(*Manifest, string) error, count func(int64)) (*Result, error) {
 	book, err := readSerials(dir)
 	if err != nil {
 		return nil, err
@@ -147,6 +154,11 @@ func (b *reader) install(ctx context.Context, dir string, count func(int64)) (*R
 	defer os.RemoveAll(staging) // then what was not installed, or the old one
 	if err := b.stage(ctx, staging, count); err != nil {
 		return nil, err
+	}
+	if check != nil {
+		if err := check(b.Manifest, staging); err != nil {
+			return nil, err
+		}
 	}
 	// The serial comes first: whatever happens from here on, nothing older
 	// follows, and this bundle may be installed again.

@@ -26,8 +26,8 @@ type predicate struct {
 	Made   string `json:"made"`
 }
 
-// Pack writes a bundle of what stands in folder below rules/, hashes/ and asn/
-// to w. The result depends on content, paths, name, serial and made alone, in
+// Pack writes a bundle of what stands in folder below rules/, hashes/, asn/ and
+// settings/ to w. The result depends on content, paths, name, serial and made alone, in
 // all but one member: the signature (ECDSA) has other bytes each time, and
 // with it the compressed stream has. progress, when not nil, gets the bytes read
 // so far, of which there are two for each byte of content.
