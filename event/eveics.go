@@ -55,36 +55,6 @@ func (w *eve) smb(e *Event) {
 	w.close()
 }
 
-func (w *eve) dcerpc(e *Event) {
-	w.open("dcerpc")
-	opnum, call := e.GetInt(SaksiDcerpcOpnum)
-	if call {
-		w.str("request", "REQUEST")
-		w.open("req")
-		w.num("opnum", opnum)
-		w.close()
-		if s, ok := e.GetStr(SaksiDcerpcStatus); ok && s != "" {
-			w.str("response", "FAULT")
-		} else {
-			w.str("response", "RESPONSE")
-		}
-	} else {
-		w.str("request", "BIND")
-	}
-	if list := e.all(SaksiDcerpcUUID); len(list) > 0 {
-		w.key("interfaces")
-		w.b = append(w.b, '[')
-		for _, id := range list {
-			w.key("")
-			w.open("")
-			w.str("uuid", id)
-			w.close()
-		}
-		w.b = append(w.b, ']')
-	}
-	w.close()
-}
-
 // eveModbus are the functions by their numbers: name, access, category.
 var eveModbus = map[int64][3]string{
 	1: {"RdCoils", "READ | COILS", "PUBLIC_ASSIGNED"}, 2: {"RdDiscreteInputs", "READ | DISCRETES", "PUBLIC_ASSIGNED"},

@@ -91,6 +91,10 @@ type dceDatagrams struct{ talk dceTalk }
 // Data implements Parser.
 func (p *dceDatagrams) Data(c *Context, dir Dir, b []byte) Result {
 	if d, ok := dcerpc.ParseDatagram(b); ok {
+		if c.Detail {
+			p.talk.eve.datagram(c, dir, &d, b)
+			p.talk.rules.eve = p.talk.eve.now
+		}
 		p.talk.datagram(c, dir, &d)
 	}
 	return Result(len(b))
@@ -144,6 +148,7 @@ type dceTalk struct {
 	server   ntlm.Message
 	user     userName
 	rules    dceRules
+	eve      dceEVE
 }
 
 // buffer takes what was written to or read from a named pipe, in pieces.
@@ -174,6 +179,10 @@ func (t *dceTalk) message(c *Context, dir Dir, b []byte) {
 		return
 	}
 	t.rules.little = h.Little
+	if c.Detail {
+		t.eve.message(c, dir, h, b)
+		t.rules.eve = t.eve.now
+	}
 	if m, ok := ntlm.Find(h.Verifier(b)); ok {
 		switch m.Type {
 		case ntlm.Challenge:
@@ -360,4 +369,5 @@ func (t *dceTalk) close(c *Context) {
 	for len(t.calls) > 0 {
 		t.tell(c, 0, nil)
 	}
+	t.eve.close(c)
 }

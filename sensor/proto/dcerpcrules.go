@@ -22,6 +22,7 @@ const maxDCEStub = 64 << 10
 type dceRules struct {
 	id     uint64
 	little bool // the order of bytes of the message in work
+	eve    EVE  // of it; nil for none
 }
 
 // dceTx is a call or its answer as rules see it.
@@ -47,7 +48,7 @@ func (r *dceRules) offer(c *Context, dir Dir, call *dceCall, stub []byte) {
 		return
 	}
 	r.id++
-	t := &dceTx{bufTx{app: suricata.AppDCERPC, id: r.id}, r.little}
+	t := &dceTx{bufTx{app: suricata.AppDCERPC, id: r.id, eve: r.eve}, r.little}
 	if call != nil {
 		t.packets = call.packets.List()
 		t.number(suricata.BufDCERPCOpnum, uint64(call.op))
