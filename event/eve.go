@@ -69,7 +69,6 @@ func init() {
 		"saksi.sip":      {name: "sip", write: (*eve).sip},
 		"saksi.vnc":      {name: "rfb", write: (*eve).rfb},
 		"saksi.ike":      {name: "ike", write: (*eve).ike},
-		"saksi.smb":      {name: "smb", write: (*eve).smb},
 		"saksi.modbus":   {name: "modbus", write: (*eve).modbus},
 		"saksi.dnp3":     {name: "dnp3", write: (*eve).dnp3},
 		"saksi.pop3":     {name: "pop3", write: (*eve).pop3},

@@ -23,7 +23,9 @@ func (w *eve) alert(e *Event) {
 		n = 0
 	}
 	w.num("rev", n)
-	w.field("signature", e, RuleName)
+	name, _ := e.GetStr(RuleName)
+	w.key("signature")
+	w.text(name)
 	class, _ := e.GetStr(RuleCategory)
 	w.key("category")
 	w.text(eveClasses[class])

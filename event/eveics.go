@@ -4,57 +4,6 @@ import (
 	"strings"
 )
 
-// eveSMBDialects are the dialects by our names.
-var eveSMBDialects = map[string]string{"2.0.2": "2.02", "2.1": "2.10", "3.0": "3.00", "3.0.2": "3.02", "3.1.1": "3.11"}
-
-// eveSMBCommands are the commands of version 2 by our actions.
-var eveSMBCommands = map[string]string{
-	"login": "SMB2_COMMAND_SESSION_SETUP", "connect": "SMB2_COMMAND_TREE_CONNECT", "delete": "SMB2_COMMAND_SET_INFO",
-	"rename": "SMB2_COMMAND_SET_INFO",
-}
-
-func (w *eve) smb(e *Event) {
-	w.open("smb")
-	version, ok := e.GetStr(SaksiSmbVersion)
-	if ok {
-		if s := eveSMBDialects[version]; s != "" {
-			version = s
-		}
-		w.str("dialect", version)
-	}
-	if action := e.action(); action != "" {
-		command := eveSMBCommands[action]
-		if command == "" {
-			command = "SMB2_COMMAND_CREATE"
-		}
-		if strings.HasPrefix(version, "2.") || strings.HasPrefix(version, "3.") {
-			w.str("command", command)
-		}
-	}
-	if s, ok := e.GetStr(SaksiSmbStatus); ok {
-		w.str("status", s)
-	} else if s, _ := e.GetStr(EventOutcome); s == "success" {
-		w.str("status", "STATUS_SUCCESS")
-		w.str("status_code", "0x0")
-	}
-	w.field("filename", e, FileName)
-	if share, ok := e.GetStr(SaksiSmbShare); ok {
-		if strings.HasSuffix(strings.ToUpper(share), "IPC$") {
-			w.str("named_pipe", share)
-		} else {
-			w.str("share", share)
-		}
-	}
-	if e.Has(SaksiNtlmVersion) || e.Has(SaksiNtlmHost) {
-		w.open("ntlmssp")
-		w.field("domain", e, UserDomain)
-		w.field("user", e, UserName)
-		w.field("host", e, SaksiNtlmHost)
-		w.close()
-	}
-	w.close()
-}
-
 // eveModbus are the functions by their numbers: name, access, category.
 var eveModbus = map[int64][3]string{
 	1: {"RdCoils", "READ | COILS", "PUBLIC_ASSIGNED"}, 2: {"RdDiscreteInputs", "READ | DISCRETES", "PUBLIC_ASSIGNED"},

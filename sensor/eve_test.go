@@ -210,7 +210,9 @@ func TestDetailHeld(t *testing.T) {
 			t.Error("a document shows what is held for EVE")
 		}
 		for line := range bytes.Lines(l.buf.Bytes()) {
-			ids[i][string(line)]++
+			if !bytes.Contains(line, []byte(`"dataset":"saksi.eve"`)) { // made for EVE alone
+				ids[i][string(line)]++
+			}
 		}
 	}
 	for line, n := range ids[0] {

@@ -112,7 +112,8 @@ type Config struct {
 	// Health is kept up to date while reading; nil for none.
 	Health *Health
 	// Detail has events carry what only EVE JSON tells (event.Event.AppendEVE);
-	// no document shows it.
+	// no document shows it. Sink is then given records that are no documents, too:
+	// those of dataset saksi.eve.
 	Detail bool
 	// Anomalies tells of each thing that is wrong with packets, streams and
 	// transactions.

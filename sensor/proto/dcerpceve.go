@@ -20,8 +20,8 @@ type dceExchange struct {
 	frags, stub    [2]int // of a call and its answer
 	activity       string // of a datagram, with its sequence number
 	sequence       uint32
-	pipe, answered bool
-	told           bool
+	answered, told bool
+	owner          EVE // that tells of one in a pipe; nil for none
 }
 
 const dceNone = 0xff
@@ -42,10 +42,9 @@ type dceEVE struct {
 	open       map[uint32]*dceExchange
 	interfaces []*dceInterface
 	now        *dceExchange // of the message in work
-	// told takes an exchange that is over; nil makes a record of its own.
-	told func(c *Context, t *dceExchange)
-	// begin numbers one; nil counts.
-	begin func() uint64
+	// begin gives one in a pipe its number and what tells of it; nil for those
+	// that are told of by themselves.
+	begin func(t *dceExchange) EVE
 }
 
 // dceTypes are the kinds of messages as Suricata names them (C706 chapter 12).
@@ -73,7 +72,7 @@ func (s *dceEVE) find(c *Context, call uint32, asked bool) *dceExchange {
 	}
 	t = &dceExchange{talk: s, call: call, request: dceNone, response: dceNone}
 	if s.begin != nil {
-		t.eveTx, t.pipe = eveTx(s.begin()), true
+		t.owner = s.begin(t)
 	} else {
 		s.last++
 		t.eveTx = eveTx(s.last)
@@ -94,8 +93,8 @@ func (s *dceEVE) end(c *Context, t *dceExchange) {
 		return
 	}
 	t.told = true
-	if s.told != nil {
-		s.told(c, t)
+	if t.owner != nil {
+		c.Record("smb", t.owner)
 	} else {
 		c.Record("dcerpc", t)
 	}
@@ -223,26 +222,36 @@ func (s *dceEVE) datagram(c *Context, dir Dir, d *dcerpc.Datagram, b []byte) {
 
 // AppendEVE implements EVE.
 func (t *dceExchange) AppendEVE(m *event.Members) {
+	if t.owner != nil {
+		t.owner.AppendEVE(m)
+	} else {
+		t.members(m)
+	}
+}
+
+// members writes what is known.
+func (t *dceExchange) members(m *event.Members) {
+	pipe := t.owner != nil
 	m.Open("dcerpc")
 	if t.request != dceNone {
 		m.Str("request", dceType(t.request))
 		switch t.request {
 		case dcerpc.Request:
-			if t.pipe {
+			if pipe {
 				m.Int("opnum", int64(t.op))
 			}
 			m.Open("req")
-			if !t.pipe {
+			if !pipe {
 				m.Int("opnum", int64(t.op))
 			}
 			m.Int("frag_cnt", int64(t.frags[0]))
 			m.Int("stub_data_size", int64(t.stub[0]))
 			m.Close()
 			if t.activity == "" {
-				t.list(m, func(x *dceInterface) bool { return x.context == t.context }, !t.pipe, false)
+				t.list(m, func(x *dceInterface) bool { return x.context == t.context }, !pipe, false)
 			}
 		case dcerpc.Bind:
-			t.list(m, func(x *dceInterface) bool { return t.pipe || x.call == t.call }, true, t.pipe)
+			t.list(m, func(x *dceInterface) bool { return pipe || x.call == t.call }, true, pipe)
 		}
 	} else {
 		m.Str("request", "REQUEST_LOST")
@@ -263,7 +272,7 @@ func (t *dceExchange) AppendEVE(m *event.Members) {
 		m.Str("activityuuid", t.activity)
 		m.Int("seqnum", int64(t.sequence))
 		m.Str("rpc_version", "4.0")
-	case t.pipe:
+	case pipe:
 		m.Int("call_id", int64(t.call))
 	default:
 		m.Int("call_id", int64(t.call))

@@ -60,7 +60,7 @@ func TestOffered(t *testing.T) {
 		{"smtp_mime.txt", suricata.BufSMTPRcptTo, []string{"siti@agensi.example"}, nil},
 		{"smtp_mime.txt", suricata.BufEmailSubject, []string{"lampiran"}, nil},
 		{"smtp.txt", suricata.BufSMTPHelo, []string{"pc-ali.agensi.example"}, nil},
-		{"smb1_write.txt", suricata.BufSMBShare, []string{`\\pelayan\awam`}, nil},
+		{"smb1_write.txt", suricata.BufSMBShare, []string{`\pelayan\awam`}, nil},
 		{"smb1_write.txt", suricata.BufFileData, []string{"isi laporan"}, nil},
 		{"smb1_write.txt", suricata.BufFileSize, []string{"11"}, nil},
 		{"ftpdata.txt", suricata.BufFileSize, nil, []string{"39"}},

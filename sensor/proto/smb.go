@@ -83,6 +83,7 @@ type smb struct {
 	sink     [2]smbSink
 	sealed   bool
 	rules    smbRules
+	eve      smbEVE
 }
 
 // smbSink is where the rest of a message goes.
@@ -217,6 +218,7 @@ func (p *smb) Close(c *Context) {
 	}
 	clear(p.requests)
 	clear(p.opens)
+	p.eve.close(c)
 }
 
 // begin starts an event of the connection.

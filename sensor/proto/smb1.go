@@ -23,6 +23,7 @@ const (
 	smb1Delete       = 0x06
 	smb1Rename       = 0x07
 	smb1Transaction  = 0x25
+	smb1Transaction2 = 0x32
 	smb1Locking      = 0x24
 	smb1Open         = 0x2d
 	smb1Read         = 0x2e
@@ -149,6 +150,12 @@ func (p *smb) smb1(c *Context, dir Dir, b []byte) {
 
 func (p *smb) request1(c *Context, h *smb1Head, b []byte) {
 	q := &smbRequest{command: uint16(h.command)}
+	if c.Detail {
+		head := *h
+		p.eve.begin1(c, &head)
+		p.rules.eve = p.eve.now
+		defer func() { p.eve.fill1(&head, q) }()
+	}
 	w := &h.words
 	switch h.command {
 	case smb1Negotiate: // bytes: 2 and a dialect, each
@@ -269,6 +276,10 @@ func (p *smb) setup1(c *Context, h *smb1Head) *userName {
 }
 
 func (p *smb) reply1(c *Context, h *smb1Head, b []byte) {
+	if c.Detail {
+		p.eve.reply1(c, h)
+		p.rules.eve = p.eve.now
+	}
 	q := p.answered(c, h.id)
 	if q == nil || q.command != uint16(h.command) {
 		return

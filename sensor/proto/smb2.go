@@ -34,7 +34,7 @@ const (
 	_
 	smb2QueryDirectory
 	_
-	_
+	smb2GetInfo
 	smb2SetInfo
 )
 
@@ -82,7 +82,16 @@ func (p *smb) smb2(c *Context, dir Dir, b []byte) {
 			one = b[:next]
 		}
 		reply := binary.LittleEndian.Uint32(b[16:])&smb2Response != 0
-		if p.rules.way(c, dir, reply); reply {
+		p.rules.way(c, dir, reply)
+		switch {
+		case !c.Detail || reply != (dir == FromServer):
+		case reply:
+			p.eve.reply2(c, one)
+		default:
+			p.eve.request2(c, one)
+		}
+		p.rules.eve = p.eve.now
+		if reply {
 			p.reply2(c, dir, one)
 		} else {
 			last = p.request2(c, dir, one, last)

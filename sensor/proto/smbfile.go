@@ -36,6 +36,7 @@ type smbCarve struct {
 	missing bool   // some were passed over
 	lost    bool   // some came again
 	inspect []byte // the first of it, for rules
+	eve     *smbTx // that tells of it; nil for none
 }
 
 // content takes bytes written to (FromClient) or read from a file.
@@ -56,6 +57,9 @@ func (o *smbOpen) content(c *Context, p *smb, dir Dir, pos uint64, b []byte) {
 				o.rpc.user = *o.user
 			}
 		}
+		if c.Detail {
+			p.eve.pipe(o)
+		}
 		o.rpc.buffer(c, dir, b)
 		return
 	}
@@ -66,6 +70,9 @@ func (o *smbOpen) content(c *Context, p *smb, dir Dir, pos uint64, b []byte) {
 	if !k.begun {
 		k.begun = true
 		k.file = c.OpenFile(string(o.base()), dir)
+	}
+	if c.Detail {
+		k.eve = p.eve.file(c, o, dir)
 	}
 	switch {
 	case pos < k.next: // the first stands
@@ -132,6 +139,7 @@ func (o *smbOpen) close(c *Context, p *smb, closed bool) {
 	o.end(c, p, FromClient, closed)
 	o.end(c, p, FromServer, closed)
 	o.closed = true
+	p.eve.closed(c, o, closed)
 	if o.rpc != nil {
 		o.rpc.close(c)
 	}

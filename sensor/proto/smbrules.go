@@ -9,7 +9,8 @@ import (
 // smbRules shows shares and files to the rules.
 type smbRules struct {
 	id         uint64
-	negotiated bool // in version 1
+	negotiated bool   // in version 1
+	eve        *smbTx // of the message in work; nil for none
 }
 
 // odd tells of something odd in the message in work.
@@ -33,7 +34,11 @@ func (r *smbRules) way(c *Context, dir Dir, reply bool) {
 
 func (r *smbRules) tx(packets []uint64) *bufTx {
 	r.id++
-	return &bufTx{app: suricata.AppSMB, id: r.id, packets: packets}
+	t := &bufTx{app: suricata.AppSMB, id: r.id, packets: packets}
+	if r.eve != nil && r.eve.state != nil {
+		t.eve = r.eve
+	}
+	return t
 }
 
 // isPipes reports whether a share is the one of named pipes.
@@ -49,9 +54,9 @@ func (r *smbRules) share(c *Context, path []byte) {
 	}
 	t := r.tx([]uint64{c.Number})
 	if isPipes(path) {
-		t.add(suricata.BufSMBNamedPipe, path)
+		t.add(suricata.BufSMBNamedPipe, withoutSlash(path)) // as Suricata has it
 	} else {
-		t.add(suricata.BufSMBShare, path)
+		t.add(suricata.BufSMBShare, withoutSlash(path))
 	}
 	c.Offer(t, FromClient)
 }
@@ -79,6 +84,9 @@ func (r *smbRules) file(c *Context, o *smbOpen, dir Dir) {
 	t.add(suricata.BufFileData, k.inspect)
 	if !k.missing {
 		t.number(suricata.BufFileSize, k.next)
+	}
+	if k.eve != nil {
+		t.eve = k.eve
 	}
 	c.Offer(t, dir)
 }
