@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"saksi/forensics/hashset"
+	"saksi/forensics/hashset/rds"
 )
 
 func forensicsHashset(a *app) *cobra.Command {
@@ -34,7 +35,7 @@ func hashsetBuild(a *app) *cobra.Command {
 		if memory < 1 || memory > 1<<16 {
 			return usage("--memory %d: expected 1 to %d MiB", memory, 1<<16)
 		}
-		res, err := hashset.Build(cmd.Context(), args[0], algorithm, args[1:], memory<<20)
+		res, err := hashset.Build(cmd.Context(), args[0], algorithm, args[1:], memory<<20, rds.Read)
 		if err != nil {
 			return err
 		}

@@ -32,6 +32,7 @@ type scanOptions struct {
 	regexps []string
 	finds   []string
 	good    []string
+	skip    bool
 	bad     []string
 	flags   bool
 	resume  string
@@ -70,6 +71,7 @@ func forensicsScan(a *app, flags *forensicsFlags) *cobra.Command {
 	f.StringArrayVar(&o.regexps, "regex", nil, "`file` of regular expressions to look for; may be given several times")
 	f.StringSliceVar(&o.finds, "features", nil, "`kinds` of features to look for, separated by commas, or all")
 	f.StringArrayVar(&o.good, "known-good", nil, "hash `set` of files of which nothing is told; may be given several times")
+	f.BoolVar(&o.skip, "skip-known", false, "hash files of --known-good, and neither search nor enter them")
 	f.StringArrayVar(&o.bad, "known-bad", nil, "hash `set` of files that are findings; may be given several times")
 	f.BoolVar(&o.flags, "flags", false, "make findings of programs at odd places or under names of documents, names that turn around, times that were set (NTFS), and what is encrypted")
 	o.enter.add(c)
@@ -88,6 +90,9 @@ func forensicsScan(a *app, flags *forensicsFlags) *cobra.Command {
 func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args []string) error {
 	if err := checkWorkers(o.workers); err != nil {
 		return err
+	}
+	if o.skip && len(o.good) == 0 {
+		return usage("--skip-known: name sets of known files by --known-good")
 	}
 	if err := o.jail.check(a); err != nil {
 		return err
@@ -172,7 +177,7 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 		return errors.Join(o.jail.store(cmd.Context(), a, flags, kept, args), kept.close(cmd.Context()), ev.close())
 	}
 	cfg := scan.Config{
-		Images: args, Rules: yara, Intel: set, Good: good, Bad: bad, Search: what, Areas: places, Enter: limits, Members: o.entries, Flags: o.flags, Hash: scan.SHA256, Entries: o.entries || kept != nil, Live: o.live, Volume: o.volume.want(), Workers: o.workers,
+		Images: args, Rules: yara, Intel: set, Good: good, Bad: bad, SkipGood: o.skip, Search: what, Areas: places, Enter: limits, Members: o.entries, Flags: o.flags, Hash: scan.SHA256, Entries: o.entries || kept != nil, Live: o.live, Volume: o.volume.want(), Workers: o.workers,
 		Worker: flags.worker(a), Sink: sink, Warn: a.warn, Strict: o.strict, Cache: a.yaraCache(), Exhibits: kept.byPath(),
 	}
 	if o.resume != "" {
@@ -221,7 +226,11 @@ func (a *app) placesTold(s *scan.ImageSummary, what *search.Config, places disk.
 		parts = append(parts, fmt.Sprintf("%d archives and documents entered: %d members, %s unpacked, %d encrypted, %d not looked at whole", s.Archives, s.Members, size(s.Unpacked, "B"), s.Barred, s.Unread))
 	}
 	if s.Good > 0 {
-		parts = append(parts, fmt.Sprintf("%d known-good files, of which nothing is told", s.Good))
+		text := fmt.Sprintf("%d known-good files, of which nothing is told", s.Good)
+		if s.Skipped > 0 {
+			text += fmt.Sprintf(" (%d hashed and not searched)", s.Skipped)
+		}
+		parts = append(parts, text)
 	}
 	if s.Signs > 0 {
 		parts = append(parts, fmt.Sprintf("%d files with one sign of set times, as installers leave it, not told", s.Signs))

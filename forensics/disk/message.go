@@ -23,6 +23,7 @@ const (
 	OpSearch    = "disk.search"    // load keywords, expressions and kinds of features for the units that follow
 	OpSpace     = "disk.space"     // where unallocated space lies, or what is in no file system
 	OpCarve     = "disk.carve"     // files by their content in unallocated space
+	OpSets      = "disk.sets"      // hash sets of known files, whose content is not looked at in the units that follow
 	OpBirths    = "disk.births"    // when an NTFS volume and its files were made
 	OpMedia     = "disk.media"     // bytes of the media as they are
 	OpArtifacts = "disk.artifacts" // find and parse artifacts among streams

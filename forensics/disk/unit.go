@@ -72,6 +72,7 @@ type Result struct {
 	Matches      []yara.Match
 	Hits         []search.Hit
 	MoreHits     int64 // that were counted only
+	Known        bool  // a set of known files holds it: it was hashed and not looked at
 	// Places are where in the media each string of Matches begins, then each of
 	// Hits; -1 where it lies in none of its blocks.
 	Places []int64
@@ -195,6 +196,7 @@ func AppendResult(w *wire.Writer, res *Result) {
 	}
 	appendHits(w, res.Hits)
 	w.Int(res.MoreHits)
+	w.Bool(res.Known)
 	w.Uint(uint64(len(res.Places)))
 	for _, at := range res.Places {
 		w.Int(at)
@@ -210,7 +212,7 @@ func readResult(r *wire.Reader) Result {
 	for n := r.Uint(); n > 0 && r.Err() == nil; n-- {
 		res.Matches = append(res.Matches, yara.ReadMatch(r))
 	}
-	res.Hits, res.MoreHits = readHits(r), r.Int()
+	res.Hits, res.MoreHits, res.Known = readHits(r), r.Int(), r.Bool()
 	for n := r.Uint(); n > 0 && r.Err() == nil; n-- {
 		res.Places = append(res.Places, r.Int())
 	}

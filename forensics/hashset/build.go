@@ -29,9 +29,14 @@ const (
 	MinMemory = 1 << 20
 )
 
+// RDS gives f each value of a column (md5, sha1, sha256) of the table FILE of an NSRL
+// RDS v3 database, which MUST NOT be kept. Package rds has one; who only looks digests
+// up links no SQLite.
+type RDS func(ctx context.Context, path, column string, f func(text []byte) error) error
+
 // Build writes a set of the digests of an algorithm that inputs hold to path,
 // which MUST NOT exist. It sorts in about memory bytes and a file beside path.
-func Build(ctx context.Context, path, algorithm string, inputs []string, memory int64) (res Built, err error) {
+func Build(ctx context.Context, path, algorithm string, inputs []string, memory int64, rds RDS) (res Built, err error) {
 	size := SizeOf(algorithm)
 	if size == 0 {
 		return res, fmt.Errorf("building a hash set: there is no algorithm %q; expected md5, sha1 or sha256", algorithm)
@@ -47,7 +52,7 @@ func Build(ctx context.Context, path, algorithm string, inputs []string, memory 
 	n := max(memory, MinMemory) / int64(size) * int64(size)
 	s := &sorter{size: size, limit: int(n), spill: tmp}
 	for _, in := range inputs {
-		if err := read(ctx, in, size, &res, s.add); err != nil {
+		if err := read(ctx, in, size, rds, &res, s.add); err != nil {
 			return res, fmt.Errorf("building a hash set: reading %s: %w", in, err)
 		}
 	}

@@ -49,6 +49,7 @@ type Set struct {
 	size  int
 	count int64
 	index []uint64
+	sum   [sha256.Size]byte // of all but itself, once verified
 }
 
 // Open opens a set and checks its header, length and index; Verify checks all.
@@ -58,13 +59,27 @@ func Open(path string) (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening a hash set: %w", err)
 	}
+	s, err := OpenFile(f)
+	if err != nil {
+		_ = f.Close()
+	}
+	return s, err
+}
+
+// OpenFile is Open of a file that is open; the set closes it.
+func OpenFile(f *os.File) (*Set, error) {
 	s := &Set{f: f}
 	if err := s.open(); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("opening the hash set %s: %w", path, err)
+		return nil, fmt.Errorf("opening the hash set %s: %w", f.Name(), err)
 	}
 	return s, nil
 }
+
+// File is the file of the set, to hand on for reading.
+func (s *Set) File() *os.File { return s.f }
+
+// Sum is what Verify found, or zeros before that.
+func (s *Set) Sum() [sha256.Size]byte { return s.sum }
 
 func (s *Set) open() error {
 	st, err := s.f.Stat()
@@ -157,5 +172,6 @@ func (s *Set) Verify() (sum [sha256.Size]byte, err error) {
 	if _, err := s.f.ReadAt(stored[:], n); err != nil || stored != sum {
 		return sum, fmt.Errorf("%w: %s: the SHA-256 at offset %d is not that of its content; build it again", ErrFormat, s.f.Name(), n)
 	}
+	s.sum = sum
 	return sum, nil
 }

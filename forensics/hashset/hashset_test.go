@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	nsrl "saksi/forensics/hashset/rds"
 )
 
 func digest(i int) []byte {
@@ -49,7 +51,7 @@ func TestForms(t *testing.T) {
 			if err := os.WriteFile(in, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			res, err := Build(context.Background(), out, "md5", []string{in}, 0)
+			res, err := Build(context.Background(), out, "md5", []string{in}, 0, nsrl.Read)
 			if err != nil || res.Count != 1 || res.Without != 0 {
 				t.Fatal(res, err)
 			}
@@ -81,7 +83,7 @@ func TestRuns(t *testing.T) {
 	if err := os.WriteFile(in, []byte(b.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	res, err := Build(context.Background(), out, "md5", []string{in}, MinMemory)
+	res, err := Build(context.Background(), out, "md5", []string{in}, MinMemory, nil)
 	if err != nil || res.Read != n || res.Count != n-10 {
 		t.Fatal(res, err)
 	}

@@ -4,18 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-
-	_ "modernc.org/sqlite" // NSRL RDS v3
 )
 
 const maxLine = 1 << 20
@@ -23,7 +18,7 @@ const maxLine = 1 << 20
 // read gives add each digest of size bytes that a file holds: an NSRL RDS v3
 // database (table FILE), NSRLFile.txt, a file of hashdeep, CSV with a header,
 // or lines with a digest in them.
-func read(ctx context.Context, path string, size int, res *Built, add func([]byte) error) error {
+func read(ctx context.Context, path string, size int, rds RDS, res *Built, add func([]byte) error) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -31,7 +26,7 @@ func read(ctx context.Context, path string, size int, res *Built, add func([]byt
 	defer func() { _ = f.Close() }()
 	r := bufio.NewReaderSize(f, maxLine)
 	if b, _ := r.Peek(16); string(b) == "SQLite format 3\x00" {
-		return readRDS(ctx, path, size, res, add)
+		return readRDS(ctx, path, size, rds, res, add)
 	}
 	digest, column, line := make([]byte, size), -1, 0
 	for ; ; line++ {
@@ -107,35 +102,18 @@ func decode(w, digest []byte) bool {
 	return err == nil
 }
 
-func readRDS(ctx context.Context, path string, size int, res *Built, add func([]byte) error) error {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return err
+// readRDS reads the digests of an NSRL RDS v3 database.
+func readRDS(ctx context.Context, path string, size int, rds RDS, res *Built, add func([]byte) error) error {
+	if rds == nil {
+		return errors.New("it is an SQLite database, which is not read here")
 	}
-	u := url.URL{Scheme: "file", Path: abs, RawQuery: "mode=ro&immutable=1"}
-	db, err := sql.Open("sqlite", u.String())
-	if err != nil {
-		return err
-	}
-	defer func() { _ = db.Close() }()
-	rows, err := db.QueryContext(ctx, "SELECT "+Algorithms[size]+" FROM FILE")
-	if err != nil {
-		return fmt.Errorf("an NSRL RDS v3 database has a table FILE with a column %s: %w", Algorithms[size], err)
-	}
-	defer func() { _ = rows.Close() }()
 	digest := make([]byte, size)
-	for n := int64(1); rows.Next(); n++ {
-		var text sql.RawBytes
-		if err := rows.Scan(&text); err != nil {
-			return fmt.Errorf("row %d of FILE: %w", n, err)
-		}
+	return rds(ctx, path, Algorithms[size], func(text []byte) error {
 		if !decode(text, digest) {
 			res.Without++
-		} else if err := add(digest); err != nil {
-			return err
-		} else {
-			res.Read++
+			return nil
 		}
-	}
-	return rows.Err()
+		res.Read++
+		return add(digest)
+	})
 }

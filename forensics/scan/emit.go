@@ -99,6 +99,9 @@ func (m *emitter) unit(u *unit) error {
 		sum.Matches += int64(st.hits + st.flags + len(st.bad))
 		if st.good {
 			sum.Good++
+			if res, _ := u.found(st); res != nil && res.Known {
+				sum.Skipped++
+			}
 		}
 		if st.signs > 0 && st.signs < signsMedium {
 			sum.Signs++

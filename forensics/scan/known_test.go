@@ -1,6 +1,7 @@
 package scan_test
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -24,7 +25,7 @@ func TestKnown(t *testing.T) {
 	if err := os.WriteFile(list, []byte(digest+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := hashset.Build(context.Background(), path, "sha256", []string{list}, 0); err != nil {
+	if _, err := hashset.Build(context.Background(), path, "sha256", []string{list}, 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	set, err := hashset.Open(path)
@@ -55,5 +56,21 @@ func TestKnown(t *testing.T) {
 	both, sum := run(t, func(c *scan.Config) { c.Entries, c.Good, c.Bad = false, sets, sets })
 	if n, k := count(both); n != before || k == 0 || sum.Images[0].Good != 0 || sum.Images[0].Matches != int64(len(both.events)) {
 		t.Errorf("both: %d, %d, %+v", n, k, sum.Images[0])
+	}
+	// Files that are skipped are those of which nothing is told, and no others.
+	whole, counted := run(t, func(c *scan.Config) { c.Entries, c.Good = true, sets })
+	skip, sum := run(t, func(c *scan.Config) { c.Entries, c.Good, c.SkipGood = true, sets, true })
+	s := &sum.Images[0]
+	if s.Skipped == 0 || s.Skipped != s.Good || s.Good != counted.Images[0].Good || s.Bytes != counted.Images[0].Bytes || len(skip.events) != len(whole.events) {
+		t.Errorf("skipped: %d events of %d, %+v", len(skip.events), len(whole.events), s)
+	}
+	for i := range skip.events {
+		if a, b := skip.events[i].AppendJSON(nil), whole.events[i].AppendJSON(nil); !bytes.Equal(a, b) {
+			t.Fatalf("skipped:\n%s\n%s", a, b)
+		}
+	}
+	both, sum = run(t, func(c *scan.Config) { c.Entries, c.Good, c.Bad, c.SkipGood = false, sets, sets, true })
+	if n, k := count(both); n != before || k == 0 || sum.Images[0].Skipped != 0 {
+		t.Errorf("skipped but bad: %d, %d, %+v", n, k, sum.Images[0])
 	}
 }

@@ -316,6 +316,12 @@ func (w *unitWorker) open(ctx context.Context) error {
 			return err
 		}
 	}
+	if w.s.cfg.SkipGood {
+		if err := im.Sets(ctx, w.s.cfg.Good, w.s.cfg.Bad); err != nil {
+			im.Close()
+			return err
+		}
+	}
 	w.im = im
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -77,6 +78,14 @@ func (c *Config) work(sources []yara.Source) []byte {
 		w.Uint(uint64(len(list)))
 		for _, s := range list {
 			w.String(s)
+		}
+	}
+	w.Bool(c.SkipGood)
+	if c.SkipGood {
+		w.Uint(uint64(len(c.Good)))
+		for _, s := range append(slices.Clone(c.Good), c.Bad...) {
+			sum := s.Sum()
+			w.Bytes(sum[:])
 		}
 	}
 	w.Uint(uint64(c.Search.Features))

@@ -41,6 +41,9 @@ type Config struct {
 	// whole content of a good one, unless a set of bad ones holds it as well; a bad
 	// one is a finding.
 	Good, Bad []*hashset.Set
+	// SkipGood leaves what Good holds and Bad does not unread by rules and search, and
+	// does not enter it.
+	SkipGood bool
 	// Search are keywords, expressions and kinds of features to look for.
 	Search search.Config
 	// Enter are the limits within which archives and documents are entered and their
@@ -134,6 +137,7 @@ type ImageSummary struct {
 	Features int64    // features, each once in a content
 	Again    int64    // of unallocated space, told of a deleted file before
 	Good     int64    // files of known-good sets, of which nothing is told
+	Skipped  int64    // of them, those that were not looked at (Config.SkipGood)
 	Signs    int64    // files with one sign of set times, which is not told: see Config.Flags
 	Untold   int64    // hits beyond those that are told of one content
 	Archives int64    // archives and documents that were entered

@@ -22,6 +22,7 @@ import (
 
 	"saksi/forensics/disk"
 	"saksi/forensics/filesystem"
+	"saksi/forensics/hashset"
 	"saksi/forensics/image"
 	"saksi/internal/archive"
 	"saksi/internal/libyara"
@@ -66,8 +67,9 @@ type session struct {
 	// of members.
 	seen         map[[32]byte]*archive.Stats
 	quietMembers map[[32]byte]struct{}
-	told         int    // members told of the item under work
-	exhibit      string // of the image, for rules that ask for it
+	told         int            // members told of the item under work
+	good, bad    []*hashset.Set // of known files
+	exhibit      string         // of the image, for rules that ask for it
 	buf          []byte
 	content      []byte
 
@@ -86,7 +88,7 @@ func Handlers() map[string]worker.Handler {
 	s := &session{}
 	ops := map[string]func(*wire.Reader, []*os.File) error{
 		disk.OpAttach: s.attach, disk.OpOpen: s.open, disk.OpWalk: s.walk, disk.OpLookup: s.lookup,
-		disk.OpRead: s.copy, disk.OpDigest: s.digest, disk.OpRules: s.rules, disk.OpUnit: s.unit, disk.OpCarve: s.carve, disk.OpSearch: s.search, disk.OpMember: s.member, disk.OpSpace: s.space, disk.OpBirths: s.births, disk.OpMedia: s.mediaBytes, disk.OpArtifacts: s.artifacts,
+		disk.OpRead: s.copy, disk.OpDigest: s.digest, disk.OpRules: s.rules, disk.OpUnit: s.unit, disk.OpCarve: s.carve, disk.OpSearch: s.search, disk.OpMember: s.member, disk.OpSpace: s.space, disk.OpBirths: s.births, disk.OpSets: s.sets, disk.OpMedia: s.mediaBytes, disk.OpArtifacts: s.artifacts,
 	}
 	handlers := map[string]worker.Handler{}
 	for name, op := range ops {

@@ -210,6 +210,15 @@ func (s *session) item(cfg *disk.UnitConfig, it *disk.Item, res *disk.Result, sc
 	if sum1 != nil {
 		res.SHA1 = hex.EncodeToString(sum1.Sum(nil))
 	}
+	if it.Area == disk.Content && res.Incomplete == "" && s.known(res) {
+		res.Known = true
+		if spill {
+			if err := scratch.Truncate(0); err != nil {
+				res.ScanError = fmt.Sprintf("emptying the scratch file: %v", err)
+			}
+		}
+		return
+	}
 	if st, again := s.seen[digest]; !looked || at == 0 || again && cfg.Same && (st == nil || !cfg.Every) && it.Area == disk.Content {
 		if st != nil {
 			res.Entered = *st
