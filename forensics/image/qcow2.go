@@ -135,6 +135,8 @@ type qcow struct {
 	seg      Segment
 	l1       int64 // offset of the first-level table
 	perL2    int64 // clusters of a second-level table
+	lastL2   int64 // number of the second-level table looked for last, from 1
+	lastAt   int64 // where it lies
 	extended bool  // its entries tell of 32 parts of a cluster
 	tables   *cache
 }

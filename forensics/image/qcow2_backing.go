@@ -90,14 +90,26 @@ func (r *qcow) fill(b []byte, c int64) error {
 	return nil
 }
 
+// second is where second-level table n lies, or 0. r.mu is held.
+func (r *qcow) second(n int64) (int64, error) {
+	if r.lastL2 == n+1 {
+		return r.lastAt, nil
+	}
+	e := make([]byte, 8)
+	if err := readFull(r.seg, e, r.l1+n*8); err != nil {
+		return 0, err
+	}
+	r.lastL2, r.lastAt = n+1, int64(binary.BigEndian.Uint64(e)&qcowOffset)
+	return r.lastAt, nil
+}
+
 // absent are the stretches of cluster c that the layer does not hold.
 func (r *qcow) absent(c int64) ([]Range, error) {
 	whole := []Range{{0, r.cluster}}
-	e := make([]byte, 8)
-	if err := readFull(r.seg, e, r.l1+c/r.perL2*8); err != nil {
+	at, err := r.second(c / r.perL2)
+	if err != nil {
 		return nil, err
 	}
-	at := int64(binary.BigEndian.Uint64(e) & qcowOffset)
 	if at == 0 {
 		return whole, nil
 	}
@@ -109,7 +121,7 @@ func (r *qcow) absent(c int64) ([]Range, error) {
 		return nil, err
 	}
 	size := r.cluster / r.perL2
-	e = table[c%r.perL2*size:]
+	e := table[c%r.perL2*size:]
 	v := binary.BigEndian.Uint64(e)
 	switch {
 	case v&qcowPacked != 0:

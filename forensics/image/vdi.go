@@ -104,14 +104,11 @@ func (v *vdi) ReadAt(p []byte, off int64) (int, error) {
 	for n < len(p) {
 		b, in := (off+int64(n))/v.block, (off+int64(n))%v.block
 		part := p[n : n+int(min(int64(len(p)-n), v.block-in))]
-		page, err := v.pages.get(b/vdiPage, func() ([]byte, error) {
-			t := make([]byte, 4*min(vdiPage, v.blocks-b/vdiPage*vdiPage))
-			return t, readFull(v.seg, t, v.table+b/vdiPage*vdiPage*4)
-		})
+		i, err := v.place(b)
 		if err != nil {
 			return n, err
 		}
-		if i := int64(binary.LittleEndian.Uint32(page[b%vdiPage*4:])); i >= vdiNone {
+		if i >= vdiNone {
 			clear(part)
 		} else if err := readFull(v.seg, part, v.data+i*(v.block+v.extra)+v.extra+in); err != nil {
 			return n, &ChunkError{Segment: v.seg.Name, Chunk: b, Offset: b * v.block, Length: v.block, Reason: err.Error()}
@@ -119,4 +116,16 @@ func (v *vdi) ReadAt(p []byte, off int64) (int, error) {
 		n += len(part)
 	}
 	return n, nil
+}
+
+// place is the number under which block b is kept; vdiNone or more for none.
+func (v *vdi) place(b int64) (int64, error) {
+	page, err := v.pages.get(b/vdiPage, func() ([]byte, error) {
+		t := make([]byte, 4*min(vdiPage, v.blocks-b/vdiPage*vdiPage))
+		return t, readFull(v.seg, t, v.table+b/vdiPage*vdiPage*4)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return int64(binary.LittleEndian.Uint32(page[b%vdiPage*4:])), nil
 }

@@ -112,10 +112,7 @@ func (v *vmdkSparse) read(p []byte, g, in int64) error {
 	if at == 0 {
 		return readParent(v.parent, p, v.at+g*v.grain+in)
 	}
-	table, err := v.tables.get(g/v.perGT, func() ([]byte, error) {
-		t := make([]byte, 4*v.perGT)
-		return t, readFull(v.seg, t, at)
-	})
+	table, err := v.table(g/v.perGT, at)
 	if err != nil {
 		return err
 	}
@@ -135,6 +132,14 @@ func (v *vmdkSparse) read(p []byte, g, in int64) error {
 	}
 	copy(p, data[in:])
 	return nil
+}
+
+// table is grain table n, which lies at an offset.
+func (v *vmdkSparse) table(n, at int64) ([]byte, error) {
+	return v.tables.get(n, func() ([]byte, error) {
+		t := make([]byte, 4*v.perGT)
+		return t, readFull(v.seg, t, at)
+	})
 }
 
 // unpack reads the compressed grain at off.

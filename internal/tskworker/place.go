@@ -147,6 +147,19 @@ func (c *stretch) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
+// hollow reports whether a stretch of the image lies in holes of its container.
+func (s *session) hollow(c *stretch) bool {
+	if c.in != nil || len(c.runs) == 0 {
+		return false
+	}
+	for _, r := range c.runs {
+		if !s.im.Hole(r.Image, r.Length) {
+			return false
+		}
+	}
+	return true
+}
+
 // look runs the rules and the search over data.
 func (s *session) look(cfg *disk.UnitConfig, it *disk.Item, data []byte, res *disk.Result) {
 	if it.Area != disk.Content && len(bytes.TrimLeft(data, "\x00")) == 0 {

@@ -130,6 +130,10 @@ func (s *session) item(cfg *disk.UnitConfig, it *disk.Item, res *disk.Result, sc
 		return
 	}
 	res.Runs, res.MoreRuns = cutRuns(res.Runs, cfg.Runs)
+	if st, ok := c.(*stretch); ok && s.hollow(st) {
+		res.Read = size // nothing was ever written there
+		return
+	}
 	sum := sha256.New()
 	var sum5, sum1 hash.Hash
 	if cfg.MD5 && it.Area == disk.Content {
