@@ -32,7 +32,8 @@ const (
 	maxPages   = 100_000
 	maxWait    = 2 * time.Minute // that a server may ask for by Retry-After
 	maxTries   = 5
-	maxEntries = 10_000 // API roots and collections
+	maxEntries = 10_000  // API roots and collections
+	maxBundle  = 4 << 30 // bytes of all objects, unless the client says another number
 )
 
 // pageSize is how many objects a page may have; a server may give fewer.
@@ -51,6 +52,8 @@ type Client struct {
 	// HTTP sends requests; nil is a client with a time limit. Its redirects are
 	// not followed to another host.
 	HTTP *http.Client
+	// Most bounds the bytes of all objects of a fetch; 0 is 4 GiB.
+	Most int64
 	// Wait waits between tries; nil is the clock.
 	Wait func(ctx context.Context, d time.Duration) error
 }
@@ -138,6 +141,10 @@ func (c *Client) Fetch(ctx context.Context, x Collection, after string, w io.Wri
 		return f, err
 	}
 	next := ""
+	room := c.Most
+	if room == 0 {
+		room = maxBundle
+	}
 	for {
 		q := url.Values{"limit": {strconv.Itoa(pageSize)}}
 		if after != "" {
@@ -156,6 +163,9 @@ func (c *Client) Fetch(ctx context.Context, x Collection, after string, w io.Wri
 			return f, err
 		}
 		for _, o := range page.Objects {
+			if room -= int64(len(o)); room < 0 {
+				return f, fmt.Errorf("%w: more bytes than are taken at once after %d objects; fetch what is newer than a time (--added-after)", ErrServer, f.Objects)
+			}
 			sep := ",\n"
 			if f.Objects == 0 {
 				sep = "\n"

@@ -130,3 +130,17 @@ func TestHostile(t *testing.T) {
 		}
 	}
 }
+
+// TestEndless proves that a server that always has one page more fills no disk.
+func TestEndless(t *testing.T) {
+	page := 0
+	cl := serve(t, func(*http.Request) answer {
+		page++
+		return answer{body: fmt.Sprintf(`{"more":true,"next":"%d","objects":[{"id":"x","value":"%s"}]}`, page, strings.Repeat("a", 1000))}
+	})
+	cl.Most = 10_500
+	f, err := cl.Fetch(context.Background(), Collection{Root: cl.URL.String(), ID: "c"}, "", &bytes.Buffer{})
+	if !errors.Is(err, ErrServer) || f.Objects != 10 {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
