@@ -44,7 +44,22 @@ func (o *exhibitFlags) open(cmd *cobra.Command, a *app, input, act, why string) 
 // openExhibit records an act on the exhibit that an input, its id or its path,
 // is. The caller reads it by its path in ctx, where the file that was checked is
 // held (evidence.Held).
+//
+// Disks that are opened with it (--with) are exhibits, too: the act is recorded
+// on each, and where an id was given its path stands in ctx from now on.
 func openExhibit(ctx context.Context, c *casefile.Case, dir, input, act, why string) (*casefile.Exhibit, error) {
+	others := disk.Others(ctx)
+	for i, other := range others {
+		x, err := openOne(ctx, c, dir, other, act, why+"; opened together with "+input)
+		if err != nil {
+			return nil, err
+		}
+		others[i] = c.PathOf(x)
+	}
+	return openOne(ctx, c, dir, input, act, why)
+}
+
+func openOne(ctx context.Context, c *casefile.Case, dir, input, act, why string) (*casefile.Exhibit, error) {
 	x, err := findExhibit(c, input)
 	if err != nil {
 		return nil, err
@@ -66,7 +81,7 @@ func openExhibit(ctx context.Context, c *casefile.Case, dir, input, act, why str
 // named, if the case is this station's; else it says that the custody log does not
 // know. Reading a file is in nobody's power to refuse, so it goes on.
 func (a *app) recordAround(cmd *cobra.Command, key, act, why string, inputs ...string) {
-	for _, in := range inputs {
+	for _, in := range append(inputs, disk.Others(cmd.Context())...) {
 		dir := caseAround(in)
 		if dir == "" {
 			continue
@@ -99,7 +114,7 @@ func (a *app) recordIn(cmd *cobra.Command, dir, key, input, act, why string) (er
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	_, err = openExhibit(cmd.Context(), c, dir, input, act, why)
+	_, err = openOne(cmd.Context(), c, dir, input, act, why)
 	return err
 }
 

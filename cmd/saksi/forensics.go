@@ -22,13 +22,28 @@ import (
 type forensicsFlags struct {
 	unsandboxed bool
 	unlock      unlockFlags
+	with        []string
 }
 
 func forensicsCommand(a *app) *cobra.Command {
 	o := &forensicsFlags{}
 	c := noun("forensics", "Acquire and examine seized disks", forensicsAcquire(a), forensicsInfo(a, o), forensicsLs(a, o), forensicsCat(a, o), forensicsCarve(a, o), forensicsScan(a, o), forensicsTimeline(a, o), forensicsParse(a, o), forensicsArtifacts(a, o), forensicsFormats(a), forensicsHashset(a), forensicsSelftest(a, o))
 	c.PersistentFlags().BoolVar(&o.unsandboxed, "allow-unsandboxed", false, "open images even where the kernel cannot close the worker in")
+	c.PersistentFlags().StringArrayVar(&o.with, "with", nil, "another `disk`'s image to open together with it, for arrays and volume groups that lie on several; repeat it for each")
 	o.unlock.add(c)
+	first := c.PersistentPreRunE
+	c.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
+		if err := first(cmd, args); err != nil {
+			return err
+		}
+		if len(o.with) >= image.MaxDisks {
+			return usage("%d images by --with; at most %d disks are opened together", len(o.with), image.MaxDisks)
+		}
+		if len(o.with) > 0 {
+			cmd.SetContext(disk.WithOthers(cmd.Context(), o.with))
+		}
+		return nil
+	}
 	return c
 }
 
@@ -98,6 +113,9 @@ func forensicsInfo(a *app, o *forensicsFlags) *cobra.Command {
 		Example: "  saksi forensics info laptop.E01\n  saksi forensics info laptop.E01 --hash -o json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if hash && len(o.with) > 0 {
+				return usage("--hash is of one disk: hash each image by itself, without --with")
+			}
 			path, err := x.open(cmd, a, args[0], casefile.ActInspect, "look at container and volumes")
 			if err != nil {
 				return err

@@ -26,11 +26,13 @@ import (
 type Source struct {
 	Path  string   // of the first file, as given
 	Names []string // base names, the first first
+	Disks []string // paths of the first file of each disk that is examined with it, its own first
 	Key   string   // source key over all files, see evidence.SourceKey
 	Bytes int64    // of all files
 
 	files []*os.File
 	sizes []int64
+	of    []int // disk of each file
 
 	mu   sync.Mutex
 	keys []Key // of encrypted volumes, once they were opened
@@ -67,13 +69,13 @@ type Image struct {
 // Find opens the files of the image whose first file is path; those that ctx
 // holds (evidence.Held) by their descriptors.
 func Find(ctx context.Context, path string) (*Source, error) {
-	s := &Source{Path: path}
-	if err := s.add(ctx, path); err != nil {
-		return nil, err
+	s := &Source{Path: path, Disks: []string{path}}
+	s.Disks = append(s.Disks, Others(ctx)...)
+	if len(s.Disks) > image.MaxDisks {
+		return nil, fmt.Errorf("opening %d images together: at most %d are", len(s.Disks), image.MaxDisks)
 	}
-	dir := filepath.Dir(path)
-	for _, name := range image.Siblings(filepath.Base(path), func(n string) bool { _, err := os.Stat(filepath.Join(dir, n)); return err == nil }) {
-		if err := s.add(ctx, filepath.Join(dir, name)); err != nil {
+	for i, path := range s.Disks {
+		if err := s.addDisk(ctx, i, path); err != nil {
 			s.Close()
 			return nil, err
 		}
@@ -81,7 +83,21 @@ func Find(ctx context.Context, path string) (*Source, error) {
 	return s, nil
 }
 
-func (s *Source) add(ctx context.Context, path string) error {
+// addDisk opens the files of one disk.
+func (s *Source) addDisk(ctx context.Context, number int, path string) error {
+	if err := s.add(ctx, number, path); err != nil {
+		return err
+	}
+	dir := filepath.Dir(path)
+	for _, name := range image.Siblings(filepath.Base(path), func(n string) bool { _, err := os.Stat(filepath.Join(dir, n)); return err == nil }) {
+		if err := s.add(ctx, number, filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Source) add(ctx context.Context, number int, path string) error {
 	if evidence.IsHeld(ctx, path) { // an exhibit: checked, and regular
 		f, err := evidence.OpenHeld(ctx, path)
 		if err != nil {
@@ -92,7 +108,7 @@ func (s *Source) add(ctx context.Context, path string) error {
 			_ = f.Close()
 			return err
 		}
-		s.take(f, path, st.Size())
+		s.take(f, number, path, st.Size())
 		return nil
 	}
 	st, err := os.Stat(path) // first: opening a pipe may take for ever
@@ -116,12 +132,13 @@ func (s *Source) add(ctx context.Context, path string) error {
 		_ = f.Close()
 		return err
 	}
-	s.take(f, path, size)
+	s.take(f, number, path, size)
 	return nil
 }
 
-func (s *Source) take(f *os.File, path string, size int64) {
+func (s *Source) take(f *os.File, number int, path string, size int64) {
 	s.files = append(s.files, f)
+	s.of = append(s.of, number)
 	s.sizes = append(s.sizes, size)
 	s.Names = append(s.Names, filepath.Base(path))
 	s.Bytes += size
@@ -210,15 +227,18 @@ func (im *Image) open(ctx context.Context) error {
 		if !errors.As(err, &m) || ask == maxAsks {
 			return err
 		}
-		dir := filepath.Dir(im.Source.Path)
+		if m.Disk < 0 || m.Disk >= len(im.Source.Disks) {
+			return err
+		}
+		dir := filepath.Dir(im.Source.Disks[m.Disk])
 		names := append([]string(nil), m.Names...)
 		sort.Strings(names)
 		for _, name := range names {
 			// A base name only: a reference never leads out of the folder.
-			if name == "" || name != filepath.Base(name) || im.has(name) {
+			if name == "" || name != filepath.Base(name) || im.has(m.Disk, name) {
 				continue
 			}
-			if aerr := im.Source.add(ctx, filepath.Join(dir, name)); aerr != nil && !errors.Is(aerr, os.ErrNotExist) {
+			if aerr := im.Source.add(ctx, m.Disk, filepath.Join(dir, name)); aerr != nil && !errors.Is(aerr, os.ErrNotExist) {
 				return aerr
 			}
 		}
@@ -229,9 +249,9 @@ func (im *Image) open(ctx context.Context) error {
 	}
 }
 
-func (im *Image) has(name string) bool {
-	for _, n := range im.Source.Names {
-		if n == name {
+func (im *Image) has(number int, name string) bool {
+	for i, n := range im.Source.Names {
+		if n == name && im.Source.of[i] == number {
 			return true
 		}
 	}
@@ -248,6 +268,7 @@ func (im *Image) attach(ctx context.Context, first int) error {
 		for i := first; i < first+n; i++ {
 			w.String(im.Source.Names[i])
 			w.Int(im.Source.sizes[i])
+			w.Uint(uint64(im.Source.of[i]))
 		}
 		if err := im.call(ctx, OpAttach, w.B, im.Source.files[first:first+n], nil); err != nil {
 			return err

@@ -74,13 +74,16 @@ func AppendError(w *wire.Writer, err error) {
 	w.String(m.Image)
 	w.String(m.Why)
 	w.String(strings.Join(m.Names, "\x00"))
+	w.Uint(uint64(m.Disk))
 }
 
 // ReadError reads what AppendError wrote.
 func ReadError(r *wire.Reader) error {
 	code, text := r.Uint(), r.String()
 	m := &image.MissingError{Image: r.String(), Why: r.String()}
-	if names := r.String(); names != "" {
+	names := r.String()
+	m.Disk = int(r.Uint())
+	if names != "" {
 		m.Names = strings.Split(names, "\x00")
 		return m
 	}

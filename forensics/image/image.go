@@ -34,6 +34,7 @@ type Image struct {
 	Meta       []Meta   // what else the container states about the acquisition
 	Notes      []string // what is wrong with the container though it can be read
 	Bad        []Range  // media that could not be read when the image was made
+	Disks      []Disk   // of OpenDisks, where there are several
 
 	r   io.ReaderAt
 	cid string // VMDK: what layers over it know it by
@@ -67,6 +68,7 @@ type MissingError struct {
 	Image string   // the file that refers to them
 	Names []string // base names
 	Why   string   // what they are: "parent disk", "segment 3", "extent"
+	Disk  int      // number of the disk, of several that are opened together
 }
 
 func (e *MissingError) Error() string {

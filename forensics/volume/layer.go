@@ -3,76 +3,35 @@ package volume
 import (
 	"fmt"
 	"io"
-	"slices"
 	"sort"
 )
 
 // Part is a volume that a layer gives.
 type Part struct {
-	Offset, Length int64 // bytes, in the image
+	Offset, Length int64 // bytes, in the stretch's R
 	Description    string
 	Problem        string // why its content can't be read; Offset and Length are then of what holds it
-	// Pieces are where a volume lies that does not lie in one piece, in its
-	// order; Offset is that of the first, Length that of all.
-	Pieces []Piece
-}
-
-// Piece is a stretch of a volume in the image, in bytes.
-type Piece struct{ Offset, Length int64 }
-
-// Joined reads a volume that lies in pieces.
-type Joined struct {
-	R      io.ReaderAt
-	Pieces []Piece
-}
-
-// Place is where a byte of the volume lies, and how many go on there; 0 of
-// them beyond its end.
-func (j *Joined) Place(off int64) (image, length int64) {
-	for _, p := range j.Pieces {
-		if off < p.Length {
-			return p.Offset + off, p.Length - off
-		}
-		off -= p.Length
-	}
-	return 0, 0
-}
-
-// ReadAt reads over the pieces.
-func (j *Joined) ReadAt(p []byte, off int64) (int, error) {
-	total := 0
-	for len(p) > 0 {
-		at, n := j.Place(off)
-		if n == 0 {
-			return total, io.EOF
-		}
-		n = min(n, int64(len(p)))
-		got, err := j.R.ReadAt(p[:n], at)
-		total += got
-		if int64(got) < n {
-			return total, err
-		}
-		p, off = p[n:], off+n
-	}
-	return total, nil
+	// Span is a volume that does not lie in one piece of the stretch, whose length
+	// is Length; Offset is nothing then.
+	Span Span
+	Note string // what is to be said of what holds it
+	// Elsewhere says of which volume, listed with another stretch, this one is a
+	// part; nothing else is set then.
+	Elsewhere string
 }
 
 // Layer is what stands between a partition and its file systems, such as a
 // volume manager. Its door file registers it; nothing else lists it.
 type Layer struct {
 	Name, Doc, Reference string
-	// Detect decides by the first headSize bytes of the partition. It MUST NOT
-	// fail.
-	Detect func(head []byte) bool
-	// Parts lists the volumes in the partition. Every length and offset is
-	// checked against it.
-	Parts func(r io.ReaderAt, offset, length int64) ([]Part, error)
+	// Detect decides whether stretch i of the set is of the kind. It MUST NOT fail.
+	Detect func(set *Set, i int) bool
+	// Parts lists the volumes in it, with what the others of the set have of
+	// them. Every length and offset is checked against it.
+	Parts func(set *Set, i int) ([]Part, error)
 	// Samples are files of testdata/image.
 	Samples []string
 }
-
-// headSize is what Detect is given, in bytes.
-const headSize = 8 << 10
 
 // maxParts bounds the volumes of one layer.
 const maxParts = 4096
@@ -96,43 +55,70 @@ func Layers() []Layer {
 	return out
 }
 
-// Inside lists the volumes in a partition that a layer divides; name is "" if
-// none does.
-func Inside(r io.ReaderAt, offset, length int64) (name string, parts []Part, err error) {
-	head := make([]byte, min(length, headSize))
-	n, err := r.ReadAt(head, offset)
-	if n == 0 && err != nil && err != io.EOF {
-		return "", nil, nil // the file system's opening says so
+// Set is the stretches that may hold parts of the same volumes.
+type Set struct {
+	list []*Stretch
+	md   []*mdMember // of each stretch, nil where it is none
+	pv   []*lvmDisk
+}
+
+// NewSet looks at stretches.
+func NewSet(list []*Stretch) *Set {
+	s := &Set{list: list, md: make([]*mdMember, len(list)), pv: make([]*lvmDisk, len(list))}
+	for i, x := range list {
+		if s.md[i] = mdProbe(x); s.md[i] == nil {
+			s.pv[i] = lvmProbe(x)
+		}
 	}
+	return s
+}
+
+// Member reports whether a stretch is a member of an array.
+func (set *Set) Member(i int) bool { return set.md[i] != nil }
+
+// Inside lists the volumes in a stretch that a layer divides; name is "" if
+// none does.
+func (set *Set) Inside(i int) (name string, parts []Part, err error) {
+	s := set.list[i]
 	for _, l := range layers {
-		if !l.Detect(head[:n]) {
+		if !l.Detect(set, i) {
 			continue
 		}
-		parts, err := l.Parts(r, offset, length)
+		parts, err := l.Parts(set, i)
 		if err != nil {
-			return l.Name, nil, fmt.Errorf("opening the %s at offset %d: %w", l.Name, offset, err)
+			return l.Name, nil, fmt.Errorf("opening the %s at offset %d: %w", l.Name, s.Offset, err)
 		}
 		if len(parts) > maxParts {
-			return l.Name, parts[:maxParts], fmt.Errorf("opening the %s at offset %d: %d volumes; %d are read", l.Name, offset, len(parts), maxParts)
+			return l.Name, parts[:maxParts], fmt.Errorf("opening the %s at offset %d: %d volumes; %d are read", l.Name, s.Offset, len(parts), maxParts)
 		}
 		for i := range parts {
-			p := &parts[i]
-			pieces := p.Pieces
-			if pieces == nil {
-				pieces = []Piece{{p.Offset, p.Length}}
-			}
-			if p.Problem == "" && slices.ContainsFunc(pieces, func(p Piece) bool {
-				return p.Offset < offset || p.Length <= 0 || p.Offset > offset+length || p.Length > offset+length-p.Offset
-			}) {
-				p.Problem = fmt.Sprintf("it should lie at %d and have %d bytes, which is not within its partition of %d bytes at %d: the image was cut, or the volume group has more disks", p.Offset, p.Length, length, offset)
-			}
-			if p.Problem != "" {
-				p.Offset, p.Length, p.Pieces = offset, length, nil
-			}
+			parts[i].within(s)
 		}
 		return l.Name, parts, nil
 	}
 	return "", nil, nil
+}
+
+// within makes a part that lies in one piece of the stretch a place in it, and
+// gives one that can't be read the place of the stretch.
+func (p *Part) within(s *Stretch) {
+	if p.Elsewhere != "" {
+		return
+	}
+	if p.Problem == "" && p.Span != nil && p.Length <= 0 {
+		p.Problem = "it has no bytes"
+	}
+	if x, ok := p.Span.(part); ok && p.Problem == "" {
+		if in, ok := x.of.(*Stretch); ok && in == s {
+			p.Span, p.Offset = nil, s.Offset+x.from
+		}
+	}
+	if p.Problem == "" && p.Span == nil && (p.Offset < s.Offset || p.Length <= 0 || p.Offset > s.Offset+s.Length || p.Length > s.Offset+s.Length-p.Offset) {
+		p.Problem = fmt.Sprintf("it should lie at %d and have %d bytes, which is not within its partition of %d bytes at %d: the image was cut, or the volume group has more disks", p.Offset, p.Length, s.Length, s.Offset)
+	}
+	if p.Problem != "" {
+		p.Offset, p.Length, p.Span = s.Offset, s.Length, nil
+	}
 }
 
 // readAll reads all of p at off.

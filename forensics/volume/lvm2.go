@@ -1,7 +1,6 @@
 package volume
 
-// LVM2: logical volumes on one physical volume are read where they are, those in
-// pieces joined; others are named.
+// LVM2: the physical volume, and the metadata it keeps of its group.
 //
 // Specification: lvm2, lib/format_text/layout.h and lib/label/label.h; libvslvm
 // documentation, Logical Volume Manager (LVM) format. Little-endian:
@@ -19,7 +18,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 )
 
@@ -30,17 +28,76 @@ const (
 	lvmHeader   = 512
 	lvmMaxText  = 16 << 20 // bytes
 	lvmMaxAreas = 16
+	lvmHead     = 8 << 10 // bytes in which label and header stand
 )
 
 func init() {
 	registerLayer(Layer{
 		Name:      "lvm2",
-		Doc:       "LVM2: linear logical volumes on one physical volume, in one piece or several; others are named with what they are",
-		Reference: "lvm2, lib/format_text/layout.h, lib/label/label.h; libvslvm documentation, Logical Volume Manager (LVM) format",
-		Detect:    func(head []byte) bool { return lvmAt(head) >= 0 },
+		Doc:       "LVM2: linear, striped, mirrored, RAID and thin logical volumes and snapshots, over the disks given (the image and --with), with disks missing where the type allows; others are named with what they are",
+		Reference: "lvm2, lib/format_text/layout.h, lib/label/label.h; libvslvm documentation, Logical Volume Manager (LVM) format; Linux, drivers/md/dm-raid.c, dm-snap-persistent.c, dm-thin-metadata.c",
+		Detect:    func(set *Set, i int) bool { return set.pv[i] != nil },
 		Parts:     lvmParts,
 		Samples:   []string{"layer/lvm2.raw.gz"},
 	})
+}
+
+// lvmDisk is a physical volume.
+type lvmDisk struct {
+	uuid  string
+	name  string // of the group
+	group *lvmNode
+	err   error // why there is no group
+}
+
+// has reports whether the group knows of a physical volume.
+func (d *lvmDisk) has(uuid string) bool {
+	if d == nil || d.group == nil {
+		return false
+	}
+	pvs := d.group.sub("physical_volumes")
+	for _, n := range pvs.sections() {
+		if strings.ReplaceAll(pvs.sub(n).text("id"), "-", "") == uuid {
+			return true
+		}
+	}
+	return false
+}
+
+// lvmProbe reads the label and the metadata of a physical volume, nil for none.
+func lvmProbe(s *Stretch) *lvmDisk {
+	head := make([]byte, min(s.Length, lvmHead))
+	n, _ := s.ReadAt(head, 0)
+	head = head[:n]
+	at := lvmAt(head)
+	if at < 0 {
+		return nil
+	}
+	d := &lvmDisk{}
+	h := at + int(min(binary.LittleEndian.Uint32(head[at+20:]), lvmHead))
+	if h+40 > len(head) {
+		d.err = fmt.Errorf("its header is at %d of its label", h-at)
+		return d
+	}
+	d.uuid = string(head[h : h+32])
+	text, err := lvmText(s, 0, s.Length, head[h+40:])
+	if err != nil {
+		d.err = err
+		return d
+	}
+	root, err := parseLVM(text)
+	if err != nil {
+		d.err = fmt.Errorf("its metadata: %w", err)
+		return d
+	}
+	for _, n := range root.sections() {
+		if g := root.sub(n); g.number("extent_size") > 0 {
+			d.name, d.group = n, g
+			return d
+		}
+	}
+	d.err = errors.New("its metadata names no volume group: it was never used, or was removed")
+	return d
 }
 
 // lvmAt is where the label stands, -1 for none.
@@ -51,33 +108,6 @@ func lvmAt(head []byte) int {
 		}
 	}
 	return -1
-}
-
-func lvmParts(r io.ReaderAt, offset, length int64) ([]Part, error) {
-	head := make([]byte, min(length, headSize))
-	if err := readAll(r, head, offset); err != nil {
-		return nil, err
-	}
-	at := lvmAt(head)
-	h := at + int(min(binary.LittleEndian.Uint32(head[at+20:]), headSize))
-	if h+40 > len(head) {
-		return nil, fmt.Errorf("its header is at %d of its label", h-at)
-	}
-	uuid := string(head[h : h+32])
-	text, err := lvmText(r, offset, length, head[h+40:])
-	if err != nil {
-		return nil, err
-	}
-	root, err := parseLVM(text)
-	if err != nil {
-		return nil, fmt.Errorf("its metadata: %w", err)
-	}
-	for _, n := range root.sections() {
-		if g := root.sub(n); g.number("extent_size") > 0 {
-			return lvmGroup(n, g, uuid, offset)
-		}
-	}
-	return nil, errors.New("its metadata names no volume group: it was never used, or was removed")
 }
 
 // lvmText is the text of the first metadata area that has one. areas are the
@@ -123,98 +153,4 @@ func lvmText(r io.ReaderAt, offset, length int64, areas []byte) (string, error) 
 		return strings.TrimRight(string(text), "\x00"), nil
 	}
 	return "", errors.New("it holds no metadata: another disk of its volume group does, or it was never used")
-}
-
-// lvmPiece is a stretch of a logical volume, in extents of a physical one.
-type lvmPiece struct {
-	pv          string
-	from, count int64
-}
-
-// lvmGroup lists the visible logical volumes of a group; uuid is that of the
-// physical volume at offset.
-func lvmGroup(name string, g *lvmNode, uuid string, offset int64) ([]Part, error) {
-	extent := g.number("extent_size") * 512
-	pvs := g.sub("physical_volumes")
-	here, start := "", int64(0)
-	for _, n := range pvs.sections() {
-		if p := pvs.sub(n); strings.ReplaceAll(p.text("id"), "-", "") == uuid {
-			here, start = n, p.number("pe_start")*512
-		}
-	}
-	if here == "" || extent <= 0 || extent > 1<<40 || start < 0 || start > 1<<50 {
-		return nil, fmt.Errorf("its volume group %q has no such physical volume", name)
-	}
-	lvs := g.sub("logical_volumes")
-	var list []Part
-	for _, n := range lvs.sections() {
-		lv := lvs.sub(n)
-		if !slices.Contains(lv.list("status"), "VISIBLE") {
-			continue
-		}
-		p := Part{Description: "LVM2 " + name + "/" + n}
-		pieces, kind := lvmPieces(lv)
-		switch {
-		case kind != "":
-			p.Problem = fmt.Sprintf("it is of type %q", kind)
-		case len(pieces) == 0:
-			p.Problem = "its metadata names no place"
-		default:
-			p.place(pieces, here, offset+start, extent)
-		}
-		if p.Problem != "" {
-			p.Problem += ", which is not supported: activate it with 'vgchange -ay' over read-only loop devices of all disks, and acquire it"
-		}
-		list = append(list, p)
-	}
-	if len(list) == 0 {
-		return nil, fmt.Errorf("its volume group %q has no logical volumes", name)
-	}
-	return list, nil
-}
-
-// place says where a linear volume lies; start is where the first extent of the
-// physical volume here lies in the image.
-func (p *Part) place(pieces []lvmPiece, here string, start, extent int64) {
-	const most = 1 << 40 // extents
-	for _, x := range pieces {
-		switch {
-		case x.pv != here:
-			p.Problem = fmt.Sprintf("it lies on %s, another disk of the group", x.pv)
-			return
-		case x.from > most || x.count > most || x.from < 0 || x.count < 1 || extent > (1<<62)/max(x.from, x.count) || p.Length > 1<<60:
-			p.Problem = "its metadata is damaged"
-			return
-		}
-		p.Pieces = append(p.Pieces, Piece{start + x.from*extent, x.count * extent})
-		p.Length += x.count * extent
-	}
-	p.Offset = p.Pieces[0].Offset
-	if len(p.Pieces) == 1 {
-		p.Pieces = nil
-		return
-	}
-	p.Description += fmt.Sprintf(", in %d pieces", len(pieces))
-}
-
-// lvmPieces are the pieces of a linear volume, neighbors joined; or the type of
-// another.
-func lvmPieces(lv *lvmNode) (pieces []lvmPiece, kind string) {
-	for i := int64(1); i <= lv.number("segment_count") && i <= maxParts; i++ {
-		s := lv.sub(fmt.Sprintf("segment%d", i))
-		stripes := s.list("stripes")
-		if t := s.text("type"); t != "striped" || s.number("stripe_count") != 1 || len(stripes) != 2 {
-			if t == "striped" {
-				t = fmt.Sprintf("striped over %d", s.number("stripe_count"))
-			}
-			return nil, t
-		}
-		p := lvmPiece{pv: stripes[0], from: atoi(stripes[1]), count: s.number("extent_count")}
-		if n := len(pieces); n > 0 && pieces[n-1].pv == p.pv && pieces[n-1].from+pieces[n-1].count == p.from {
-			pieces[n-1].count += p.count
-			continue
-		}
-		pieces = append(pieces, p)
-	}
-	return pieces, ""
 }

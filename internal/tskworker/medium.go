@@ -50,6 +50,22 @@ func (m *medium) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
+// first is where in the image the first byte from off on lies that lies anywhere;
+// 0 if none does.
+func (m *medium) first(off int64) int64 {
+	for range maxPlaced {
+		at, n := m.place(off)
+		if at >= 0 && n > 0 {
+			return at
+		}
+		if n <= 0 {
+			break
+		}
+		off += n
+	}
+	return 0
+}
+
 // newMedium makes one that libtsk can read too.
 func (s *session) newMedium(r io.ReaderAt, size int64, sector int, place func(int64) (int64, int64)) (*medium, error) {
 	m := &medium{r: r, s: s, size: size, place: place}
@@ -107,6 +123,9 @@ func (s *session) unlock(in *medium, r io.ReaderAt, offset, length int64, desc s
 // keyOf is the key of a volume that lies at an offset of the image: one that is
 // known, or what a secret gives.
 func (s *session) keyOf(v locked, at int64, noKey error, bare bool) (key []byte, err error) {
+	if at < 0 { // it lies nowhere as it is; volumes are opened in one order
+		at = -1 - int64(len(s.mediums))
+	}
 	key, err = s.keys[at], noKey
 	tries := s.secrets
 	if bare {

@@ -46,7 +46,7 @@ var errTooMuchRead = errors.New("more was read than any sound file system needs:
 
 // session is what the worker holds between calls.
 type session struct {
-	segs     []image.Segment
+	segs     [][]image.Segment // of each disk
 	files    []*os.File
 	im       *image.Image
 	ti       *tsk.Image
@@ -153,9 +153,15 @@ func (s *session) attach(r *wire.Reader, files []*os.File) error {
 		return errors.Join(fmt.Errorf("attaching files: %d are named, %d came", n, len(files)), r.Err())
 	}
 	for _, f := range files {
-		name, size := r.String(), r.Int()
+		name, size, number := r.String(), r.Int(), r.Uint()
 		if r.Err() != nil {
 			return r.Err()
+		}
+		if number >= image.MaxDisks || number > uint64(len(s.segs)) {
+			return fmt.Errorf("attaching %s: it is of disk %d, there are %d", name, number, len(s.segs))
+		}
+		if number == uint64(len(s.segs)) {
+			s.segs = append(s.segs, nil)
 		}
 		fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 		if err != nil {
@@ -163,7 +169,7 @@ func (s *session) attach(r *wire.Reader, files []*os.File) error {
 		}
 		own := os.NewFile(uintptr(fd), name)
 		s.files = append(s.files, own)
-		s.segs = append(s.segs, image.Segment{Name: name, Size: size, ReaderAt: own})
+		s.segs[number] = append(s.segs[number], image.Segment{Name: name, Size: size, ReaderAt: own})
 	}
 	return nil
 }
@@ -208,7 +214,7 @@ func (s *session) open(r *wire.Reader, _ []*os.File) error {
 	}
 	s.busy.Store(true) // what is packed may take long, and ends
 	done := s.ticking()
-	im, err := image.Open(s.segs)
+	im, err := image.OpenDisks(s.segs)
 	done()
 	s.busy.Store(false)
 	if err != nil {

@@ -51,6 +51,7 @@ func TestScratch(t *testing.T) {
 	w.Uint(1)
 	w.String("demo.E01")
 	w.Int(st.Size())
+	w.Uint(0)
 	call(t, s, s.attach, &w, f)
 	call(t, s, s.open, &wire.Writer{})
 	defer s.reset()

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes image/layer/: partitions that a volume manager or encryption stands in.
-# LVM2 and LUKS by their own tools, without device-mapper; the RAID's superblock
-# byte by byte from the kernel's md_p.h, because mdadm needs the kernel's md.
+# LVM2 and LUKS by their own tools, without device-mapper; arrays.sh makes what
+# needs the kernel's.
 #
 # Debian 12 packages: lvm2 cryptsetup-bin gzip python3; needs root for a loop
 # device.
@@ -50,25 +50,6 @@ dd if="$media" of="$work/lvm2.raw" bs=64k seek=16 conv=notrunc status=none # 1 M
 dd if="$media" of="$work/lvm2.raw" bs=64k seek=23 count=1 conv=notrunc status=none
 dd if="$media" of="$work/lvm2.raw" bs=64k seek=25 skip=1 conv=notrunc status=none
 gzip -9n <"$work/lvm2.raw" >"$out/lvm2.raw.gz"
-
-# A mirror of two, superblock 1.2, data at 128 KiB.
-python3 - "$media" "$work/raid1.raw" <<'P'
-import struct, sys
-media = open(sys.argv[1], 'rb').read()
-sb = bytearray(512)
-struct.pack_into('<II', sb, 0, 0xa92b4efc, 1)
-sb[16:32] = bytes(range(16))
-sb[32:47] = b'pelayan:cermin\0'
-struct.pack_into('<QiIQII', sb, 64, 1790931600, 1, 0, len(media) // 512, 0, 2)
-struct.pack_into('<QQQ', sb, 128, 256, len(media) // 512, 8)
-struct.pack_into('<I', sb, 160, 0)
-struct.pack_into('<I', sb, 220, 2)
-struct.pack_into('<HH', sb, 256, 0, 1)
-b = bytearray(128 << 10) + media
-b[4096:4096 + 512] = sb
-open(sys.argv[2], 'wb').write(b)
-P
-gzip -9n <"$work/raid1.raw" >"$out/raid1.raw.gz"
 
 # The first 16 KiB of LUKS volumes: their headers, none of their keys.
 for v in 1 2; do
