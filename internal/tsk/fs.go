@@ -258,6 +258,7 @@ type File struct {
 	Compressed bool
 	Encrypted  bool
 	Resident   bool
+	Named      bool // it is not the file's unnamed stream
 
 	fs *FS
 	c  C.sk_file
@@ -284,7 +285,7 @@ func (fs *FS) OpenFile(inode uint64, a Attr) (*File, error) {
 		return nil, fault(fmt.Sprintf("opening inode %d", inode), &e)
 	}
 	f.Size = max(int64(f.c.size), 0)
-	f.Deleted = f.c.flags&C.SK_META_DELETED != 0
+	f.Deleted, f.Named = f.c.flags&C.SK_META_DELETED != 0, f.c.named != 0
 	f.Compressed, f.Encrypted, f.Resident = f.c.flags&C.SK_COMPRESSED != 0, f.c.flags&C.SK_ENCRYPTED != 0, f.c.flags&C.SK_RESIDENT != 0
 	return f, nil
 }

@@ -613,6 +613,7 @@ int sk_file_open(sk_fs *fs, uint64_t inode, uint32_t type, uint32_t id, int has_
 	out->attr = a;
 	out->size = a->size < 0 ? 0 : a->size;
 	out->flags = attr_flags(a) | SK_HAS_META;
+	out->named = a->name && a->name[0];
 	if (f->meta && (f->meta->flags & TSK_FS_META_FLAG_UNALLOC))
 		out->flags |= SK_META_DELETED;
 	return 0;

@@ -49,6 +49,7 @@ typedef struct {
 	const TSK_FS_ATTR *attr;
 	uint64_t size;
 	uint32_t flags; // SK_*
+	int named;      // it is no unnamed stream
 } sk_file;
 
 typedef struct sk_image sk_image;

@@ -183,6 +183,9 @@ func (r *reader) Open(ref filesystem.Ref) (filesystem.Content, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.format == "ntfs" && (ref.AttrType == 0 || ref.AttrType == ntfsData) && !f.Named {
+		return r.overlaid(ref.Inode, content{f})
+	}
 	return content{f}, nil
 }
 

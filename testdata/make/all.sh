@@ -41,5 +41,6 @@ python3 memory.py ../image/container
 ./filesystems.sh
 ./flags.sh
 ./arrays.sh
+./wof.sh
 ./recover.sh
 ./truth_yara.sh
