@@ -31,7 +31,8 @@ func findingsRetain(a *app) *cobra.Command {
 			"decides; what none fits is kept, and so is what 'days: 0' says. A document of a case goes only by a rule that names the case (* for any). Without --apply\n" +
 			"nothing is removed and what would be is counted. What a legal hold keeps ('saksi findings hold') is counted and stays. A removal is on record in\n" +
 			"saksi.retention with who, why and how many, before it begins and after it ends. On Elasticsearch months of which all goes are dropped as a whole.\n" +
-			"What goes is taken out of the spool, too, once every index that follows it has passed it.",
+			"What goes is taken out of the spool, too, once every index that follows it has passed it. While a sensor runs, its spool and index are its own: it does the\n" +
+			"same itself once a day by 'sensor run --retain'.",
 		Example: "  saksi findings retain policy.yaml\n  saksi findings retain policy.yaml --apply --why 'circular 4/2026' --index https://es.example:9200 --agency jpn",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -168,20 +169,24 @@ func (o *retainOptions) remove(ctx context.Context, a *app, p *retain.Policy, at
 	if err != nil {
 		return err
 	}
-	steps := p.Plan(at, o.own())
+	err = o.runSteps(ctx, a, s, sink, p.Plan(at, o.own()), func(run *retain.Run) error {
+		return r.add(run.Number, run.Rule.String(), run.Rule.Days, run.Before.Format(time.RFC3339), run.Due, run.Held, run.Removed)
+	}, p.Digest)
+	return errors.Join(err, r.close())
+}
+
+// runSteps runs the steps of a policy and tells of each.
+func (o *retainOptions) runSteps(ctx context.Context, a *app, s *store, sink findings.Sink, steps []retain.Step, tell func(*retain.Run) error, policy string) error {
 	var removed int64
 	for _, step := range steps {
-		run := retain.Run{Step: step, Policy: p.Digest, By: who(), Why: o.why}
+		run := retain.Run{Step: step, Policy: policy, By: who(), Why: o.why}
 		if err := o.step(ctx, s, sink, &run); err != nil {
-			return errors.Join(indexError(err), r.close())
+			return indexError(err)
 		}
 		removed += run.Removed
-		if err := r.add(step.Number, step.Rule.String(), step.Rule.Days, step.Before.Format(time.RFC3339), run.Due, run.Held, run.Removed); err != nil {
+		if err := tell(&run); err != nil {
 			return err
 		}
-	}
-	if err := r.close(); err != nil {
-		return err
 	}
 	if c, ok := s.ix.(interface{ Compact(context.Context) error }); ok && removed > 0 {
 		if err := c.Compact(ctx); err != nil {

@@ -192,6 +192,8 @@ type store struct {
 	dir  string
 	name string
 	ix   findings.Index
+	// count gives what counts a delivery; nil for none.
+	count func() func(spool.Delivery)
 }
 
 // open opens the index for writing, as a follower of the spool. One that is
@@ -245,7 +247,11 @@ func (s *store) follow(ctx context.Context) (spool.Delivery, error) {
 	if err := s.Flush(); err != nil {
 		return spool.Delivery{}, err
 	}
-	d, err := spool.Follow(ctx, s.dir, s.name, s.ix, nil)
+	var progress func(spool.Delivery)
+	if s.count != nil {
+		progress = s.count()
+	}
+	d, err := spool.Follow(ctx, s.dir, s.name, s.ix, progress)
 	return d, indexError(err)
 }
 

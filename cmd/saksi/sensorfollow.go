@@ -118,8 +118,11 @@ func (f *follower) step(ctx context.Context) error {
 		}
 		f.name, f.ix = name, ix
 	}
-	_, err := spool.Follow(ctx, f.dir, f.name, f.ix, f.count())
-	return err
+	if _, err := spool.Follow(ctx, f.dir, f.name, f.ix, f.count()); err != nil {
+		return err
+	}
+	f.retain(ctx)
+	return nil
 }
 
 // count gives a progress function that adds up over calls of Follow.

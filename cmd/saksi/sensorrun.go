@@ -47,6 +47,7 @@ type sensorRunOptions struct {
 	ring        ringFlags
 	name        string // of the sensor
 	pushed      bundleFlags
+	retain      retainFlags
 }
 
 func sensorRun(a *app) *cobra.Command {
@@ -96,6 +97,7 @@ func sensorRun(a *app) *cobra.Command {
 	f.StringVar(&o.agency, "agency", "default", "`name` of the agency, for indexes that several share")
 	o.ring.add(c)
 	o.pushed.add(c)
+	o.retain.add(c)
 	c.Flags().StringVar(&o.name, "sensor", "", "`name` of this sensor in what is stored (default: the host's)")
 	return c
 }
@@ -159,6 +161,9 @@ func (o *sensorRunOptions) run(ctx context.Context, a *app, interfaces []string)
 		cfg.Rules.Files = append(cfg.Rules.Files, s)
 	}
 	if err := o.enrolled(a); err != nil {
+		return err
+	}
+	if err := o.retain.read(); err != nil {
 		return err
 	}
 	if r.pushed, err = o.pushed.open(a, &o.ruleFlags); err != nil {

@@ -23,7 +23,9 @@ import (
 const (
 	// envAlike is over how many documents both indices are held to each other; an
 	// ordinary run takes few.
-	envAlike     = "SAKSI_ALIKE"
+	envAlike = "SAKSI_ALIKE"
+	// envCA is a PEM file of the authority of a node with TLS, whose address then holds a login.
+	envCA        = "SAKSI_TEST_ES_CA"
 	someAlike    = 1_000
 	alikeQueries = 200
 	// mostPages is how many pages of a query are fetched; beyond them the total and
@@ -190,7 +192,13 @@ func TestElasticAlike(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer loc.Close()
-	ela, err := elastic.Open(ctx, elastic.Config{URL: url, Agency: "a" + strconv.FormatInt(time.Now().UnixNano(), 36)})
+	cfg := elastic.Config{URL: url, Agency: "a" + strconv.FormatInt(time.Now().UnixNano(), 36)}
+	if file := os.Getenv(envCA); file != "" {
+		if cfg.CA, err = os.ReadFile(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ela, err := elastic.Open(ctx, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

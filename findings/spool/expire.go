@@ -25,21 +25,12 @@ type Expired struct {
 // what indices refused, so that an index built again does not have them. A
 // segment is written anew without them and takes the old one's place whole; what
 // stays keeps its order. Segments that an index of those that follow has not
-// passed stay as they are and are counted. The segment that is written to ends first.
+// passed stay as they are and are counted. The segment that is written to ends first;
+// others may go on writing meanwhile, but only one Expire may run.
 func (w *Writer) Expire(ctx context.Context, gone func(findings.Doc) (bool, error)) (x Expired, err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if err := w.flush(); err != nil {
+	open, err := w.roll()
+	if err != nil {
 		return x, err
-	}
-	if w.size > headerSize {
-		before := Cursor{w.seg, w.size}
-		if w.err = w.next(w.seg + 1); w.err != nil {
-			return x, w.err
-		}
-		if err := passed(w.dir, before, Cursor{w.seg, headerSize}); err != nil {
-			return x, err
-		}
 	}
 	least, name, err := slowest(w.dir)
 	if err != nil {
@@ -50,7 +41,7 @@ func (w *Writer) Expire(ctx context.Context, gone func(findings.Doc) (bool, erro
 		return x, fmt.Errorf("reading the spool: %w", err)
 	}
 	for _, n := range list {
-		if n == w.seg {
+		if n >= open {
 			break
 		}
 		if err := ctx.Err(); err != nil {
@@ -64,6 +55,26 @@ func (w *Writer) Expire(ctx context.Context, gone func(findings.Doc) (bool, erro
 		x.Behind = name
 	}
 	return x, w.expireLetters(gone, &x)
+}
+
+// roll ends the segment that is written to, if anything is in it, and gives the number of
+// the one after it.
+func (w *Writer) roll() (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.flush(); err != nil {
+		return 0, err
+	}
+	if w.size > headerSize {
+		before := Cursor{w.seg, w.size}
+		if w.err = w.next(w.seg + 1); w.err != nil {
+			return 0, w.err
+		}
+		if err := passed(w.dir, before, Cursor{w.seg, headerSize}); err != nil {
+			return 0, err
+		}
+	}
+	return w.seg, nil
 }
 
 // passed moves the places that stand at the end of a segment to the next one.

@@ -69,7 +69,7 @@ type QueueConfig struct {
 type Queue struct {
 	cfg   QueueConfig
 	dir   string
-	w     *Writer // of the goroutine that writes; nil while it failed
+	w     *Writer // nil while it failed; the goroutine that writes changes it under mu
 	wake  chan struct{}
 	done  chan struct{}
 	buf   []byte
@@ -212,6 +212,21 @@ func (q *Queue) Counts() QueueCounts {
 	return c
 }
 
+// Writer is what the queue writes with at present, for what must be written at once and not
+// shed, and for Expire; nil while the spool can't be written to.
+func (q *Queue) Writer() *Writer {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.w
+}
+
+// set changes the writer, in the goroutine that writes.
+func (q *Queue) set(w *Writer) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.w = w
+}
+
 // Close commits what waits and closes the spool. What the disk does not take
 // now is lost; the error says how much.
 func (q *Queue) Close() error {
@@ -288,7 +303,7 @@ func (q *Queue) commit() error {
 		if err != nil {
 			return err
 		}
-		q.w = w
+		q.set(w)
 		q.shed(w.end())
 	}
 	for i := range q.batch {
@@ -335,7 +350,7 @@ func (c Cursor) before(d Cursor) bool {
 func (q *Queue) fail(err error) {
 	if q.w != nil {
 		_ = q.w.Close() // its error is the one at hand
-		q.w = nil
+		q.set(nil)
 	}
 	q.mu.Lock()
 	first := !q.count.Failing
