@@ -15,6 +15,7 @@ import (
 type database struct {
 	*sqlitefile.DB
 	tables  map[string]*sqlitefile.Table
+	texts   map[string]map[int64]string // see lookUp
 	emit    func(*Record) error
 	problem func(Problem)
 }

@@ -23,7 +23,7 @@ func init() {
 		Reference: "utmp(5); glibc bits/utmp.h",
 		Detect:    detectUtmp,
 		Parse:     parseUtmp,
-		Event:     eventUtmp,
+		Event:     eventUtmp("linux"),
 		Log: func(*Record) ([]sigma.Source, []sigma.Alias) {
 			return []sigma.Source{{Product: "linux", Service: "auth"}}, nil
 		},
@@ -39,7 +39,7 @@ func init() {
 			return strings.HasSuffix(path, "/log/lastlog") || strings.HasSuffix(path, ".lastlog")
 		},
 		Parse: parseLastlog,
-		Event: eventUtmp,
+		Event: eventUtmp("linux"),
 		Log: func(*Record) ([]sigma.Source, []sigma.Alias) {
 			return []sigma.Source{{Product: "linux", Service: "auth"}}, nil
 		},
@@ -180,39 +180,42 @@ func parseLastlog(in Input, emit func(*Record) error, problem func(Problem)) err
 	return nil
 }
 
-func eventUtmp(r *Record, e *event.Event) {
-	kind := r.Get("record")
-	e.Str(event.EventModule, "linux")
-	e.Str(event.HostOSType, "linux")
-	category, typ := "host", "info"
-	switch kind {
-	case "user", "last_login":
-		category, typ = "authentication", "start"
-		e.Str(event.EventOutcome, "success")
-	case "failed_login":
-		category, typ = "authentication", "start"
-		e.Str(event.EventOutcome, "failure")
-	case "dead":
-		category, typ = "session", "end"
-	case "boot":
-		typ = "start"
-	}
-	e.Str(event.EventCategory, category)
-	e.Str(event.EventType, typ)
-	e.Str(event.EventAction, strings.ReplaceAll(kind, "_", "-"))
-	e.Str(event.UserName, r.Get("user"))
-	e.Str(event.UserID, r.Get("uid"))
-	putNumber(e, event.ProcessPID, r.Get("pid"))
-	host := r.Get("host")
-	for _, s := range []string{r.Get("address"), host} {
-		if a, err := netip.ParseAddr(s); err == nil {
-			e.Addr(event.SourceIP, a)
-			break
+// eventUtmp tells of a login to a system.
+func eventUtmp(system string) func(r *Record, e *event.Event) {
+	return func(r *Record, e *event.Event) {
+		kind := r.Get("record")
+		e.Str(event.EventModule, system)
+		e.Str(event.HostOSType, system)
+		category, typ := "host", "info"
+		switch kind {
+		case "user", "last_login":
+			category, typ = "authentication", "start"
+			e.Str(event.EventOutcome, "success")
+		case "failed_login":
+			category, typ = "authentication", "start"
+			e.Str(event.EventOutcome, "failure")
+		case "dead":
+			category, typ = "session", "end"
+		case "boot":
+			typ = "start"
 		}
+		e.Str(event.EventCategory, category)
+		e.Str(event.EventType, typ)
+		e.Str(event.EventAction, strings.ReplaceAll(kind, "_", "-"))
+		e.Str(event.UserName, r.Get("user"))
+		e.Str(event.UserID, r.Get("uid"))
+		putNumber(e, event.ProcessPID, r.Get("pid"))
+		host := r.Get("host")
+		for _, s := range []string{r.Get("address"), host} {
+			if a, err := netip.ParseAddr(s); err == nil {
+				e.Addr(event.SourceIP, a)
+				break
+			}
+		}
+		if kind != "boot" && kind != "run_level" { // there it is the kernel
+			e.Str(event.SourceAddress, host)
+		}
+		e.Str(event.Message, strings.TrimSpace(kind+" "+r.Get("user")+" "+r.Get("line")+" "+host))
+		putData(r, e)
 	}
-	if kind != "boot" && kind != "run_level" { // there it is the kernel
-		e.Str(event.SourceAddress, host)
-	}
-	e.Str(event.Message, strings.TrimSpace(kind+" "+r.Get("user")+" "+r.Get("line")+" "+host))
-	putData(r, e)
 }
