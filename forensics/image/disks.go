@@ -99,3 +99,18 @@ func (d disks) ReadAt(p []byte, off int64) (n int, err error) {
 	}
 	return len(p), nil
 }
+
+func (d disks) hole(off int64) int64 {
+	for _, x := range d {
+		switch h, ok := x.im.r.(holer); {
+		case off < x.offset: // between two of them
+			return x.offset - off
+		case off >= x.offset+x.im.Size:
+		case ok:
+			return min(h.hole(off-x.offset), x.offset+x.im.Size-off)
+		default:
+			return 0
+		}
+	}
+	return 0
+}

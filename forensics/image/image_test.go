@@ -229,7 +229,7 @@ func TestRefusals(t *testing.T) {
 	if err := open("empty", nil); !errors.Is(err, ErrEmpty) {
 		t.Errorf("an empty file: %v", err)
 	}
-	for magic, want := range map[string]string{"AFF10\r\n\x00": "affconvert", "EVF2\r\n\x81\x00": "Ex01"} {
+	for magic, want := range map[string]string{"COWD": "vmkfstools", "EVF2\r\n\x81\x00": "Ex01"} {
 		if err := open("x", append([]byte(magic), make([]byte, 600)...)); !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", magic, err)
 		}

@@ -101,7 +101,6 @@ var named = []struct {
 	{false, 0, "EVF2\r\n\x81\x00", "an EnCase 7 (Ex01) image", "convert it with 'ewfexport' of libewf or with EnCase"},
 	{false, 0, "LEF2\r\n\x81\x00", "an EnCase 7 logical (Lx01) image", "export its files with EnCase"},
 	{false, 0, "LVF\x09\r\n\xff\x00", "an EnCase logical (L01) image", "export its files with 'ewfexport'"},
-	{false, 0, "AFF10\r\n\x00", "an AFF image", "convert it with 'affconvert -r'"},
 	{false, 0, "PAGEDUMP", "a crash dump of 32-bit Windows", "examine it with WinDbg or Volatility"},
 	{false, 0, "COWD", "a VMware ESX sparse (COWD) extent", "convert it with 'vmkfstools -i'"},
 	{false, 0, "encrcdsa", "an encrypted Apple disk image", "open it on a Mac, or decrypt it with 'vfdecrypt'"},

@@ -3,7 +3,7 @@
 # each written by another program than ours. forensics/image names the files.
 # *.gz is packing only: the formats round up to megabytes of zeros.
 #
-# Debian 12 packages: e2fsprogs ewf-tools qemu-utils openssl gzip coreutils
+# Debian 12 packages: afflib-tools e2fsprogs ewf-tools qemu-utils openssl gzip coreutils
 set -eu
 umask 022
 export LC_ALL=C.UTF-8 TZ=UTC
@@ -49,6 +49,11 @@ for s in extended.qcow2 dynamic.vhd dynamic.vhdx; do gzip -9n <"$work/$s" >"$out
 qemu-img convert -f raw -O vmdk -o subformat=monolithicSparse "$m" "$out/sparse.vmdk"
 qemu-img convert -f raw -O vmdk -o subformat=streamOptimized "$m" "$out/stream.vmdk"
 (cd "$out" && qemu-img convert -f raw -O vmdk -o subformat=monolithicFlat "$m" flat.vmdk)
+
+# AFF of six pages: by zlib, by LZMA, and as they are.
+affconvert -z -q -s 64k -o "$out/media.aff" "$m"
+affconvert -z -q -s 64k -L -o "$out/lzma.aff" "$m"
+affconvert -z -q -s 64k -x -o "$out/none.aff" "$m"
 
 # Three blocks of a VDI, the second of them nowhere.
 cp "$m" "$work/blocks.raw"
