@@ -269,7 +269,9 @@ func (w *eve) http(e *Event) {
 	w.number("http_port", e, URLPort)
 	w.field("url", e, URLOriginal)
 	w.field("http_user_agent", e, UserAgentOriginal)
+	w.field("xff", e, SaksiEveHTTPXff)
 	w.field("http_content_type", e, HTTPResponseMimeType)
+	w.contentRange(e)
 	w.field("http_refer", e, HTTPRequestReferrer)
 	w.field("http_method", e, HTTPRequestMethod)
 	if v, ok := e.GetStr(HTTPVersion); ok {
@@ -295,6 +297,27 @@ func (w *eve) http(e *Event) {
 	if e.Has(HTTPRequestMethod) || e.Has(HTTPResponseStatusCode) {
 		n, _ := e.GetInt(HTTPResponseBodyBytes)
 		w.num("length", n)
+	}
+	w.close()
+}
+
+// contentRange writes which part of a resource a response is (RFC 9110 section
+// 14.4).
+func (w *eve) contentRange(e *Event) {
+	raw, ok := e.GetStr(SaksiEveHTTPRange)
+	if !ok {
+		return
+	}
+	w.open("content_range")
+	w.str("raw", raw)
+	if span, ok := strings.CutPrefix(strings.TrimSpace(raw), "bytes "); ok {
+		part, size, _ := strings.Cut(strings.TrimSpace(span), "/")
+		from, to, _ := strings.Cut(part, "-")
+		for _, x := range [...]struct{ key, text string }{{"start", from}, {"end", to}, {"size", size}} {
+			if n, err := strconv.ParseInt(strings.TrimSpace(x.text), 10, 64); err == nil && n >= 0 {
+				w.num(x.key, n)
+			}
+		}
 	}
 	w.close()
 }

@@ -44,13 +44,16 @@ func (w *eve) modbus(e *Event) {
 
 func (w *eve) dnp3(e *Event) {
 	w.open("dnp3")
-	w.open("request")
+	dataset, _ := e.GetStr(EventDataset)
+	if dataset == "saksi.alert" { // a record of its own is of one message
+		w.open("request")
+		defer w.close()
+	}
 	w.str("type", "request")
 	w.number("src", e, SaksiIcsMaster)
 	w.number("dst", e, SaksiIcsUnit)
 	w.open("application")
 	w.number("function_code", e, SaksiIcsFunctionCode)
-	w.close()
 	w.close()
 	w.close()
 }

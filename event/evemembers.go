@@ -99,5 +99,5 @@ func (e *Event) AddMembers(kind string, m *Members) {
 func ToldByRecords(dataset string) bool { return toldByRecords[dataset] }
 
 var toldByRecords = map[string]bool{
-	"saksi.mqtt": true, "saksi.nfs": true, "saksi.ldap": true, "saksi.smb": true, "saksi.dcerpc": true, "saksi.rdp": true, "saksi.websocket": true, "saksi.ethernetip": true, "saksi.bittorrent": true, "saksi.postgresql": true,
+	"saksi.mqtt": true, "saksi.nfs": true, "saksi.ldap": true, "saksi.snmp": true, "saksi.sip": true, "saksi.vnc": true, "saksi.smb": true, "saksi.dcerpc": true, "saksi.rdp": true, "saksi.websocket": true, "saksi.ethernetip": true, "saksi.bittorrent": true, "saksi.postgresql": true,
 }

@@ -149,79 +149,11 @@ func (w *eve) krb5(e *Event) {
 	w.close()
 }
 
-func (w *eve) snmp(e *Event) {
-	w.open("snmp")
-	v, _ := e.GetStr(SaksiSnmpVersion)
-	if v != "" {
-		w.num("version", int64(v[0]-'0'))
-	}
-	if a := e.action(); a != "" {
-		w.str("pdu_type", snake(a))
-	}
-	w.list("vars", e.all(SaksiSnmpOid))
-	w.field("community", e, SaksiSnmpCommunity)
-	if v == "3" {
-		w.field("usm", e, UserName)
-	}
-	w.close()
-}
-
-func (w *eve) sip(e *Event) {
-	w.open("sip")
-	method, _ := e.GetStr(SaksiSipMethod)
-	if uri, ok := e.GetStr(SaksiSipUri); ok {
-		w.str("method", method)
-		w.str("uri", uri)
-		w.str("version", "SIP/2.0")
-		w.str("request_line", method+" "+uri+" SIP/2.0")
-	}
-	if n, ok := e.GetInt(SaksiSipStatus); ok {
-		w.str("version", "SIP/2.0")
-		w.str("code", strconv.FormatInt(n, 10))
-	}
-	w.close()
-}
-
 // digits writes a text of digits as a number.
 func (w *eve) digits(k, s string) {
 	if n, err := strconv.ParseUint(s, 10, 32); err == nil {
 		w.num(k, int64(n))
 	}
-}
-
-// eveRFBTypes are the numbers of security types (RFC 6143 section 7.1.2).
-var eveRFBTypes = map[string]int64{"none": 1, "vnc": 2, "tight": 16, "ultra": 17, "tls": 18, "vencrypt": 19, "sasl": 20, "ard": 30}
-
-func (w *eve) rfb(e *Event) {
-	w.open("rfb")
-	if v, ok := e.GetStr(SaksiVncVersion); ok {
-		major, minor, _ := strings.Cut(v, ".")
-		for _, k := range [2]string{"server_protocol_version", "client_protocol_version"} {
-			w.open(k)
-			w.str("major", major)
-			w.str("minor", minor)
-			w.close()
-		}
-	}
-	if chosen, ok := e.GetStr(SaksiVncChosen); ok {
-		w.open("authentication")
-		if n, known := eveRFBTypes[chosen]; known {
-			w.num("security_type", n)
-		}
-		switch s, _ := e.GetStr(EventOutcome); s {
-		case "success":
-			w.str("security_result", "OK")
-		case "failure":
-			w.str("security_result", "FAIL")
-		}
-		w.close()
-	}
-	if name, ok := e.GetStr(SaksiVncDesktop); ok {
-		w.open("framebuffer")
-		w.str("name", name)
-		w.close()
-	}
-	w.close()
 }
 
 // eveIKEExchanges are the numbers and names of exchanges (IANA "IKEv2 Exchange

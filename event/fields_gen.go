@@ -88,6 +88,8 @@ const (
 	SaksiEveFtpReply                                       // Saksi.eve.ftp_reply: held for EVE only: lines of the reply to an FTP command
 	SaksiEveHttp2Error                                     // Saksi.eve.http2_error: held for EVE only: error that a frame of HTTP/2 tells
 	SaksiEveHTTPLocation                                   // Saksi.eve.http_location: held for EVE only: where a response redirects to
+	SaksiEveHTTPRange                                      // Saksi.eve.http_range: held for EVE only: Content-Range of a response
+	SaksiEveHTTPXff                                        // Saksi.eve.http_xff: held for EVE only: X-Forwarded-For of a request
 	SaksiEveIcmpCode                                       // Saksi.eve.icmp_code: held for EVE only: ICMP code
 	SaksiEveIcmpType                                       // Saksi.eve.icmp_type: held for EVE only: ICMP type
 	SaksiEveJA3SString                                     // Saksi.eve.ja3s_string: held for EVE only: text whose MD5 is the JA3S
@@ -744,6 +746,8 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.eve.ftp_reply", typ: Keyword, array: true, doc: "held for EVE only: lines of the reply to an FTP command"},
 	{name: "Saksi.eve.http2_error", typ: Keyword, array: false, doc: "held for EVE only: error that a frame of HTTP/2 tells"},
 	{name: "Saksi.eve.http_location", typ: Keyword, array: false, doc: "held for EVE only: where a response redirects to"},
+	{name: "Saksi.eve.http_range", typ: Keyword, array: false, doc: "held for EVE only: Content-Range of a response"},
+	{name: "Saksi.eve.http_xff", typ: Keyword, array: false, doc: "held for EVE only: X-Forwarded-For of a request"},
 	{name: "Saksi.eve.icmp_code", typ: Long, array: false, doc: "held for EVE only: ICMP code"},
 	{name: "Saksi.eve.icmp_type", typ: Long, array: false, doc: "held for EVE only: ICMP type"},
 	{name: "Saksi.eve.ja3s_string", typ: Keyword, array: false, doc: "held for EVE only: text whose MD5 is the JA3S"},

@@ -97,6 +97,9 @@ func (w *worker) Record(kind string, t proto.EVE) {
 	if d := w.sh.table.Detail(w.flow); d != nil {
 		d.Txs = max(d.Txs, uint32(t.Number()))
 	}
+	if byPacket[kind] {
+		w.byPacket(e)
+	}
 	var m event.Members
 	t.AppendEVE(&m)
 	e.AddMembers(kind, &m)
@@ -112,11 +115,30 @@ func (w *worker) Record(kind string, t proto.EVE) {
 	r.items = append(r.items, it)
 }
 
+// byPacket are the kinds of records whose ends are the packet's, not the flow's;
+// and the datasets of those that are made of documents.
+var byPacket = map[string]bool{
+	"snmp": true, "sip": true, "nfs": true, "bittorrent_dht": true, "saksi.kerberos": true, "saksi.dhcp": true, "saksi.tftp": true,
+}
+
+// byPacket has a record of a datagram that the server sent begin with the server.
+func (w *worker) byPacket(e *event.Event) {
+	if w.rec != nil && w.rec.Proto == decode.ProtoUDP && w.pktDir() == flow.FromResp {
+		e.Hold(true)
+		e.Str(event.SaksiFlowDirection, wayOf(false))
+		e.Hold(false)
+	}
+}
+
 // detailTx numbers the transaction that a protocol's event tells of, unless
 // its parser does.
 func (w *worker) detailTx(e *event.Event) {
-	if dataset, _ := e.GetStr(event.EventDataset); event.ToldByRecords(dataset) {
+	dataset, _ := e.GetStr(event.EventDataset)
+	if event.ToldByRecords(dataset) {
 		return
+	}
+	if byPacket[dataset] {
+		w.byPacket(e)
 	}
 	if d := w.sh.table.Detail(w.flow); d != nil {
 		e.Int(event.SaksiEveTxID, int64(d.Txs))

@@ -38,6 +38,7 @@ func (t *httpTx) describe(e *event.Event) {
 		}
 		e.Bytes(event.UserAgentOriginal, h.Get("user-agent"))
 		e.Bytes(event.HTTPRequestReferrer, h.Get("referer"))
+		e.Bytes(event.SaksiEveHTTPXff, h.Get("x-forwarded-for"))
 		e.Bytes(event.HTTPRequestMimeType, mediaType(h.Get("content-type")))
 		e.Int(event.HTTPRequestBodyBytes, q.bytes)
 		if a := h.Get("authorization"); len(a) > 6 && http.EqualFold(a[:6], "basic ") {
@@ -59,6 +60,7 @@ func (t *httpTx) describe(e *event.Event) {
 		e.Int(event.HTTPResponseBodyBytes, r.bytes)
 		e.Bytes(event.ServiceName, r.head.Get("server"))
 		e.Bytes(event.SaksiEveHTTPLocation, r.head.Get("location"))
+		e.Bytes(event.SaksiEveHTTPRange, r.head.Get("content-range"))
 	}
 }
 

@@ -20,11 +20,16 @@ var sipHeaders = map[string]suricata.Buffer{
 type sipRules struct{ id uint64 }
 
 func (r *sipRules) offer(c *Context, dir Dir, line, fields, body []byte) {
+	r.id++
+	t := &bufTx{app: suricata.AppSIP, id: r.id, packets: []uint64{c.Number}}
+	if c.Detail {
+		x := sipLine(r.id, line)
+		t.eve = x
+		defer c.Record("sip", x)
+	}
 	if !c.Matching() {
 		return
 	}
-	r.id++
-	t := &bufTx{app: suricata.AppSIP, id: r.id, packets: []uint64{c.Number}}
 	if after, response := bytes.CutPrefix(line, []byte("SIP/2.0 ")); response {
 		code, text, _ := bytes.Cut(after, []byte(" "))
 		t.add(suricata.BufSIPProtocol, line[:7])

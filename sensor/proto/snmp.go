@@ -158,7 +158,7 @@ func (p *snmp) Data(c *Context, dir Dir, b []byte) Result {
 	case 3:
 		m.version = "3"
 		if !snmpV3(&m, &w) {
-			p.offer(c, dir, &m, -1)
+			p.offer(c, dir, &m, -1, nil)
 			m.emit(c)
 			return Result(len(b))
 		}
@@ -166,7 +166,7 @@ func (p *snmp) Data(c *Context, dir Dir, b []byte) Result {
 		return Result(len(b))
 	}
 	tag, pdu := w.ber()
-	p.offer(c, dir, &m, tag)
+	p.offer(c, dir, &m, tag, pdu)
 	if w.short || snmpPDUs[tag] == "" {
 		return Result(len(b))
 	}
@@ -178,14 +178,19 @@ func (p *snmp) Data(c *Context, dir Dir, b []byte) Result {
 
 var frameSNMPPDU = frame("snmp.pdu")
 
-// offer shows a message to the rules; tag is its PDU's, or -1 if that is
-// encrypted.
-func (p *snmp) offer(c *Context, dir Dir, m *snmpCall, tag int) {
+// offer shows a message to the rules, and tells of it in EVE JSON; tag is its
+// PDU's, or -1 if that is encrypted.
+func (p *snmp) offer(c *Context, dir Dir, m *snmpCall, tag int, pdu []byte) {
+	p.tx++
+	t := &bufTx{app: suricata.AppSNMP, id: p.tx, packets: []uint64{c.Number}}
+	if c.Detail {
+		x := p.eveOf(m, tag, pdu)
+		t.eve = x
+		defer c.Record("snmp", x)
+	}
 	if !c.Matching() {
 		return
 	}
-	p.tx++
-	t := &bufTx{app: suricata.AppSNMP, id: p.tx, packets: []uint64{c.Number}}
 	t.number(suricata.BufSNMPVersion, uint64(m.version[0]-'0'))
 	if m.version == "3" {
 		t.add(suricata.BufSNMPUser, []byte(m.user))

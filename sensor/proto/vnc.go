@@ -7,6 +7,7 @@ package proto
 // 2 height (2)  4 pixel format (16)  20 length of the name (4)  24 name.
 
 import (
+	"bytes"
 	"encoding/binary"
 	"strconv"
 
@@ -70,6 +71,7 @@ type vnc struct {
 	told    bool
 	last    int // size of the message behind which nothing is of interest
 	rules   vncRules
+	tx      *rfbTx // made when it is needed
 }
 
 // Data implements Parser.
@@ -106,6 +108,7 @@ func (p *vnc) next(c *Context, dir Dir, b []byte) int {
 		}
 		p.version = dbText(b[4:11])
 		p.minor, _ = strconv.Atoi(string(b[8:11]))
+		p.eve().versions[1-dir] = p.version
 		if dir == FromServer {
 			p.step = vncSecurity
 		} else {
@@ -130,6 +133,10 @@ func (p *vnc) next(c *Context, dir Dir, b []byte) int {
 			return 0
 		}
 		p.result = int64(binary.BigEndian.Uint32(b))
+		p.eve().result = p.result
+		if n := octet.Head(b, 8, 1024); p.result != 0 && len(n) > 0 && p.minor >= 8 {
+			p.eve().reason = bytes.Clone(n[:min(len(n), int(binary.BigEndian.Uint32(b[4:])))])
+		}
 		p.rules.number(c, &p.packets, suricata.BufRFBSecResult, uint64(p.result))
 		if p.result > 2 { // RFC 6143 section 7.1.3
 			p.rules.event(c, &p.packets, "unknown_security_result")
@@ -149,12 +156,23 @@ func (p *vnc) next(c *Context, dir Dir, b []byte) int {
 		}
 		p.last = min(len(b), 24+int(n))
 		p.name = dbText(octet.Head(b, 24, int(min(n, maxDBText))))
+		p.eve().init, p.eve().name = bytes.Clone(b[:24]), p.name
 		p.rules.add(c, &p.packets, suricata.BufRFBName, p.name)
 		return -1
 	case dir == FromClient && (p.step == vncInit || p.step == vncResult): // shared or not
+		p.eve().shared = int(b[0])
 		return 1
 	}
 	return 0
+}
+
+// eve is what EVE JSON tells of the connection.
+func (p *vnc) eve() *rfbTx {
+	if p.tx == nil {
+		p.tx = &rfbTx{chosen: -1, result: -1, shared: -1}
+		p.rules.view.eve = p.tx
+	}
+	return p.tx
 }
 
 func (p *vnc) security(c *Context, b []byte) int {
@@ -181,6 +199,7 @@ func (p *vnc) security(c *Context, b []byte) int {
 
 // choose goes on after a type was chosen, by a message of n bytes.
 func (p *vnc) choose(c *Context, n int) int {
+	p.eve().chosen = int(p.chosen)
 	p.rules.number(c, &p.packets, suricata.BufRFBSecType, uint64(p.chosen))
 	if p.chosen > 2 { // beyond none and VNC authentication
 		p.rules.event(c, &p.packets, "unimplemented_security_type")
@@ -224,6 +243,9 @@ func (p *vnc) emit(c *Context) {
 	}
 	e.Bytes(event.SaksiVncDesktop, p.name)
 	c.Emit(e)
+	if c.Detail {
+		c.Record("rfb", p.eve())
+	}
 }
 
 // Gap implements Parser.
