@@ -298,8 +298,15 @@ func (s *assessor) next() string {
 	return fmt.Sprintf("L%03d", s.line)
 }
 
+// What is later than the assessment does not count, but for what was read off a
+// disk: its times are what the disk says, and whoever had it could set them.
+const (
+	until   = `(@timestamp:<="`
+	offDisk = `" OR file.inode:* OR Saksi.artifact.inode:*)`
+)
+
 func (s *assessor) upTo(q string) string {
-	limit := fmt.Sprintf(`@timestamp:<="%s"`, s.in.AsOf.Format(time.RFC3339Nano))
+	limit := until + s.in.AsOf.Format(time.RFC3339Nano) + offDisk
 	if s.limit != "" {
 		limit += " AND " + s.limit
 	}
@@ -320,6 +327,15 @@ func (s *assessor) count(q string) (n int64, newest string, err error) {
 	p, err := s.ix.Search(s.ctx, findings.Request{Query: full, Size: 1})
 	if err != nil {
 		return 0, "", err
+	}
+	// A time that a disk says and that has not come makes nothing fresh.
+	if len(p.Docs) > 0 && p.Docs[0].Time.After(s.in.AsOf) {
+		r := findings.Request{Query: fmt.Sprintf(`%s AND @timestamp:<="%s"`, full, s.in.AsOf.Format(time.RFC3339Nano)), Size: 1}
+		past, err := s.ix.Search(s.ctx, r)
+		if err != nil {
+			return 0, "", err
+		}
+		p.Docs = past.Docs
 	}
 	if len(p.Docs) > 0 {
 		newest = p.Docs[0].Time.UTC().Format(time.RFC3339Nano)

@@ -45,7 +45,7 @@ func Replay(a *Assessment, c *Catalog) (*Assessment, []Differing) {
 		if err != nil {
 			continue
 		}
-		if !strings.HasPrefix(q.Query, "(") && !strings.HasPrefix(q.Query, "@") {
+		if !strings.HasPrefix(q.Query, "(") {
 			continue // counted by a list that only the index has
 		}
 		if sum := sha256.Sum256(b); hex.EncodeToString(sum[:]) != q.SHA256 {
@@ -208,10 +208,9 @@ func (s *assessor) clocksAgain() {
 
 // limitOf is the query that limited every question to a scope.
 func (a *Assessment) limitOf() string {
-	const until = `@timestamp:<="`
 	for _, q := range a.Inputs.Queries {
 		if rest, ok := strings.CutPrefix(q.Query, until); ok {
-			_, limit, _ := strings.Cut(rest, `" AND `)
+			_, limit, _ := strings.Cut(rest, offDisk+" AND ")
 			return limit
 		}
 	}

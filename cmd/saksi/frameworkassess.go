@@ -14,6 +14,7 @@ import (
 
 	"saksi/casefile"
 	"saksi/evidence"
+	"saksi/findings"
 	"saksi/framework"
 )
 
@@ -139,6 +140,13 @@ func (o *assessOptions) run(ctx context.Context, a *app) error {
 		return err
 	}
 	fmt.Fprintf(a.stderr, "saksi: written to %s\n", dir)
+	later, err := ix.Search(ctx, findings.Request{Query: fmt.Sprintf(`@timestamp:>"%s" AND NOT file.inode:* AND NOT Saksi.artifact.inode:*`, asOf.UTC().Format(time.RFC3339Nano)), Size: 1})
+	if err != nil {
+		return fail(exitFailed, fmt.Errorf("counting what is later than the assessment: %w", err))
+	}
+	if later.Total > 0 {
+		a.warn(fmt.Sprintf("%d documents are later than %s and do not count", later.Total, asOf.UTC().Format(time.RFC3339)))
+	}
 	return a.printAssessment(as)
 }
 

@@ -26,7 +26,7 @@ func (r *Report) CSV(w io.Writer) error {
 			n += ob.N
 			newest = max(newest, ob.Newest)
 			if ob.Why != "" {
-				why = append(why, ob.Why)
+				why = append(why, reason(r.words, ob.Why))
 			}
 		}
 		due, overdue, treatment := r.treatment(o)

@@ -233,7 +233,7 @@ func (r *Report) control(d *document.Document, o *framework.Outcome) {
 	for _, ob := range o.Observations {
 		text := fmt.Sprintf("%s. %d %s %d %s; %s %s. %s", plain(ob.Check.What.In(r.Lang)), ob.Value, t["of"], ob.N, t["against"], t["allowed"], percent(ob.Threshold), say(t, string(ob.State), string(ob.State)))
 		if ob.Why != "" {
-			text += ": " + plain(ob.Why)
+			text += ": " + plain(reason(t, ob.Why))
 		}
 		for _, p := range ob.Problems {
 			text += "\n" + plain(p)

@@ -115,6 +115,7 @@ func funcs(lang string, words map[string]string) template.FuncMap {
 		"olang":   func() string { return map[string]string{"en": "ms", "ms": "en"}[lang] },
 		"lang":    func() string { return lang },
 		"plain":   plain,
+		"reason":  func(why string) string { return reason(words, why) },
 		"brief":   brief,
 		"upper":   strings.ToUpper,
 		"count":   func(m map[framework.State]int, s string) int { return m[framework.State(s)] },

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -28,4 +29,34 @@ func labels(lang string) (map[string]string, error) {
 		out[k] = t.In(lang)
 	}
 	return out, nil
+}
+
+// reasons are the sentences in which an assessment says why a check or the
+// coverage does not pass, by the key of their words.
+var reasons = []struct {
+	key  string
+	form *regexp.Regexp
+}{
+	{"why-few", regexp.MustCompile(`^(\d+) seen; at least (\d+) are needed$`)},
+	{"why-old", regexp.MustCompile(`^the newest is (\d+) days old; at most (\d+) are allowed$`)},
+	{"why-scope", regexp.MustCompile(`^no sensor and no exhibit is in scope; name a case or a register$`)},
+	{"why-coverage", regexp.MustCompile(`^(\d+) of (\d+) sensors and exhibits in scope were seen; (\S+) % are needed$`)},
+	{"why-drops", regexp.MustCompile(`^(\S+) % of the packets were dropped; (\S+) % are allowed$`)},
+}
+
+// reason is why in the words of the report's language; as it stands where it
+// has none.
+func reason(words map[string]string, why string) string {
+	for _, r := range reasons {
+		m := r.form.FindStringSubmatch(why)
+		if m == nil {
+			continue
+		}
+		out := words[r.key]
+		for i, v := range m[1:] {
+			out = strings.ReplaceAll(out, fmt.Sprintf("{%d}", i+1), v)
+		}
+		return out
+	}
+	return why
 }
