@@ -107,6 +107,7 @@ func generate(kind string, pass PassFunc) (priv, public []byte, err error) {
 type Signer struct {
 	s      signature.Signer
 	remote func(ctx context.Context, digest []byte) ([]byte, error) // instead of s
+	rsa    *rsa.PrivateKey                                          // of an RSA key that is here
 	pub    *Public
 	der    []byte
 }
@@ -139,7 +140,8 @@ func LoadSigner(path string, pass PassFunc) (*Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: the signing key %s: %w", ErrTrust, path, err)
 	}
-	return &Signer{s: s, pub: pub, der: pub.der}, nil
+	whole, _ := key.(*rsa.PrivateKey)
+	return &Signer{s: s, pub: pub, der: pub.der, rsa: whole}, nil
 }
 
 // RemoteSigner signs with a private key that is kept elsewhere, as on a token:
@@ -268,4 +270,21 @@ func (s *Signer) Sign(ctx context.Context, msg []byte) ([]byte, error) {
 		return s.remote(ctx, sum256(msg))
 	}
 	return s.s.SignMessage(bytes.NewReader(msg))
+}
+
+// SignPSS gives the signature over msg in RSA's other padding (RSASSA-PSS, RFC
+// 8017, section 8.1, with SHA-256 and a salt as long), which some verifiers take
+// alone. ok is false for a key that is not RSA, or is kept elsewhere.
+func (s *Signer) SignPSS(msg []byte) (sig []byte, ok bool, err error) {
+	if s.rsa == nil {
+		return nil, false, nil
+	}
+	sig, err = rsa.SignPSS(rand.Reader, s.rsa, crypto.SHA256, sum256(msg), &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
+	return sig, true, err
+}
+
+// VerifyPSS reports whether sig is this RSA key's over msg, as SignPSS gives it.
+func (p *Public) VerifyPSS(msg, sig []byte) bool {
+	k, ok := p.key.(*rsa.PublicKey)
+	return ok && rsa.VerifyPSS(k, crypto.SHA256, sum256(msg), sig, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}) == nil
 }

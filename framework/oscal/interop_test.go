@@ -95,6 +95,23 @@ func TestInteropStock(t *testing.T) {
 		must(goOSCAL, "validate", "-f", path)
 		must(trestle, "verify", "-f", path, "--signature", path+SignatureEnd, "--public-key", filepath.Join(dir, "a.pub"))
 	}
+	for _, kind := range []string{evidence.KeyEd25519, evidence.KeyRSA} {
+		if _, err := evidence.GenerateKey(filepath.Join(dir, kind+".key"), kind, nil); err != nil {
+			t.Fatal(err)
+		}
+		s, err := evidence.LoadSigner(filepath.Join(dir, kind+".key"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sig, err := Sign(t.Context(), s, docs[0].Name, docs[0].JSON)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, kind+SignatureEnd)
+		write(path, sig)
+		must(trestle, "verify", "-f", files[0], "--signature", path, "--public-key", filepath.Join(dir, kind+".pub"))
+		refuses(trestle, "verify", "-f", files[0], "--signature", path, "--public-key", filepath.Join(dir, "a.pub"))
+	}
 	must("node", append([]string{script, schema}, files...)...)
 	must(trestle, "validate", "-a")
 

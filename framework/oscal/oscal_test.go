@@ -86,10 +86,17 @@ func TestDocuments(t *testing.T) {
 // TestSignature proves that a signature holds for the same document in any
 // layout, and for nothing else.
 func TestSignature(t *testing.T) {
+	for _, kind := range []string{evidence.KeyECDSA, evidence.KeyEd25519, evidence.KeyRSA} {
+		t.Run(kind, func(t *testing.T) { signatureOf(t, kind) })
+	}
+}
+
+func signatureOf(t *testing.T, kind string) {
+	t.Helper()
 	dir := t.TempDir()
 	var signers []*evidence.Signer
 	for _, name := range []string{"a.key", "b.key"} {
-		if _, err := evidence.GenerateKey(filepath.Join(dir, name), evidence.KeyECDSA, nil); err != nil {
+		if _, err := evidence.GenerateKey(filepath.Join(dir, name), kind, nil); err != nil {
 			t.Fatal(err)
 		}
 		s, err := evidence.LoadSigner(filepath.Join(dir, name), nil)

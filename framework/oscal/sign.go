@@ -73,8 +73,8 @@ func pae(payload []byte) []byte {
 }
 
 // Sign gives a detached DSSE envelope over an in-toto statement of the digest of
-// a document in canonical form. 'trestle verify' takes it with keys of ECDSA and
-// Ed25519; of RSA it expects another padding.
+// a document in canonical form, as 'trestle verify' takes it: with an RSA key the
+// padding is PSS, but for a key that is kept on a token.
 func Sign(ctx context.Context, s *evidence.Signer, name string, doc []byte) ([]byte, error) {
 	digest, err := Digest(doc)
 	if err != nil {
@@ -87,7 +87,10 @@ func Sign(ctx context.Context, s *evidence.Signer, name string, doc []byte) ([]b
 	if err != nil {
 		return nil, err
 	}
-	sig, err := s.Sign(ctx, pae(payload))
+	sig, pss, err := s.SignPSS(pae(payload))
+	if !pss {
+		sig, err = s.Sign(ctx, pae(payload))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("signing %s: %w", name, err)
 	}
@@ -130,7 +133,7 @@ func Verify(sig []byte, name string, doc []byte, keys []*evidence.Public) (hint 
 	if key == nil {
 		return hint, fmt.Errorf("%w: key %q", ErrKey, hint)
 	}
-	if !key.Verify(pae(payload), raw) {
+	if !key.Verify(pae(payload), raw) && !key.VerifyPSS(pae(payload), raw) {
 		return hint, fmt.Errorf("%w: the signature is not that of the statement and key %q", evidence.ErrSignature, hint)
 	}
 	var st statement
