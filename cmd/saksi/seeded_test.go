@@ -76,10 +76,10 @@ func answer(body string) []byte {
 	return fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }
 
-const urlencoded = "application/x-www-urlencoded-urlencoded"
+const urlencoded = "application/x-www-form-urlencoded"
 
 func upload(name, body string) []byte {
-	return post("/muat-naik", "multipart/urlencoded-data; boundary=xx", "--xx\r\nContent-Disposition: urlencoded-data; name=\"fail\"; filename=\""+name+"\"\r\n\r\n"+body+"\r\n--xx--\r\n")
+	return post("/muat-naik", "multipart/form-data; boundary=xx", "--xx\r\nContent-Disposition: form-data; name=\"fail\"; filename=\""+name+"\"\r\n\r\n"+body+"\r\n--xx--\r\n")
 }
 
 // wireCases are seeded exchanges of a profile: how attacks and ordinary use of
