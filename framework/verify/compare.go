@@ -27,10 +27,34 @@ func (r *Result) catalog(a *framework.Assessment, b []byte) *framework.FrozenCat
 		r.add(CatalogFile, KindDigest, a.Framework+" "+a.Inputs.Catalog.SHA256, f.ID+" "+f.SHA256)
 	}
 	// A catalog that comes with saksi must be it, whatever the digest says of it.
-	if own := builtIn(f.ID); own != nil && own.sha256 == f.SHA256 {
+	// Under its version nothing else may go by its name: who signs could loosen it.
+	switch own := builtIn(f.ID); {
+	case own == nil:
+	case own.sha256 == f.SHA256:
 		r.compare(CatalogFile, own.json, b, nil)
+	case own.version == f.Version:
+		r.add(CatalogFile+":/sha256", KindDigest, fmt.Sprintf("%s, that of %s %s; an agency's own has an overlay's version behind it", own.sha256, f.ID, own.version), f.SHA256)
+	case strings.HasPrefix(f.Version, own.version+"+"):
+		r.overlaid(own, &f)
 	}
 	return &f
+}
+
+// overlaid holds a catalog with an overlay to what an overlay can't change: no
+// control goes, and each stays as sure as it was.
+func (r *Result) overlaid(own *builtin, f *framework.FrozenCatalog) {
+	have := map[string]*framework.Control{}
+	for i := range f.Controls {
+		have[f.Controls[i].ID] = &f.Controls[i]
+	}
+	for _, k := range own.controls {
+		switch x := have[k.ID]; {
+		case x == nil:
+			r.add(CatalogFile+":/controls", KindDropped, k.ID, "nothing")
+		case x.Confidence != k.Confidence || x.Component != k.Component || x.Number != k.Number:
+			r.add(fmt.Sprintf("%s:/controls (%s)", CatalogFile, k.ID), KindValue, fmt.Sprintf("%s of %s, %+v", k.Number, k.Component, k.Confidence), fmt.Sprintf("%s of %s, %+v", x.Number, x.Component, x.Confidence))
+		}
+	}
 }
 
 // recompute makes assessment.json again from what is frozen in it, and each
@@ -309,8 +333,9 @@ func kindOf(file, path string, v any) string {
 
 // builtin is a catalog that comes with saksi, frozen.
 type builtin struct {
-	sha256 string
-	json   []byte
+	sha256, version string
+	json            []byte
+	controls        []framework.Control
 }
 
 var builtins sync.Map // by id, as *builtin
@@ -332,7 +357,7 @@ func builtIn(id string) *builtin {
 	if err != nil {
 		return nil
 	}
-	v := &builtin{c.SHA256, b}
+	v := &builtin{c.SHA256, c.Version, b, c.Controls}
 	builtins.Store(id, v)
 	return v
 }
