@@ -15,6 +15,7 @@ import (
 	"saksi/forensics/disk"
 	"saksi/forensics/scan"
 	"saksi/internal/feature"
+	"saksi/internal/fuzzy"
 	"saksi/internal/search"
 	"saksi/rules"
 )
@@ -33,6 +34,8 @@ type scanOptions struct {
 	finds   []string
 	good    []string
 	skip    bool
+	fuzzy   []string
+	score   int
 	bad     []string
 	flags   bool
 	resume  string
@@ -73,6 +76,8 @@ func forensicsScan(a *app, flags *forensicsFlags) *cobra.Command {
 	f.StringArrayVar(&o.good, "known-good", nil, "hash `set` of files of which nothing is told; may be given several times")
 	f.BoolVar(&o.skip, "skip-known", false, "hash files of --known-good, and neither search nor enter them")
 	f.StringArrayVar(&o.bad, "known-bad", nil, "hash `set` of files that are findings; may be given several times")
+	f.StringArrayVar(&o.fuzzy, "fuzzy", nil, "`list` of fuzzy hashes as ssdeep writes it; files that are alike are findings; may be given several times")
+	f.IntVar(&o.score, "fuzzy-score", 70, "`score` of 1 to 100 from which a file is alike")
 	f.BoolVar(&o.flags, "flags", false, "make findings of programs at odd places or under names of documents, names that turn around, times that were set (NTFS), and what is encrypted")
 	o.enter.add(c)
 	f.BoolVar(&o.entries, "entries", false, "give every file too, with its digest")
@@ -105,8 +110,8 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 	if err != nil {
 		return err
 	}
-	if len(o.rules) == 0 && what.Empty() && len(o.bad) == 0 && !o.flags {
-		return usage("there is nothing to search for; give --rules FILE_OR_FOLDER, --keywords, --regex, --features, --known-bad or --flags")
+	if len(o.rules) == 0 && what.Empty() && len(o.bad) == 0 && len(o.fuzzy) == 0 && !o.flags {
+		return usage("there is nothing to search for; give --rules FILE_OR_FOLDER, --keywords, --regex, --features, --known-bad, --fuzzy or --flags")
 	}
 	limit := rules.Severity(0)
 	if o.failOn != "" {
@@ -136,6 +141,15 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 	defer closeSets(bad)
 	if err != nil {
 		return err
+	}
+	var alike *fuzzy.Set
+	if len(o.fuzzy) > 0 {
+		if o.score < 1 || o.score > 100 {
+			return usage("--fuzzy-score %d: expected 1 to 100", o.score)
+		}
+		if alike, err = fuzzy.Load(o.fuzzy); err != nil {
+			return fail(exitUsage, err)
+		}
 	}
 	fields := matchFields
 	if what.Features != 0 {
@@ -177,7 +191,7 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 		return errors.Join(o.jail.store(cmd.Context(), a, flags, kept, args), kept.close(cmd.Context()), ev.close())
 	}
 	cfg := scan.Config{
-		Images: args, Rules: yara, Intel: set, Good: good, Bad: bad, SkipGood: o.skip, Search: what, Areas: places, Enter: limits, Members: o.entries, Flags: o.flags, Hash: scan.SHA256, Entries: o.entries || kept != nil, Live: o.live, Volume: o.volume.want(), Workers: o.workers,
+		Images: args, Rules: yara, Intel: set, Good: good, Bad: bad, SkipGood: o.skip, Fuzzy: alike, FuzzyScore: o.score, Search: what, Areas: places, Enter: limits, Members: o.entries, Flags: o.flags, Hash: scan.SHA256, Entries: o.entries || kept != nil, Live: o.live, Volume: o.volume.want(), Workers: o.workers,
 		Worker: flags.worker(a), Sink: sink, Warn: a.warn, Strict: o.strict, Cache: a.yaraCache(), Exhibits: kept.byPath(),
 	}
 	if o.resume != "" {

@@ -31,6 +31,8 @@ type UnitConfig struct {
 	// Kinds tells what content begins as, and looks for what may be a container without
 	// a header.
 	Kinds bool
+	// Fuzzy takes a fuzzy hash besides.
+	Fuzzy bool
 	// Same says that no rule asks for names: what was found to hold nothing is not
 	// looked at again where it lies under another.
 	Same bool
@@ -55,6 +57,7 @@ type Result struct {
 	SHA256  string
 	MD5     string
 	SHA1    string
+	Fuzzy   string // see internal/fuzzy; of whole content
 	Program string // what a program it begins as: PE, ELF, Mach-O; empty for none
 	// Kind is what content begins as (UnitConfig.Kinds): zip, jpeg, luks2 ...; random for
 	// bytes spread as evenly as random ones under no header that is known; empty for all else.
@@ -148,6 +151,7 @@ func AppendUnit(w *wire.Writer, cfg *UnitConfig, items []Item) {
 	w.String(cfg.Exhibit)
 	w.Bool(cfg.Same)
 	w.Bool(cfg.Kinds)
+	w.Bool(cfg.Fuzzy)
 	w.Bool(cfg.Every)
 	w.Bool(cfg.Closed)
 	appendLimits(w, &cfg.Enter)
@@ -165,7 +169,7 @@ func AppendUnit(w *wire.Writer, cfg *UnitConfig, items []Item) {
 
 // ReadUnit reads a unit's request, for the worker.
 func ReadUnit(r *wire.Reader) (cfg UnitConfig, items []Item) {
-	cfg = UnitConfig{MD5: r.Bool(), SHA1: r.Bool(), Scan: r.Bool(), Runs: int(r.Uint()), Limit: r.Int(), Exhibit: r.String(), Same: r.Bool(), Kinds: r.Bool(), Every: r.Bool(), Closed: r.Bool()}
+	cfg = UnitConfig{MD5: r.Bool(), SHA1: r.Bool(), Scan: r.Bool(), Runs: int(r.Uint()), Limit: r.Int(), Exhibit: r.String(), Same: r.Bool(), Kinds: r.Bool(), Fuzzy: r.Bool(), Every: r.Bool(), Closed: r.Bool()}
 	cfg.Enter = readLimits(r)
 	for n := r.Uint(); n > 0 && r.Err() == nil; n-- {
 		items = append(items, Item{Volume: int(r.Uint()), Ref: filesystem.ReadRef(r), Path: r.String(), Area: Area(r.Uint()), Core: r.Int(), Next: r.Bool(), Runs: filesystem.ReadRuns(r, nil)})
@@ -179,6 +183,7 @@ func AppendResult(w *wire.Writer, res *Result) {
 	w.String(res.SHA256)
 	w.String(res.MD5)
 	w.String(res.SHA1)
+	w.String(res.Fuzzy)
 	w.String(res.Program)
 	w.String(res.Kind)
 	w.Int(res.Chi)
@@ -206,7 +211,7 @@ func AppendResult(w *wire.Writer, res *Result) {
 
 func readResult(r *wire.Reader) Result {
 	res := Result{
-		Item: int(r.Uint()), SHA256: r.String(), MD5: r.String(), SHA1: r.String(), Program: r.String(), Kind: r.String(), Chi: r.Int(), Entropy: r.Int(), Read: r.Int(), Incomplete: r.String(), Error: r.String(), ScanError: r.String(),
+		Item: int(r.Uint()), SHA256: r.String(), MD5: r.String(), SHA1: r.String(), Fuzzy: r.String(), Program: r.String(), Kind: r.String(), Chi: r.Int(), Entropy: r.Int(), Read: r.Int(), Incomplete: r.String(), Error: r.String(), ScanError: r.String(),
 		MoreRuns: r.Bool(), Record: r.Int(), Runs: filesystem.ReadRuns(r, nil),
 	}
 	for n := r.Uint(); n > 0 && r.Err() == nil; n-- {

@@ -97,6 +97,9 @@ func (m *emitter) unit(u *unit) error {
 			}
 		}
 		sum.Matches += int64(st.hits + st.flags + len(st.bad))
+		if st.alike {
+			sum.Matches++
+		}
 		if st.good {
 			sum.Good++
 			if res, _ := u.found(st); res != nil && res.Known {
@@ -235,6 +238,9 @@ func (m *emitter) events(u *unit, st *step, put func(*event.Event) error) error 
 		return err
 	}
 	if err := m.bad(u, st, res, lost, put); err != nil {
+		return err
+	}
+	if err := m.fuzzy(u, st, res, lost, put); err != nil {
 		return err
 	}
 	at := res.Places
@@ -393,6 +399,7 @@ func (m *emitter) content(en *filesystem.Entry, res *disk.Result) {
 	e.Str(event.FileHashSHA256, res.SHA256)
 	e.Str(event.FileHashMD5, res.MD5)
 	e.Str(event.FileHashSHA1, res.SHA1)
+	e.Str(event.FileHashSsdeep, res.Fuzzy)
 	why := res.Incomplete
 	if why == "" && res.Error != "" {
 		why = "read_error: " + res.Error

@@ -11,7 +11,7 @@ import (
 
 // every reports whether each member is told of, since its digest is asked for.
 func (c *Config) every() bool {
-	return c.Enter.Depth > 0 && (c.Members || c.Flags || c.Intel != nil || len(c.Good)+len(c.Bad) > 0)
+	return c.Enter.Depth > 0 && (c.Members || c.Flags || c.Fuzzy != nil || c.Intel != nil || len(c.Good)+len(c.Bad) > 0)
 }
 
 // open makes the members of archives and documents steps of their own, behind

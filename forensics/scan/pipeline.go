@@ -77,6 +77,7 @@ type step struct {
 	good    bool         // a set of known-good files holds it
 	flags   int          // findings of its name, place, times and type
 	signs   int          // of set times: what they weigh
+	alike   bool         // it is alike to what lists of fuzzy hashes hold
 	hits    int          // indicators it holds
 	item    int          // its content in unit.items, or -1
 	member  *disk.Member // of the archive or document before it; nil: an entry
@@ -332,7 +333,7 @@ func (s *scanner) looks() bool { return s.rules != nil || !s.cfg.Search.Empty() 
 // do reads the items of u. A death costs the item under work; the rest goes
 // on in a new process.
 func (w *unitWorker) do(ctx context.Context, u *unit) {
-	cfg := disk.UnitConfig{Enter: w.s.cfg.Enter, Every: w.s.cfg.every(), MD5: w.s.cfg.Hash == SHA256AndMD5 || w.s.cfg.wants(intel.MD5) || w.s.cfg.sets("md5"), SHA1: w.s.cfg.wants(intel.SHA1) || w.s.cfg.sets("sha1"), Scan: w.s.rules != nil, Runs: maxRuns, Limit: w.s.cfg.Limit, Exhibit: w.s.cfg.Exhibits[w.s.sum.Path], Same: w.s.same, Kinds: w.s.cfg.Flags}
+	cfg := disk.UnitConfig{Enter: w.s.cfg.Enter, Every: w.s.cfg.every(), MD5: w.s.cfg.Hash == SHA256AndMD5 || w.s.cfg.wants(intel.MD5) || w.s.cfg.sets("md5"), SHA1: w.s.cfg.wants(intel.SHA1) || w.s.cfg.sets("sha1"), Scan: w.s.rules != nil, Runs: maxRuns, Limit: w.s.cfg.Limit, Exhibit: w.s.cfg.Exhibits[w.s.sum.Path], Same: w.s.same, Kinds: w.s.cfg.Flags, Fuzzy: w.s.cfg.Fuzzy != nil}
 	key := unitKey{}
 	if w.s.kept != nil {
 		if key = w.s.key(u, &cfg); w.s.take(u, key) {

@@ -22,6 +22,7 @@ import (
 	"saksi/forensics/disk"
 	"saksi/forensics/hashset"
 	"saksi/internal/archive"
+	"saksi/internal/fuzzy"
 	"saksi/internal/search"
 	"saksi/internal/worker"
 	"saksi/rules"
@@ -44,6 +45,10 @@ type Config struct {
 	// SkipGood leaves what Good holds and Bad does not unread by rules and search, and
 	// does not enter it.
 	SkipGood bool
+	// Fuzzy are fuzzy hashes; a content that scores FuzzyScore (1 to 100) or more against
+	// one is a finding. nil for none.
+	Fuzzy      *fuzzy.Set
+	FuzzyScore int
 	// Search are keywords, expressions and kinds of features to look for.
 	Search search.Config
 	// Enter are the limits within which archives and documents are entered and their
@@ -192,7 +197,7 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	if cfg.Areas == 0 {
 		cfg.Areas = 1 << disk.Content
 	}
-	if (len(cfg.Rules) > 0 || cfg.Intel != nil || len(cfg.Good)+len(cfg.Bad) > 0 || cfg.Flags || !cfg.Search.Empty()) && cfg.Hash == NoHash {
+	if (len(cfg.Rules) > 0 || cfg.Intel != nil || len(cfg.Good)+len(cfg.Bad) > 0 || cfg.Flags || cfg.Fuzzy != nil || !cfg.Search.Empty()) && cfg.Hash == NoHash {
 		cfg.Hash = SHA256
 	}
 	var sum Summary

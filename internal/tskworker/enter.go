@@ -14,6 +14,7 @@ import (
 	"saksi/forensics/disk"
 	"saksi/forensics/filesystem"
 	"saksi/internal/archive"
+	"saksi/internal/fuzzy"
 	"saksi/internal/wire"
 )
 
@@ -73,6 +74,11 @@ func (s *session) enter(cfg *disk.UnitConfig, it *disk.Item, c filesystem.Conten
 			return nil
 		}
 		out.Program = program(m.Data)
+		if cfg.Fuzzy && m.Incomplete == "" && len(m.Data) > 0 {
+			fz := fuzzy.New(int64(len(m.Data)))
+			_, _ = fz.Write(m.Data) // never fails
+			out.Fuzzy = fz.Sum().String()
+		}
 		if cfg.Kinds {
 			out.Kind = kind(m.Data)
 		}

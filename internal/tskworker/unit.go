@@ -16,6 +16,7 @@ import (
 	"saksi/forensics/disk"
 	"saksi/forensics/filesystem"
 	"saksi/internal/archive"
+	"saksi/internal/fuzzy"
 	"saksi/internal/libyara"
 	"saksi/internal/wire"
 	"saksi/rules/yara"
@@ -142,6 +143,10 @@ func (s *session) item(cfg *disk.UnitConfig, it *disk.Item, res *disk.Result, sc
 	if cfg.SHA1 && it.Area == disk.Content {
 		sum1 = sha1.New()
 	}
+	var fz *fuzzy.Digest
+	if cfg.Fuzzy && it.Area == disk.Content {
+		fz = fuzzy.New(size)
+	}
 	entered := cfg.Enter.Depth > 0 && it.Area == disk.Content
 	search := cfg.Scan || s.matcher != nil
 	looked := search || entered && cfg.Every
@@ -165,6 +170,9 @@ func (s *session) item(cfg *disk.UnitConfig, it *disk.Item, res *disk.Result, sc
 		}
 		if sum1 != nil {
 			sum1.Write(p)
+		}
+		if fz != nil {
+			_, _ = fz.Write(p) // never fails
 		}
 		if at == 0 && it.Area == disk.Content {
 			res.Program = program(p)
@@ -213,6 +221,9 @@ func (s *session) item(cfg *disk.UnitConfig, it *disk.Item, res *disk.Result, sc
 	}
 	if sum1 != nil {
 		res.SHA1 = hex.EncodeToString(sum1.Sum(nil))
+	}
+	if fz != nil && res.Incomplete == "" && at > 0 {
+		res.Fuzzy = fz.Sum().String()
 	}
 	if it.Area == disk.Content && res.Incomplete == "" && s.known(res) {
 		res.Known = true
