@@ -450,6 +450,7 @@ const (
 	FileHashMD5                                            // file.hash.md5: ECS
 	FileHashSHA1                                           // file.hash.sha1: ECS
 	FileHashSHA256                                         // file.hash.sha256: ECS
+	FileHashSsdeep                                         // file.hash.ssdeep: ECS
 	FileInode                                              // file.inode: ECS
 	FileMimeType                                           // file.mime_type: ECS
 	FileMode                                               // file.mode: ECS
@@ -1108,6 +1109,7 @@ var fields = [...]fieldInfo{
 	{name: "file.hash.md5", typ: Keyword, array: false, doc: ""},
 	{name: "file.hash.sha1", typ: Keyword, array: false, doc: ""},
 	{name: "file.hash.sha256", typ: Keyword, array: false, doc: ""},
+	{name: "file.hash.ssdeep", typ: Keyword, array: false, doc: ""},
 	{name: "file.inode", typ: Keyword, array: false, doc: ""},
 	{name: "file.mime_type", typ: Keyword, array: false, doc: ""},
 	{name: "file.mode", typ: Keyword, array: false, doc: ""},
