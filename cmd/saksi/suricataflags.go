@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"saksi/internal/netplace"
 	"saksi/rules/suricata"
 	"saksi/sensor"
 )
@@ -13,6 +14,7 @@ type suricataFlags struct {
 	data       string
 	categories string
 	reputation []string
+	countries  string
 	reach      string
 	anomalies  bool
 	payload    bool
@@ -25,6 +27,7 @@ func (o *suricataFlags) add(c *cobra.Command) {
 	f.StringVar(&o.data, "rules-data", "", "`folder` in which data sets that rules fill (state, save) are kept between runs; without it they last for the run")
 	f.StringVar(&o.categories, "reputation-categories", "", "`file` of categories of addresses, for iprep in rules of Suricata")
 	f.StringArrayVar(&o.reputation, "reputation", nil, "`file` of addresses with their scores by category, for iprep; may be given several times")
+	f.StringVar(&o.countries, "countries", "", "`file` of networks with their countries, for geoip in rules of Suricata: a MaxMind DB (GeoLite2-Country.mmdb), CSV or TSV; none is built in")
 }
 
 // addReach adds the flag for what of the traffic rules look at.
@@ -43,6 +46,13 @@ func (o *suricataFlags) config() (c suricata.Config, err error) {
 			return c, fail(exitUsage, err)
 		}
 		c.Thresholds = append(c.Thresholds, src)
+	}
+	if o.countries != "" {
+		places, err := netplace.OpenCountries(o.countries)
+		if err != nil {
+			return c, fail(exitUsage, err)
+		}
+		c.Country = places.Country
 	}
 	switch {
 	case o.categories == "" && len(o.reputation) == 0:

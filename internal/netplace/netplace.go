@@ -1,5 +1,5 @@
 // Package netplace reads tables that tell of networks: whose they are (number and
-// name of the autonomous system) or where (latitude and longitude). The tables
+// name of the autonomous system) or where (country, latitude and longitude). The tables
 // are a site's own; none is built in.
 package netplace
 
@@ -125,8 +125,8 @@ func columnsOf(columns []string) (at [8]int, err error) {
 	if at[colNetwork] < 0 && (at[colFirst] < 0 || at[colLast] < 0) {
 		return at, errors.New("expected a column network, or first and last")
 	}
-	if at[colNumber] < 0 && at[colName] < 0 && at[colLatitude] < 0 {
-		return at, errors.New("expected a column autonomous_system_number, name, or latitude and longitude")
+	if at[colNumber] < 0 && at[colName] < 0 && at[colCountry] < 0 && at[colLatitude] < 0 {
+		return at, errors.New("expected a column autonomous_system_number, name, country, or latitude and longitude")
 	}
 	return at, nil
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -21,6 +22,7 @@ type compiler struct {
 	datasets   map[string]*dataset
 	dataDir    string
 	reputation *Reputation
+	country    func(netip.Addr) string
 }
 
 // known is a rule by its id, and where it stands.

@@ -16,6 +16,7 @@ type check struct {
 	at   int      // offset in the rule's text, for messages
 	rep  *repCheck
 	vlan *vlanCheck
+	geo  *geoCheck
 	// text is what a variable must contain.
 	text []byte
 }
@@ -68,6 +69,7 @@ const (
 	ckNever
 	ckFlowStart
 	ckFlowApp
+	ckCountry
 )
 
 // eval decides one check. bits and counters of a flow without state are unset.
@@ -123,6 +125,8 @@ func (c *check) eval(p *Packet, st *FlowState) bool {
 		ok = st.variableHas(c.a, p.Number, c.text)
 	case ckTxBit:
 		ok = st.txBit(c.a)
+	case ckCountry:
+		ok = c.geo.of(p)
 	case ckFlowApp:
 		ok = p.App == AppProto(c.a)
 	case ckFlowStart:

@@ -62,7 +62,7 @@ func init() {
 		"bypass": {kwBypass, -1}, "tls.store": {kwTLSStore, -1}, "tls_store": {kwTLSStore, -1}, "engine-event": {kwEngineEvent, 1},
 		"filemd5": {kwFileDigest, 1}, "filesha1": {kwFileDigest, 1}, "filesha256": {kwFileDigest, 1}, "alert": {kwAlert, -1},
 		"flowvar": {kwVariable, 1}, "pktvar": {kwVariable, 1}, "replace": {kwReplace, 1}, "ftpbounce": {kwFTPBounce, -1},
-		"asn1": {kwASN1, 1}, "l3_proto": {kwL3Proto, 1}, "nfq_set_mark": {kwMark, 1},
+		"asn1": {kwASN1, 1}, "geoip": {kwGeoIP, 1}, "l3_proto": {kwL3Proto, 1}, "nfq_set_mark": {kwMark, 1},
 	}
 	for k := range checksumKeywords {
 		m[k] = keyword{kwChecksum, 1}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/netip"
 	"os"
 	"slices"
 
@@ -66,6 +67,9 @@ type Config struct {
 	// Thresholds are files of thresholds and suppression, threshold.config of
 	// Suricata's.
 	Thresholds []Source
+	// Country gives the two letters of an address's country, "" if they are not
+	// known, for geoip; nil: nothing does. It is called by several workers.
+	Country func(netip.Addr) string
 	// Reputation of addresses, for iprep; nil: there is none.
 	Reputation *Reputation
 }
@@ -112,7 +116,7 @@ func Load(srcs []Source, cfg Config) (*Set, []rules.Problem) {
 	c := &compiler{
 		headers: headers{vars: maps.Clone(defaultVars), cache: map[string]*set{}},
 		bits:    names{}, ints: names{}, texts: names{}, sids: map[[2]int64]known{}, older: map[*Rule]*ruleText{}, offered: cfg.Offer,
-		datasets: map[string]*dataset{}, dataDir: cfg.DataDir, reputation: cfg.Reputation,
+		datasets: map[string]*dataset{}, dataDir: cfg.DataDir, reputation: cfg.Reputation, country: cfg.Country,
 	}
 	if c.offered == nil {
 		all := &Offer{StreamSize: true}
