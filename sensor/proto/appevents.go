@@ -52,6 +52,9 @@ var AppEvents = []string{
 	"http2.long_frame_data", "http2.invalid_frame_length", "http2.invalid_header", "http2.header_integer_overflow",
 	"http2.invalid_http1_settings", "quic.failed_decrypt", "ssh.long_kex_record",
 	"smtp.duplicate_fields", "smtp.unparsable_content", "smtp.invalid_pipelined_sequence", "smtp.bdat_chunk_len_exceeded", "smtp.truncated_line",
+	"smb.malformed_ntlmssp_request", "smb.negotiate_malformed_dialects", "smb.read_request_too_large", "smb.read_response_too_large",
+	"smb.write_request_too_large", "smb.negotiate_max_read_size_too_large", "smb.negotiate_max_write_size_too_large",
+	"ike.unknown_proposal", "ike.payload_extra_data", "sip.incomplete_data",
 	"smtp.mime_long_boundary", "smtp.mime_long_filename", "pop3.request_too_long", "pop3.response_too_long", "pop3.unknown_command", "pop3.incorrect_argument_count",
 	"mqtt.unintroduced_message", "mqtt.invalid_qos_level", "mqtt.missing_msg_id", "mqtt.unassigned_msg_type",
 }
@@ -66,10 +69,10 @@ var NeverRaised = []string{
 	"smb.read_queue_size_exceeded", "smb.read_queue_cnt_exceeded", "mqtt.too_many_transactions", "ldap.too_many_transactions",
 	"pgsql.too_many_transactions", "pgsql.too_many_responses", "pop3.too_many_transactions", "enip.too_many_transactions",
 	"nfs.too_many_transactions", "dnp3.too_many_points", "dnp3.too_many_objects", "dnp3.too_long_reassembly", "quic.crypto_frag_too_long",
-	"websocket.skip_end_of_payload", "websocket.reassembly_limit_reached", "mdns.not_request", "mdns.not_response",
+	"websocket.skip_end_of_payload", "websocket.reassembly_limit_reached", "mdns.not_request", "mdns.not_response", "dns.too_many_labels", "mdns.too_many_labels",
 	"applayer_proto_detection_skipped", "http.request_line_invalid", "http.failed_protocol_change", "smtp.failed_protocol_change",
 	"smtp.mime_parse_failed", "smtp.mime_malformed_msg", "ntp.unsolicited_response", "ntp.not_request", "ntp.not_response",
-	"dnp3.flooded", "pgsql.invalid_length",
+	"dnp3.flooded", "pgsql.invalid_length", "nfs.non_existing_version", "nfs.unsupported_version",
 }
 
 // malformed names the event of data that can't be read, for requests and

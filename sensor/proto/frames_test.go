@@ -14,7 +14,7 @@ func parts(entry string, buf suricata.Buffer, data ...string) [2][]string {
 	e := Default().ByName(entry)
 	r := &recorder{buf: buf, host: host{entry: e}}
 	tr := TCP
-	if e.Transport&TCP == 0 {
+	if e.Transport&TCP == 0 || entry == "sip" {
 		tr = UDP
 	}
 	p := e.New(tr)
@@ -85,6 +85,18 @@ func TestParserEvents(t *testing.T) {
 		{"http2", []string{preface + "\x00\x00\x01\x01\x04\x00\x00\x00\x01\xff"}, [2][]string{{}}},
 		{"http2", []string{preface + "\x00\x00\x02\x01\x04\x00\x00\x00\x01\xff\x10"}, [2][]string{{"http2.invalid_header"}}},
 		{"http2", []string{preface + "\x00\x00\x0c\x01\x04\x00\x00\x00\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f"}, [2][]string{{"http2.header_integer_overflow"}}},
+		{"smb", []string{">" + smb2(0, 0, 1, strings.Repeat("\x00", 36)), "<" + smb2(0, 1, 1, greatest), ">" + smb2(8, 0, 2, "1\x00\x00\x00\x70\x11\x01\x00"+strings.Repeat("\x00", 41))}, [2][]string{
+			{"smb.read_request_too_large"}, {"smb.negotiate_max_write_size_too_large"},
+		}},
+		{"smb", []string{">" + smb2(8, 0, 2, "1\x00\x00\x00\x70\x11\x01\x00"+strings.Repeat("\x00", 41))}, [2][]string{}},
+		{"smb", []string{">" + smb2(9, 0, 2, "1\x00\x70\x00\x01\x00\x00\x01"+strings.Repeat("\x00", 41))}, [2][]string{{"smb.write_request_too_large"}}},
+		{"smb", []string{">" + smb2(1, 0, 2, "\x19"+strings.Repeat("\x00", 11)+"\x58\x00\x0e\x00"+strings.Repeat("\x00", 8)+"NTLMSSP\x00\x03\x00\x00\x00\xff\xff")}, [2][]string{{"smb.malformed_ntlmssp_request"}}},
+		{"smb", []string{">" + smb1("\x72", "\x02NT LM 0.12\x00\x02SMB 2.002\x00")}, [2][]string{}},
+		{"smb", []string{">" + smb1("\x72", "\x02NT LM 0.12\x00SMB 2.002\x00")}, [2][]string{{"smb.negotiate_malformed_dialects"}}},
+		{"sip", []string{">OPTIONS sip:a SIP/2.0\r\nVia: b\r\n\r\n", ">OPTIONS sip:a SIP/2.0\r\nVia: b\r\n"}, [2][]string{{"sip.incomplete_data"}}},
+		{"ike", []string{">" + ikev2("\x05")}, [2][]string{}},
+		{"ike", []string{">" + ikev2("\x09")}, [2][]string{{"ike.unknown_proposal"}}},
+		{"ike", []string{">" + ikev2("\x05", "more")}, [2][]string{{"ike.payload_extra_data"}}},
 		{"pop3", []string{"<+OK\r\n", ">USER a\r\nPASS b c\r\nQUIT\r\n", "<+OK\r\n"}, [2][]string{}},
 		{"pop3", []string{"<+OK\r\n", ">HELO a\r\n"}, [2][]string{{"pop3.unknown_command"}}},
 		{"pop3", []string{"<+OK\r\n", ">RETR\r\nTOP 1\r\n"}, [2][]string{{"pop3.incorrect_argument_count", "pop3.incorrect_argument_count"}}},
@@ -120,4 +132,26 @@ func TestParserEvents(t *testing.T) {
 			}
 		}
 	}
+}
+
+// greatest is a reply of negotiation that agrees on reads of 64 KiB and writes of 32 MiB.
+var greatest = "A\x00\x00\x00\x02\x02" + strings.Repeat("\x00", 26) + "\x00\x00\x01\x00\x00\x00\x00\x02" + strings.Repeat("\x00", 24)
+
+// smb2 is a message of a command.
+func smb2(command, flags, id byte, body string) string {
+	m := "\xfeSMB\x40\x00\x00\x00\x00\x00\x00\x00" + string([]byte{command, 0, 1, 0, flags, 0, 0, 0, 0, 0, 0, 0, id}) + strings.Repeat("\x00", 39) + body
+	return string([]byte{0, 0, byte(len(m) >> 8), byte(len(m))}) + m
+}
+
+// smb1 is a request of version 1 with bytes and no words.
+func smb1(command, data string) string {
+	m := "\xffSMB" + command + strings.Repeat("\x00", 27) + "\x00" + string([]byte{byte(len(data)), 0}) + data
+	return string([]byte{0, 0, byte(len(m) >> 8), byte(len(m))}) + m
+}
+
+// ikev2 is a first message with a proposal of one transform of a kind.
+func ikev2(kind string, more ...string) string {
+	proposal := "\x00\x00\x00\x10\x01\x01\x00\x01" + "\x00\x00\x00\x08" + kind + "\x00\x00\x00"
+	body := "\x00\x00\x00" + string([]byte{byte(4 + len(proposal))}) + proposal + strings.Join(more, "")
+	return strings.Repeat("\x01", 8) + strings.Repeat("\x00", 8) + "\x21\x20\x22\x08\x00\x00\x00\x00\x00\x00\x00" + string([]byte{byte(28 + len(body))}) + body
 }

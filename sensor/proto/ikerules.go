@@ -69,11 +69,41 @@ func (r *ikeRules) payloads(t *bufTx, dir Dir, v2 bool, next byte, b []byte) {
 		case 33:
 			if dir == FromServer {
 				r.chosen(t, body, true)
+			} else {
+				r.offered(t, body)
 			}
 		case 46, 53: // encrypted
 			return
 		}
 		next, b = b[0], b[n:]
+	}
+	if next == 0 && len(b) > 0 {
+		t.event("ike.payload_extra_data")
+	}
+}
+
+// offered looks at the proposals of an initiator of version 2 (RFC 7296 section
+// 3.3): for a transform of a kind that is not known.
+func (r *ikeRules) offered(t *bufTx, b []byte) {
+	for len(b) >= 8 {
+		n, at := int(binary.BigEndian.Uint16(b[2:])), 8+int(b[6])
+		if n < at || n > len(b) {
+			t.event("ike.invalid_proposal")
+			return
+		}
+		for x := b[at:n]; len(x) >= 8; {
+			k := int(binary.BigEndian.Uint16(x[2:]))
+			if k < 8 || k > len(x) {
+				t.event("ike.invalid_proposal")
+				return
+			}
+			if x[4] < 1 || x[4] > 5 {
+				t.event("ike.unknown_proposal")
+				return
+			}
+			x = x[k:]
+		}
+		b = b[n:]
 	}
 }
 
@@ -143,6 +173,8 @@ func (r *ikeRules) attributes(a []byte, add func(name string, v uint64)) {
 // weak tells of transforms of version 2 that RFC 8247 advises against.
 func (r *ikeRules) weak(t *bufTx, kind byte, id uint16) {
 	switch {
+	case kind < 1 || kind > 5:
+		t.event("ike.unknown_proposal")
 	case kind == 1 && id == 11:
 		t.event("ike.no_encryption")
 	case kind == 1 && (id <= 9 && id != 3):

@@ -141,7 +141,9 @@ func sipAddress(v []byte) []byte {
 func (p *sip) take(c *Context, dir Dir, b []byte, _ int64) Result {
 	end := http.EndOfHead(b, 0)
 	if end == 0 {
-		end = len(b)
+		if end = len(b); !p.stream {
+			p.rules.incomplete(c, dir)
+		}
 	}
 	body := b[end:]
 	line, fields, _ := bytes.Cut(b[:end], []byte("\n"))

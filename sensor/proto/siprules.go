@@ -19,6 +19,15 @@ var sipHeaders = map[string]suricata.Buffer{
 // sipRules shows messages to the rules.
 type sipRules struct{ id uint64 }
 
+// incomplete tells of a message whose head does not end, behind one that did.
+func (r *sipRules) incomplete(c *Context, dir Dir) {
+	if r.id > 0 && c.Matching() {
+		t := &bufTx{app: suricata.AppSIP, id: r.id, packets: []uint64{c.Number}}
+		t.event("sip.incomplete_data")
+		c.Offer(t, dir)
+	}
+}
+
 func (r *sipRules) offer(c *Context, dir Dir, line, fields, body []byte) {
 	r.id++
 	t := &bufTx{app: suricata.AppSIP, id: r.id, packets: []uint64{c.Number}}

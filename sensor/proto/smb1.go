@@ -163,6 +163,7 @@ func (p *smb) request1(c *Context, h *smb1Head, b []byte) {
 			p.rules.odd(c, FromClient, "duplicate_negotiate")
 		}
 		p.rules.negotiated = true
+		p.rules.dialects(c, h.bytes)
 		q.value = bytes.Clone(h.bytes)
 	case smb1SessionSetup:
 		q.user = p.setup1(c, h)
@@ -249,7 +250,9 @@ func (p *smb) setup1(c *Context, h *smb1Head) *userName {
 	w.Skip(14)
 	if h.count == 12 { // 14 length of the token
 		n := int(w.LE16())
-		if !u.token(octet.Head(h.bytes, 0, n), &p.server) {
+		token := octet.Head(h.bytes, 0, n)
+		p.rules.token(c, token)
+		if !u.token(token, &p.server) {
 			return nil
 		}
 		p.rules.login(c, u)

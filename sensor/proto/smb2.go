@@ -138,8 +138,9 @@ func (p *smb) request2(c *Context, dir Dir, b []byte, last *smbOpen) *smbOpen {
 	case smb2SessionSetup: // 12 offset, 14 length of the token
 		r.Skip(12)
 		at, n := int(r.LE16()), int(r.LE16())
-		u := &userName{}
-		if u.token(octet.Slice(b, at, n), &p.server) {
+		u, token := &userName{}, octet.Slice(b, at, n)
+		p.rules.token(c, token)
+		if u.token(token, &p.server) {
 			q.user = u
 			p.rules.login(c, u)
 		}
@@ -168,10 +169,12 @@ func (p *smb) request2(c *Context, dir Dir, b []byte, last *smbOpen) *smbOpen {
 	case smb2Read: // 4 length, 8 offset, 16 file
 		r.Skip(4)
 		q.length, q.offset = r.LE32(), r.LE64()
+		p.rules.size(c, FromClient, int64(q.length), p.rules.maxRead, "read_request_too_large")
 		q.open = p.file(r.Next(16), flags, last)
 	case smb2Write: // 2 offset of the content, 4 length, 8 offset, 16 file
 		r.Skip(2)
 		at, n, pos := int64(r.LE16()), int64(r.LE32()), r.LE64()
+		p.rules.size(c, FromClient, n, p.rules.maxWrite, "write_request_too_large")
 		q.open = p.file(r.Next(16), flags, last)
 		p.content(c, dir, b, at, n, q.open, pos)
 	case smb2Ioctl: // 4 code, 8 file, 24 offset, 28 length of the input
@@ -229,9 +232,11 @@ func (p *smb) reply2(c *Context, dir Dir, b []byte) {
 		return
 	}
 	switch q.command {
-	case smb2Negotiate: // 4 dialect
+	case smb2Negotiate: // 4 dialect, 32 greatest read, 36 greatest write
 		r.Skip(4)
 		p.version = smbDialects[r.LE16()]
+		r.Skip(26)
+		p.rules.agreed(c, r.LE32(), r.LE32())
 		e := p.begin(c, "negotiate", q.packets.List())
 		p.status(e, status)
 		c.Emit(e)
@@ -270,6 +275,7 @@ func (p *smb) reply2(c *Context, dir Dir, b []byte) {
 		at := int64(r.U8())
 		r.Skip(1)
 		if n := int64(r.LE32()); status == 0 || status == smbOverflow {
+			p.rules.size(c, FromServer, n, p.rules.maxRead, "read_response_too_large")
 			p.content(c, dir, b, at, n, q.open, q.offset)
 		}
 	case smb2Ioctl: // 32 offset, 36 length of the output

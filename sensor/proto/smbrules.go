@@ -2,6 +2,7 @@ package proto
 
 import (
 	"bytes"
+	"encoding/binary"
 
 	"saksi/rules/suricata"
 )
@@ -11,6 +12,60 @@ type smbRules struct {
 	id         uint64
 	negotiated bool   // in version 1
 	eve        *smbTx // of the message in work; nil for none
+	// The greatest read and write agreed in version 2 or 3; 0: not known.
+	maxRead, maxWrite uint32
+}
+
+// maxSMBTransfer is the greatest read or write that is not odd (Suricata's
+// app-layer.protocols.smb.max-read-size and its like).
+const maxSMBTransfer = 16 << 20
+
+// size tells of a read or a write larger than was agreed.
+func (r *smbRules) size(c *Context, dir Dir, n int64, agreed uint32, name string) {
+	if agreed != 0 && n > int64(agreed) || n > maxSMBTransfer {
+		r.odd(c, dir, name)
+	}
+}
+
+// agreed notes the greatest read and write of a connection.
+func (r *smbRules) agreed(c *Context, read, write uint32) {
+	r.maxRead, r.maxWrite = read, write
+	if read > maxSMBTransfer {
+		r.odd(c, FromServer, "negotiate_max_read_size_too_large")
+	}
+	if write > maxSMBTransfer {
+		r.odd(c, FromServer, "negotiate_max_write_size_too_large")
+	}
+}
+
+// token tells of a last message of NTLM ([MS-NLMP] section 2.2.1.3) that is cut, or
+// whose names lie outside of it.
+//
+//	0 "NTLMSSP"  8 type 3; length, room and offset each: 12 and 20 answers  28 domain  36 user  44 host  52 key; 60 flags
+func (r *smbRules) token(c *Context, b []byte) {
+	i := bytes.Index(b, []byte("NTLMSSP\x00\x03\x00\x00\x00"))
+	if i < 0 {
+		return
+	}
+	m := b[i:]
+	bad := len(m) < 64
+	for at := 28; at <= 44 && !bad; at += 8 {
+		bad = uint64(binary.LittleEndian.Uint16(m[at:]))+uint64(binary.LittleEndian.Uint32(m[at+4:])) > uint64(len(m))
+	}
+	if bad {
+		r.odd(c, FromClient, "malformed_ntlmssp_request")
+	}
+}
+
+// dialects looks at those that a client of version 1 offers: each is a 2 and a
+// text that ends with a zero ([MS-CIFS] section 2.2.4.52.1).
+func (r *smbRules) dialects(c *Context, b []byte) {
+	for _, d := range bytes.Split(bytes.TrimSuffix(b, []byte{0}), []byte{0}) {
+		if len(d) == 0 || d[0] != 2 {
+			r.odd(c, FromClient, "negotiate_malformed_dialects")
+			return
+		}
+	}
 }
 
 // odd tells of something odd in the message in work.
