@@ -44,6 +44,10 @@ func TestGeoIP(t *testing.T) {
 			t.Errorf("%s: %d hits, expected %d", c.options, n, c.want)
 		}
 	}
+	c := &check{op: ckCountry, geo: &geoCheck{country: country}}
+	if got := c.seen(packet(6, ""), nil); got != `"MY" > "SG"` {
+		t.Errorf("what was seen: %s", got)
+	}
 	if _, problems := Load([]Source{{Name: "t", Data: []byte("alert tcp any any -> any any (geoip:src,MY; sid:1;)")}}, Config{}); len(problems) != 1 {
 		t.Errorf("without a file: %v", problems)
 	}

@@ -221,7 +221,16 @@ func (c *check) seen(p *Packet, st *FlowState) string {
 		return strconv.Itoa(int(p.FragOff))
 	case ckDsize:
 		return fmt.Sprintf("%d bytes", len(p.Payload))
-	case ckAppProto, ckAppState:
+	case ckFlowStart:
+		if p.Seen {
+			return "a later packet of its direction"
+		}
+		return "the first of its direction"
+	case ckCountry:
+		return fmt.Sprintf("%q > %q", c.geo.country(p.Src), c.geo.country(p.Dst))
+	case ckNever:
+		return "an event that nothing here raises"
+	case ckAppProto, ckAppState, ckFlowApp:
 		return appSeen(p.App, p.AppFailed)
 	case ckFlowbit:
 		for _, b := range c.set {
