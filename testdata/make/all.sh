@@ -33,6 +33,7 @@ python3 evt.py ../artifact/sample.evt
 python3 linux.py ../artifact
 python3 apple.py ../artifact
 python3 apps.py ../artifact
+python3 wmi.py ../artifact/sample.OBJECTS.DATA
 python3 files.py ../artifact # needs ds-store of PyPI
 python3 journal.py ../artifact
 python3 browser.py "$(./profile.sh)" ../artifact
