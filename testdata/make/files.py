@@ -4,6 +4,7 @@ their own, by the descriptions of the forms; all of it is invented.
 
 usage: files.py OUT_FOLDER
 """
+import json
 import os
 import struct
 import sys
@@ -120,6 +121,36 @@ body = body.ljust(0x4000, b"\0")
 struct.pack_into("<28sIIIIIQQQ", head, 0, b"Client UrlCache MMF Ver 5.2\0", len(head) + len(body), 0x4000, len(body) // 128, at, 0, 0, 0, 0)
 struct.pack_into("<II8s", head, 72, 1, 1, b"ABCDEFGH")
 put("sample.index.dat", bytes(head) + body)
+def bookmark(name, url, used="0"):
+    return {"date_added": "13440328556808541", "date_last_used": used, "guid": "0bc5d13f-2cba-5d74-951f-3f233fe6c908", "id": "5", "name": name, "type": "url", "url": url}
+
+
+put("sample.Bookmarks", json.dumps({"checksum": "00", "roots": {
+    "bookmark_bar": {"children": [bookmark("Portal", "https://portal.contoh.test/", "13440328566808541"), {"children": [bookmark("Dalam", "http://nurul:RAHSIA1234@dalam.contoh.test/")], "date_added": "13440328556808541", "id": "6", "name": "Kerja", "type": "folder"}], "name": "Bookmarks bar", "type": "folder"},
+    "other": {"children": [], "name": "Other bookmarks", "type": "folder"}}, "version": 1}, indent=3).encode())
+put("sample.fish_history", f"- cmd: curl -u nurul:RAHSIA1234 http://203.0.113.9/m\n  when: {S}\n- cmd: for i in 1 2\\n echo $i\\nend\n  when: {S + 60}\n  paths:\n    - nota.txt\n".encode())
+put("sample.setupapi.dev.log", """[Device Install Log]
+     OS Version = 10.0.19045
+     Service Pack = 0.0
+
+[BeginLog]
+
+[Boot Session: 2026/11/28 08:00:00.500]
+
+>>>  [Device Install (Hardware initiated) - USBSTOR\\Disk&Ven_Contoh&Prod_Pena&Rev_1.0\\1234567890&0]
+>>>  Section start 2026/11/28 08:35:56.123
+     utl: {Select Drivers - USBSTOR\\Disk&Ven_Contoh} 08:35:56.200
+<<<  Section end 2026/11/28 08:35:57.456
+<<<  [Exit status: SUCCESS]
+
+>>>  [SetupCopyOEMInf - C:\\Temp\\jahat.inf]
+>>>  Section start 2026/11/28 08:40:00.000
+     cmd: "C:\\Temp\\pasang.exe" --password RAHSIA1234
+<<<  Section end 2026/11/28 08:40:01.000
+<<<  [Exit status: FAILURE(0xe000022f)]
+
+""".replace("\n", "\r\n").encode())
+put("sample.RecentFileCache.bcf", bytes.fromhex("feffeeff11220000030000000100000000000000") + b"".join(struct.pack("<I", len(p) + 1) + (p + "\0").encode("utf-16-le") for p in ("c:\\temp\\alat.exe", "c:\\users\\nurul\\kk.exe")))
 try:
     from ds_store import DSStore, DSStoreEntry
 except ImportError:
