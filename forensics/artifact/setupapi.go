@@ -105,12 +105,16 @@ func parseSetupAPI(in Input, emit func(*Record) error, problem func(Problem)) er
 			if m := setupStart.FindStringSubmatch(line); m != nil {
 				r.Time = when(off, m[1])
 				r.add("zone", zoneLocal)
+			} else {
+				problem(Problem{off, "the section's start has no time"})
 			}
 		case strings.HasPrefix(line, "     cmd: "):
 			r.add("command", psMasked(strings.TrimPrefix(line, "     cmd: ")))
 		case strings.HasPrefix(line, "<<<  Section end"):
 			if m := setupEnd.FindStringSubmatch(line); m != nil {
 				r.add("ended", timeField(when(off, m[1])))
+			} else {
+				problem(Problem{off, "the section's end has no time"})
 			}
 		case setupStatus.MatchString(line):
 			r.add("status", setupStatus.FindStringSubmatch(line)[1])
