@@ -81,8 +81,11 @@ func textOrBytes(r *sqlitefile.Row, column string) string {
 	return r.Text(column)
 }
 
+// maxLookUp bounds the texts of one column kept, in bytes.
+const maxLookUp = 32 << 20
+
 // lookUp are the texts of a column by the number of their row, or by that of the
-// column key; they are bounded like the pages of a browser.
+// column key; they are bounded.
 func (d *database) lookUp(table, key, column string) map[int64]string {
 	name := table + "." + key + "." + column
 	if m := d.texts[name]; m != nil {
@@ -102,10 +105,10 @@ func (d *database) lookUp(table, key, column string) map[int64]string {
 		if key != "" {
 			id = r.Int(key)
 		}
-		if size += len(text) + 64; size > maxPages {
+		if size += len(text) + 64; size > maxLookUp {
 			if !full {
 				full = true
-				d.problem(Problem{r.Offset, fmt.Sprintf("the names in %s have more than %d bytes; the others are told by number", table, maxPages)})
+				d.problem(Problem{r.Offset, fmt.Sprintf("the names in %s have more than %d bytes; the others are not told", table, maxLookUp)})
 			}
 			return nil
 		}

@@ -45,6 +45,7 @@ func parseASL(in Input, emit func(*Record) error, problem func(Problem)) error {
 	}
 	last := int64(be.Uint64(head[36:]))
 	seen := map[int64]bool{}
+	spent := false
 	texts := in.Size // each text is read once by an honest log, or a few times
 	text := func(b []byte) string {
 		if b[0]&0x80 != 0 { // up to 7 bytes stand in the place itself
@@ -74,6 +75,10 @@ func parseASL(in Input, emit func(*Record) error, problem func(Problem)) error {
 			n = maxASLText
 		}
 		if texts -= n / 16; texts < 0 {
+			if !spent {
+				spent = true
+				problem(Problem{off, "texts are named more often than any real log does; the others are left out"})
+			}
 			return ""
 		}
 		raw := make([]byte, n)

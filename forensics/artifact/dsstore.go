@@ -49,6 +49,7 @@ type dsStore struct {
 	b       []byte
 	blocks  []uint32
 	seen    map[uint32]bool
+	spent   int // bytes of the nodes read
 	names   map[string]*Record
 	order   []*Record
 	problem func(Problem)
@@ -133,8 +134,9 @@ func parseDSStore(in Input, emit func(*Record) error, problem func(Problem)) err
 // node reads a node of the tree and those below it.
 func (d *dsStore) node(number uint32, depth int) {
 	b, off := d.block(number)
-	if len(b) < 8 || depth > 32 || d.seen[number] {
-		d.problem(Problem{off, fmt.Sprintf("the tree's node %d lies outside of the file, or the tree goes round in a circle", number)})
+	// Blocks don't overlap: all of the tree's together fit the file.
+	if d.spent += len(b); len(b) < 8 || depth > 32 || d.seen[number] || d.spent > 2*len(d.b) {
+		d.problem(Problem{off, fmt.Sprintf("the tree's node %d lies outside of the file or over others, or the tree goes round in a circle", number)})
 		return
 	}
 	d.seen[number] = true

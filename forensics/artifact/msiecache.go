@@ -63,6 +63,7 @@ func parseMSIE(in Input, emit func(*Record) error, problem func(Problem)) error 
 		return i < int64(len(head)) && head[i]>>(block%8)&1 != 0
 	}
 	sig := make([]byte, 8)
+	spare := 8 * in.Size
 	for off := int64(msieFirst); off+msieBlock <= in.Size; {
 		if _, err := in.ReadAt(sig, off); err != nil {
 			return fmt.Errorf("reading the block at offset %d: %w", off, err)
@@ -98,8 +99,8 @@ func parseMSIE(in Input, emit func(*Record) error, problem func(Problem)) error 
 				problem(Problem{off, "the record has no address; it is not read"})
 			}
 		}
-		if !live {
-			blocks = 1 // another may begin in it
+		if spare -= blocks * msieBlock; !live && spare > 0 {
+			blocks = 1 // another may begin in it; hostile ones would have each read all that follow
 		}
 		off += blocks * msieBlock
 	}

@@ -14,7 +14,7 @@ func init() {
 		Doc:       "Cookies.binarycookies of Safari and of apps of macOS and iOS: host, name, path and times; never values",
 		Reference: "J. Metz, dtformats, Safari cookies file format",
 		Detect: func(head []byte) bool {
-			return len(head) >= 8 && string(head[:4]) == "cook" && binary.BigEndian.Uint32(head[4:]) < 1<<20
+			return len(head) >= 8 && string(head[:4]) == "cook" && binary.BigEndian.Uint32(head[4:]) < maxCookiePages
 		},
 		Parse:   parseSafariCookies,
 		Event:   eventBrowser("safari"),
@@ -26,6 +26,8 @@ func init() {
 // maxCookiePage bounds a page; real ones have some kilobytes.
 const maxCookiePage = 16 << 20
 
+const maxCookiePages = 1 << 20
+
 func parseSafariCookies(in Input, emit func(*Record) error, problem func(Problem)) error {
 	var head [8]byte
 	if _, err := in.ReadAt(head[:], 0); err != nil {
@@ -34,7 +36,7 @@ func parseSafariCookies(in Input, emit func(*Record) error, problem func(Problem
 	n := int64(binary.BigEndian.Uint32(head[4:]))
 	if 8+4*n > in.Size {
 		problem(Problem{4, fmt.Sprintf("the header counts %d pages, more than the file has room for", n)})
-		n = max(0, (in.Size-8)/4)
+		n = min(max(0, (in.Size-8)/4), maxCookiePages)
 	}
 	sizes := make([]byte, 4*n)
 	if _, err := in.ReadAt(sizes, 8); err != nil {
