@@ -34,9 +34,9 @@ func parseSafariCookies(in Input, emit func(*Record) error, problem func(Problem
 		return fmt.Errorf("reading the header at offset 0: %w", err)
 	}
 	n := int64(binary.BigEndian.Uint32(head[4:]))
-	if 8+4*n > in.Size {
-		problem(Problem{4, fmt.Sprintf("the header counts %d pages, more than the file has room for", n)})
-		n = min(max(0, (in.Size-8)/4), maxCookiePages)
+	if most := min(max(0, (in.Size-8)/4), maxCookiePages); n > most {
+		problem(Problem{4, fmt.Sprintf("the header counts %d pages; at most %d are read", n, most)})
+		n = most
 	}
 	sizes := make([]byte, 4*n)
 	if _, err := in.ReadAt(sizes, 8); err != nil {
