@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -151,6 +152,24 @@ func (p *pushed) begin(ctx context.Context) error {
 	}
 	p.flags.bundle = folder
 	return nil
+}
+
+// serial is that of the bundle in force; 0 for none.
+func (p *pushed) serial() int64 {
+	if p == nil {
+		return 0
+	}
+	b, err := readSmall(filepath.Join(p.flags.bundle, "manifest.json"), bundle.MaxManifest)
+	var m struct {
+		Serial int64 `json:"serial"`
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &m)
+	}
+	if err != nil {
+		p.a.warn(fmt.Sprintf("asking which bundle is in force: %s", printable(err.Error())))
+	}
+	return m.Serial
 }
 
 // follow looks for a newer bundle until ctx ends, and has the rules read again for each.

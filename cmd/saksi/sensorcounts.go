@@ -24,8 +24,8 @@ func named(name string, next findings.Sink) findings.Sink {
 }
 
 // tellCounts emits a metric: what the sensor took and lost since it began, as
-// of a time (Unix nanoseconds).
-func tellCounts(sink findings.Sink, name string, at int64, packets, dropped uint64, key string) error {
+// of a time (Unix nanoseconds), and the serial of its center's bundle (0 for none).
+func tellCounts(sink findings.Sink, name string, at int64, packets, dropped uint64, key string, bundle int64) error {
 	e := &event.Event{}
 	e.Time(event.Timestamp, at)
 	e.Str(event.EventKind, "metric")
@@ -36,6 +36,9 @@ func tellCounts(sink findings.Sink, name string, at int64, packets, dropped uint
 	e.Str(event.SaksiEvidenceKey, key)
 	e.Int(event.SaksiSensorPackets, int64(packets))
 	e.Int(event.SaksiSensorDropped, int64(dropped))
+	if bundle > 0 {
+		e.Int(event.SaksiSensorBundle, bundle)
+	}
 	return sink.Emit(e)
 }
 
@@ -49,7 +52,7 @@ func (k *keeper) counts(name string, sum *sensor.Summary) error {
 		if s.Stats.Packets == 0 {
 			continue
 		}
-		if err := tellCounts(k.sink, name, s.Last, s.Stats.Packets, s.Stats.Dropped, s.Key); err != nil {
+		if err := tellCounts(k.sink, name, s.Last, s.Stats.Packets, s.Stats.Dropped, s.Key, 0); err != nil {
 			return err
 		}
 	}

@@ -40,6 +40,11 @@ func (o *retainFlags) read() (err error) {
 // retain removes what is due, once a day, from the index and the spool that this capture
 // writes. The record of it goes past the queue: it is never shed.
 func (f *follower) retain(ctx context.Context) {
+	select {
+	case <-f.end: // nothing is begun that the end would cut off
+		return
+	default:
+	}
 	o := &f.r.o.retain
 	w := f.r.queue.Writer()
 	if o.policy == nil || w == nil || f.r.queue.Counts().Low || time.Since(o.last) < retainEach {

@@ -339,7 +339,7 @@ func (r *liveRun) capture(ctx context.Context, cfg sensor.Config) error {
 // counts tells what this capture took and lost until now.
 func (r *liveRun) counts(sink findings.Sink, name string) error {
 	v := r.vitals()
-	return tellCounts(sink, name, time.Now().UnixNano(), v.seen.Packets, v.kernel.Dropped+v.ring.Dropped, r.key)
+	return tellCounts(sink, name, time.Now().UnixNano(), v.seen.Packets, v.kernel.Dropped+v.ring.Dropped, r.key, r.pushed.serial())
 }
 
 // close ends what keeps, in order: nothing that was emitted is lost.
