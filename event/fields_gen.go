@@ -295,6 +295,7 @@ const (
 	SaksiRuleLanguage                                      // Saksi.rule.language: suricata, sigma, yara or intel
 	SaksiRulePriority                                      // Saksi.rule.priority: priority of a rule in the language of Suricata; 1 is the most severe
 	SaksiRuleText                                          // Saksi.rule.text: the rule's text
+	SaksiSensorBundle                                      // Saksi.sensor.bundle: serial of its center's bundle whose rules and settings the sensor uses
 	SaksiSensorDropped                                     // Saksi.sensor.dropped: packets that it lost since it began: dropped by the kernel, the interface or the ring
 	SaksiSensorPackets                                     // Saksi.sensor.packets: packets that the sensor observer.name took since it began
 	SaksiSipCallID                                         // Saksi.sip.call_id: id of the dialog
@@ -954,6 +955,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.rule.language", typ: Keyword, array: false, doc: "suricata, sigma, yara or intel"},
 	{name: "Saksi.rule.priority", typ: Long, array: false, doc: "priority of a rule in the language of Suricata; 1 is the most severe"},
 	{name: "Saksi.rule.text", typ: Keyword, array: false, doc: "the rule's text"},
+	{name: "Saksi.sensor.bundle", typ: Long, array: false, doc: "serial of its center's bundle whose rules and settings the sensor uses"},
 	{name: "Saksi.sensor.dropped", typ: Long, array: false, doc: "packets that it lost since it began: dropped by the kernel, the interface or the ring"},
 	{name: "Saksi.sensor.packets", typ: Long, array: false, doc: "packets that the sensor observer.name took since it began"},
 	{name: "Saksi.sip.call_id", typ: Keyword, array: false, doc: "id of the dialog"},
