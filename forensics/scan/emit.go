@@ -461,13 +461,13 @@ func (m *emitter) places(u *unit, st *step, at []int64, length int) {
 		return
 	}
 	if len(at) > 0 && at[0] >= 0 {
-		e.Str(event.SaksiEvidenceCommand, fmt.Sprintf("saksi forensics cat %s --offset %d --length %d", quote(m.s.evidenceName()), at[0], max(length, 64)))
+		e.Str(event.SaksiEvidenceCommand, fmt.Sprintf("saksi forensics cat %s --offset %d --length %d", m.s.opened(), at[0], max(length, 64)))
 	}
 }
 
 // command is what shows the content again.
 func (m *emitter) command(vol int, st *step) string {
-	c := fmt.Sprintf("saksi forensics cat %s --volume %d --inode %s", quote(m.s.evidenceName()), vol, InodeAddress(&st.entry))
+	c := fmt.Sprintf("saksi forensics cat %s --volume %d --inode %s", m.s.opened(), vol, InodeAddress(&st.entry))
 	if st.member != nil {
 		c += " --member " + quote(st.member.Path)
 	}

@@ -380,6 +380,9 @@ func TestPlace(t *testing.T) {
 				}
 				for off := int64(0); off < p.Length; {
 					at, n := p.Span.Place(off)
+					if h, ok := p.Span.(*thin); ok && (h.Hole(off) > 0) != (at < 0) {
+						t.Fatalf("%s: a hole at %d: %d, %d", p.Description, off, h.Hole(off), at)
+					}
 					if n <= 0 || off+n > p.Length {
 						t.Fatalf("%s %s: %d bytes at %d", array, p.Description, n, off)
 					}

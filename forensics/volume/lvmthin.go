@@ -144,6 +144,17 @@ func (x *thin) at(off int64) (from, length int64) {
 	return -1, end - off
 }
 
+// Hole is how many bytes from off on were never written, 0 where some were.
+func (x *thin) Hole(off int64) int64 {
+	if off < 0 || off >= x.size {
+		return 0
+	}
+	if from, n := x.at(off); from < 0 {
+		return n
+	}
+	return 0
+}
+
 func (x *thin) Size() int64 { return x.size }
 
 func (x *thin) Place(off int64) (image, length int64) {

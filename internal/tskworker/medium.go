@@ -66,6 +66,22 @@ func (m *medium) first(off int64) int64 {
 	return 0
 }
 
+// hollow reports whether a stretch of it was never written, and reads as zeros.
+func (m *medium) hollow(off, length int64) bool {
+	h, ok := m.r.(interface{ Hole(off int64) int64 })
+	if !ok {
+		return false
+	}
+	for end := off + length; off < end; {
+		n := h.Hole(off)
+		if n <= 0 {
+			return false
+		}
+		off += n
+	}
+	return true
+}
+
 // newMedium makes one that libtsk can read too.
 func (s *session) newMedium(r io.ReaderAt, size int64, sector int, place func(int64) (int64, int64)) (*medium, error) {
 	m := &medium{r: r, s: s, size: size, place: place}

@@ -47,6 +47,9 @@ func (s *session) contentOf(it *disk.Item) (filesystem.Content, error) {
 		if s.im == nil {
 			return nil, errors.New("no image is open")
 		}
+		if in := s.inner[it.Volume]; in != nil && it.Area == disk.Unallocated { // its runs are those of the medium
+			return newStretch(in, in.size, in, it.Runs), nil
+		}
 		return newStretch(s.im, s.im.Size, nil, it.Runs), nil
 	}
 	fs, err := s.reader(uint64(it.Volume))
@@ -149,11 +152,11 @@ func (c *stretch) ReadAt(p []byte, off int64) (int, error) {
 
 // hollow reports whether a stretch of the image lies in holes of its container.
 func (s *session) hollow(c *stretch) bool {
-	if c.in != nil || len(c.runs) == 0 {
+	if len(c.runs) == 0 {
 		return false
 	}
 	for _, r := range c.runs {
-		if !s.im.Hole(r.Image, r.Length) {
+		if c.in != nil && !c.in.hollow(r.Image, r.Length) || c.in == nil && !s.im.Hole(r.Image, r.Length) {
 			return false
 		}
 	}
@@ -261,6 +264,9 @@ func (s *session) space(r *wire.Reader, _ []*os.File) error {
 		fs, err := s.reader(uint64(number))
 		if err != nil {
 			return err
+		}
+		if p, ok := fs.(*placed); ok && s.inner[int(number)] != nil { // runs of the medium, which contentOf reads
+			fs = p.Reader
 		}
 		f, ok := fs.(filesystem.Freer)
 		if !ok {
