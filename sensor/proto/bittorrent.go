@@ -109,16 +109,20 @@ func (p *bitTorrent) Data(c *Context, dir Dir, b []byte) Result {
 // record tells of a datagram of the hash table in EVE JSON, and shows it to the
 // rules.
 func (p *bitTorrent) record(c *Context, dir Dir, b []byte) {
-	t := dhtMessage(p.number+1, b)
-	if t == nil {
+	if !isDHT(b) {
 		return
 	}
-	p.number++
-	if c.Matching() {
-		c.Offer(&bufTx{app: suricata.AppBitTorrentDHT, id: p.number, packets: []uint64{c.Number}, eve: t}, dir)
-	}
+	x := &bufTx{app: suricata.AppBitTorrentDHT, id: p.number + 1, packets: []uint64{c.Number}}
 	if c.Detail {
-		c.Record("bittorrent_dht", t)
+		t := dhtMessage(x.id, b)
+		if t == nil {
+			return
+		}
+		x.eve = t
+		defer c.Record("bittorrent_dht", t)
+	}
+	if p.number++; c.Matching() {
+		c.Offer(x, dir)
 	}
 }
 

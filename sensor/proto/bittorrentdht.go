@@ -24,16 +24,20 @@ type dhtTx struct {
 // AppendEVE implements EVE.
 func (t *dhtTx) AppendEVE(m *event.Members) { m.Add(&t.members) }
 
-// dhtMessage makes the record of a datagram; nil if it is none.
-func dhtMessage(number uint64, b []byte) *dhtTx {
-	if len(b) < 6 || b[0] != 'd' {
-		return nil
+// isDHT reports whether a datagram begins as one of the hash table.
+func isDHT(b []byte) bool {
+	if len(b) < 6 {
+		return false
 	}
 	switch string(b[:5]) {
 	case "d1:ad", "d1:rd", "d2:ip", "d1:el":
-	default:
-		return nil
+		return true
 	}
+	return false
+}
+
+// dhtMessage makes the record of a datagram; nil if it is none.
+func dhtMessage(number uint64, b []byte) *dhtTx {
 	v, _, ok := bencode(b, 4)
 	if !ok {
 		return nil

@@ -29,6 +29,9 @@ func (r *sipRules) incomplete(c *Context, dir Dir) {
 }
 
 func (r *sipRules) offer(c *Context, dir Dir, line, fields, body []byte) {
+	if !c.Matching() && !c.Detail {
+		return
+	}
 	r.id++
 	t := &bufTx{app: suricata.AppSIP, id: r.id, packets: []uint64{c.Number}}
 	if c.Detail {

@@ -181,6 +181,9 @@ var frameSNMPPDU = frame("snmp.pdu")
 // offer shows a message to the rules, and tells of it in EVE JSON; tag is its
 // PDU's, or -1 if that is encrypted.
 func (p *snmp) offer(c *Context, dir Dir, m *snmpCall, tag int, pdu []byte) {
+	if !c.Matching() && !c.Detail {
+		return
+	}
 	p.tx++
 	t := &bufTx{app: suricata.AppSNMP, id: p.tx, packets: []uint64{c.Number}}
 	if c.Detail {
