@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"sync"
 
@@ -75,6 +76,10 @@ func Find(ctx context.Context, path string) (*Source, error) {
 		return nil, fmt.Errorf("opening %d images together: at most %d are", len(s.Disks), image.MaxDisks)
 	}
 	for i, path := range s.Disks {
+		if slices.ContainsFunc(s.Disks[:i], func(p string) bool { return filepath.Clean(p) == filepath.Clean(path) }) {
+			s.Close()
+			return nil, fmt.Errorf("opening the images: %s is named twice", path)
+		}
 		if err := s.addDisk(ctx, i, path); err != nil {
 			s.Close()
 			return nil, err

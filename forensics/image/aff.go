@@ -31,7 +31,7 @@ import (
 
 const (
 	affMagic    = "AFF10\r\n\x00"
-	affSegments = 1 << 22 // of one image
+	affSegments = 1 << 21 // of one image
 	affName     = 64      // bytes of a name; afflib has 32 and less
 	affText     = 4096    // bytes of a text that is told
 

@@ -490,3 +490,18 @@ func FuzzInside(f *testing.F) {
 		}
 	})
 }
+
+// TestLVMTexts: physical volumes of one group share its metadata, and that of many
+// groups is bounded.
+func TestLVMTexts(t *testing.T) {
+	texts := &lvmTexts{read: map[string]*lvmNode{}}
+	a, err := texts.parse("a = 1")
+	b, berr := texts.parse("a = 1")
+	if err != nil || berr != nil || a != b || texts.bytes != 5 {
+		t.Errorf("%v %v, %d bytes", err, berr, texts.bytes)
+	}
+	texts.bytes = lvmMaxText
+	if _, err := texts.parse("a = 2"); err == nil || !strings.Contains(err.Error(), "16777216 are read") {
+		t.Error(err)
+	}
+}

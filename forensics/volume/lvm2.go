@@ -65,7 +65,7 @@ func (d *lvmDisk) has(uuid string) bool {
 }
 
 // lvmProbe reads the label and the metadata of a physical volume, nil for none.
-func lvmProbe(s *Stretch) *lvmDisk {
+func lvmProbe(s *Stretch, texts *lvmTexts) *lvmDisk {
 	head := make([]byte, min(s.Length, lvmHead))
 	n, _ := s.ReadAt(head, 0)
 	head = head[:n]
@@ -85,7 +85,7 @@ func lvmProbe(s *Stretch) *lvmDisk {
 		d.err = err
 		return d
 	}
-	root, err := parseLVM(text)
+	root, err := texts.parse(text)
 	if err != nil {
 		d.err = fmt.Errorf("its metadata: %w", err)
 		return d
@@ -98,6 +98,27 @@ func lvmProbe(s *Stretch) *lvmDisk {
 	}
 	d.err = errors.New("its metadata names no volume group: it was never used, or was removed")
 	return d
+}
+
+// lvmTexts are the metadata of all physical volumes of a set: those of a group
+// have the same.
+type lvmTexts struct {
+	read  map[string]*lvmNode
+	bytes int
+}
+
+func (t *lvmTexts) parse(text string) (*lvmNode, error) {
+	if n := t.read[text]; n != nil {
+		return n, nil
+	}
+	if t.bytes += len(text); t.bytes > lvmMaxText {
+		return nil, fmt.Errorf("with that of other physical volumes there are %d bytes of it, of which %d are read", t.bytes, lvmMaxText)
+	}
+	n, err := parseLVM(text)
+	if err == nil {
+		t.read[text] = n
+	}
+	return n, err
 }
 
 // lvmAt is where the label stands, -1 for none.

@@ -16,6 +16,7 @@ type lvmGroup struct {
 	disks  map[string]Span // the extents of a physical volume, by its name; absent where it is not given
 	made   map[string]*lvmMade
 	depth  int
+	kept   int // pieces of snapshots and thin volumes that are known
 }
 
 // lvmMade is a logical volume that was put together.

@@ -20,8 +20,11 @@ type snapshot struct {
 	kept          map[int64]int64
 }
 
-// maxKept bounds the chunks of a store, or of a thin volume, that are known.
-const maxKept = 1 << 22
+// maxKept bounds the pieces that are known of the snapshots and thin volumes of a
+// group, all together.
+const maxKept = 1 << 21
+
+var errKept = fmt.Errorf("the snapshots and thin volumes of its group lie in more than %d pieces, which are not read: %s", maxKept, lvmHint)
 
 func (g *lvmGroup) snapshot(s *lvmNode) (Span, error) {
 	origin, store := g.volume(s.text("origin")), g.volume(s.text("cow_store"))
@@ -55,9 +58,10 @@ func (g *lvmGroup) snapshot(s *lvmNode) (Span, error) {
 				return x, nil
 			case to > uint64(store.span.Size()/x.chunk) || old > uint64(origin.span.Size()/x.chunk):
 				return nil, fmt.Errorf("its store is damaged: it keeps chunk %d in its chunk %d", old, to)
-			case len(x.kept) >= maxKept:
-				return nil, fmt.Errorf("its store keeps more than %d chunks", maxKept)
+			case g.kept >= maxKept:
+				return nil, errKept
 			}
+			g.kept++
 			x.kept[int64(old)] = int64(to)
 		}
 	}

@@ -84,9 +84,10 @@ func (g *lvmGroup) thin(s *lvmNode, length int64) (Span, error) {
 				return fmt.Errorf("the metadata of its pool is damaged: block %d after block %d", from, last.from+last.count-1)
 			}
 		}
-		if len(x.blocks) >= maxKept {
-			return fmt.Errorf("it lies in more than %d pieces of its pool", maxKept)
+		if g.kept >= maxKept {
+			return errKept
 		}
+		g.kept++
 		x.blocks = append(x.blocks, thinBlock{from, to, 1})
 		return nil
 	})

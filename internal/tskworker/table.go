@@ -53,7 +53,7 @@ func (s *session) table() {
 			// A bootable ISO has a table, too.
 			n := len(t.Volumes)
 			if !s.volumeIn(nil, d.Offset, d.Size, whole, 0) && !found[i] && slices.ContainsFunc(places, func(p place) bool { return p.disk == i }) {
-				t.Volumes = t.Volumes[:n]
+				s.cut(n)
 			}
 		}
 	}
@@ -278,6 +278,15 @@ func (s *session) volumeOf(set *volume.Set, i int, in *medium, offset, length in
 	return put(volume.Volume{Offset: offset, Length: length, Description: desc}) || depth > 0 && depth < maxLayers && s.nested(n, r, in, offset, length, desc, depth)
 }
 
+// cut takes the volumes from number n on, which have no file system, out of the
+// table.
+func (s *session) cut(n int) {
+	for k := n; k < len(s.info.Table.Volumes); k++ {
+		delete(s.inner, k)
+	}
+	s.info.Table.Volumes = s.info.Table.Volumes[:n]
+}
+
 // nested finds the partitions of a volume that has no file system itself, as an
 // array or the disk of a virtual machine in a logical volume has them, and puts
 // them in its place, which is number n.
@@ -300,10 +309,8 @@ func (s *session) nested(n int, r io.ReaderAt, in *medium, offset, length int64,
 		}
 	}
 	if !found {
-		for k := n; k < len(s.info.Table.Volumes); k++ {
-			delete(s.inner, k)
-		}
-		s.info.Table.Volumes = append(s.info.Table.Volumes[:n], none)
+		s.cut(n)
+		s.info.Table.Volumes = append(s.info.Table.Volumes, none)
 		if in != nil {
 			s.inner[n] = in
 		}
@@ -331,6 +338,9 @@ func (s *session) add(in *medium, v volume.Volume) bool {
 			v.FileSystem = r.Info()
 			if v.FileSystem.Format == "archive" && v.FileSystem.Label != "" {
 				v.Description += ", " + v.FileSystem.Label
+			}
+			if text := unreplayed(v.FileSystem.Format, media.ReaderAt, media.Offset); text != "" {
+				s.info.Notes = append(s.info.Notes, fmt.Sprintf("volume %d: %s", n, text))
 			}
 			if v.FileSystem.Type == "ntfs" {
 				s.shadowed = append(s.shadowed, shadowed{number: n, r: media.ReaderAt, in: in, offset: v.Offset, length: media.Length})
