@@ -241,6 +241,9 @@ func TestArrayStates(t *testing.T) {
 	if p := try(rebuilding); !strings.Contains(p.Description, "member 2 was being rebuilt") {
 		t.Errorf("%+v", p)
 	}
+	if p := try(func(sb []byte) { sb[8] |= 8 }); !strings.Contains(p.Description, "member 2 keeps a list of bad blocks") {
+		t.Errorf("%+v", p)
+	}
 	if p := try(func(sb []byte) { binary.LittleEndian.PutUint64(sb[200:], 1<<40); sb[8] |= 4 }); !strings.Contains(p.Problem, "being reshaped") {
 		t.Errorf("%+v", p)
 	}

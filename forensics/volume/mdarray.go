@@ -88,6 +88,9 @@ func (p *Part) assemble(head *mdMember, given []mdGiven, newest uint64) {
 				say("member %d has a superblock that says it lies at %d and has %d bytes, which it can't", g.role, g.data, g.size)
 			default:
 				members[g.role] = g.bytes()
+				if g.badBlocks {
+					say("member %d keeps a list of bad blocks, which is not read: they are taken for right", g.role)
+				}
 				if stale {
 					say("member %d is of an older state (event %d of %d)", g.role, g.events, newest)
 				}

@@ -56,7 +56,7 @@ type mdMember struct {
 	events        uint64
 	reshaping     bool
 	rebuilt       int64 // bytes up to which it is rebuilt; -1: all
-	replacement   bool
+	badBlocks     bool  // it keeps a list of blocks that hold nothing right
 	checksumWrong bool
 }
 
@@ -99,7 +99,7 @@ func mdOne(b []byte, version string) *mdMember {
 		events: le.Uint64(b[200:]), role: mdSpare, rebuilt: -1,
 	}
 	features, roles := le.Uint32(b[8:]), int(le.Uint32(b[220:]))
-	m.reshaping, m.replacement = features&4 != 0, features&16 != 0
+	m.reshaping, m.badBlocks = features&4 != 0, features&8 != 0
 	if features&2 != 0 {
 		m.rebuilt = mdBytes(le.Uint64(b[152:]))
 	}
