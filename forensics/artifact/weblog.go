@@ -31,7 +31,7 @@ func init() {
 		Doc:       "access logs in the W3C Extended Log Format, as IIS writes them; times are UTC, as IIS sets them",
 		Reference: "W3C WD-logfile-960323; IIS, W3C logging",
 		Detect: func(head []byte) bool {
-			return strings.HasPrefix(firstLine(head), "#Software: Microsoft Internet Information") || strings.HasPrefix(firstLine(head), "#") && strings.Contains(string(head), "\n#Fields: ")
+			return strings.HasPrefix(firstLine(head), "#Software: Microsoft Internet Information") || strings.HasPrefix(firstLine(head), "#") && strings.Contains(string(head), "\n#Fields: ") && !isWindowsFirewall(head)
 		},
 		Parse:   parseW3C,
 		Event:   eventWeb,
