@@ -13,6 +13,9 @@ import (
 
 const flagTimesInnocent = "installers, copies that keep times (robocopy, 7-Zip, cabinets, whose times are whole seconds), files renamed after that, and a clock that was set back"
 
+// maxHeld bounds the creations that are held of all volumes of an image.
+const maxHeld = 2 << 20
+
 // slackTime is how far apart two times of one act may lie, in nanoseconds.
 const slackTime = int64(2 * time.Second)
 
@@ -91,6 +94,7 @@ func stamp(t int64) string {
 // readBirths asks for what times are held against, of each volume.
 func (s *scanner) readBirths(ctx context.Context, im *disk.Image) (*disk.Image, error) {
 	s.births = map[int]*disk.Births{}
+	held := 0
 	for _, v := range s.volumes {
 		if im == nil {
 			var err error
@@ -113,7 +117,11 @@ func (s *scanner) readBirths(ctx context.Context, im *disk.Image) (*disk.Image, 
 			}
 		}
 		s.births[v] = &b
-		if b.More {
+		switch held += len(b.Files); {
+		case held > maxHeld:
+			held -= len(b.Files)
+			problem, b.Files = fmt.Sprintf("its change journal is left out: those of all volumes tell of more than %d files", maxHeld), nil
+		case b.More:
 			problem = fmt.Sprintf("the change journal tells of more than %d files; the others are not held against it", len(b.Files))
 		}
 		if problem != "" {
