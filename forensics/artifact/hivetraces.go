@@ -201,7 +201,7 @@ func office(k *regf.Key, at int64, emit func(*Record) error) error {
 				allowed = "editing and macros"
 			}
 			if err := emit(meaning("trusted_document", k, v.Offset, fileTimeAt(v.Data, 0), "path", v.Name, "allowed", allowed, "program", m[2], "version", m[1],
-				"note", "the time is when trust was given, in Office's clock")); err != nil {
+				"note", "Microsoft does not say what the time is of: when trust was given, or the document's creation")); err != nil {
 				return err
 			}
 		}
