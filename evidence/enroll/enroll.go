@@ -4,9 +4,7 @@
 package enroll
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -166,9 +164,7 @@ func predicate(st *evidence.Statement, of string, to any) error {
 	if st.PredicateType != of {
 		return fmt.Errorf("%w: a statement of type %.120q; expected %s", evidence.ErrSignature, st.PredicateType, of)
 	}
-	d := json.NewDecoder(bytes.NewReader(st.Predicate))
-	d.DisallowUnknownFields()
-	if err := d.Decode(to); err != nil {
+	if err := evidence.DecodeExact(st.Predicate, to); err != nil {
 		return fmt.Errorf("%w: what the statement says: %w", evidence.ErrSignature, err)
 	}
 	return nil
