@@ -179,7 +179,7 @@ func assessScale(t *testing.T, dir, url string, n int, flows bool) {
 	}
 	if url != "" {
 		open["elastic"] = func(ctx context.Context) (findings.Index, error) {
-			return elastic.Open(ctx, elastic.Config{URL: url, Agency: fmt.Sprintf("scale-%d", n)})
+			return elastic.Open(ctx, elastic.Config{URL: url, Agency: fmt.Sprintf("scale_%d", n)})
 		}
 	}
 	sums := map[string]string{}
