@@ -220,23 +220,29 @@ func cipEVE(m *event.Members, w *wire, depth int) {
 // cipSegments name the kinds of segments (volume 1 appendix C).
 var cipSegments = map[int]string{8: "class", 9: "instance", 12: "attribute"}
 
+// cipSegment reads a logical segment of a path and its value; false for another kind
+// (ports, keys, data) and for one that is cut off.
+func cipSegment(path *wire) (seg int, n uint32, ok bool) {
+	seg = path.u8()
+	switch seg & 3 {
+	case 0:
+		n = uint32(path.u8())
+	case 1:
+		path.u8()
+		n = uint32(path.le16())
+	case 2:
+		path.u8()
+		n = path.le32()
+	}
+	return seg, n, seg&0xe0 == 0x20 && !path.short
+}
+
 func cipPathEVE(m *event.Members, b []byte) {
 	path := wire{b: b}
 	class, found, opened := uint32(0), false, false
 	for path.left() > 0 && !m.Full() {
-		seg := path.u8()
-		n := uint32(0)
-		switch seg & 3 {
-		case 0:
-			n = uint32(path.u8())
-		case 1:
-			path.u8()
-			n = uint32(path.le16())
-		case 2:
-			path.u8()
-			n = path.le32()
-		}
-		if seg&0xe0 != 0x20 || path.short { // ports, keys, data
+		seg, n, ok := cipSegment(&path)
+		if !ok {
 			break
 		}
 		name := cipSegments[seg>>2]

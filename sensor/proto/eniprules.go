@@ -119,20 +119,9 @@ func (r *enipRules) cip(t *bufTx, w *wire, depth int) {
 		}
 	} else {
 		path := wire{b: w.take(2 * w.u8())}
-		for path.left() > 0 && !path.short {
-			seg := path.u8()
-			n := uint32(0)
-			switch seg & 3 {
-			case 0:
-				n = uint32(path.u8())
-			case 1:
-				path.u8()
-				n = uint32(path.le16())
-			case 2:
-				path.u8()
-				n = path.le32()
-			}
-			if seg&0xe0 != 0x20 { // ports, keys, data
+		for path.left() > 0 {
+			seg, n, ok := cipSegment(&path)
+			if !ok {
 				break
 			}
 			switch seg >> 2 {
