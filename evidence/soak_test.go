@@ -1,13 +1,11 @@
 package evidence
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -61,39 +59,6 @@ func write(dir string) error {
 	}
 }
 
-// killed starts a writer, kills it after some time and returns the last number
-// that it acknowledged, -1 for none.
-func killed(dir string, after time.Duration) (acked int64, err error) {
-	self, err := os.Executable()
-	if err != nil {
-		return 0, err
-	}
-	c := exec.Command(self, victim, dir)
-	var said strings.Builder
-	c.Stderr = &said
-	out, err := c.StdoutPipe()
-	if err != nil {
-		return 0, err
-	}
-	if err := c.Start(); err != nil {
-		return 0, err
-	}
-	t := time.AfterFunc(after, func() { _ = c.Process.Kill() })
-	defer t.Stop()
-	acked = -1
-	for sc := bufio.NewScanner(out); sc.Scan(); {
-		if _, err := fmt.Sscan(sc.Text(), &acked); err != nil {
-			return 0, err
-		}
-	}
-	err = c.Wait()
-	var ee *exec.ExitError
-	if !errors.As(err, &ee) || ee.ExitCode() != -1 {
-		return acked, fmt.Errorf("the writer ended by itself: %w: %s", err, said.String())
-	}
-	return acked, nil
-}
-
 // killsPerSeed is how often the writers of one log are killed; 100 seeds make 500.
 const killsPerSeed = 5
 
@@ -123,7 +88,7 @@ func TestSoakKill(t *testing.T) {
 			acked, failed := make([]int64, writers), make([]error, writers)
 			for i := range writers {
 				after := 10*time.Millisecond + time.Duration(r.IntN(1+r.IntN(250)))*time.Millisecond
-				wg.Go(func() { acked[i], failed[i] = killed(dir, after) })
+				wg.Go(func() { acked[i], failed[i] = soak.Killed(after, victim, dir) })
 			}
 			wg.Wait()
 			if err := errors.Join(failed...); err != nil {

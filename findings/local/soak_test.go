@@ -1,14 +1,12 @@
 package local
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -111,38 +109,6 @@ func all(dir string) (docs []findings.Doc, err error) {
 	}
 }
 
-// kill starts the victim, kills it after some time and returns the last number
-// it acknowledged.
-func kill(dir string, after time.Duration) (acked int, err error) {
-	self, err := os.Executable()
-	if err != nil {
-		return 0, err
-	}
-	c := exec.Command(self, victim, dir)
-	var said strings.Builder
-	c.Stderr = &said
-	out, err := c.StdoutPipe()
-	if err != nil {
-		return 0, err
-	}
-	if err := c.Start(); err != nil {
-		return 0, err
-	}
-	t := time.AfterFunc(after, func() { _ = c.Process.Kill() })
-	defer t.Stop()
-	for sc := bufio.NewScanner(out); sc.Scan(); {
-		if _, err := fmt.Sscan(sc.Text(), &acked); err != nil {
-			return 0, err
-		}
-	}
-	err = c.Wait()
-	var ee *exec.ExitError
-	if !errors.As(err, &ee) || ee.ExitCode() != -1 {
-		return acked, fmt.Errorf("the writer ended by itself: %w: %s", err, said.String())
-	}
-	return acked, nil
-}
-
 // perSeed is how often the writer of one spool is killed; 100 seeds make 500.
 const perSeed = 5
 
@@ -159,7 +125,7 @@ func TestSoakKill(t *testing.T) {
 		defer os.RemoveAll(dir)
 		for range perSeed {
 			// Most kills hit the writing, a few the start.
-			acked, err := kill(dir, time.Duration(r.IntN(1+r.IntN(700)))*time.Millisecond)
+			acked, err := soak.Killed(time.Duration(r.IntN(1+r.IntN(700)))*time.Millisecond, victim, dir)
 			if err != nil {
 				return err
 			}
@@ -182,7 +148,7 @@ func TestSoakKill(t *testing.T) {
 
 // recovered opens what a killed writer left and holds it against what it
 // acknowledged.
-func recovered(dir string, acked int) (torn bool, n int, err error) {
+func recovered(dir string, acked int64) (torn bool, n int, err error) {
 	ctx := context.Background()
 	w, err := spool.Create(dir)
 	if err != nil {
@@ -193,7 +159,7 @@ func recovered(dir string, acked int) (torn bool, n int, err error) {
 	if err != nil {
 		return false, 0, err
 	}
-	if len(docs) < acked {
+	if int64(len(docs)) < acked {
 		return false, 0, fmt.Errorf("%d documents are in the spool", len(docs))
 	}
 	ids := map[string]bool{}

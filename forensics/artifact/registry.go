@@ -1,13 +1,13 @@
 package artifact
 
 import (
-	"fmt"
 	"io"
 	"slices"
 	"sort"
 	"strings"
 
 	"saksi/event"
+	"saksi/internal/registry"
 	"saksi/rules/sigma"
 )
 
@@ -87,32 +87,15 @@ func register(f Format) {
 }
 
 func (f *Format) check() error {
-	missing := ""
-	switch {
-	case f.Name == "":
-		missing = "name"
-	case f.Doc == "":
-		missing = "documentation"
-	case f.Reference == "":
-		missing = "reference to its specification"
-	case f.Detect == nil:
-		missing = "way to detect it"
-	case f.Parse == nil:
-		missing = "parser"
-	case f.Event == nil:
-		missing = "way into ECS"
-	case len(f.Samples) == 0:
-		missing = "sample"
-	case len(f.Hostile) == 0:
-		missing = "hostile sample"
-	}
-	if missing != "" {
-		return fmt.Errorf("registering artifact %q: it has no %s", f.Name, missing)
-	}
-	if byName(f.Name) != nil {
-		return fmt.Errorf("registering artifact %q: the name is taken", f.Name)
-	}
-	return nil
+	return registry.Check("artifact", f.Name, func(name string) bool { return byName(name) != nil },
+		registry.Need{What: "documentation", Has: f.Doc != ""},
+		registry.Need{What: "reference to its specification", Has: f.Reference != ""},
+		registry.Need{What: "way to detect it", Has: f.Detect != nil},
+		registry.Need{What: "parser", Has: f.Parse != nil},
+		registry.Need{What: "way into ECS", Has: f.Event != nil},
+		registry.Need{What: "sample", Has: len(f.Samples) > 0},
+		registry.Need{What: "hostile sample", Has: len(f.Hostile) > 0},
+	)
 }
 
 func byName(name string) *Format {

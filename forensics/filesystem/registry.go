@@ -3,7 +3,10 @@ package filesystem
 import (
 	"fmt"
 	"io"
+	"slices"
 	"sort"
+
+	"saksi/internal/registry"
 )
 
 // Media is the volume a file system lies on.
@@ -52,32 +55,17 @@ func register(f Format) {
 }
 
 func (f *Format) check() error {
-	missing := ""
-	switch {
-	case f.Name == "":
-		missing = "name"
-	case f.Doc == "":
-		missing = "documentation"
-	case f.Reference == "":
-		missing = "reference to its specification"
-	case f.Detect == nil:
-		missing = "way to detect it"
-	case f.Open == nil && f.Engine == "":
-		missing = "reader"
-	case len(f.Samples) == 0:
-		missing = "sample"
-	case len(f.Hostile) == 0:
-		missing = "hostile sample"
+	taken := func(name string) bool {
+		return slices.ContainsFunc(formats, func(g *Format) bool { return g.Name == name })
 	}
-	if missing != "" {
-		return fmt.Errorf("registering file system %q: it has no %s", f.Name, missing)
-	}
-	for _, g := range formats {
-		if g.Name == f.Name {
-			return fmt.Errorf("registering file system %q: the name is taken", f.Name)
-		}
-	}
-	return nil
+	return registry.Check("file system", f.Name, taken,
+		registry.Need{What: "documentation", Has: f.Doc != ""},
+		registry.Need{What: "reference to its specification", Has: f.Reference != ""},
+		registry.Need{What: "way to detect it", Has: f.Detect != nil},
+		registry.Need{What: "reader", Has: f.Open != nil || f.Engine != ""},
+		registry.Need{What: "sample", Has: len(f.Samples) > 0},
+		registry.Need{What: "hostile sample", Has: len(f.Hostile) > 0},
+	)
 }
 
 // Formats returns every registered file system in the order of their names.

@@ -2,7 +2,10 @@ package image
 
 import (
 	"fmt"
+	"slices"
 	"sort"
+
+	"saksi/internal/registry"
 )
 
 // Format is one kind of container. Its door file registers it; nothing else
@@ -41,28 +44,20 @@ func register(f Format) {
 }
 
 func (f *Format) check() error {
-	missing := ""
-	switch {
-	case f.Name == "":
-		missing = "name"
-	case f.Doc == "":
-		missing = "documentation"
-	case f.Reference == "":
-		missing = "reference to its specification"
-	case f.Open == nil:
-		missing = "way to open it"
-	case len(f.Samples) == 0:
-		missing = "sample"
-	case len(f.Hostile) == 0:
-		missing = "hostile sample"
+	taken := func(name string) bool {
+		return slices.ContainsFunc(formats, func(g *Format) bool { return g.Name == name })
 	}
-	if missing != "" {
-		return fmt.Errorf("registering image format %q: it has no %s", f.Name, missing)
+	err := registry.Check("image format", f.Name, taken,
+		registry.Need{What: "documentation", Has: f.Doc != ""},
+		registry.Need{What: "reference to its specification", Has: f.Reference != ""},
+		registry.Need{What: "way to open it", Has: f.Open != nil},
+		registry.Need{What: "sample", Has: len(f.Samples) > 0},
+		registry.Need{What: "hostile sample", Has: len(f.Hostile) > 0},
+	)
+	if err != nil {
+		return err
 	}
 	for _, g := range formats {
-		if g.Name == f.Name {
-			return fmt.Errorf("registering image format %q: the name is taken", f.Name)
-		}
 		if g.Detect == nil && f.Detect == nil {
 			return fmt.Errorf("registering image format %q: %s already takes what nothing else recognizes", f.Name, g.Name)
 		}

@@ -3,7 +3,10 @@ package volume
 import (
 	"fmt"
 	"io"
+	"slices"
 	"sort"
+
+	"saksi/internal/registry"
 )
 
 // Part is a volume that a layer gives.
@@ -39,8 +42,18 @@ const maxParts = 4096
 var layers []*Layer
 
 func registerLayer(l Layer) {
-	if l.Name == "" || l.Doc == "" || l.Reference == "" || l.Detect == nil || l.Parts == nil || len(l.Samples) == 0 {
-		panic(fmt.Sprintf("registering layer %q: it has no name, documentation, reference, reader or sample", l.Name))
+	taken := func(name string) bool {
+		return slices.ContainsFunc(layers, func(o *Layer) bool { return o.Name == name })
+	}
+	err := registry.Check("layer", l.Name, taken,
+		registry.Need{What: "documentation", Has: l.Doc != ""},
+		registry.Need{What: "reference to its specification", Has: l.Reference != ""},
+		registry.Need{What: "way to detect it", Has: l.Detect != nil},
+		registry.Need{What: "reader", Has: l.Parts != nil},
+		registry.Need{What: "sample", Has: len(l.Samples) > 0},
+	)
+	if err != nil {
+		panic(err)
 	}
 	layers = append(layers, &l)
 	sort.Slice(layers, func(i, j int) bool { return layers[i].Name < layers[j].Name })

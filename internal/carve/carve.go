@@ -12,7 +12,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sort"
+
+	"saksi/internal/registry"
 )
 
 // Range is a stretch of the media in bytes.
@@ -63,8 +66,18 @@ type Measured struct {
 var kinds []Kind
 
 func register(k Kind) {
-	if k.Name == "" || k.Doc == "" || k.Reference == "" || len(k.Magic) == 0 || k.Max <= 0 || k.Measure == nil {
-		panic(fmt.Sprintf("registering kind %q: it has no name, documentation, reference, signature, limit or measure", k.Name))
+	taken := func(name string) bool {
+		return slices.ContainsFunc(kinds, func(o Kind) bool { return o.Name == name })
+	}
+	err := registry.Check("kind", k.Name, taken,
+		registry.Need{What: "documentation", Has: k.Doc != ""},
+		registry.Need{What: "reference to its specification", Has: k.Reference != ""},
+		registry.Need{What: "signature", Has: len(k.Magic) > 0},
+		registry.Need{What: "limit", Has: k.Max > 0},
+		registry.Need{What: "measure", Has: k.Measure != nil},
+	)
+	if err != nil {
+		panic(err)
 	}
 	kinds = append(kinds, k)
 	sort.Slice(kinds, func(i, j int) bool { return kinds[i].Name < kinds[j].Name })

@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"sync"
+
+	"saksi/internal/registry"
 )
 
 var registered []*Entry
@@ -20,30 +22,20 @@ func register(e *Entry) {
 }
 
 func (e *Entry) check() error {
-	switch {
-	case e.Name == "":
-		return fmt.Errorf("registering a protocol: it has no name")
-	case e.Doc == "":
-		return fmt.Errorf("registering protocol %s: it has no documentation", e.Name)
-	case e.Reference == "":
-		return fmt.Errorf("registering protocol %s: it names no specification", e.Name)
-	case e.Transport == 0:
-		return fmt.Errorf("registering protocol %s: it has no transport", e.Name)
-	case e.Detect == nil:
-		return fmt.Errorf("registering protocol %s: it can't be detected", e.Name)
-	case len(e.Samples) == 0:
-		return fmt.Errorf("registering protocol %s: it has no sample", e.Name)
-	case len(e.Hostile) == 0:
-		return fmt.Errorf("registering protocol %s: it has no hostile sample", e.Name)
-	case len(registered) == math.MaxUint8:
-		return fmt.Errorf("registering protocol %s: a flow numbers its protocol in a byte, and %d are registered", e.Name, math.MaxUint8)
+	if len(registered) == math.MaxUint8 {
+		return fmt.Errorf("registering protocol %q: a flow numbers its protocol in a byte, and %d are registered", e.Name, math.MaxUint8)
 	}
-	for _, o := range registered {
-		if o.Name == e.Name {
-			return fmt.Errorf("registering protocol %s: it is registered already", e.Name)
-		}
+	taken := func(name string) bool {
+		return slices.ContainsFunc(registered, func(o *Entry) bool { return o.Name == name })
 	}
-	return nil
+	return registry.Check("protocol", e.Name, taken,
+		registry.Need{What: "documentation", Has: e.Doc != ""},
+		registry.Need{What: "reference to its specification", Has: e.Reference != ""},
+		registry.Need{What: "transport", Has: e.Transport != 0},
+		registry.Need{What: "way to detect it", Has: e.Detect != nil},
+		registry.Need{What: "sample", Has: len(e.Samples) > 0},
+		registry.Need{What: "hostile sample", Has: len(e.Hostile) > 0},
+	)
 }
 
 // Table finds entries by a flow's first bytes.
