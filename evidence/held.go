@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"saksi/internal/infile"
 )
 
 // Held are files that were opened, checked and recorded, by their paths: whoever
@@ -60,8 +62,8 @@ func Hold(ctx context.Context, path string, f *os.File) error {
 	return nil
 }
 
-// OpenHeld opens a file for reading: the one that is held for its path, if there
-// is one, with a position of its own.
+// OpenHeld opens a regular file for reading, without waiting for it: the one that is held for
+// its path, if there is one, with a position of its own.
 func OpenHeld(ctx context.Context, path string) (*os.File, error) {
 	if h, ok := ctx.Value(heldKey{}).(*Held); ok {
 		h.mu.Lock()
@@ -70,7 +72,7 @@ func OpenHeld(ctx context.Context, path string) (*os.File, error) {
 			return again(f, path)
 		}
 	}
-	return os.Open(path)
+	return infile.Open(path)
 }
 
 // IsHeld reports whether a file is held for path.

@@ -14,14 +14,14 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/sigstore/sigstore/pkg/cryptoutils"
 	"github.com/sigstore/sigstore/pkg/signature"
-	"golang.org/x/sys/unix"
+
+	"saksi/internal/infile"
 )
 
 // ErrTrust is returned when a key is missing, wrong, or of a kind that stock
@@ -116,7 +116,7 @@ type Signer struct {
 // encrypted kinds (pass is asked), then PKCS #8 and SEC 1 in clear. Every error
 // is ErrTrust, and none holds anything of the key or the pass phrase.
 func LoadSigner(path string, pass PassFunc) (*Signer, error) {
-	b, err := readSmall(path)
+	b, err := infile.Read(path, maxPEM)
 	if err != nil {
 		return nil, fmt.Errorf("%w: reading the signing key: %w", ErrTrust, err)
 	}
@@ -160,7 +160,7 @@ func RemoteSigner(key crypto.PublicKey, sign func(ctx context.Context, digest []
 
 // LoadPublic reads a public key in PEM.
 func LoadPublic(path string) (*Public, error) {
-	b, err := readSmall(path)
+	b, err := infile.Read(path, maxPEM)
 	if err != nil {
 		return nil, fmt.Errorf("%w: reading the public key: %w", ErrTrust, err)
 	}
@@ -204,21 +204,6 @@ func newPublic(k crypto.PublicKey) (*Public, error) {
 		return nil, fmt.Errorf("%w: %w", ErrTrust, err)
 	}
 	return &Public{key: k, v: v, der: der}, nil
-}
-
-// readSmall reads a key file. It may be a pipe, as a shell makes one for <(); one
-// that nobody writes to is not waited for.
-func readSmall(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxPEM+1))
-	if err == nil && len(b) > maxPEM {
-		err = fmt.Errorf("%s has more than %d bytes; no key has", path, maxPEM)
-	}
-	return b, err
 }
 
 // Public verifies with one public key.

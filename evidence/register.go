@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"saksi/internal/infile"
 )
 
 // The register of keys is keys.json in a trust folder, beside the public keys it
@@ -23,7 +25,7 @@ func Register(dir string) ([]KeyRecord, error) {
 }
 
 func readRecords(path string) ([]KeyRecord, error) {
-	b, err := readSmall(path)
+	b, err := infile.Read(path, maxPEM)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"saksi/internal/infile"
 )
 
 // Roles of persons, by what their keys are for.
@@ -110,7 +112,7 @@ func LoadTrust(dir string) (*Trust, error) {
 		if e.IsDir() || !slices.Contains([]string{".pub", ".pem", ".crt", ".cer"}, ext) {
 			continue
 		}
-		b, err := readSmall(path)
+		b, err := infile.Read(path, maxPEM)
 		if err != nil {
 			return nil, fmt.Errorf("%w: reading the trust folder: %w", ErrTrust, err)
 		}

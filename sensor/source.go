@@ -9,9 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"saksi/evidence"
+	"saksi/internal/infile"
 	"saksi/sensor/capture"
 	"saksi/sensor/decode"
 	"saksi/sensor/keylog"
@@ -58,38 +58,11 @@ func openFile(ctx context.Context, path string) (*os.File, error) {
 	if evidence.IsHeld(ctx, path) {
 		return evidence.OpenHeld(ctx, path)
 	}
-	st, err := os.Stat(path)
-	switch {
-	case err != nil:
+	f, err := infile.OpenStream(ctx, path)
+	if err != nil {
 		return nil, fmt.Errorf("opening the capture: %w", err)
-	case st.IsDir():
-		return nil, fmt.Errorf("opening the capture: %s is a folder; name the files in it", path)
-	case st.Mode()&os.ModeNamedPipe == 0:
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, fmt.Errorf("opening the capture: %w", err)
-		}
-		return f, nil
 	}
-	type opened struct {
-		f   *os.File
-		err error
-	}
-	done := make(chan opened, 1)
-	go func() {
-		f, err := os.Open(path)
-		done <- opened{f, err}
-	}()
-	select {
-	case o := <-done:
-		if o.err != nil {
-			return nil, fmt.Errorf("opening the capture: %w", o.err)
-		}
-		context.AfterFunc(ctx, func() { _ = o.f.SetReadDeadline(time.Now()) })
-		return o.f, nil
-	case <-ctx.Done(): // whoever waits still ends with this process
-		return nil, ctx.Err()
-	}
+	return f, nil
 }
 
 // openSource opens a capture and makes its key.

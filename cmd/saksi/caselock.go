@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"filippo.io/age"
 	"github.com/spf13/cobra"
 
 	"saksi/casefile"
+	"saksi/internal/infile"
 )
 
 // lockFlags say who can open a case that is locked.
@@ -155,17 +155,12 @@ func ageCipher(to []age.Recipient, from []age.Identity, who string) *casefile.Ci
 
 // identities reads a file of age identities, which may be a pipe.
 func identities(path string) ([]age.Identity, error) {
-	f, err := os.Open(path)
+	b, err := infile.Read(path, maxIdentities)
 	if err != nil {
 		return nil, fmt.Errorf("reading the identity: %w", err)
 	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxIdentities+1))
-	if err != nil {
-		return nil, err
-	}
 	ids, err := age.ParseIdentities(bytes.NewReader(b))
-	if err != nil || len(b) > maxIdentities {
+	if err != nil {
 		// The library's error may hold a line of the file.
 		return nil, fmt.Errorf("%s holds no age identity", path)
 	}

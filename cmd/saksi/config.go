@@ -3,15 +3,15 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"sort"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"gopkg.in/yaml.v3"
+
+	"saksi/internal/infile"
 )
 
 // settings maps the keys of a settings file to the environment variable that
@@ -76,24 +76,9 @@ func (a *app) applySettings(cmd *cobra.Command) error {
 
 // readConfig reads a settings file: one mapping of known keys to scalars.
 func readConfig(path string) (map[string]string, error) {
-	st, err := os.Lstat(path)
-	if err == nil && st.Mode()&os.ModeNamedPipe != 0 { // nobody may ever write to it
-		err = fmt.Errorf("%s is a pipe; name a file", path)
-	}
-	var f *os.File
-	if err == nil {
-		f, err = os.Open(path)
-	}
+	data, err := infile.Read(path, maxConfig)
 	if err != nil {
 		return nil, fmt.Errorf("reading settings: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading settings: %w", err)
-	}
-	if len(data) > maxConfig {
-		return nil, fmt.Errorf("reading settings: %s has more than the %d bytes a settings file may have", path, maxConfig)
 	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"saksi/casefile"
 	"saksi/evidence"
+	"saksi/internal/infile"
 )
 
 // closed are the marks of cases that leave a laboratory encrypted only.
@@ -138,7 +139,7 @@ func caseRestore(a *app) *cobra.Command {
 		Example: "  saksi case restore kes-17.tar.age kes-17 --identity key.txt",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f, err := os.Open(args[0])
+			f, err := infile.OpenStream(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}

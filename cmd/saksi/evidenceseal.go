@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"saksi/casefile"
 	"saksi/evidence"
+	"saksi/internal/infile"
 )
 
 // stampFlags are the flags of commands that ask for time stamps.
@@ -26,7 +26,7 @@ func (o *stampFlags) add(c *cobra.Command) {
 // options completes the options of a seal.
 func (o *stampFlags) options(s *casefile.SealOptions) error {
 	if o.root != "" {
-		b, err := os.ReadFile(o.root)
+		b, err := infile.Read(o.root, maxCA)
 		if err != nil {
 			return fmt.Errorf("reading the root of the time-stamp authority: %w", err)
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"saksi/evidence"
 	"saksi/findings"
 	"saksi/findings/intake"
+	"saksi/internal/infile"
 )
 
 type importOptions struct {
@@ -94,7 +94,7 @@ func (o *importOptions) run(cmd *cobra.Command, a *app, args []string) (err erro
 
 // file imports one file.
 func (o *importOptions) file(ctx context.Context, path string, sink findings.Sink) (*intake.Summary, error) {
-	f, err := os.Open(path)
+	f, err := infile.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("importing: %w", err)
 	}
@@ -102,9 +102,6 @@ func (o *importOptions) file(ctx context.Context, path string, sink findings.Sin
 	st, err := f.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("importing: %w", err)
-	}
-	if !st.Mode().IsRegular() {
-		return nil, fmt.Errorf("importing %s: it is no regular file", path)
 	}
 	key, err := evidence.SourceKey(f, st.Size())
 	if err != nil {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +11,7 @@ import (
 	"saksi/event"
 	"saksi/findings"
 	"saksi/findings/retain"
+	"saksi/internal/infile"
 )
 
 type retainOptions struct {
@@ -68,14 +67,9 @@ func findingsRetain(a *app) *cobra.Command {
 }
 
 func readPolicy(path string) (*retain.Policy, error) {
-	f, err := os.Open(path)
+	b, err := infile.Read(path, retain.MaxPolicy)
 	if err != nil {
 		return nil, fail(exitUsage, fmt.Errorf("reading the retention policy: %w", err))
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, retain.MaxPolicy+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading the retention policy: %w", err)
 	}
 	p, err := retain.Parse(b)
 	if err != nil {

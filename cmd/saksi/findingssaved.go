@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,6 +17,7 @@ import (
 
 	"saksi/event"
 	"saksi/findings/query"
+	"saksi/internal/infile"
 )
 
 // savedFile holds a person's searches by name, below the user's settings.
@@ -38,19 +40,15 @@ func loadSaved() (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.Open(path)
+	b, err := infile.Read(path, maxSaved)
 	if errors.Is(err, fs.ErrNotExist) {
 		return map[string]string{}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading saved searches: %w", err)
 	}
-	defer f.Close()
-	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() || st.Size() > maxSaved {
-		return nil, fmt.Errorf("reading saved searches: %s is no file of at most %d bytes", path, maxSaved)
-	}
 	m := map[string]string{}
-	d := yaml.NewDecoder(f)
+	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
 	if err := d.Decode(&m); err != nil {
 		return nil, fmt.Errorf("reading saved searches from %s: %w", path, err)

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"saksi/findings/travel"
+	"saksi/internal/infile"
 	"saksi/internal/netplace"
 )
 
@@ -20,14 +20,11 @@ func networks(path string) (*netplace.Table, error) {
 	if path == "" {
 		return nil, nil
 	}
-	f, err := os.Open(path)
+	f, err := infile.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading networks: %w", err)
 	}
 	defer f.Close()
-	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
-		return nil, fmt.Errorf("reading networks of %s: it is no regular file", path)
-	}
 	return netplace.Read(path, bufio.NewReader(f))
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -16,6 +15,7 @@ import (
 	"saksi/forensics/scan"
 	"saksi/internal/feature"
 	"saksi/internal/fuzzy"
+	"saksi/internal/infile"
 	"saksi/internal/search"
 	"saksi/rules"
 )
@@ -305,14 +305,7 @@ const maxList = 3 << 19
 func readList(paths []string) (list []string, err error) {
 	seen, size := map[string]bool{}, 0
 	for _, p := range paths {
-		st, err := os.Stat(p)
-		if err == nil && !st.Mode().IsRegular() { // nobody may ever write to a pipe
-			err = fmt.Errorf("%s is no file", p)
-		}
-		var text []byte
-		if err == nil {
-			text, err = os.ReadFile(p)
-		}
+		text, err := infile.Read(p, maxList)
 		if size += len(text); err == nil && size > maxList {
 			err = fmt.Errorf("%s: there are more than %d bytes of lists; give fewer", p, maxList)
 		}

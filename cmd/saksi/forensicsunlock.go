@@ -10,6 +10,7 @@ import (
 	"golang.org/x/term"
 
 	"saksi/forensics/disk"
+	"saksi/internal/infile"
 )
 
 // unlockFlags give what opens encrypted volumes: never as an argument itself.
@@ -41,14 +42,12 @@ const maxSecrets = 64
 
 func (o *unlockFlags) secrets(cmd *cobra.Command) (list [][]byte, err error) {
 	for _, path := range o.keys {
-		f, err := os.Open(path)
+		b, err := infile.Read(path, maxKeyFile)
+		if err == nil && len(b) == 0 {
+			err = fmt.Errorf("%s is empty", path)
+		}
 		if err != nil {
 			return nil, usage("--unlock-key: %w", err)
-		}
-		b, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
-		_ = f.Close()
-		if err != nil || len(b) == 0 || len(b) > maxKeyFile {
-			return nil, usage("--unlock-key %s: it can't be read, is empty, or has more than %d bytes", path, maxKeyFile)
 		}
 		list = append(list, b)
 	}

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -19,6 +17,7 @@ import (
 	"saksi/findings/elastic"
 	"saksi/findings/local"
 	"saksi/findings/spool"
+	"saksi/internal/infile"
 )
 
 // indexFlags say which index a command uses.
@@ -125,17 +124,9 @@ func (o *indexFlags) connect(ctx context.Context, where string) (*elastic.Index,
 const maxCA = 1 << 20
 
 func readCA(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	b, err := infile.Read(path, maxCA)
 	if err != nil {
 		return nil, fmt.Errorf("reading the certificate of the node's authority: %w", err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxCA+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading the certificate of the node's authority: %w", err)
-	}
-	if len(b) > maxCA {
-		return nil, fmt.Errorf("reading the certificate of the node's authority: %s has more than %d bytes; expected a PEM file", path, maxCA)
 	}
 	return b, nil
 }

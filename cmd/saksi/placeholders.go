@@ -2,10 +2,11 @@ package main
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 	"gopkg.in/yaml.v3"
+
+	"saksi/internal/infile"
 )
 
 // addPlaceholders adds the flag that names the file of placeholders.
@@ -19,14 +20,7 @@ func readPlaceholders(path string) (map[string][]string, error) {
 	if path == "" {
 		return nil, nil
 	}
-	st, err := os.Stat(path)
-	if err == nil && (!st.Mode().IsRegular() || st.Size() > maxConfig) {
-		err = fmt.Errorf("%s is no file of at most %d bytes", path, maxConfig)
-	}
-	var b []byte
-	if err == nil {
-		b, err = os.ReadFile(path)
-	}
+	b, err := infile.Read(path, maxConfig)
 	if err != nil {
 		return nil, fail(exitUsage, fmt.Errorf("reading placeholders: %w", err))
 	}

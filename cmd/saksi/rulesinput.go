@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -19,6 +18,7 @@ import (
 	"saksi/findings"
 	"saksi/forensics/artifact"
 	"saksi/forensics/scan"
+	"saksi/internal/infile"
 	"saksi/internal/worker"
 	"saksi/rules/pack"
 	"saksi/rules/sigma"
@@ -51,18 +51,11 @@ var captureMagics = []string{"\xa1\xb2\xc3\xd4", "\xd4\xc3\xb2\xa1", "\xa1\xb2\x
 
 // isCapture tells a capture by how it begins.
 func isCapture(path string) (bool, error) {
-	f, err := os.Open(path)
+	f, err := infile.Open(path)
 	if err != nil {
 		return false, fmt.Errorf("reading the input: %w", err)
 	}
 	defer f.Close()
-	st, err := f.Stat()
-	if err == nil && !st.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no regular file", path)
-	}
-	if err != nil {
-		return false, fmt.Errorf("reading the input: %w", err)
-	}
 	head := make([]byte, 4)
 	n, err := io.ReadFull(f, head)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -119,7 +112,7 @@ func (s *ruleSets) run(ctx context.Context, w worker.Config, in *ruleInput, aler
 
 // isEvents tells a file of our events by its first line.
 func isEvents(path string) bool {
-	f, err := os.Open(path)
+	f, err := infile.Open(path)
 	if err != nil {
 		return false
 	}
@@ -137,7 +130,7 @@ const maxEvent = 4 << 20
 
 // events matches the rules of Sigma on events of ours, one JSON document a line.
 func (s *ruleSets) events(in *ruleInput, alerts findings.Sink) error {
-	f, err := os.Open(in.path)
+	f, err := infile.Open(in.path)
 	if err != nil {
 		return fmt.Errorf("reading the input: %w", err)
 	}
@@ -252,14 +245,7 @@ func (s *ruleSets) log(ctx context.Context, w worker.Config, in *ruleInput, aler
 // file scans a file as it is by YARA, and looks for indicators in its digests
 // and name.
 func (s *ruleSets) file(ctx context.Context, in *ruleInput, alerts findings.Sink) error {
-	st, err := os.Stat(in.path)
-	if err == nil && st.Size() > maxScanned {
-		err = fmt.Errorf("%s has %d bytes; a file that YARA looks at as it is has at most %d", in.path, st.Size(), maxScanned)
-	}
-	var data []byte
-	if err == nil {
-		data, err = os.ReadFile(in.path)
-	}
+	data, err := infile.Read(in.path, maxScanned)
 	if err != nil {
 		return fmt.Errorf("reading the input: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"saksi/event"
 	"saksi/findings"
+	"saksi/internal/infile"
 	"saksi/rules"
 	"saksi/rules/intel"
 )
@@ -25,7 +26,7 @@ func isIndicators(path string) bool {
 		folder := filepath.Base(filepath.Dir(path))
 		return folder == "hashes" || folder == "indicators"
 	case ".csv":
-		f, err := os.Open(path)
+		f, err := infile.Open(path)
 		if err != nil {
 			return false
 		}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"saksi/internal/infile"
 )
 
 // Settings that a bundle may hold, below settings/.
@@ -56,7 +58,7 @@ func (o *ruleFlags) withBundle() (*ruleFlags, error) {
 
 // bundleVars reads variables as NAME=VALUE pairs.
 func bundleVars(path string) ([]string, error) {
-	b, err := readSmall(path, maxConfig)
+	b, err := infile.Read(path, maxConfig)
 	if err != nil {
 		return nil, fmt.Errorf("reading the settings of the bundle: %w", err)
 	}

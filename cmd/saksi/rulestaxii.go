@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"saksi/internal/infile"
 	"saksi/rules/taxii"
 )
 
@@ -127,7 +128,7 @@ func (o *taxiiOptions) fetch(ctx context.Context, a *app, c *taxii.Client, x tax
 func (o *taxiiOptions) client() (*http.Client, error) {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	if o.ca != "" {
-		pem, err := os.ReadFile(o.ca)
+		pem, err := infile.Read(o.ca, maxCA)
 		if err != nil {
 			return nil, fail(exitTrust, fmt.Errorf("reading --ca: %w", err))
 		}
@@ -161,7 +162,7 @@ func readLogin(path string) (l taxii.Login, err error) {
 
 // ownFirstLine reads the first line of a file that nobody else can read.
 func ownFirstLine(path string) (string, error) {
-	f, err := os.Open(path)
+	f, err := infile.Open(path)
 	if err != nil {
 		return "", fail(exitTrust, fmt.Errorf("reading the login: %w", err))
 	}

@@ -25,6 +25,7 @@ import (
 
 	"saksi/evidence"
 	"saksi/evidence/bundle"
+	"saksi/internal/infile"
 )
 
 // bundleFlags say where a sensor gets rules and settings that its center signs.
@@ -159,7 +160,7 @@ func (p *pushed) serial() int64 {
 	if p == nil {
 		return 0
 	}
-	b, err := readSmall(filepath.Join(p.flags.bundle, "manifest.json"), bundle.MaxManifest)
+	b, err := infile.Read(filepath.Join(p.flags.bundle, "manifest.json"), bundle.MaxManifest)
 	var m struct {
 		Serial int64 `json:"serial"`
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"saksi/evidence"
 	"saksi/evidence/enroll"
 	"saksi/findings/silence"
+	"saksi/internal/infile"
 )
 
 func sensorEnroll(a *app) *cobra.Command {
@@ -77,7 +77,7 @@ func enrollSign(a *app) *cobra.Command {
 		Example: "  saksi sensor enroll sign jpn-tap-1.request.json --fingerprint 3f9c... --key center.key --api-key-id VuaCfGcBCdbkQm-e5aOx --to enrolled/jpn-tap-1.json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			b, err := readSmall(args[0], enroll.MaxFile)
+			b, err := infile.Read(args[0], enroll.MaxFile)
 			if err != nil {
 				return fail(exitUsage, fmt.Errorf("reading the request: %w", err))
 			}
@@ -139,7 +139,7 @@ func enrollAccept(a *app) *cobra.Command {
 			if err != nil {
 				return evidenceError(err)
 			}
-			b, err := readSmall(args[0], enroll.MaxFile)
+			b, err := infile.Read(args[0], enroll.MaxFile)
 			if err != nil {
 				return fail(exitUsage, fmt.Errorf("reading the certificate: %w", err))
 			}
@@ -194,20 +194,6 @@ func certificateError(file string, err error) error {
 	return evidenceError(fmt.Errorf("the certificate %s: %w", file, err))
 }
 
-// readSmall reads a file of at most limit bytes.
-func readSmall(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(b)) > limit {
-		err = fmt.Errorf("%s has more than %d bytes", path, limit)
-	}
-	return b, err
-}
-
 // certificate is one of a folder.
 type certificate struct {
 	*enroll.Certificate
@@ -234,7 +220,7 @@ func certificates(dir, center string, at time.Time) ([]certificate, error) {
 			continue
 		}
 		path := filepath.Join(dir, x.Name())
-		b, err := readSmall(path, enroll.MaxFile)
+		b, err := infile.Read(path, enroll.MaxFile)
 		if err != nil {
 			return nil, fmt.Errorf("reading certificates: %w", err)
 		}
@@ -309,7 +295,7 @@ func (a *app) enrolled() (c *enroll.Certificate, center string, err error) {
 	}
 	center = filepath.Join(dir, enrolledDir, enrolledKey)
 	path := filepath.Join(dir, enrolledDir, enrolledCert)
-	b, err := readSmall(path, enroll.MaxFile)
+	b, err := infile.Read(path, enroll.MaxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, "", nil
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"saksi/evidence"
+	"saksi/internal/infile"
 )
 
 // Names in the folder of bundles that are no bundle; a bundle's name has no dot.
@@ -262,7 +263,7 @@ func installed(folder string) (*record, error) {
 	if _, err := os.Lstat(folder); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	b, err := readBounded(filepath.Join(folder, manifestName), MaxManifest)
+	b, err := infile.Read(filepath.Join(folder, manifestName), MaxManifest)
 	if err != nil {
 		return nil, fmt.Errorf("%s is in the way: it holds no bundle (%w); move it elsewhere", folder, err)
 	}
@@ -272,20 +273,6 @@ func installed(folder string) (*record, error) {
 		return nil, fmt.Errorf("%s is in the way: its manifest can't be read (%v); move it elsewhere", folder, err)
 	}
 	return &record{m.Serial, m.Made, evidence.SHA256(b)}, nil
-}
-
-// readBounded reads a file of at most limit bytes.
-func readBounded(name string, limit int64) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if int64(len(b)) > limit {
-		return nil, fmt.Errorf("%s has more than %d bytes", name, limit)
-	}
-	return b, err
 }
 
 // intact reports whether a folder holds what the manifest says and no more.

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"saksi/internal/infile"
 )
 
 // serialsName is the file beside the bundles that remembers the newest of each
@@ -35,7 +37,7 @@ type serials struct {
 func readSerials(dir string) (*serials, error) {
 	s := &serials{Format: Format, Bundles: map[string]*record{}}
 	name := filepath.Join(dir, serialsName)
-	b, err := readBounded(name, maxSerials)
+	b, err := infile.Read(name, maxSerials)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
 	}

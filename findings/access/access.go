@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"saksi/event"
+	"saksi/internal/infile"
 )
 
 // Dataset is the data set of entries in a shared index.
@@ -140,7 +141,7 @@ type Problem struct {
 // line that can't be read, a chain or a number that does not go on. That lines are missing
 // at the end no chain shows.
 func Read(path string) (list []Entry, wrong []Problem, err error) {
-	f, err := os.Open(path)
+	f, err := infile.Open(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the access log: %w", err)
 	}

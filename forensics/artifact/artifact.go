@@ -137,9 +137,6 @@ func Read(ctx context.Context, path string, opt Options, emit func(r *Record, e 
 	if err != nil {
 		return sum, fmt.Errorf("reading an artifact: %w", err)
 	}
-	if !st.Mode().IsRegular() {
-		return sum, fmt.Errorf("reading %s: it is no regular file; copy it into one", path)
-	}
 	sum.Size = st.Size()
 	if sum.Key, err = evidence.SourceKey(file, sum.Size); err != nil {
 		return sum, fmt.Errorf("reading %s: %w", path, err)

@@ -16,6 +16,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"saksi/internal/infile"
 )
 
 const (
@@ -55,7 +57,7 @@ type Set struct {
 // Open opens a set and checks its header, length and index; Verify checks all.
 // Digests are read where they are looked up: a set takes half a MiB of memory.
 func Open(path string) (*Set, error) {
-	f, err := os.Open(path)
+	f, err := infile.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("opening a hash set: %w", err)
 	}

@@ -8,9 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
+
+	"saksi/internal/infile"
 )
 
 const maxLine = 1 << 20
@@ -19,7 +20,7 @@ const maxLine = 1 << 20
 // database (table FILE), NSRLFile.txt, a file of hashdeep, CSV with a header,
 // or lines with a digest in them.
 func read(ctx context.Context, path string, size int, rds RDS, res *Built, add func([]byte) error) error {
-	f, err := os.Open(path)
+	f, err := infile.Open(path)
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ import (
 	"saksi/forensics/disk"
 	"saksi/forensics/filesystem"
 	"saksi/internal/archive"
+	"saksi/internal/infile"
 	"saksi/internal/worker"
 )
 
@@ -386,10 +387,7 @@ func readManifest(path string) (seen map[string]bool, torn bool, err error) {
 		}
 	}()
 	seen = map[string]bool{}
-	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() { // a pipe would block
-		return nil, false, errors.New("it is no file")
-	}
-	f, err := os.Open(path)
+	f, err := infile.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return seen, false, nil
 	}

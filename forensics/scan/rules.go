@@ -10,6 +10,7 @@ import (
 	"sort"
 	"strings"
 
+	"saksi/internal/infile"
 	"saksi/internal/worker"
 	"saksi/rules/yara"
 )
@@ -72,14 +73,7 @@ func LoadRules(paths []string) ([]yara.Source, error) {
 			continue
 		}
 		seen[path] = true
-		st, err := os.Stat(path)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrRules, err)
-		}
-		if st.Size() > maxRuleFile {
-			return nil, fmt.Errorf("%w: %s has %d bytes, more than the %d a file may have; split it", ErrRules, path, st.Size(), maxRuleFile)
-		}
-		text, err := os.ReadFile(path)
+		text, err := infile.Read(path, maxRuleFile)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrRules, err)
 		}

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"sort"
 	"strings"
+
+	"saksi/internal/infile"
 )
 
 // Bounds of lists.
@@ -54,14 +55,7 @@ func Load(paths []string) (*Set, error) {
 }
 
 func (s *Set) read(path string) error {
-	st, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if !st.Mode().IsRegular() { // a pipe would block
-		return errors.New("it is no file")
-	}
-	f, err := os.Open(path)
+	f, err := infile.Open(path)
 	if err != nil {
 		return err
 	}

@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 
 	"github.com/oschwald/maxminddb-golang/v2"
+
+	"saksi/internal/infile"
 )
 
 // Countries leads from an address to its country.
@@ -28,16 +29,15 @@ const metadataMark = "\xab\xcd\xefMaxMind.com"
 // Errors name the file. The file is read whole, so that what happens to it later
 // changes nothing.
 func OpenCountries(path string) (*Countries, error) {
-	f, err := os.Open(path)
+	f, err := infile.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading countries: %w", err)
 	}
 	defer f.Close()
-	st, err := f.Stat()
-	if err != nil || !st.Mode().IsRegular() || st.Size() > maxDatabase {
-		return nil, fmt.Errorf("reading countries of %s: it is no regular file of at most %d bytes", path, maxDatabase)
+	data, err := io.ReadAll(io.LimitReader(f, maxDatabase+1))
+	if err == nil && len(data) > maxDatabase {
+		err = fmt.Errorf("it has more than %d bytes", maxDatabase)
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxDatabase))
 	if err != nil {
 		return nil, fmt.Errorf("reading countries of %s: %w", path, err)
 	}

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
 
+	"saksi/internal/infile"
 	"saksi/rules"
 )
 
@@ -57,7 +57,7 @@ func Each(paths []string, f func(file string, x *Indicator) error) ([]rules.Prob
 // IsJSON reports whether a file with the name of a JSON file holds what looks
 // like STIX or MISP, by its first bytes.
 func IsJSON(path string) bool {
-	f, err := os.Open(path)
+	f, err := infile.Open(path)
 	if err != nil {
 		return false
 	}
@@ -91,7 +91,7 @@ type reading struct {
 }
 
 func (b *builder) file(path string, report *reporter, add func(*Indicator) error) error {
-	f, err := os.Open(path)
+	f, err := infile.Open(path)
 	if err != nil {
 		return fmt.Errorf("reading indicators: %w", err)
 	}
@@ -99,9 +99,6 @@ func (b *builder) file(path string, report *reporter, add func(*Indicator) error
 	st, err := f.Stat()
 	if err != nil {
 		return fmt.Errorf("reading indicators: %w", err)
-	}
-	if !st.Mode().IsRegular() {
-		return fmt.Errorf("reading indicators: %s is no file", path)
 	}
 	return b.read(path, f, st.Size(), report, add)
 }

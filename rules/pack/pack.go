@@ -18,6 +18,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"saksi/internal/infile"
 )
 
 // FileName is the name of the file that makes a folder a pack.
@@ -149,17 +151,9 @@ var (
 // *Error.
 func Load(folder string) (*Pack, error) {
 	path := filepath.Join(folder, FileName)
-	f, err := os.Open(path)
+	text, err := infile.Read(path, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("reading a rule pack: %w", err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading a rule pack: %w", err)
-	}
-	if len(text) > maxFile {
-		return nil, &Error{File: path, Text: fmt.Sprintf("more than %d bytes", maxFile)}
 	}
 	var d document
 	dec := yaml.NewDecoder(bytes.NewReader(text))

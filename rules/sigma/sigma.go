@@ -25,6 +25,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"saksi/internal/infile"
 	"saksi/rules"
 )
 
@@ -97,7 +98,7 @@ func Load(paths []string, cfg Config) (*Set, []rules.Problem, error) {
 			return nil, nil, fmt.Errorf("reading Sigma rules: %w", err)
 		}
 		for _, name := range names {
-			text, err := readBounded(name)
+			text, err := infile.Read(name, maxFile)
 			if err != nil {
 				return nil, nil, fmt.Errorf("reading Sigma rules: %w", err)
 			}
@@ -183,17 +184,6 @@ func ruleFiles(path string) ([]string, error) {
 	})
 	sort.Strings(list)
 	return list, err
-}
-
-func readBounded(path string) ([]byte, error) {
-	st, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if st.Size() > maxFile {
-		return nil, fmt.Errorf("%s has %d bytes; a file of rules has at most %d", path, st.Size(), maxFile)
-	}
-	return os.ReadFile(path)
 }
 
 // problem is an error with its place.

@@ -8,9 +8,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"strconv"
 	"strings"
+
+	"saksi/internal/infile"
 )
 
 const (
@@ -24,21 +25,16 @@ const (
 
 // readData opens a regular file that a rule names.
 func readData(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := infile.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	st, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, err
-	case !st.Mode().IsRegular():
-		return nil, errors.New("not a regular file")
-	case st.Size() > maxDataFile:
-		return nil, fmt.Errorf("more than %d bytes", maxDataFile)
+	data, err := io.ReadAll(io.LimitReader(f, maxDataFile+1))
+	if err == nil && len(data) > maxDataFile {
+		err = fmt.Errorf("more than %d bytes", maxDataFile)
 	}
-	return io.ReadAll(io.LimitReader(f, maxDataFile))
+	return data, err
 }
 
 // unreadable refuses a rule whose file can't be read.

@@ -2,12 +2,11 @@ package suricata
 
 import (
 	"fmt"
-	"io"
 	"maps"
 	"net/netip"
-	"os"
 	"slices"
 
+	"saksi/internal/infile"
 	"saksi/rules"
 )
 
@@ -79,17 +78,9 @@ const maxFile = 256 << 20
 
 // ReadFile reads one file of rules.
 func ReadFile(path string) (Source, error) {
-	f, err := os.Open(path)
+	data, err := infile.Read(path, maxFile)
 	if err != nil {
 		return Source{}, fmt.Errorf("reading rules: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return Source{}, fmt.Errorf("reading rules: %w", err)
-	}
-	if len(data) > maxFile {
-		return Source{}, fmt.Errorf("reading rules from %s: more than %d bytes; split the file", path, maxFile)
 	}
 	return Source{Name: path, Data: data}, nil
 }

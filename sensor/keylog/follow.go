@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"saksi/internal/infile"
 )
 
 // followEach is how often a key log that grows is looked at.
@@ -23,10 +25,7 @@ type Follower struct {
 // Follow opens a key log that is being written to. What it holds, and what
 // Refresh finds in it later, is in Log. The caller MUST call Close.
 func Follow(path string) (*Follower, error) {
-	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
-		return nil, fmt.Errorf("reading the key log: %s is no file (%s)", path, st.Mode().Type())
-	}
-	f, err := os.Open(path)
+	f, err := infile.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading the key log: %w", err)
 	}

@@ -11,8 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync"
+
+	"saksi/internal/infile"
 )
 
 // Label says which secret of a session is meant (RFC 9850 section 2).
@@ -88,14 +89,7 @@ func New(parent *Log) *Log {
 
 // Read reads a key log file. One that holds no secret at all is an error.
 func Read(path string) (*Log, error) {
-	st, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading the key log: %w", err)
-	}
-	if !st.Mode().IsRegular() {
-		return nil, fmt.Errorf("reading the key log: %s is no file (%s)", path, st.Mode().Type())
-	}
-	f, err := os.Open(path)
+	f, err := infile.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading the key log: %w", err)
 	}
