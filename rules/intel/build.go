@@ -11,8 +11,9 @@ import (
 	"saksi/rules"
 )
 
-// mixed is a pattern of several terms. One of them is looked up, the others
-// are asked when it is found.
+// mixed is a pattern of several terms, or one of LIKE or MATCHES. One of them is
+// looked up, or held against every event where none can be; the others are asked
+// when it is found.
 type mixed struct {
 	entry
 	terms  []Term
@@ -65,7 +66,7 @@ func (b *builder) add(x *Indicator) error {
 	}
 	e := entry{at, uint32(min(x.Line, math.MaxUint32))}
 	for _, terms := range x.Patterns {
-		if len(terms) == 1 {
+		if len(terms) == 1 && terms[0].textual == nil {
 			t := &terms[0]
 			b.set.simple.add(t.Kind)
 			if t.Kind == Network {
@@ -84,6 +85,14 @@ func (b *builder) add(x *Indicator) error {
 				best, m.anchor = rank, i
 			}
 			m.flow = m.flow && flowKind(terms[i].Kind)
+		}
+		if at, ok := scanned(terms); ok {
+			m.anchor = at
+			k := terms[at].Kind
+			b.set.scanned[k] = append(b.set.scanned[k], int32(len(b.set.mixed)))
+			b.set.scans++
+			b.set.mixed = append(b.set.mixed, m)
+			continue
 		}
 		t := &terms[m.anchor]
 		b.set.joined.add(t.Kind)

@@ -144,7 +144,7 @@ func (s *Set) WantsFlows() bool {
 }
 
 func (s *Set) match(e *event.Event, start bool) []Hit {
-	if s.table.n == 0 {
+	if s.table.n == 0 && (s.scans == 0 || start) {
 		return nil
 	}
 	m := s.pool.Get().(*scratch)
@@ -169,6 +169,9 @@ func (s *Set) match(e *event.Event, start bool) []Hit {
 // value looks a value of the event up as all it can be.
 func (m *scratch) value(v event.Value) {
 	for _, k := range compared[v.Field] {
+		if len(m.set.scanned[k]) > 0 && !m.start {
+			m.scan(k, v)
+		}
 		if !m.set.simple.has(k) && !m.set.joined.has(k) || !k.searched() {
 			continue
 		}

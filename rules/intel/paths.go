@@ -119,15 +119,21 @@ func (c *comparing) term(kind Kind, v token) (Term, *patternError) {
 			return Term{}, p.refused(c.opAt, "order", "only ports and sizes are compared by %s", c.op)
 		}
 	case "LIKE":
-		var err *patternError
-		if kind, value, err = c.like(kind, value, v.at); err != nil {
-			return Term{}, err
+		if !strings.ContainsAny(value, "%_") {
+			break
 		}
+		if name, ok := strings.CutPrefix(value, "%."); ok && kind == Domain && !strings.ContainsAny(name, "%_") {
+			kind, value = Below, name
+			break
+		}
+		return c.textual(kind, Like, v)
+	case "MATCHES":
+		return c.textual(kind, Matches, v)
 	case "ISSUBSET":
 		if kind != Address {
 			return Term{}, p.refused(c.opAt, "ISSUBSET", "ISSUBSET is honored for addresses on either side only")
 		}
-	case "MATCHES", "ISSUPERSET":
+	case "ISSUPERSET":
 		return Term{}, p.refused(c.opAt, c.op, "%s is not honored", c.op)
 	default:
 		return Term{}, p.wrong(c.opAt, "syntax", "%q is no operator", short(c.op))
@@ -155,17 +161,17 @@ func (c *comparing) term(kind Kind, v token) (Term, *patternError) {
 	return t, nil
 }
 
-// like reads LIKE where its wildcards are those of a name's end.
-func (c *comparing) like(kind Kind, value string, at int) (Kind, string, *patternError) {
-	rest, below := strings.CutPrefix(value, "%.")
-	if strings.ContainsAny(rest, "%_") {
-		return kind, "", c.p.refused(at, "LIKE", "of LIKE only the form '%%.name' of a domain name is honored")
+// textual reads a text that a value is held against.
+func (c *comparing) textual(kind Kind, op Op, v token) (Term, *patternError) {
+	switch {
+	case c.not:
+		return Term{}, c.p.refused(c.opAt, "NOT", "NOT is honored before IN only")
+	case !textKind(kind):
+		return Term{}, c.p.refused(c.opAt, c.op, "%s compares texts, which %s is not here", c.op, short(c.path))
 	}
-	if below {
-		if kind != Domain {
-			return kind, "", c.p.refused(at, "LIKE", "of LIKE only the form '%%.name' of a domain name is honored")
-		}
-		return Below, rest, nil
+	text, err := newTextual(kind, op, v.text)
+	if err != nil {
+		return Term{}, c.p.refused(v.at, c.op, "%s: %v", c.op, err)
 	}
-	return kind, value, nil
+	return Term{Kind: kind, Op: op, Value: v.text, key: v.text, textual: text}, nil
 }

@@ -2,6 +2,7 @@ package intel
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -86,7 +87,7 @@ func check(p *patternParser, terms []placed) *patternError {
 			}
 		}
 	}
-	if best < 0 {
+	if best < 0 && !slices.ContainsFunc(terms, func(t placed) bool { return t.textual != nil }) {
 		return p.refused(first, "nothing to look up", "the comparison names no value that can be looked up")
 	}
 	return nil

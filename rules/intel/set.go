@@ -17,6 +17,8 @@ type Set struct {
 	arena      []byte // records
 	sources    []source
 	mixed      []mixed
+	scanned    [numKinds][]int32     // patterns without a value to look up, by the kind of a term
+	scans      int                   // all of these
 	related    map[[16]byte][]string // techniques, by id
 	dead       map[uint32]bool       // records that a later version took the place of
 	simple     kindSet               // that are looked up

@@ -62,7 +62,7 @@ func try(name string, text []byte) (indicators, problems int, err error) {
 	return s.Len(), problems, nil
 }
 
-var words = strings.Fields(`[ ] ( ) ' " \ AND OR NOT IN LIKE FOLLOWEDBY ISSUBSET '%.a.example' file:hashes.MD5 ipv4-addr:value = != 192.0.2.0/0 ::/0 1.2.3.4/33 { } , : null
+var words = strings.Fields(`[ ] ( ) ' " \ AND OR NOT IN LIKE MATCHES FOLLOWEDBY ISSUBSET '%.a.example' file:hashes.MD5 ipv4-addr:value = != 192.0.2.0/0 ::/0 1.2.3.4/33 { } , : null
 	"valid_from":"0000-01-01T00:00:00Z" "confidence":-1 hxxp:// [.] xn-- | || %zz user@ @host to_ids , ,, ; *. .. 99999999999999999999`)
 
 // TestSoakIntel proves that files of which bytes and words were changed are

@@ -144,6 +144,9 @@ func (s *stixReader) indicator(o *stixObject, line, column, n int) error {
 	if perr != nil {
 		return say(perr.level, perr.reason, ".pattern, byte %d: %s", perr.at+1, perr.msg)
 	}
+	if !r.b.room(patterns) {
+		return say(rules.Refused, "too many texts", ".pattern: LIKE and MATCHES without a value that can be looked up are held against every event; %d of them are taken at most", maxScanned)
+	}
 	x.Patterns = patterns
 	x.Severity = stixSeverity(o.Types)
 	for _, ref := range o.References {

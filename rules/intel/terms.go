@@ -47,6 +47,9 @@ func termHolds(t *Term, e *event.Event) bool {
 // compares reports whether a value is equal to the term's, or on the side of it
 // that its operator asks for.
 func (t *Term) compares(buf []byte, v event.Value) bool {
+	if t.textual != nil {
+		return t.textual.holds(buf, t.Kind, v)
+	}
 	switch t.Kind {
 	case DestinationPort, SourcePort, FileSize:
 		n := v.Int()

@@ -22,14 +22,15 @@ type Term struct {
 	Value string
 	// key is the normal form that is looked up: bytes for addresses and
 	// digests, text for names.
-	key    string
-	number int64 // of a port or size
+	key     string
+	number  int64    // of a port or size
+	textual *textual // of Like and Matches
 }
 
 // Op is how a term compares.
 type Op uint8
 
-// Operators; all but Equal stand beside another term only.
+// Operators; all but Equal, Like and Matches stand beside another term only.
 const (
 	Equal Op = iota
 	NotEqual
@@ -37,9 +38,13 @@ const (
 	LessEqual
 	Greater
 	GreaterEqual
+	Like    // the whole text, with % for any characters and _ for one
+	Matches // a regular expression, somewhere in the text
 )
 
-func (o Op) String() string { return [...]string{"=", "!=", "<", "<=", ">", ">="}[o] }
+func (o Op) String() string {
+	return [...]string{"=", "!=", "<", "<=", ">", ">=", "LIKE", "MATCHES"}[o]
+}
 
 // newTerm reads a value of a kind in its normal form. What is expected is said
 // in the error, which does not repeat the value.

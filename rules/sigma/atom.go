@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net/netip"
 	"regexp"
-	"regexp/syntax"
 	"strconv"
 	"strings"
 	"time"
@@ -214,57 +213,4 @@ func timePart(s, part string) (float64, bool) {
 		return float64(t.Year()), true
 	}
 	return 0, false
-}
-
-// maxLits bounds the literals known of one expression.
-const maxLits = 32
-
-// needed returns lower-case literals of which each match of re holds one, or
-// none when the expression does not tell.
-func needed(re *syntax.Regexp) []string {
-	switch re.Op {
-	case syntax.OpLiteral:
-		for _, r := range re.Rune {
-			if r >= 0x80 { // its forms in lower case are more than one
-				return nil
-			}
-		}
-		return []string{strings.ToLower(string(re.Rune))}
-	case syntax.OpCapture, syntax.OpPlus:
-		return needed(re.Sub[0])
-	case syntax.OpRepeat:
-		if re.Min > 0 {
-			return needed(re.Sub[0])
-		}
-	case syntax.OpConcat:
-		var best []string
-		for _, sub := range re.Sub {
-			if l := needed(sub); l != nil && (best == nil || likely(l) < likely(best)) {
-				best = l
-			}
-		}
-		return best
-	case syntax.OpAlternate:
-		var all []string
-		for _, sub := range re.Sub {
-			l := needed(sub)
-			if l == nil || len(all)+len(l) > maxLits {
-				return nil
-			}
-			all = append(all, l...)
-		}
-		return all
-	}
-	return nil
-}
-
-// likely estimates how likely a value holds one of the literals: the longer
-// each is, the less.
-func likely(lits []string) float64 {
-	p := 0.0
-	for _, l := range lits {
-		n := float64(len(l))
-		p += 4 / (1 + n*n)
-	}
-	return p
 }

@@ -3,6 +3,8 @@ package sigma
 import (
 	"cmp"
 	"slices"
+
+	"saksi/internal/required"
 )
 
 // group holds the rules of one log source. A rule is tried only when an atom
@@ -47,7 +49,7 @@ func (c *compiler) needs(n node) (best clause, ok bool) {
 		}
 		p := 0.01
 		if !a.isExact() {
-			p = likely(a.lits)
+			p = required.Likely(a.lits)
 		}
 		return clause{[]int32{int32(x)}, p}, true
 	case allOf:

@@ -12,6 +12,8 @@ import (
 	"unicode/utf16"
 
 	"gopkg.in/yaml.v3"
+
+	"saksi/internal/required"
 )
 
 // maxForms bounds the forms into which one value may expand.
@@ -265,7 +267,7 @@ func (it *item) regexp(v *yaml.Node, s string, a atom) (node, error) {
 	}
 	a.kind, a.re = byRegexp, re
 	if tree, err := syntax.Parse(flags+s, syntax.Perl); err == nil {
-		a.lits = needed(tree.Simplify())
+		a.lits = required.Literals(tree.Simplify())
 	}
 	return it.c.intern(&a, re.String()), nil
 }
