@@ -4,8 +4,8 @@ package image
 //
 // Specification: libmodi documentation, Mac OS disk image types. Big-endian:
 //
-//	trailer  the last 512 bytes: 0 "koly" | 24 data fork | 32 its size | 60
-//	         segments | 216 property list | 224 its size | 492 sectors of media
+//	trailer  the last 512 bytes: 0 "koly" | 24 data fork | 32 its size | 40
+//	         resource fork | 48 its size | 60 segments | 216 property list | 224 its size | 492 sectors of media
 //	list     XML: under "blkx" an array, with "Data" a table each in base 64
 //	table    0 "mish" | 8 first sector | 16 sectors | 24 offset of its data | 200
 //	         entries
@@ -26,6 +26,8 @@ import (
 
 	"github.com/klauspost/compress/zlib"
 	"github.com/ulikunitz/xz"
+
+	"saksi/internal/lzfse"
 )
 
 // Types of entries.
@@ -53,14 +55,15 @@ const (
 func init() {
 	register(Format{
 		Name:      "udif",
-		Doc:       "Apple disk image (.dmg): as it is, and packed by zlib, bzip2, ADC or LZMA; LZFSE is named",
+		Doc:       "Apple disk image (.dmg): as it is, and packed by zlib, bzip2, ADC, LZMA or LZFSE, with its tables in a property list or in a resource fork",
 		Reference: "libmodi documentation, Mac OS disk image types",
 		Detect:    func(_, tail []byte) bool { return udifDetect(tail) },
 		Open:      openUDIF,
-		Samples:   []string{"container/media.dmg"},
+		Samples:   []string{"container/media.dmg", "container/lzfse.dmg", "container/fork.dmg"},
 		Hostile: []string{
 			"container/media.dmg @-296=7fffffffffffffff", "container/media.dmg @-288=7fffffffffffffff", "container/media.dmg @-20=7fffffffffffffff", "container/media.dmg @-20=0000000000000001",
 			"container/media.dmg @100=ffffffffffffffff", "container/media.dmg @-900=2121212121", "container/media.dmg @-452=00000009",
+			"container/lzfse.dmg @40=ffffffffffffffff", "container/lzfse.dmg @8=ffffffff", "container/fork.dmg @-472=7fffffffffffffff", "container/fork.dmg @-534=ffff",
 		},
 	})
 }
@@ -103,24 +106,26 @@ func openUDIF(segs []Segment, _ int) (*Image, error) {
 	if fork < 0 || forkSize < 0 || fork > at || forkSize > at-fork {
 		return nil, corrupt(s.Name, at+24, "a data fork of %d bytes at %d; the file has %d before its trailer", forkSize, fork, at)
 	}
+	tablesOf, what := udifTables, "property list"
 	if listSize == 0 {
-		if binary.BigEndian.Uint64(t[48:]) != 0 {
-			return nil, fmt.Errorf("opening %s: it is an Apple disk image with its tables in a resource fork, which is %w; convert it with 'hdiutil convert' on a Mac or 'qemu-img convert -f dmg'", s.Name, ErrUnsupported)
+		list, listSize = int64(binary.BigEndian.Uint64(t[40:])), int64(binary.BigEndian.Uint64(t[48:]))
+		if listSize == 0 {
+			im.r, im.Size = io.NewSectionReader(s, fork, forkSize), forkSize
+			return im, nil
 		}
-		im.r, im.Size = io.NewSectionReader(s, fork, forkSize), forkSize
-		return im, nil
+		tablesOf, what = forkTables, "resource fork"
 	}
 	if listSize < 0 || listSize > maxTable || list < 0 || list > at-listSize {
-		return nil, corrupt(s.Name, at+216, "a property list of %d bytes at %d; the file has %d before its trailer", listSize, list, at)
+		return nil, corrupt(s.Name, at+40, "a %s of %d bytes at %d; the file has %d before its trailer", what, listSize, list, at)
 	}
 	text := make([]byte, listSize)
 	if err := readFull(s, text, list); err != nil {
 		return nil, err
 	}
 	u := &udif{seg: s, cache: newCache(1 << 20)}
-	tables, err := udifTables(text)
+	tables, err := tablesOf(text)
 	if err != nil {
-		return nil, corrupt(s.Name, list, "its property list: %v", err)
+		return nil, corrupt(s.Name, list, "its %s: %v", what, err)
 	}
 	for i, b := range tables {
 		if err := u.table(b, i, fork); err != nil {
@@ -135,11 +140,6 @@ func openUDIF(segs []Segment, _ int) (*Image, error) {
 		if end := u.parts[n-1].at + u.parts[n-1].length; end > im.Size {
 			im.Notes = append(im.Notes, fmt.Sprintf("its trailer states %d bytes of media, its tables %d, which are read", im.Size, end))
 			im.Size = end
-		}
-	}
-	for _, p := range u.parts {
-		if p.kind == udifLZFSE {
-			return nil, fmt.Errorf("opening %s: it is packed by LZFSE, which is %w; convert it with 'hdiutil convert -format UDZO' on a Mac", s.Name, ErrUnsupported)
 		}
 	}
 	im.r = u
@@ -295,6 +295,12 @@ func (u *udif) unpack(p udifPart) ([]byte, error) {
 	switch p.kind {
 	case udifADC:
 		return out, unADC(out, in)
+	case udifLZFSE:
+		n, err := lzfse.Decode(out, in)
+		if err == nil && n < len(out) {
+			err = fmt.Errorf("LZFSE: %d of %d bytes", n, len(out))
+		}
+		return out, err
 	case udifZlib:
 		r, err = zlib.NewReader(bytes.NewReader(in))
 	case udifBzip2:
