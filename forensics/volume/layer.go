@@ -78,7 +78,7 @@ type Set struct {
 // NewSet looks at stretches.
 func NewSet(list []*Stretch) *Set {
 	s := &Set{list: list, md: make([]*mdMember, len(list)), pv: make([]*lvmDisk, len(list))}
-	texts := &lvmTexts{read: map[string]*lvmNode{}}
+	texts := &lvmTexts{read: map[string]*lvmNode{}, of: map[*lvmNode]map[string]bool{}}
 	for i, x := range list {
 		if s.md[i] = mdProbe(x); s.md[i] == nil {
 			s.pv[i] = lvmProbe(x, texts)

@@ -47,21 +47,13 @@ type lvmDisk struct {
 	uuid  string
 	name  string // of the group
 	group *lvmNode
-	err   error // why there is no group
+	disks map[string]bool // the UUIDs of the group's physical volumes
+	err   error           // why there is no group
 }
 
 // has reports whether the group knows of a physical volume.
 func (d *lvmDisk) has(uuid string) bool {
-	if d == nil || d.group == nil {
-		return false
-	}
-	pvs := d.group.sub("physical_volumes")
-	for _, n := range pvs.sections() {
-		if strings.ReplaceAll(pvs.sub(n).text("id"), "-", "") == uuid {
-			return true
-		}
-	}
-	return false
+	return d != nil && d.disks[uuid]
 }
 
 // lvmProbe reads the label and the metadata of a physical volume, nil for none.
@@ -92,7 +84,7 @@ func lvmProbe(s *Stretch, texts *lvmTexts) *lvmDisk {
 	}
 	for _, n := range root.sections() {
 		if g := root.sub(n); g.number("extent_size") > 0 {
-			d.name, d.group = n, g
+			d.name, d.group, d.disks = n, g, texts.disks(g)
 			return d
 		}
 	}
@@ -104,7 +96,22 @@ func lvmProbe(s *Stretch, texts *lvmTexts) *lvmDisk {
 // have the same.
 type lvmTexts struct {
 	read  map[string]*lvmNode
+	of    map[*lvmNode]map[string]bool // the UUIDs of a group's physical volumes
 	bytes int
+}
+
+// disks are the UUIDs of a group's physical volumes, found once.
+func (t *lvmTexts) disks(group *lvmNode) map[string]bool {
+	if ids := t.of[group]; ids != nil {
+		return ids
+	}
+	ids := map[string]bool{}
+	pvs := group.sub("physical_volumes")
+	for _, n := range pvs.sections() {
+		ids[strings.ReplaceAll(pvs.sub(n).text("id"), "-", "")] = true
+	}
+	t.of[group] = ids
+	return ids
 }
 
 func (t *lvmTexts) parse(text string) (*lvmNode, error) {

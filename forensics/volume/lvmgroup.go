@@ -16,15 +16,25 @@ type lvmGroup struct {
 	disks  map[string]Span // the extents of a physical volume, by its name; absent where it is not given
 	made   map[string]*lvmMade
 	depth  int
-	kept   int // pieces of snapshots and thin volumes that are known
+	kept   int                          // pieces of snapshots and thin volumes that are known
+	pools  map[string]map[uint64]uint64 // roots of the thin volumes of a pool, by device
+	walked int                          // blocks of trees of pools that were read
 }
 
 // lvmMade is a logical volume that was put together.
 type lvmMade struct {
 	span Span
 	said []string // what a reader of it must know
+	cost int      // places that a read of one byte may come to
 	err  error
 }
+
+// lvmMaxCost bounds what one read comes to: members that are computed from others, which are
+// computed from others, would be read without end.
+const lvmMaxCost = 4096
+
+// over counts what a volume that is made of others costs.
+func (m *lvmMade) over(cost int) { m.cost = max(m.cost, cost) }
 
 // lvmMaxDepth bounds volumes made of volumes: thin ones of a pool of RAID of a
 // mirror of disks.
@@ -58,7 +68,7 @@ func lvmParts(set *Set, i int) ([]Part, error) {
 		}
 		here[d.uuid] = set.list[k]
 	}
-	g := &lvmGroup{root: best.group, lvs: best.group.sub("logical_volumes"), extent: best.group.number("extent_size"), disks: map[string]Span{}, made: map[string]*lvmMade{}}
+	g := &lvmGroup{root: best.group, lvs: best.group.sub("logical_volumes"), extent: best.group.number("extent_size"), disks: map[string]Span{}, made: map[string]*lvmMade{}, pools: map[string]map[uint64]uint64{}}
 	if g.extent <= 0 || g.extent > 1<<31 {
 		return nil, fmt.Errorf("its volume group %q has extents of %d sectors", best.name, g.extent)
 	}
@@ -128,12 +138,15 @@ func (g *lvmGroup) volume(name string) *lvmMade {
 	if m := g.made[name]; m != nil {
 		return m
 	}
-	m := &lvmMade{err: fmt.Errorf("its metadata is damaged: %s is made of itself", name)}
+	m := &lvmMade{cost: 1, err: fmt.Errorf("its metadata is damaged: %s is made of itself", name)}
 	g.made[name] = m
 	if g.depth++; g.depth > lvmMaxDepth {
 		m.err = fmt.Errorf("its metadata is damaged: volumes are made of volumes %d deep", g.depth)
 	} else {
 		m.span, m.err = g.segments(name, m)
+	}
+	if m.err == nil && m.cost > lvmMaxCost {
+		m.err = fmt.Errorf("its metadata is damaged: to read a byte of it, %d places would be read; at most %d are", m.cost, lvmMaxCost)
 	}
 	g.depth--
 	return m
@@ -210,29 +223,37 @@ func (g *lvmGroup) segment(s *lvmNode, length int64, only bool, m *lvmMade) (Spa
 		return g.array(0, 0, chunk, length, members, m)
 	case "mirror":
 		areas := s.list("mirrors")
+		if len(areas) > 2*maxMembers {
+			return nil, fmt.Errorf("its metadata is damaged: it has %d members", len(areas)/2)
+		}
 		members := make([]Span, len(areas)/2)
 		for i := range members {
 			members[i], _ = g.area(areas[2*i], atoi(areas[2*i+1]), length, m)
 		}
+		m.over(m.cost * len(members))
 		return g.array(1, 0, 0, length, members, m)
 	case "raid0", "raid0_meta":
 		names := s.list("raid0_lvs")
 		if kind == "raid0_meta" {
 			names = everySecond(s.list("raids"))
 		}
+		if len(names) > maxMembers {
+			return nil, fmt.Errorf("its metadata is damaged: it has %d members", len(names))
+		}
 		members := make([]Span, 0, len(names))
-		for _, n := range names[:min(len(names), maxMembers)] {
+		for _, n := range names {
 			x := g.volume(n)
 			if x.err != nil {
 				return nil, x.err
 			}
+			m.over(x.cost)
 			members = append(members, x.span)
 		}
 		return g.array(0, 0, chunk, length, members, m)
 	case "snapshot":
-		return g.snapshot(s)
+		return g.snapshot(s, m)
 	case "thin":
-		return g.thin(s, length)
+		return g.thin(s, length, m)
 	}
 	if r, ok := lvmRAID[kind]; ok {
 		if !only {
@@ -258,6 +279,7 @@ func (g *lvmGroup) area(name string, from, length int64, m *lvmMade) (Span, erro
 			return nil, x.err
 		}
 		of = x.span
+		m.over(x.cost)
 		for _, s := range x.said {
 			m.say(s)
 		}
@@ -325,16 +347,21 @@ func (p part) flat() Span {
 // that keeps its state.
 func (g *lvmGroup) raid(s *lvmNode, level, layout int, chunk, length int64, m *lvmMade) (Span, error) {
 	names := s.list("raids")
+	if len(names) > 2*maxMembers {
+		return nil, fmt.Errorf("its metadata is damaged: it has %d members", len(names)/2)
+	}
 	members := make([]Span, len(names)/2)
 	states := make([]lvmState, len(members))
-	newest := uint64(0)
+	newest, cost := uint64(0), 0
 	for i := range members {
 		states[i] = g.state(names[2*i])
 		newest = max(newest, states[i].events)
 		if x := g.volume(names[2*i+1]); x.err == nil {
 			members[i] = x.span
+			cost += x.cost
 		}
 	}
+	m.over(cost)
 	for i, st := range states {
 		switch {
 		case members[i] == nil || !st.known:

@@ -26,11 +26,13 @@ const maxKept = 1 << 21
 
 var errKept = fmt.Errorf("the snapshots and thin volumes of its group lie in more than %d pieces, which are not read: %s", maxKept, lvmHint)
 
-func (g *lvmGroup) snapshot(s *lvmNode) (Span, error) {
+func (g *lvmGroup) snapshot(s *lvmNode, m *lvmMade) (Span, error) {
 	origin, store := g.volume(s.text("origin")), g.volume(s.text("cow_store"))
 	if err := cmp.Or(origin.err, store.err); err != nil {
 		return nil, err
 	}
+	m.over(origin.cost)
+	m.over(store.cost)
 	h := make([]byte, 16)
 	if err := full(store.span, h, 0); err != nil {
 		return nil, fmt.Errorf("reading the store of the snapshot: %w", err)

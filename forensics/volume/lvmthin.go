@@ -37,7 +37,7 @@ const (
 	thinMaxDepth  = 16
 )
 
-func (g *lvmGroup) thin(s *lvmNode, length int64) (Span, error) {
+func (g *lvmGroup) thin(s *lvmNode, length int64, m *lvmMade) (Span, error) {
 	if s.text("external_origin") != "" {
 		return nil, fmt.Errorf("it is thin over another volume, which is not supported: %s", lvmHint)
 	}
@@ -46,6 +46,7 @@ func (g *lvmGroup) thin(s *lvmNode, length int64) (Span, error) {
 	if err := cmp.Or(meta.err, data.err); err != nil {
 		return nil, err
 	}
+	m.over(data.cost)
 	b := make([]byte, thinBlockSize)
 	if err := full(meta.span, b, 0); err != nil {
 		return nil, fmt.Errorf("reading the metadata of its pool: %w", err)
@@ -55,20 +56,26 @@ func (g *lvmGroup) thin(s *lvmNode, length int64) (Span, error) {
 	if le.Uint64(b[32:]) != thinMagic || x.block < 64<<10 || x.block > 1<<30 {
 		return nil, errors.New("the metadata of its pool is damaged: it has no superblock")
 	}
-	t := &thinTree{meta: meta.span, seen: map[uint64]bool{}}
-	var root uint64
-	id := uint64(s.number("device_id"))
-	if err := t.walk(le.Uint64(b[320:]), 0, func(key, value uint64) error {
-		if key == id {
-			root = value
+	t := &thinTree{g: g, meta: meta.span, seen: map[uint64]bool{}}
+	roots := g.pools[s.text("thin_pool")]
+	if roots == nil {
+		roots = map[uint64]uint64{}
+		if err := t.walk(le.Uint64(b[320:]), 0, func(key, value uint64) error {
+			if g.kept++; g.kept > maxKept {
+				return errKept
+			}
+			roots[key] = value
+			return nil
+		}); err != nil {
+			return nil, err
 		}
-		return nil
-	}); err != nil {
-		return nil, err
+		g.pools[s.text("thin_pool")] = roots
 	}
+	root := roots[uint64(s.number("device_id"))]
 	if root == 0 {
 		return x, nil // nothing was ever written
 	}
+	clear(t.seen)
 	err := t.walk(root, 0, func(key, value uint64) error {
 		from, to := int64(key), int64(value>>24)
 		if key > uint64(length/x.block) || to > x.pool.Size()/x.block {
@@ -96,13 +103,17 @@ func (g *lvmGroup) thin(s *lvmNode, length int64) (Span, error) {
 
 // thinTree reads a tree of a pool.
 type thinTree struct {
+	g    *lvmGroup
 	meta Span
 	seen map[uint64]bool // blocks on the way, so that it ends
 }
 
 func (t *thinTree) walk(block uint64, depth int, f func(key, value uint64) error) error {
-	if depth > thinMaxDepth || t.seen[block] || block > uint64(t.meta.Size()/thinBlockSize) || len(t.seen) >= maxKept {
+	if depth > thinMaxDepth || t.seen[block] || block > uint64(t.meta.Size()/thinBlockSize) {
 		return fmt.Errorf("the metadata of its pool is damaged at block %d", block)
+	}
+	if t.g.walked++; t.g.walked > maxKept {
+		return errKept
 	}
 	t.seen[block] = true
 	b := make([]byte, thinBlockSize)

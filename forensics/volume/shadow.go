@@ -95,6 +95,7 @@ func Shadows(r io.ReaderAt, offset, length int64) (list []Shadow, problem string
 		}
 		at = le64(b[40:])
 	}
+	lists := map[int64]bool{}
 	for i := range list {
 		s := &list[i]
 		if e := stores[s.guid]; e != nil {
@@ -102,6 +103,10 @@ func Shadows(r io.ReaderAt, offset, length int64) (list []Shadow, problem string
 		} else {
 			s.Problem = "the catalog does not say where what it keeps lies"
 		}
+		if lists[s.list] && s.list != 0 {
+			s.Problem = fmt.Sprintf("its block list at offset %d is that of another copy", s.list)
+		}
+		lists[s.list] = true
 	}
 	sort.SliceStable(list, func(i, j int) bool { return list[i].Created.Before(list[j].Created) })
 	return list, problem

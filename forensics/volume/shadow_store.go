@@ -121,9 +121,14 @@ func (v *ShadowVolume) store(c *Shadow, left *int, bitmaps bool) (*vssStoreOf, e
 // blocks gives what stands in a chain of blocks.
 func (v *ShadowVolume) blocks(at int64, kind uint32, most int64, f func([]byte) error) error {
 	b := make([]byte, vssBlock)
+	// Of a chain that leads back a block comes again before twice as many were read (Brent).
+	again, next := int64(-1), int64(1)
 	for n := int64(0); at != 0; n++ {
-		if n > most {
+		if n > most || at == again {
 			return fmt.Errorf("its blocks of kind %d are more than the volume has: they lead back at offset %d", kind, at)
+		}
+		if n == next {
+			again, next = at, 2*next
 		}
 		if err := vssRead(v.r, v.offset, v.length, at, kind, b); err != nil {
 			return err

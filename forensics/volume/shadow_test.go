@@ -192,3 +192,37 @@ func TestCorpusShadows(t *testing.T) {
 		}
 	}
 }
+
+// TestShadowChains: a chain of empty blocks that leads back ends after a few, however large the
+// volume is, and no two copies share a list.
+func TestShadowChains(t *testing.T) {
+	const size = 1 << 40
+	r := &blockOnce{}
+	v := &ShadowVolume{r: r, length: size}
+	err := v.blocks(vssBlock, 3, size/vssBlock, func([]byte) error { return nil })
+	if err == nil || !strings.Contains(err.Error(), "they lead back") || r.reads > 10 {
+		t.Errorf("%v after %d reads", err, r.reads)
+	}
+	b := sample(t, "layer/shadow.raw.gz")
+	list, _ := Shadows(bytes.NewReader(b), 0, int64(len(b)))
+	i := bytes.Index(b, binary.LittleEndian.AppendUint64([]byte{3, 0, 0, 0, 0, 0, 0, 0}, uint64(list[1].list)))
+	if i < 0 {
+		t.Fatal("no entry of the second copy's list")
+	}
+	binary.LittleEndian.PutUint64(b[i+8:], uint64(list[0].list))
+	if list, _ = Shadows(bytes.NewReader(b), 0, int64(len(b))); !strings.Contains(list[0].Problem+list[1].Problem, "is that of another copy") {
+		t.Errorf("%+v", list)
+	}
+}
+
+// blockOnce is a volume each of whose blocks is an empty one of kind 3 that leads to itself.
+type blockOnce struct{ reads int }
+
+func (b *blockOnce) ReadAt(p []byte, off int64) (int, error) {
+	b.reads++
+	clear(p)
+	copy(p, vssGUID)
+	p[20] = 3
+	binary.LittleEndian.PutUint64(p[40:], uint64(off))
+	return len(p), nil
+}
