@@ -20,7 +20,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -140,27 +142,28 @@ func (a *aff) missing(im *Image) {
 	if count <= 0 {
 		return
 	}
-	for n := int64(0); n < min(all, affSegments); n++ {
-		if len(a.pages) == 0 { // all of them, however many that may be
-			first = 0
-			im.Bad = append(im.Bad, Range{0, a.size})
-			break
+	there := slices.Sorted(maps.Keys(a.pages))
+	there = append(there[:sort.Search(len(there), func(i int) bool { return there[i] >= all })], all)
+	ranges := 0
+	for i, n := range there {
+		from := int64(0)
+		if i > 0 {
+			from = there[i-1] + 1
 		}
-		if _, ok := a.pages[n]; ok {
+		if from == n {
 			continue
 		}
 		if first < 0 {
-			first = n
+			first = from
 		}
-		r := Range{n * a.page, min(a.page, a.size-n*a.page)}
-		switch k := len(im.Bad); {
-		case k > 0 && im.Bad[k-1].Offset+im.Bad[k-1].Length == r.Offset:
-			im.Bad[k-1].Length += r.Length
-		case k < affText:
-			im.Bad = append(im.Bad, r)
+		if ranges++; ranges <= affText {
+			im.Bad = append(im.Bad, Range{from * a.page, min(n*a.page, a.size) - from*a.page})
 		}
 	}
 	im.Notes = append(im.Notes, fmt.Sprintf("%d pages of %d bytes are missing, from page %d on: they read as zeros", count, a.page, first))
+	if ranges > affText {
+		im.Notes = append(im.Notes, fmt.Sprintf("they are %d stretches, of which the first %d are listed", ranges, affText))
+	}
 }
 
 // read takes the segments of a file. What is behind damage is lost, and said.

@@ -55,6 +55,7 @@ func init() {
 const (
 	aff4Chunk   = 16 << 20 // bytes of a chunk
 	aff4Segment = 1 << 20  // chunks of a segment
+	aff4Streams = 64       // of one image
 	aff4Entry   = 28
 	aff4Index   = 12
 )
@@ -65,6 +66,9 @@ type aff4 struct {
 	volume string
 	files  map[string]*zip.File
 	facts  turtle
+	// What was unpacked last of all streams, by its number in the stream and that of the stream.
+	indexes, chunks *cache
+	streams         int64
 }
 
 func openAFF4(segs []Segment, _ int) (*Image, error) {
@@ -73,7 +77,7 @@ func openAFF4(segs []Segment, _ int) (*Image, error) {
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
 		return nil, fmt.Errorf("opening %s: %w: the directory of its zip, at its end: %w", s.Name, ErrCorrupt, err)
 	}
-	a := &aff4{name: s.Name, volume: strings.TrimRight(z.Comment, "\x00\r\n "), files: map[string]*zip.File{}}
+	a := &aff4{name: s.Name, volume: strings.TrimRight(z.Comment, "\x00\r\n "), files: map[string]*zip.File{}, indexes: newCache(64 << 10), chunks: newCache(32 << 10)}
 	for _, f := range z.File {
 		a.files[strings.TrimPrefix(f.Name, "/")] = f
 	}
@@ -205,7 +209,8 @@ type aff4Stream struct {
 	stream, method    string
 	size              int64
 	chunk, perSegment int64
-	indexes, chunks   *cache
+	number            int64  // of the stream in this container
+	indexes, chunks   *cache // of all streams
 }
 
 func (a *aff4) openStream(stream string, f turtleFacts, size int64) (*aff4Stream, error) {
@@ -215,7 +220,10 @@ func (a *aff4) openStream(stream string, f turtleFacts, size int64) (*aff4Stream
 	if s.chunk < 512 || s.chunk > aff4Chunk || s.perSegment < 1 || s.perSegment > aff4Segment {
 		return nil, fmt.Errorf("opening %s: %w: stream %s has chunks of %q bytes, %q a segment", a.name, ErrCorrupt, stream, f.one("chunkSize"), f.one("chunksInSegment"))
 	}
-	s.indexes, s.chunks = newCache(aff4Index*s.perSegment), newCache(s.chunk)
+	if a.streams++; a.streams > aff4Streams {
+		return nil, fmt.Errorf("opening %s: %w: more than %d image streams", a.name, ErrCorrupt, aff4Streams)
+	}
+	s.number, s.indexes, s.chunks = a.streams, a.indexes, a.chunks
 	return s, nil
 }
 
@@ -223,7 +231,10 @@ func (a *aff4) openStream(stream string, f turtleFacts, size int64) (*aff4Stream
 func (s *aff4Stream) load(n int64) ([]byte, error) {
 	segment := n / s.perSegment
 	name := s.a.segment(s.stream, fmt.Sprintf("%08d", segment))
-	index, err := s.indexes.get(segment, func() ([]byte, error) { return s.a.load(name + ".index") })
+	index, err := s.indexes.get(segment*aff4Streams+s.number-1, func() ([]byte, error) {
+		b, err := s.a.load(name + ".index")
+		return bytes.Clone(b[:min(int64(len(b)), aff4Index*s.perSegment)]), err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -315,7 +326,7 @@ func (s *aff4Stream) ReadAt(b []byte, off int64) (int, error) {
 			return total, io.EOF
 		}
 		n := off / s.chunk
-		chunk, err := s.chunks.get(n, func() ([]byte, error) { return s.load(n) })
+		chunk, err := s.chunks.get(n*aff4Streams+s.number-1, func() ([]byte, error) { return s.load(n) })
 		if err != nil {
 			return total, err
 		}

@@ -31,7 +31,7 @@ func (a *aff4) openMap(stream string, size int64, im *Image) (*aff4Map, error) {
 		return nil, err
 	}
 	m := &aff4Map{size: size}
-	unread := map[int]bool{}
+	unread, opened := map[int]bool{}, map[string]io.ReaderAt{}
 	for i, target := range strings.Split(strings.TrimRight(string(idx), "\r\n"), "\n") {
 		target = strings.TrimSpace(target)
 		stream := a.facts.of[target].is("ImageStream")
@@ -41,8 +41,11 @@ func (a *aff4) openMap(stream string, size int64, im *Image) (*aff4Map, error) {
 			if !stream {
 				return nil, fmt.Errorf("opening %s: its map reads from %s, which is no image stream of this file and %w: a striped image has several files", a.name, target, ErrUnsupported)
 			}
-			if r, _, err = a.open(target, im); err != nil {
-				return nil, err
+			if r = opened[target]; r == nil {
+				if r, _, err = a.open(target, im); err != nil {
+					return nil, err
+				}
+				opened[target] = r
 			}
 		}
 		m.streams = append(m.streams, r)
@@ -66,6 +69,19 @@ func (a *aff4) openMap(stream string, size int64, im *Image) (*aff4Map, error) {
 		}
 	}
 	return m, nil
+}
+
+func (m *aff4Map) hole(off int64) int64 {
+	i := sort.Search(len(m.entries), func(i int) bool { return m.entries[i].at+m.entries[i].length > off })
+	switch {
+	case i == len(m.entries):
+		return m.size - off
+	case m.entries[i].at > off:
+		return m.entries[i].at - off
+	case m.streams[m.entries[i].stream] == io.ReaderAt(repeated("\x00")):
+		return m.entries[i].at + m.entries[i].length - off
+	}
+	return 0
 }
 
 // ReadAt reads the media; gaps of the map read as zeros.
@@ -101,6 +117,10 @@ func (m *aff4Map) ReadAt(b []byte, off int64) (int, error) {
 type repeated string
 
 func (r repeated) ReadAt(b []byte, off int64) (int, error) {
+	if r == "\x00" {
+		clear(b)
+		return len(b), nil
+	}
 	for i := range b {
 		b[i] = r[(off+int64(i))%(1<<20)%int64(len(r))]
 	}

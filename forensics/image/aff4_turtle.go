@@ -57,6 +57,9 @@ func parseTurtle(text string) (turtle, error) {
 			}
 			continue
 		}
+		if count++; count > turtleMost {
+			return t, fmt.Errorf("more than %d statements", turtleMost)
+		}
 		facts := t.of[subject.text]
 		if facts == nil {
 			facts = turtleFacts{}

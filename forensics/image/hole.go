@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sort"
 	"syscall"
 )
 
@@ -123,4 +124,26 @@ func (v *vhdx) hole(off int64) int64 {
 		return 0
 	}
 	return (b+1)*v.block - off
+}
+
+func (v *sparseImage) hole(off int64) int64 {
+	if _, ok := v.bands[off/v.band]; ok {
+		return 0
+	}
+	return v.band - off%v.band
+}
+
+func (p *parallels) hole(off int64) int64 {
+	if at, err := p.place(off / p.cluster); err != nil || at != 0 {
+		return 0
+	}
+	return p.cluster - off%p.cluster
+}
+
+func (m *memory) hole(off int64) int64 {
+	i := sort.Search(len(m.parts), func(i int) bool { return m.parts[i].address+m.parts[i].length > off })
+	if i == len(m.parts) {
+		return 0
+	}
+	return max(0, m.parts[i].address-off)
 }

@@ -62,7 +62,7 @@ func TestHole(t *testing.T) {
 			}
 		}
 	}
-	for _, format := range []string{"qcow2", "vmdk", "vdi"} {
+	for _, format := range []string{"qcow2", "vmdk", "vdi", "aff", "aff4", "parallels", "sparseimage", "udif", "lime"} {
 		if told[format] == 0 {
 			t.Errorf("no hole in a %s: %v", format, told)
 		}

@@ -82,6 +82,7 @@ type udifPart struct {
 
 type udif struct {
 	seg   Segment
+	size  int64
 	parts []udifPart
 	cache *cache
 }
@@ -136,11 +137,15 @@ func openUDIF(segs []Segment, _ int) (*Image, error) {
 		return nil, corrupt(s.Name, list, "%v", err)
 	}
 	im.Size = sectors * 512
+	u.size = max(im.Size, 0)
 	if n := len(u.parts); n > 0 {
 		if end := u.parts[n-1].at + u.parts[n-1].length; end > im.Size {
 			im.Notes = append(im.Notes, fmt.Sprintf("its trailer states %d bytes of media, its tables %d, which are read", im.Size, end))
-			im.Size = end
+			im.Size, u.size = end, end
 		}
+	}
+	if gaps, first := u.gaps(); gaps > 0 {
+		im.Notes = append(im.Notes, fmt.Sprintf("%d bytes of media, from offset %d on, are in none of its tables: they read as zeros", gaps, first))
 	}
 	im.r = u
 	return im, nil
@@ -247,6 +252,38 @@ func (u *udif) order() error {
 		}
 	}
 	return nil
+}
+
+// gaps is how many bytes of media no entry is of, and where the first of them is.
+func (u *udif) gaps() (gaps, first int64) {
+	at := int64(0)
+	look := func(next int64) {
+		if next > at {
+			if gaps == 0 {
+				first = at
+			}
+			gaps += next - at
+		}
+	}
+	for _, p := range u.parts {
+		look(p.at)
+		at = p.at + p.length
+	}
+	look(u.size)
+	return gaps, first
+}
+
+func (u *udif) hole(off int64) int64 {
+	i := sort.Search(len(u.parts), func(i int) bool { return u.parts[i].at+u.parts[i].length > off })
+	switch {
+	case i == len(u.parts):
+		return u.size - off
+	case u.parts[i].at > off:
+		return u.parts[i].at - off
+	case u.parts[i].kind == udifZero || u.parts[i].kind == udifUnused:
+		return u.parts[i].at + u.parts[i].length - off
+	}
+	return 0
 }
 
 // ReadAt reads media; what no entry is of reads as zeros.
