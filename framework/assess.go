@@ -134,6 +134,9 @@ func (s *assessor) decide() error {
 	if err := s.register(); err != nil {
 		return fmt.Errorf("assessing the register's systems: %w", err)
 	}
+	if err := s.flowsTwice(); err != nil {
+		return err
+	}
 	if err := s.outcomes(); err != nil {
 		return err
 	}

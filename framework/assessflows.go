@@ -3,6 +3,7 @@ package framework
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"saksi/event"
 	"saksi/findings"
+	"saksi/findings/dedup"
 )
 
 // Answers of attempts to reach a service, as flows and HTTP tell them.
@@ -68,51 +70,47 @@ func pages(ctx context.Context, ix Index, q string, do func(findings.Doc) error)
 	}
 }
 
+const secondsOfDay = 24 * 60 * 60
+
 type dayBytes struct {
 	day   string
 	bytes int64
 }
 
-// flowBytes is how much a flow carried in both directions.
-func flowBytes(e *event.Event) int64 {
-	if n, ok := e.GetInt(event.NetworkBytes); ok {
-		return n
-	}
-	a, _ := e.GetInt(event.SourceBytes)
-	b, _ := e.GetInt(event.DestinationBytes)
-	return a + b
-}
-
+// bytesByDay adds up flows by their days, each flow once.
 func (s *assessor) bytesByDay(q string) ([]dayBytes, error) {
-	sum := map[string]int64{}
+	var set dedup.Set
 	err := s.each(q, func(e *event.Event) {
 		ns, _ := e.GetTime(event.Timestamp)
-		sum[time.Unix(0, ns).UTC().Format(time.DateOnly)] += flowBytes(e)
+		set.Add(e, int32(time.Unix(0, ns).Unix()/secondsOfDay))
 	})
-	var list []dayBytes
-	for d, n := range sum {
-		list = append(list, dayBytes{d, n})
-	}
-	slices.SortFunc(list, func(a, b dayBytes) int {
-		if a.day < b.day {
-			return -1
+	set.Join(nil)
+	sum := map[int32]int64{}
+	for _, f := range set.Flows {
+		if f.Counts {
+			sum[f.Tag] += f.Bytes
 		}
-		return 1
-	})
+	}
+	var list []dayBytes
+	for _, d := range slices.Sorted(maps.Keys(sum)) {
+		list = append(list, dayBytes{time.Unix(int64(d)*secondsOfDay, 0).UTC().Format(time.DateOnly), sum[d]})
+	}
 	return list, err
 }
 
-// dataSets adds up the flows to where the data of a system is reached.
+// dataSets adds up the flows to where the data of a system is reached, each flow
+// once.
 func (s *assessor) dataSets(x *SystemEntry, y *System) error {
 	for _, d := range x.DataSets {
 		u := DataUse{ID: d.ID, Classification: d.Classification, Personal: d.Personal}
 		if to := addresses("destination", d.Assets); to != "" {
-			if err := s.each("event.dataset:saksi.flow AND "+to, func(e *event.Event) {
-				u.Flows++
-				u.Bytes += flowBytes(e)
-			}); err != nil {
+			var set dedup.Set
+			if err := s.each("event.dataset:saksi.flow AND "+to, func(e *event.Event) { set.Add(e, 0) }); err != nil {
 				return err
 			}
+			set.Join(nil)
+			sum := set.Total(0)
+			u.Flows, u.Bytes, u.TwiceFlows, u.TwiceBytes = sum.Flows, sum.Bytes, sum.TwiceFlows, sum.TwiceBytes
 		}
 		y.DataSets = append(y.DataSets, u)
 	}

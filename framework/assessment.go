@@ -50,6 +50,8 @@ type Assessment struct {
 	Sources  []Source `json:"sources"`
 	Coverage Coverage `json:"coverage"`
 	Systems  []System `json:"systems"`
+	// FlowsTwice is there when several sensors told of flows.
+	FlowsTwice *FlowsTwice `json:"flows_twice,omitempty"`
 
 	Components   []Component   `json:"components"`
 	Outcomes     []Outcome     `json:"outcomes"`
@@ -195,8 +197,10 @@ type DataUse struct {
 	ID             string `json:"id"`
 	Classification string `json:"classification,omitempty"`
 	Personal       bool   `json:"personal"`
-	Flows          int64  `json:"flows"`
+	Flows          int64  `json:"flows"` // each once, however many sensors saw it
 	Bytes          int64  `json:"bytes"`
+	TwiceFlows     int64  `json:"twice_flows,omitempty"` // documents of other sensors on the same flows
+	TwiceBytes     int64  `json:"twice_bytes,omitempty"` // of those
 }
 
 // Inherited is a control that a system has from a shared service.

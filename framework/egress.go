@@ -10,6 +10,7 @@ import (
 
 	"saksi/event"
 	"saksi/findings"
+	"saksi/findings/dedup"
 	"saksi/internal/netplace"
 )
 
@@ -20,8 +21,12 @@ type Egress struct {
 	Sanctioned string   // yes or no for a cloud of the register; "" for what it does not name
 	Hosts      int64    // addresses of the provider
 	Inside     int64    // addresses that were in touch with them
-	Flows      int64    // that were answered
+	Flows      int64    // that were answered, each once, however many sensors saw it
 	Bytes      int64    // of those, both directions
+	TwiceFlows int64    // documents of other sensors on the same flows
+	TwiceBytes int64    // of those
+	Alone      int64    // of Flows, those beyond the newest 4,194,304, which were not compared between sensors
+	number     int32
 	Names      []string // asked for, in order, at most egressNames
 	First      time.Time
 	Last       time.Time
@@ -55,6 +60,17 @@ func EgressOf(ctx context.Context, ix Index, q string, r *Register, table *netpl
 	if err := pages(ctx, ix, and(reached), g.flow); err != nil {
 		return nil, fmt.Errorf("reading flows: %w", err)
 	}
+	g.set.Join(nil)
+	for _, f := range g.set.Flows {
+		x := g.list[f.Tag]
+		if f.Counts {
+			x.Flows++
+			x.Bytes += f.Bytes
+		} else {
+			x.TwiceFlows++
+			x.TwiceBytes += f.Bytes
+		}
+	}
 	list := make([]Egress, 0, len(g.by))
 	for _, x := range g.by {
 		x.Hosts, x.Inside = int64(len(x.hosts)), int64(len(x.inside))
@@ -77,6 +93,8 @@ type egress struct {
 	by    map[string]*Egress
 	asked map[netip.Addr][]string // names by address outside
 	kept  int
+	set   dedup.Set
+	list  []*Egress // by number
 }
 
 func (g *egress) room(n int) error {
@@ -116,8 +134,13 @@ func (g *egress) flow(d findings.Doc) error {
 		return nil
 	}
 	x := g.provider(to)
-	x.Flows++
-	x.Bytes += flowBytes(e)
+	if len(g.set.Flows) < maxCompared {
+		g.set.Add(e, x.number)
+	} else {
+		x.Flows++
+		x.Alone++
+		x.Bytes += dedup.Bytes(e)
+	}
 	if x.First.IsZero() || d.Time.Before(x.First) {
 		x.First = d.Time
 	}
@@ -161,7 +184,8 @@ func (g *egress) provider(a netip.Addr) *Egress {
 	have, ok := g.by[x.Provider]
 	if !ok {
 		x.hosts, x.inside, x.names = map[netip.Addr]struct{}{}, map[netip.Addr]struct{}{}, map[string]struct{}{}
-		have = &x
+		have, x.number = &x, int32(len(g.list))
+		g.list = append(g.list, have)
 		g.by[x.Provider] = have
 	}
 	return have

@@ -35,17 +35,26 @@ func TestEgress(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// One of the flows as a second sensor tells it.
+	for i, sensor := range []string{"tap-1", "tap-2"} {
+		e := flow(time.Hour, "10.1.0.10", "198.51.100.9", 443, "SF", int64(4+i))
+		e.Str(event.ObserverName, sensor)
+		e.Str(event.NetworkCommunityID, "1:x")
+		if err := m.Emit(e); err != nil {
+			t.Fatal(err)
+		}
+	}
 	list, err := EgressOf(t.Context(), m, "", r, table)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []string
 	for _, x := range list {
-		got = append(got, fmt.Sprintf("%s|%s|%s|%d|%d|%d|%d|%v", x.Provider, x.Name, x.Sanctioned, x.Hosts, x.Inside, x.Flows, x.Bytes, x.Names))
+		got = append(got, fmt.Sprintf("%s|%s|%s|%d|%d|%d|%d|%d|%d|%v", x.Provider, x.Name, x.Sanctioned, x.Hosts, x.Inside, x.Flows, x.Bytes, x.TwiceFlows, x.TwiceBytes, x.Names))
 	}
 	want := []string{
-		"AS64500|Some Cloud||1|1|1|1000|[]", "a|Cloud A|yes|2|2|2|150|[]", "b|Cloud B|no|1|1|1|70|[x.b.example]",
-		"2001:db8:1::/48|||1|1|1|6|[]", "198.51.100.0/24|||1|1|1|5|[]",
+		"AS64500|Some Cloud||1|1|1|1000|0|0|[]", "a|Cloud A|yes|2|2|2|150|0|0|[]", "b|Cloud B|no|1|1|1|70|0|0|[x.b.example]",
+		"198.51.100.0/24|||1|1|2|10|1|4|[]", "2001:db8:1::/48|||1|1|1|6|0|0|[]",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("%s\nexpected\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

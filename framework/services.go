@@ -11,6 +11,7 @@ import (
 
 	"saksi/event"
 	"saksi/findings"
+	"saksi/findings/dedup"
 )
 
 // maxWaits bounds the waiting times that are kept for their ranks, over all
@@ -118,7 +119,7 @@ func (s *Service) take(e *event.Event) {
 	switch set, _ := e.GetStr(event.EventDataset); set {
 	case "saksi.flow":
 		s.Connections++
-		s.Bytes += flowBytes(e)
+		s.Bytes += dedup.Bytes(e)
 		switch state, _ := e.GetStr(event.SaksiFlowState); state {
 		case "S0", "REJ", "RSTOS0", "SH":
 			s.Unanswered++

@@ -17,7 +17,7 @@ import (
 )
 
 func findingsCommand(a *app) *cobra.Command {
-	return noun("findings", "Search what was found and follow it to its evidence", findingsSearch(a), findingsShow(a), findingsStats(a), findingsGroups(a), findingsPivot(a), findingsTravel(a), findingsTriage(a), findingsTail(a), findingsNotify(a), findingsSave(a),
+	return noun("findings", "Search what was found and follow it to its evidence", findingsSearch(a), findingsShow(a), findingsStats(a), findingsGroups(a), findingsPivot(a), findingsTravel(a), findingsDuplicates(a), findingsTriage(a), findingsTail(a), findingsNotify(a), findingsSave(a),
 		findingsSet(a), findingsSuppress(a), findingsExport(a), findingsImport(a), findingsPush(a), findingsDead(a),
 		findingsRetain(a), findingsHold(a), findingsAccess(a), findingsRoles(a), findingsKibana(a))
 }

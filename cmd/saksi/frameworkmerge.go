@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -116,8 +117,8 @@ func fileWord(s string) string {
 }
 
 type mergeOptions struct {
-	trustDir, register, key string
-	without                 bool
+	trustDir, register, key, previous string
+	without                           bool
 }
 
 func frameworkMerge(a *app) *cobra.Command {
@@ -127,7 +128,9 @@ func frameworkMerge(a *app) *cobra.Command {
 		Short: "Merge the signed assessments of agencies into a national one",
 		Long: "Takes bundles of 'saksi framework bundle', or folders of them, that keys of --trust signed and of which every number verifies. One that\n" +
 			"does not is refused by name, and nothing is written, unless --without-refused leaves it out and says so. The new folder holds the sums,\n" +
-			"signed, and the bundles, so that 'saksi framework verify' adds them up again. --register names the agencies that should be there.",
+			"signed, and the bundles, so that 'saksi framework verify' adds them up again. --register names the agencies that should be there.\n" +
+			"Refused are also the same bundle twice, an older one beside a newer one of its agency or older than the merge of --previous has, two of one\n" +
+			"agency by two persons' keys or at one time, and names that can be taken for another agency's (but for the one that the register names).",
 		Example: "  saksi framework merge bundles/ --trust trust/ --to national\n  saksi framework report --assessment national --lang ms --to ringkasan.pdf",
 		Args:    cobra.MinimumNArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), a, args) },
@@ -136,6 +139,7 @@ func frameworkMerge(a *app) *cobra.Command {
 	f.StringVar(&o.trustDir, "trust", "", "`folder` of public keys of the agencies, with the register of keys")
 	f.StringVar(&o.register, "register", "", "`file` of the register that names the agencies expected")
 	f.StringVar(&o.key, "sign", "", "signing key `file` for the merge (default: this station's own)")
+	f.StringVar(&o.previous, "previous", "", "`folder` of the merge before: nothing older than what it holds is taken")
 	f.BoolVar(&o.without, "without-refused", false, "leave out bundles that are refused; the merge names them")
 	cobra.CheckErr(c.MarkFlagRequired("trust"))
 	return c
@@ -172,37 +176,27 @@ func (o *mergeOptions) run(ctx context.Context, a *app, args []string) error {
 	if err != nil {
 		return err
 	}
-	g := merge.New(toolName(), expected, casefile.Classifications)
-	var problems []verify.Problem
-	var taken []string
-	bar := a.progress("verifying bundles", "")
-	n := 0
-	err = merge.Read(paths, trust, runtime.GOMAXPROCS(0), func(b *merge.Bundle) error {
-		path := paths[n]
-		n++
-		bar.update(int64(n), int64(len(paths)))
-		list := b.Problems
-		if len(list) == 0 {
-			if p := g.Add(b); p != nil {
-				list = []verify.Problem{*p}
-			}
-		}
-		if len(list) > 0 {
-			problems = append(problems, list...)
-			g.Refuse(b.File)
-			return ctx.Err()
-		}
-		taken = append(taken, path)
-		return ctx.Err()
-	})
-	bar.finish()
+	before, err := o.before(trust)
 	if err != nil {
 		return err
+	}
+	x := &merging{a: a, trust: trust, expected: expected, before: before, drop: map[string]bool{}, said: map[verify.Problem]bool{}}
+	for x.again = true; x.again; { // what must not stand beside a later one is left out from the beginning
+		if err := x.read(ctx, paths); err != nil {
+			return err
+		}
+	}
+	g, problems, taken := x.g, x.problems, x.taken
+	for _, w := range x.told {
+		a.warn(printable(w))
 	}
 	if len(problems) > 0 && (!o.without || len(taken) == 0) {
 		return a.printRefused(problems)
 	}
 	m := g.Merged()
+	for _, n := range g.Unexpected() {
+		a.warn(fmt.Sprintf("%s: the register does not name this agency", printable(n)))
+	}
 	if err := writeMerge(ctx, s, dir, m, taken); err != nil {
 		return err
 	}
@@ -217,6 +211,106 @@ func (o *mergeOptions) run(ctx context.Context, a *app, args []string) error {
 		return fail(exitIncomplete, fmt.Errorf("%d bundles were refused and are left out", len(m.Refused)))
 	}
 	return nil
+}
+
+// before reads the merge of --previous, which a key of --trust or this station's
+// must have signed; nil without one.
+func (o *mergeOptions) before(trust *evidence.Trust) (*merge.Merged, error) {
+	if o.previous == "" {
+		return nil, nil
+	}
+	own, err := signersTrust("", "")
+	if err != nil {
+		return nil, err
+	}
+	both := *trust
+	both.Keys = append(slices.Clone(trust.Keys), own.Keys...)
+	m, problems, err := merge.Signed(o.previous, &both)
+	if err != nil {
+		return nil, fail(exitUsage, fmt.Errorf("--previous: %w", err))
+	}
+	if len(problems) > 0 {
+		p := problems[0]
+		code := exitDigest
+		if p.Kind == verify.KindKey {
+			code = exitTrust
+		}
+		return nil, fail(code, fmt.Errorf("--previous %s: %s: %s: expected %s, found %s", o.previous, p.Item, p.Kind, p.Expected, p.Found))
+	}
+	return m, nil
+}
+
+// merging is one reading of bundles after the other, until none is left out that
+// was added before.
+type merging struct {
+	a        *app
+	trust    *evidence.Trust
+	expected []string
+	before   *merge.Merged
+	drop     map[string]bool // digests of bundles that are left out
+	said     map[verify.Problem]bool
+	problems []verify.Problem
+	g        *merge.Merger
+	taken    []string
+	told     []string
+	again    bool
+}
+
+func (x *merging) read(ctx context.Context, paths []string) error {
+	x.g, x.taken, x.told, x.again = merge.New(toolName(), x.expected, casefile.Classifications), nil, nil, false
+	bar := x.a.progress("verifying bundles", "")
+	defer bar.finish()
+	n := 0
+	added := map[string]bool{}
+	return merge.Read(paths, x.trust, runtime.GOMAXPROCS(0), func(b *merge.Bundle) error {
+		path := paths[n]
+		n++
+		bar.update(int64(n), int64(len(paths)))
+		if x.drop[b.SHA256] {
+			x.g.Refuse(b.File)
+			return ctx.Err()
+		}
+		list := b.Problems
+		if len(list) == 0 {
+			list = x.beside(b, added)
+		}
+		for _, p := range list {
+			if !x.said[p] {
+				x.said[p] = true
+				x.problems = append(x.problems, p)
+			}
+		}
+		if len(list) > 0 {
+			x.g.Refuse(b.File)
+			return ctx.Err()
+		}
+		added[b.SHA256] = true
+		x.taken = append(x.taken, path)
+		return ctx.Err()
+	})
+}
+
+// beside adds a bundle that verifies; what speaks against it, or against one that
+// was added before, is returned.
+func (x *merging) beside(b *merge.Bundle, added map[string]bool) []verify.Problem {
+	if x.before != nil {
+		p, told := x.before.Behind(b)
+		if p != nil {
+			return []verify.Problem{*p}
+		}
+		if told != "" {
+			x.told = append(x.told, told)
+		}
+	}
+	c := x.g.Add(b)
+	if c == nil {
+		return nil
+	}
+	for _, sum := range c.Drop {
+		x.drop[sum] = true
+		x.again = x.again || added[sum]
+	}
+	return c.Problems
 }
 
 // bundlePaths are the bundles that are named, and those in folders that are.

@@ -191,11 +191,15 @@ var missionRows = []missionRow{
 		ok := strings.Join(table, ", ") == "a yes 20, b no 2, 203.0.114.0/24  1"
 		return fmt.Sprintf("egress: %s; %d bytes by provider, %d by flows; %d of 1 unsanctioned cloud told, %d others; %d formats of images and volumes", strings.Join(table, ", "), bytes, flows, told, other, n), ok && bytes == flows && told == 1 && other == 0 && n >= 8
 	}, "whose networks are is the register's or a table of the site's own"},
-	{"data-center consolidation", "saksi framework assess --scope AGENCY", "one index, two agencies", func(m *mission) (string, bool) {
+	{"data-center consolidation", "saksi framework assess --scope AGENCY; saksi findings duplicates", "one index, two agencies; the same capture by 19 sensors", func(m *mission) (string, bool) {
 		m.saksi("framework", "assess", "--index", m.path("watch"), "--register", m.path("register.yaml"), "--scope", "jl", "--as-of", "2026-11-24T20:00:00Z", "--to", m.path("jl"))
 		n := m.assessment("jl").Documents
-		return fmt.Sprintf("%d documents of agency A in the scope of agency B", n), n == 0
-	}, "a flow that two sensors see is two documents, joined by its Community ID only; who may read an index is its file's or node's matter"},
+		one := m.rows(m.saksi("findings", "search", "--index", m.path("nineteen"), "event.dataset:saksi.flow AND observer.name:tap-0", "--size", "0", "-o", "csv"))
+		x := m.assessment("19").FlowsTwice
+		told := len(m.rows(m.saksi("findings", "duplicates", "--index", m.path("nineteen"), "--size", "0", "-o", "csv")))
+		figure := fmt.Sprintf("%d documents of agency A in the scope of agency B; %d of %d flows counted, %d documents of other sensors on them told, %d of %d flows listed", n, x.Flows, len(one), x.TwiceFlows, told, len(one))
+		return figure, n == 0 && x.Flows == int64(len(one)) && x.TwiceFlows == 18*x.Flows && told == len(one)
+	}, ""},
 	{"everything as a service", "saksi framework systems --assessment DIR; saksi framework assess --register FILE", "a portal that uses a shared network; 20 sessions of its supplier, 2 of others", func(m *mission) (string, bool) {
 		h := m.system("portal").Inherited
 		told, other := m.against("supplier-sessions", "203.0.114.1:", "203.0.114.2:")

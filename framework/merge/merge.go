@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"saksi/framework"
-	"saksi/framework/verify"
 )
 
 // Format is the version of merge.json.
@@ -147,7 +146,9 @@ type Merger struct {
 	sums       map[string]float64
 	events     map[string]*LifeEvent
 	in         map[string]map[string]bool // agencies of a life event
-	seen       map[string]string          // agencies, by the file that came first
+	seen       map[string]*sent           // agencies, by name
+	near       map[string][]string        // agencies, by what their names have in common
+	expected   map[string]bool            // agencies that should be there; nil when that is not known
 	order      []string                   // of components
 	classes    []string
 }
@@ -157,25 +158,22 @@ type Merger struct {
 func New(tool string, expected, classes []string) *Merger {
 	g := &Merger{
 		m:          &Merged{Format: Format, Tool: tool, Missing: slices.Clone(expected), Refused: []string{}, Counts: map[framework.State]int{}, Clocks: map[string]int{}, Risks: Risks{Severity: map[string]int{}}},
-		components: map[string]*Component{}, controls: map[string]*Control{}, kpis: map[string]*KPI{}, sums: map[string]float64{}, events: map[string]*LifeEvent{}, in: map[string]map[string]bool{}, seen: map[string]string{}, classes: classes,
+		components: map[string]*Component{}, controls: map[string]*Control{}, kpis: map[string]*KPI{}, sums: map[string]float64{}, events: map[string]*LifeEvent{}, in: map[string]map[string]bool{}, seen: map[string]*sent{}, near: map[string][]string{}, classes: classes,
 	}
+	g.expect(expected)
 	return g
 }
 
 // Refuse records a file that is left out.
 func (g *Merger) Refuse(file string) { g.m.Refused = append(g.m.Refused, file) }
 
-// Add adds a bundle that verifies. One of an agency that is there already, or of
-// another framework than the first, is a problem and changes nothing.
-func (g *Merger) Add(b *Bundle) *verify.Problem {
+// Add adds a bundle that verifies. One that is of another framework than the
+// first, or that can't stand beside another (Conflict), changes nothing.
+func (g *Merger) Add(b *Bundle) *Conflict {
 	a, m := b.Assessment, g.m
-	if first, ok := g.seen[a.Agency]; ok {
-		return &verify.Problem{Item: b.File, Kind: "duplicate-agency", Expected: "each agency once", Found: fmt.Sprintf("%s, which is in %s", a.Agency, first)}
+	if c := g.conflict(b); c != nil {
+		return c
 	}
-	if m.Framework != "" && m.Framework != a.Framework {
-		return &verify.Problem{Item: b.File, Kind: "framework", Expected: m.Framework, Found: a.Framework}
-	}
-	g.seen[a.Agency] = b.File
 	m.Framework, m.Title = a.Framework, a.Title
 	if a.AsOf.After(m.AsOf) {
 		m.AsOf = a.AsOf

@@ -290,13 +290,6 @@ func TestRefused(t *testing.T) {
 	if b := Open("a"+End, repack(t, good, same), evidence.TrustKey(s.Public())); len(b.Problems) > 0 {
 		t.Errorf("packed anew: %+v", b.Problems)
 	}
-	g := New("t", nil, nil)
-	for i, want := range []string{"", "duplicate-agency"} {
-		p := g.Add(Open(fmt.Sprint(i), good, evidence.TrustKey(s.Public())))
-		if (p == nil) != (want == "") || p != nil && p.Kind != want {
-			t.Errorf("%d: %+v", i, p)
-		}
-	}
 }
 
 // TestSoakMany merges 700 simulated agencies and verifies the result.

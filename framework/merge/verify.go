@@ -86,25 +86,44 @@ func Read(paths []string, trust *evidence.Trust, workers int, do func(*Bundle) e
 	return nil
 }
 
+// Signed reads the document of a merge in a folder and checks its signature; the
+// bundles beside it are not read.
+func Signed(dir string, trust *evidence.Trust) (*Merged, []verify.Problem, error) {
+	m, _, r, err := open(dir, trust)
+	if err != nil {
+		return nil, nil, err
+	}
+	return m, r.Problems, nil
+}
+
+// open reads the document of a merge; m is nil when it can't be read further.
+func open(dir string, trust *evidence.Trust) (m *Merged, doc []byte, r *verify.Result, err error) {
+	doc, err = evidence.ReadRegular(filepath.Join(dir, File), MaxBundle)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("reading a merge: %w", err)
+	}
+	r = &verify.Result{Folder: dir, Problems: []verify.Problem{}, Documents: 1}
+	sig, err := evidence.ReadRegular(filepath.Join(dir, File+oscal.SignatureEnd), evidence.MaxBundle)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil, fmt.Errorf("reading a merge: %w", err)
+	}
+	r.Signed(File, doc, sig, trust)
+	m = &Merged{}
+	d := json.NewDecoder(bytes.NewReader(doc))
+	d.DisallowUnknownFields()
+	if err := d.Decode(m); err != nil || m.Format != Format {
+		r.Add(File, verify.KindSchema, fmt.Sprintf("a merge of format %d", Format), fmt.Sprint(m.Format, err))
+		return nil, doc, r, nil
+	}
+	return m, doc, r, nil
+}
+
 // Verify checks the folder of a merge: its signature, every bundle, and every
 // number, which is added up again.
 func Verify(dir string, trust *evidence.Trust, workers int, classes []string) (*verify.Result, error) {
-	doc, err := evidence.ReadRegular(filepath.Join(dir, File), MaxBundle)
-	if err != nil {
-		return nil, fmt.Errorf("verifying a merge: %w", err)
-	}
-	r := &verify.Result{Folder: dir, Problems: []verify.Problem{}, Documents: 1}
-	sig, err := evidence.ReadRegular(filepath.Join(dir, File+oscal.SignatureEnd), evidence.MaxBundle)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("verifying a merge: %w", err)
-	}
-	r.Signed(File, doc, sig, trust)
-	var m Merged
-	d := json.NewDecoder(bytes.NewReader(doc))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&m); err != nil || m.Format != Format {
-		r.Add(File, verify.KindSchema, fmt.Sprintf("a merge of format %d", Format), fmt.Sprint(m.Format, err))
-		return r, nil
+	m, doc, r, err := open(dir, trust)
+	if err != nil || m == nil {
+		return r, err
 	}
 	r.Framework, r.AsOf = m.Framework, m.AsOf.Format("2006-01-02T15:04:05Z07:00")
 	paths, err := Files(filepath.Join(dir, BundlesDir))
@@ -142,8 +161,10 @@ func Verify(dir string, trust *evidence.Trust, workers int, classes []string) (*
 		} else {
 			r.Add(File+":/agencies", verify.KindAgencyDropped, b.Assessment.Agency+", of "+b.File, "nothing")
 		}
-		if p := g.Add(b); p != nil {
-			r.Add(BundlesDir+"/"+p.Item, p.Kind, p.Expected, p.Found)
+		if c := g.Add(b); c != nil {
+			for _, p := range c.Problems {
+				r.Add(BundlesDir+"/"+p.Item, p.Kind, p.Expected, p.Found)
+			}
 		}
 		return nil
 	}); err != nil {

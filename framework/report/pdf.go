@@ -219,6 +219,25 @@ func (r *Report) wordsGiven(d *document.Document) {
 	}
 	heading(d, t["seen"], len(rows))
 	table(d, []string{t["source"], t["in_scope"], t["seen_of"], t["documents"], t["newest"], t["drops"]}, []float64{0.3, 0.12, 0.12, 0.14, 0.2, 0.12}, rows)
+	r.twice(d)
+}
+
+// twice tells which flows several sensors saw.
+func (r *Report) twice(d *document.Document) {
+	t, x := r.words, r.FlowsTwice
+	if x == nil {
+		return
+	}
+	d.Parts = append(d.Parts, document.Part{Text: fmt.Sprintf("%s: %d %s, %d %s. %s: %d (%d %s). %s: %d.", t["twice"], x.Flows, t["twice_flows"], x.Bytes, t["bytes"], t["twice_more"], x.TwiceFlows, x.TwiceBytes, t["bytes"], t["twice_not"], x.NotCompared)})
+	var rows [][]string
+	for _, a := range x.Agencies {
+		name := plain(a.Agency)
+		if name == "" {
+			name = t["none"]
+		}
+		rows = append(rows, []string{name, fmt.Sprint(a.Flows), fmt.Sprint(a.Bytes), fmt.Sprint(a.TwiceFlows), fmt.Sprint(a.TwiceBytes)})
+	}
+	table(d, []string{t["agency"], t["twice_once"], t["bytes"], t["twice_besides"], t["bytes"]}, []float64{0.28, 0.18, 0.18, 0.18, 0.18}, rows)
 }
 
 // control adds one that was decided.
