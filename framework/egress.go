@@ -16,16 +16,16 @@ import (
 
 // Egress is what the agencies' hosts exchanged with one provider outside.
 type Egress struct {
-	Provider   string   // cloud of the register, else the autonomous system, else the network
-	Name       string   // its title or organization
-	Sanctioned string   // yes or no for a cloud of the register; "" for what it does not name
-	Hosts      int64    // addresses of the provider
-	Inside     int64    // addresses that were in touch with them
-	Flows      int64    // that were answered, each once, however many sensors saw it
-	Bytes      int64    // of those, both directions
-	TwiceFlows int64    // documents of other sensors on the same flows
-	TwiceBytes int64    // of those
-	Alone      int64    // of Flows, those beyond the newest 4,194,304, which were not compared between sensors
+	Provider   string // cloud of the register, else the autonomous system, else the network
+	Name       string // its title or organization
+	Sanctioned string // yes or no for a cloud of the register; "" for what it does not name
+	Hosts      int64  // addresses of the provider
+	Inside     int64  // addresses that were in touch with them
+	Flows      int64  // that were answered, each once, however many sensors saw it
+	Bytes      int64  // of those, both directions
+	TwiceFlows int64  // documents of other sensors on the same flows
+	TwiceBytes int64  // of those
+	Alone      int64  // of Flows, those beyond the newest 4,194,304, which were not compared between sensors
 	number     int32
 	Names      []string // asked for, in order, at most egressNames
 	First      time.Time
