@@ -25,9 +25,6 @@ func national(t testing.TB, n int) *merge.Merged {
 	for i := range n {
 		a := *base
 		a.Agency = fmt.Sprintf("Jabatan Perkhidmatan dan Pembangunan Contoh %03d", i)
-		if i == 5 {
-			a.Agency = evil + " agency"
-		}
 		a.Systems = nil
 		for j := range 8 {
 			a.Systems = append(a.Systems, framework.System{ID: fmt.Sprint(i, j), LifeEvent: fmt.Sprintf("Peristiwa kehidupan nombor %d, seperti kelahiran", (i+j)%9), Findings: int64(i + j), Severe: int64(j), Seen: j%2 == 0})
@@ -37,7 +34,11 @@ func national(t testing.TB, n int) *merge.Merged {
 		}
 	}
 	g.Refuse("diubah.saksi.tar.gz")
-	return g.Merged()
+	m := g.Merged()
+	if n > 5 { // a merge refuses such a name; a merge.json of somebody else's may hold it
+		m.Agencies[5].Name = evil + " agency"
+	}
+	return m
 }
 
 func renderNational(t testing.TB, m *merge.Merged, lang string, public bool, form string) []byte {
