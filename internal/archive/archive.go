@@ -120,6 +120,7 @@ type walker struct {
 	visit func(*Member) error
 	st    Stats
 	size  int64
+	given int64 // bytes of all members, packed or not
 	top   int64 // first free byte of the scratch
 }
 
@@ -285,6 +286,12 @@ func (l *level) left(name, kind, text string) error {
 func (l *level) give(path string, data []byte, at int64, why, kind string) error {
 	if why != "" {
 		l.w.problem(path, kind, why)
+	}
+	// A byte is of one member a level, unless members are laid over each other.
+	l.w.given += int64(len(data))
+	if most := int64(l.w.cfg.Depth+1)*(l.w.size+l.w.st.Bytes) + freeBytes; l.w.given > most {
+		l.w.problem(path, Limit, fmt.Sprintf("its members have more than %d bytes, of %d that are there: they lie over each other; the rest is not entered", most, l.w.size+l.w.st.Bytes))
+		return &ownError{errSpent}
 	}
 	if err := l.alive(); err != nil {
 		return err

@@ -116,6 +116,9 @@ func (l *level) macro(path, name string, b []byte, modules map[string]int64) err
 	return l.whole(path+".vba", text, why)
 }
 
+// maxMacro bounds the source of a module of macros, in bytes.
+const maxMacro = 16 << 20
+
 // expand unpacks a compressed container ([MS-OVBA] 2.4.1). With an error it gives
 // what came before it.
 func expand(b []byte) (out []byte, err error) {
@@ -130,6 +133,9 @@ func expand(b []byte) (out []byte, err error) {
 		end := min(at+int(h&0xfff)+3, len(b))
 		chunk := b[at+2 : end]
 		at = end
+		if len(out) > maxMacro {
+			return out, fmt.Errorf("it unpacks to more than %d bytes", maxMacro)
+		}
 		if h>>15 == 0 {
 			out = append(out, chunk...)
 			continue

@@ -4,6 +4,7 @@
 package archivefs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,9 @@ const (
 	maxEntries = 2 << 20
 	maxNames   = 512 << 20 // bytes of all names
 	maxName    = 32 << 10  // bytes of one
+	maxLevels  = 512       // of folders in folders
+	maxNotes   = 1000      // of one archive; also how often the next header is looked for
+	maxKept    = 64 << 20  // bytes of packed content that are kept, so that it can be read backwards
 )
 
 // ErrUnsupported is returned for content that is known and not read.
@@ -42,6 +46,7 @@ type FS struct {
 	paths   map[string]uint64 // of files, the last of a path
 	names   int64
 	notes   []string
+	more    int // notes that are counted only
 }
 
 var _ inode.FS = (*FS)(nil)
@@ -60,7 +65,20 @@ func folder(number uint64) inode.Meta {
 }
 
 func (fs *FS) note(format string, args ...any) {
+	if len(fs.notes) >= maxNotes {
+		fs.more++
+		return
+	}
 	fs.notes = append(fs.notes, fmt.Sprintf(format, args...))
+}
+
+// behind tells of bytes that stand behind the end of the archive and are no archive.
+func (fs *FS) behind(r io.ReaderAt, offset, end, length int64) {
+	b := make([]byte, 64<<10)
+	n, _ := r.ReadAt(b[:min(int64(len(b)), max(length-end, 0))], offset+end)
+	if len(bytes.Trim(b[:n], "\x00")) > 0 {
+		fs.note("it ends at offset %d; %d bytes behind that are no archive of its kind, and are not listed", offset+end, length-end)
+	}
 }
 
 // errMany ends the reading of an archive with more entries than are held.
@@ -78,6 +96,10 @@ func (fs *FS) add(path string, n node) error {
 		if p != "" && p != "." {
 			parts = append(parts, p)
 		}
+	}
+	if len(parts) > maxLevels {
+		fs.note("a file in %d folders of folders is listed in the first %d: %.200q", len(parts)-1, maxLevels-1, path)
+		parts = append(parts[:maxLevels-1], parts[len(parts)-1])
 	}
 	if len(parts) == 0 { // the root itself
 		if n.meta.Type() == inode.TypeDir {
@@ -188,7 +210,12 @@ func (fs *FS) Size() int64 { return fs.size }
 func (fs *FS) Root() inode.Ref { return inode.Ref{Number: 1} }
 
 // Notes implements inode.FS.
-func (fs *FS) Notes() []string { return fs.notes }
+func (fs *FS) Notes() []string {
+	if fs.more > 0 {
+		return append(fs.notes[:len(fs.notes):len(fs.notes)], fmt.Sprintf("%d more notes of this kind are not listed", fs.more))
+	}
+	return fs.notes
+}
 
 // Meta implements inode.FS.
 func (fs *FS) Meta(r inode.Ref) (inode.Meta, error) {
@@ -247,6 +274,7 @@ type streamed struct {
 	size  int64
 	r     io.Reader
 	at    int64
+	all   []byte // of what was read backwards
 }
 
 func (c *streamed) Size() int64 { return c.size }
@@ -257,6 +285,18 @@ func (c *streamed) Runs(int) ([]inode.Run, int64) { return nil, 0 }
 func (c *streamed) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 || off >= c.size {
 		return 0, io.EOF
+	}
+	if c.all == nil && off < c.at && c.size <= maxKept { // a database is read all over
+		if err := c.keep(); err != nil {
+			return 0, err
+		}
+	}
+	if c.all != nil {
+		n := copy(p, c.all[off:])
+		if n < len(p) {
+			return n, io.EOF
+		}
+		return n, nil
 	}
 	if c.r == nil || off < c.at {
 		r, err := c.start()
@@ -290,6 +330,23 @@ func (c *streamed) ReadAt(p []byte, off int64) (int, error) {
 		}
 	}
 	return n, nil
+}
+
+// keep unpacks all of it. What is damaged is read as far as it goes, piece by piece.
+func (c *streamed) keep() error {
+	r, err := c.start()
+	if err != nil {
+		return err
+	}
+	all := make([]byte, c.size)
+	if _, err := io.ReadFull(r, all); err != nil {
+		return nil
+	}
+	if _, err := r.Read(make([]byte, 1)); err != nil && err != io.EOF { // its checksum
+		return nil
+	}
+	c.all, c.r = all, nil
+	return nil
 }
 
 func (c *streamed) lost(err error) error {

@@ -113,7 +113,7 @@ func OpenCpio(r io.ReaderAt, offset, length int64) (*FS, error) {
 		}
 		if err != nil {
 			next := nextCpio(r, offset, at+1, length)
-			if next < 0 || len(fs.notes) > maxNotes {
+			if next < 0 || len(fs.notes) >= maxNotes {
 				return fs.cut(offset+at, err)
 			}
 			fs.note("it is damaged at offset %d: %v; it is read on at the next header, at %d", offset+at, err, offset+next)
@@ -125,8 +125,16 @@ func OpenCpio(r io.ReaderAt, offset, length int64) (*FS, error) {
 			return fs.cut(offset+at+head, err)
 		}
 		path := strings.TrimRight(string(name), "\x00")
-		if path == "TRAILER!!!" {
-			return fs, nil
+		if path == "TRAILER!!!" { // an initramfs is several, one behind the other
+			end := at + up(head+h.name, pad)
+			next := nextCpio(r, offset, end, length)
+			if next < 0 || len(fs.notes) >= maxNotes {
+				fs.behind(r, offset, end, length)
+				return fs, nil
+			}
+			fs.note("it ends at offset %d, and another one begins behind it, at %d, which is listed with it", offset+end, offset+next)
+			at = next
+			continue
 		}
 		data := at + up(head+h.name, pad)
 		n := node{meta: inode.Meta{

@@ -48,33 +48,43 @@ var tarTypes = map[byte]uint32{
 func OpenTar(r io.ReaderAt, offset, length int64) (*FS, error) {
 	fs := newFS("tar", length)
 	base := int64(0) // where t began
-	s := io.NewSectionReader(r, offset, length)
+	s := &tarReader{SectionReader: io.NewSectionReader(r, offset, length)}
 	t := tar.NewReader(s)
-	for i := 0; ; i++ {
+	for {
+		s.header = -1
 		h, err := t.Next()
 		at, _ := s.Seek(0, io.SeekCurrent)
 		at += base
 		if err == io.EOF {
-			return fs, nil
+			next := nextTar(r, offset, at, length)
+			if next < 0 {
+				fs.behind(r, offset, at, length)
+				return fs, nil
+			}
+			fs.note("it ends at offset %d, and another one begins behind it, at %d, which is listed with it", offset+at, offset+next)
+			base = next
+			s = &tarReader{SectionReader: io.NewSectionReader(r, offset+base, length-base)}
+			t = tar.NewReader(s)
+			continue
 		}
 		if err != nil && !errors.Is(err, tar.ErrInsecurePath) {
 			next := nextTar(r, offset, min(at, length), length)
 			if next < 0 && len(fs.nodes) == 2 {
 				return nil, err
 			}
-			if next < 0 || len(fs.notes) > maxNotes {
+			if next < 0 || len(fs.notes) >= maxNotes {
 				fs.note("it is damaged at offset %d, behind %d entries, or was cut: %v; what stands behind is not read", offset+at, len(fs.nodes)-2, err)
 				return fs, nil
 			}
 			fs.note("it is damaged at offset %d: %v; it is read on at the next header, at %d", offset+at, err, offset+next)
-			base, i = next, -1
-			s = io.NewSectionReader(r, offset+base, length-base)
+			base = next
+			s = &tarReader{SectionReader: io.NewSectionReader(r, offset+base, length-base)}
 			t = tar.NewReader(s)
 			continue
 		}
 		kind, known := tarTypes[h.Typeflag]
 		if !known {
-			fs.note("%s is of type %q, which is not known; it is listed as a file", h.Name, h.Typeflag)
+			fs.note("%.200q is of type %q, which is not known; it is listed as a file", h.Name, h.Typeflag)
 			kind = inode.TypeFile
 		}
 		n := node{meta: inode.Meta{
@@ -100,7 +110,7 @@ func OpenTar(r io.ReaderAt, offset, length int64) (*FS, error) {
 		case kind != inode.TypeFile:
 			n.meta.Size = 0
 		case sparse:
-			n.open = fs.sparse(r, offset+base, length-base, i, h.Size)
+			n.open = fs.sparse(r, offset+base+max(s.header, 0), length-base-max(s.header, 0), h.Size)
 		case h.Size > 0:
 			if h.Size > length-at {
 				n.meta.Problem = "its content was cut: it should have " + strconv.FormatInt(h.Size, 10) + " bytes at offset " + strconv.FormatInt(offset+at, 10)
@@ -114,8 +124,19 @@ func OpenTar(r io.ReaderAt, offset, length int64) (*FS, error) {
 	}
 }
 
-// maxNotes bounds how often the next header is looked for.
-const maxNotes = 1000
+// tarReader tells where the header of an entry begins: it is the first block that is read as
+// one, behind what is left of the entry before.
+type tarReader struct {
+	*io.SectionReader
+	header int64 // -1: none was read
+}
+
+func (t *tarReader) Read(p []byte) (int, error) {
+	if t.header < 0 && len(p) == 512 {
+		t.header, _ = t.Seek(0, io.SeekCurrent)
+	}
+	return t.SectionReader.Read(p)
+}
 
 // nextTar finds the next header with a sound checksum, -1 for none.
 func nextTar(r io.ReaderAt, offset, at, length int64) int64 {
@@ -136,15 +157,13 @@ func nextTar(r io.ReaderAt, offset, at, length int64) int64 {
 	return -1
 }
 
-// sparse is content with holes, by the library.
-func (fs *FS) sparse(r io.ReaderAt, offset, length int64, number int, size int64) func() (inode.Content, error) {
+// sparse is content with holes, by the library, of the entry whose header is at offset.
+func (fs *FS) sparse(r io.ReaderAt, offset, length, size int64) func() (inode.Content, error) {
 	return func() (inode.Content, error) {
 		return &streamed{size: size, start: func() (io.Reader, error) {
 			t := tar.NewReader(io.NewSectionReader(r, offset, length))
-			for range number + 1 {
-				if _, err := t.Next(); err != nil && !errors.Is(err, tar.ErrInsecurePath) {
-					return nil, err
-				}
+			if _, err := t.Next(); err != nil && !errors.Is(err, tar.ErrInsecurePath) {
+				return nil, err
 			}
 			return t, nil
 		}}, nil
