@@ -29,13 +29,16 @@ func (w *worker) fill(dir int) *suricata.Packet {
 		v.App = suricata.AppUnknown
 	}
 	v.AppFailed = hidden || w.app() == 0 && (r.Done() || w.conn != nil && w.conn.quiet)
-	v.ClientPackets, v.ServerPackets, v.Age = uint64(r.Pkts[0]), uint64(r.Pkts[1]), max(w.pc.Time-r.First, 0)
+	v.ClientPackets, v.ServerPackets, v.Age = uint64(r.Pkts[0]), uint64(r.Pkts[1]), max(w.pc.Time/1e9-r.First/1e9, 0)*1e9
 	if c := w.root(); c != nil {
 		v.ClientFrames, v.ServerFrames = c.frames[0], c.frames[1]
 	}
 	if r.Proto == decode.ProtoTCP {
 		for d, n := range [2]*uint32{&v.ClientBytes, &v.ServerBytes} {
 			*n = uint32(r.Payload(d))
+			if r.SentSYN(d) {
+				*n++ // it takes a sequence number
+			}
 		}
 	}
 	if p := w.pkt; p != nil && p.Number == w.now {
@@ -97,7 +100,7 @@ func (w *worker) matchPacket(p *decode.Packet, dir int) {
 	}
 	v := w.fill(dir)
 	v.StreamEvents = odd
-	if w.beyond(w.rec) {
+	if w.beyond(w.rec) || w.rec.Handshaking(dir) {
 		v.Established = false
 	}
 	v.NoStream = p.Proto == decode.ProtoTCP && len(v.Payload) > 0 && (w.rec.Done() || w.beyond(w.rec) || p.TCPFlags&decode.RST != 0)

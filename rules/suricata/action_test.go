@@ -11,8 +11,8 @@ func TestActions(t *testing.T) {
 		rules string
 		want  [3]int // hits on the three packets
 	}{
-		{`drop:flow tcp any any -> any any (flags:!R; sid:1;)`, [3]int{1, 1, 1}},
-		{`REJECT tcp any any -> any any (flags:!R; sid:1;)`, [3]int{1, 1, 1}},
+		{`drop:flow tcp any any -> any any (ack:!4294967295; sid:1;)`, [3]int{1, 1, 1}},
+		{`REJECT tcp any any -> any any (ack:!4294967295; sid:1;)`, [3]int{1, 1, 1}},
 		{`alert tcp:all any any -> any any (sid:1;)`, [3]int{1, 1, 1}},
 		{`alert tcp:flow_start any any -> any any (sid:1;)`, [3]int{1, 0, 1}},
 		{`alert ip:flow_start any any -> any any (sid:1;)`, [3]int{1, 0, 1}},

@@ -51,7 +51,9 @@ func kwFlags(b *builder, o *option) *fault {
 }
 
 func kwFragBits(b *builder, o *option) *fault {
-	bits, op, err := bitLetters(o.val, fragLetters)
+	f := o.val
+	f.s = strings.TrimRight(f.s, "+*! ") // a modifier behind the letters says nothing
+	bits, op, err := bitLetters(f, fragLetters)
 	if err != nil {
 		return err
 	}
@@ -77,6 +79,7 @@ func kwIPProto(b *builder, o *option) *fault {
 		err.msg = "neither a protocol's number nor a known name"
 		return err
 	}
+	b.ipOnly++
 	b.r.checks = append(b.r.checks, check{op: ckIPProto, cmp: c})
 	return nil
 }
@@ -88,6 +91,7 @@ func kwL3Proto(b *builder, o *option) *fault {
 	if !ok {
 		return wrong(o.val.off, fmt.Sprintf("unknown protocol %q", s), "ipv4 or ipv6")
 	}
+	b.ipOnly++
 	b.r.checks = append(b.r.checks, check{op: ckVersion, a: v, neg: neg})
 	return nil
 }

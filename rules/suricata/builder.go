@@ -280,9 +280,11 @@ func (b *builder) protocol() *fault {
 		b.r.proto, b.noStream = protoAny, true
 	case "ipv4", "ip4", "ipv6", "ip6":
 		b.r.proto = protoAny
+		b.ipOnly++
 		b.r.checks = append(b.r.checks, check{op: ckVersion, a: uint32(strings.TrimLeft(name, "ipv")[0] - '0')})
 	case "sctp", "igmp", "gre", "esp":
 		b.r.proto = protoOther
+		b.ipOnly++
 		n := map[string]uint64{"sctp": 132, "igmp": 2, "gre": 47, "esp": 50}[name]
 		b.r.checks = append(b.r.checks, check{op: ckIPProto, cmp: uintCmp{op: opEq, a: n}})
 	case "decoder", "ether", "arp":

@@ -81,9 +81,9 @@ func (c *check) eval(p *Packet, st *FlowState) bool {
 	case ckNotEstablished:
 		ok = !p.Established
 	case ckFlags:
-		ok = p.Proto == 6 && bitsMatch(uint32(p.TCPFlags)&^c.b, c.a, c.cmp.op)
+		ok = p.Proto == 6 && flagsNear(p.TCPFlags, c.a) && bitsMatch(uint32(p.TCPFlags)&^c.b, c.a, c.cmp.op)
 	case ckFragBits:
-		ok = bitsMatch(uint32(p.FragBits), c.a, c.cmp.op)
+		ok = p.Src.Is4() && fragMatch(uint32(p.FragBits), c.a, c.cmp.op)
 	case ckTTL:
 		ok = c.cmp.match(uint64(p.TTL))
 	case ckICMPType:
@@ -95,7 +95,7 @@ func (c *check) eval(p *Packet, st *FlowState) bool {
 	case ckICMPSeq:
 		ok = isICMP(p) && c.cmp.match(uint64(p.ICMPSeq))
 	case ckID:
-		ok = c.cmp.match(uint64(p.IPID))
+		ok = p.Src.Is4() && c.cmp.match(uint64(p.IPID))
 	case ckSeq:
 		ok = p.Proto == 6 && c.cmp.match(uint64(p.TCPSeq))
 	case ckAck:
@@ -140,11 +140,11 @@ func (c *check) eval(p *Packet, st *FlowState) bool {
 	case ckIPProto:
 		ok = c.cmp.match(uint64(p.Proto))
 	case ckFragOffset:
-		ok = c.cmp.match(uint64(p.FragOff))
+		ok = p.Src.Is4() && c.cmp.match(uint64(p.FragOff))
 	case ckSameIP:
 		ok = p.Src == p.Dst
 	case ckDsize:
-		ok = c.cmp.match(uint64(len(p.Payload)))
+		ok = c.cmp.match(uint64(len(p.Payload))) && (len(p.Payload) > 0 || !c.cmp.asksPayload())
 	case ckAppProto:
 		if p.App == AppUnknown && !p.AppFailed { // nothing is known, not even what it is not
 			return false
@@ -203,6 +203,37 @@ func bitsMatch(have, want uint32, op cmpOp) bool {
 		return have&want == 0
 	}
 	return have == want
+}
+
+// asksPayload reports comparisons of dsize for which Suricata looks at packets with
+// a payload alone, although an empty one would satisfy some of them.
+func (c uintCmp) asksPayload() bool {
+	switch c.op {
+	case opRange, opGt, opNe, opGe:
+		return true
+	}
+	return false
+}
+
+// flagsNear reports whether a packet has a flag of the kinds a rule names: one of
+// those that begin and end connections with S, F or R, one of the rare ones with
+// U, E or C. Suricata looks at no other packet for such a rule, whatever the
+// rule's modifier (detect-engine-build.c, SignatureCreateMask).
+func flagsNear(have uint8, want uint32) bool {
+	const ends, rare = 1 | 2 | 4, 32 | 64 | 128
+	return (want&ends == 0 || have&ends != 0) && (want&rare == 0 || have&rare != 0)
+}
+
+// fragMatch compares the bits of fragmentation: + asks for more than those named,
+// ! that not all of them are set.
+func fragMatch(have, want uint32, op cmpOp) bool {
+	switch op {
+	case opGe:
+		return have&want == want && have != want
+	case opNe:
+		return have&want != want
+	}
+	return bitsMatch(have, want, op)
 }
 
 // uintKeywords compare one number of the packet.

@@ -317,6 +317,9 @@ func (m *Matcher) header(r *Rule, p *Packet) bool {
 	if r.src == nil && r.dst == nil && r.sport == nil && r.dport == nil {
 		return true
 	}
+	if (r.sport != nil || r.dport != nil) && !hasPorts(p.Proto) {
+		return false
+	}
 	src, dst := addrKey(p.Src), addrKey(p.Dst)
 	sport, dport := key128{0, uint64(p.SrcPort)}, key128{0, uint64(p.DstPort)}
 	if r.pair { // the header is written for the request
@@ -327,6 +330,10 @@ func (m *Matcher) header(r *Rule, p *Packet) bool {
 	}
 	return r.bidir && r.sport.has(dport) && r.dport.has(sport) && r.src.has(dst) && r.dst.has(src)
 }
+
+// hasPorts reports TCP, UDP and SCTP: to a rule that names ports other protocols
+// are nothing.
+func hasPorts(proto uint8) bool { return proto == 6 || proto == 17 || proto == 132 }
 
 func (m *Matcher) checks(r *Rule, p *Packet, st *FlowState) bool {
 	for i := range r.checks {

@@ -185,7 +185,13 @@ func (b *builder) decide() {
 	case len(r.payload.items) > 0:
 		r.kind = kindPayload
 		tcp := r.proto&protoTCP != 0
+		if b.onlyStream && tcp {
+			r.proto = protoTCP
+		}
 		switch {
+		case b.onlyStream && !tcp: // only TCP has streams
+			r.checks = append(r.checks, check{op: ckNever})
+			r.packet = true
 		case !tcp || b.noStream || b.packetKeyword:
 			r.packet = true
 		case b.onlyStream:

@@ -13,6 +13,8 @@ import (
 // header (Suricata user guide, "Rules Format").
 func TestHeader(t *testing.T) {
 	tcp := func() *Packet { return packet(6, "") }
+	six := packet(6, "")
+	six.Src, six.Dst = netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2")
 	for _, c := range []struct {
 		header string
 		p      *Packet
@@ -36,6 +38,14 @@ func TestHeader(t *testing.T) {
 		{"tcp any any -> any [70:90,!80]", tcp(), false},
 		{"tcp any any -> 203.0.113.1-203.0.113.9 any", tcp(), true},
 		{"tcp any any -> 2001:db8::/32 any", tcp(), false},
+		{"ip ::/0 any -> any any", tcp(), false},
+		{"ip ::/0 any -> any any", six, true},
+		{"ip 0.0.0.0/0 any -> any any", six, false},
+		{"ip !192.0.2.0/24 any -> any any", tcp(), true}, // a negation keeps to its version of IP
+		{"ip !192.0.2.0/24 any -> any any", six, false},
+		{"ip !2001:db8:1::/48 any -> any any", six, true},
+		{"ip [!192.0.2.0/24,!2001:db8:1::/48] any -> any any", six, true},
+		{"ip any !80 -> any any", packet(1, ""), false}, // ICMP has no ports
 		{"ipv4 any any -> any any", tcp(), true},
 		{"ip6 any any -> any any", tcp(), false},
 		{"sctp any any -> any any", packet(132, ""), true},
@@ -128,8 +138,16 @@ func TestPacketKeywords(t *testing.T) {
 		{"icmp_seq:5;", 1, false},
 		{"fragbits:D;", 6, true},
 		{"fragbits:M;", 6, false},
-		{"fragbits:+D;", 6, true},
+		{"fragbits:+D;", 6, false}, // more than D
+		{"fragbits:D!;", 6, true},
+		{"fragbits:!MD;", 6, true}, // not both
+		{"fragbits:*MD;", 6, true},
 		{"fragbits:!M;", 6, true},
+		{"flags:*UA;", 6, false}, // no packet without a rare flag is looked at
+		{"flags:*RA;", 6, true},
+		{"flags:!P;", 6, true},
+		{"dsize:!9;", 6, true},
+		{"content:\"data\"; flow:only_stream;", 17, false},
 		{"fragoffset:0;", 6, true},
 		{"fragoffset:>0;", 6, false},
 		{"vlan.id:300;", 6, true},

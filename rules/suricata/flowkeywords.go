@@ -100,6 +100,8 @@ func kwFrame(b *builder, o *option) *fault {
 
 func kwFlow(b *builder, o *option) *fault {
 	for _, p := range o.val.list() {
+		// What only says where contents are looked for leaves a rule on addresses one.
+		b.flowKeyword = b.flowKeyword || !strings.HasSuffix(strings.ToLower(p.s), "_stream")
 		switch strings.ToLower(p.s) {
 		case "established":
 			b.r.checks = append(b.r.checks, check{op: ckEstablished})
@@ -128,7 +130,6 @@ func kwFlow(b *builder, o *option) *fault {
 	if b.onlyStream && b.noStream {
 		return wrong(o.val.off, "flow asks for only_stream and no_stream", "one of them")
 	}
-	b.flowKeyword = true
 	return nil
 }
 

@@ -149,6 +149,35 @@ var (
 	portDomain = domain{"port", span{key128{}, key128{0, 65535}}, portAtom}
 )
 
+// v4Span are the keys of IPv4.
+var v4Span = span{key128{0, 0xffff << 32}, key128{0, 0xffff<<32 | 0xffffffff}}
+
+// mapped reports a span of IPv4.
+func mapped(s span) bool { return s.lo.cmp(v4Span.lo) >= 0 && s.hi.cmp(v4Span.hi) <= 0 }
+
+// around is what a negation takes from: all ports, and of addresses those of the
+// versions of IP that it names (detect-engine-address.c).
+func (d domain) around(not []span) []span {
+	if d.name != addrDomain.name || len(not) == 0 {
+		return []span{d.all}
+	}
+	four, six := false, false
+	for _, s := range not {
+		if mapped(s) {
+			four = true
+		} else {
+			six = true
+		}
+	}
+	switch {
+	case four && six:
+		return []span{d.all}
+	case four:
+		return []span{v4Span}
+	}
+	return minus([]span{d.all}, []span{v4Span})
+}
+
 // compile reads an expression; nil stands for any.
 func (h *headers) compile(f field, d domain) (*set, *fault) {
 	key := d.name + " " + f.s
@@ -186,7 +215,7 @@ func (h *headers) expr(f field, d domain, depth int) ([]span, *fault) {
 		if err != nil {
 			return nil, err
 		}
-		return minus([]span{d.all}, in), nil
+		return minus(d.around(in), normalize(in)), nil
 	case f.s == "any":
 		return []span{d.all}, nil
 	case f.s[0] == '$':
@@ -203,6 +232,9 @@ func (h *headers) expr(f field, d domain, depth int) ([]span, *fault) {
 		return h.list(field{f.s[1 : len(f.s)-1], f.off + 1}, d, depth)
 	}
 	s, err := d.atom(f)
+	if d.name == addrDomain.name && err == nil && !mapped(s) {
+		return minus([]span{s}, []span{v4Span}), nil
+	}
 	return []span{s}, err
 }
 
@@ -242,7 +274,7 @@ func (h *headers) list(f field, d domain, depth int) ([]span, *fault) {
 		pos = append(pos, in...)
 	}
 	if !positive {
-		pos = []span{d.all}
+		pos = d.around(neg)
 	}
 	return minus(normalize(pos), normalize(neg)), nil
 }

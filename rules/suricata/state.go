@@ -243,7 +243,7 @@ func kwFlowbits(b *builder, o *option) *fault {
 	if len(ids) > 1 {
 		return wrong(parts[1].off, "several names with "+cmd.s, "one name; '|' goes with isset and isnotset")
 	}
-	b.writes = true
+	b.writes, b.byPacket = true, b.byPacket || op != acSet
 	b.r.post = append(b.r.post, action{op: op, id: ids[0]})
 	return nil
 }
@@ -285,7 +285,7 @@ func kwFlowint(b *builder, o *option) *fault {
 	if !ok {
 		return wrong(parts[1].off, fmt.Sprintf("unknown flowint operation %q", op), "+ - = == != < <= > >= isset notset")
 	}
-	b.writes = true
+	b.writes, b.byPacket = true, true
 	b.r.post = append(b.r.post, action{op: act, id: id, val: uint32(n), ref: ref})
 	return nil
 }

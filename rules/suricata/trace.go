@@ -262,9 +262,17 @@ func (t *Trace) header(p *Packet, app AppProto) {
 		src, dst, sport, dport, from, to = dst, src, dport, sport, to, from
 	}
 	set3(&c[3], r.src.has(src), from.Addr().String())
-	set3(&c[4], r.sport.has(sport), strconv.Itoa(int(from.Port())))
+	ports := hasPorts(p.Proto)
+	set3(&c[4], r.sport == nil || ports && r.sport.has(sport), portSeen(ports, from.Port()))
 	set3(&c[5], r.dst.has(dst), to.Addr().String())
-	set3(&c[6], r.dport.has(dport), strconv.Itoa(int(to.Port())))
+	set3(&c[6], r.dport == nil || ports && r.dport.has(dport), portSeen(ports, to.Port()))
+}
+
+func portSeen(there bool, port uint16) string {
+	if !there {
+		return "a protocol without ports"
+	}
+	return strconv.Itoa(int(port))
 }
 
 func appSeen(a AppProto, failed bool) string {

@@ -32,6 +32,27 @@ func (r *Record) Established() bool {
 	return r.Pkts[0] > 0 && r.Pkts[1] > 0
 }
 
+// SentSYN reports whether a side of a TCP connection was seen to begin it.
+func (r *Record) SentSYN(dir int) bool {
+	for h := r.history; h != 0; h >>= 5 {
+		if k := h & 31; k == uint64(2+dir) || k == uint64(4+dir) { // 's' and 'h'
+			return true
+		}
+	}
+	return false
+}
+
+// Handshaking reports that the packet counted last, of side dir, belongs to a TCP
+// handshake that was seen: the ACK that ends it is the last one.
+func (r *Record) Handshaking(dir int) bool {
+	if r.Proto != decode.ProtoTCP || !r.Began() {
+		return false
+	}
+	before := r.Pkts
+	before[dir]--
+	return before[FromOrig] < 2 || before[FromResp] < 1
+}
+
 // closed reports a TCP connection that has ended.
 func (r *Record) closed() bool {
 	o, p := r.endpoint(FromOrig), r.endpoint(FromResp)
