@@ -140,10 +140,16 @@ func (w *worker) detailTx(e *event.Event) {
 	if byPacket[dataset] {
 		w.byPacket(e)
 	}
-	if d := w.sh.table.Detail(w.flow); d != nil {
-		e.Int(event.SaksiEveTxID, int64(d.Txs))
-		d.Txs++
+	d := w.sh.table.Detail(w.flow)
+	if d == nil {
+		return
 	}
+	if n, ok := e.GetInt(event.SaksiEveTxID); ok { // the parser's
+		d.Txs = max(d.Txs, uint32(n)+1)
+		return
+	}
+	e.Int(event.SaksiEveTxID, int64(d.Txs))
+	d.Txs++
 }
 
 // detailAlert adds what only EVE JSON tells of an alert.
@@ -208,7 +214,7 @@ var common = func() (m [event.NumFields]bool) {
 		case "@timestamp", "event", "source", "destination", "network", "related", "rule", "threat", "client", "server", "observer", "agent", "ecs":
 			m[i] = true
 		}
-		for _, prefix := range []string{"Saksi.evidence.", "Saksi.flow.", "Saksi.rule.", "Saksi.link", "Saksi.eve.p", "Saksi.eve.t", "Saksi.eve.vlan"} {
+		for _, prefix := range []string{"Saksi.evidence.", "Saksi.flow.", "Saksi.rule.", "Saksi.link", "Saksi.eve.kind", "Saksi.eve.p", "Saksi.eve.t", "Saksi.eve.vlan"} {
 			m[i] = m[i] || strings.HasPrefix(event.Field(i).Name(), prefix)
 		}
 	}

@@ -6,6 +6,7 @@ package proto
 //	0 id  2 QR opcode AA TC RD RA Z rcode  4 questions  6 answers  8 authorities  10 additional
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"net/netip"
@@ -203,8 +204,13 @@ func (d *dns) message(c *Context, dir Dir, b []byte) {
 	} else {
 		e.Str(event.DNSType, "query")
 	}
+	var told *dnsEVE
 	if c.Detail {
+		told = &dnsEVE{eveTx: eveTx(d.tx), app: d.app, msg: bytes.Clone(b), record: true}
 		e.Int(event.SaksiEveDNSFlags, int64(flags))
+		if told.asked() {
+			tellEVE(e, told.kind(), told)
+		}
 	}
 	for _, f := range dnsFlags {
 		if flags&f.bit != 0 {
@@ -237,7 +243,13 @@ func (d *dns) message(c *Context, dir Dir, b []byte) {
 			f = frameMDNSPDU
 		}
 		offerFrames(c, dir, d.app, framed{f, b})
-		c.Offer(&dnsTx{d: d, dir: dir, msg: b}, dir)
+		tx := &dnsTx{d: d, dir: dir, msg: b}
+		if told != nil {
+			about := *told
+			about.record = false
+			tx.told = &about
+		}
+		c.Offer(tx, dir)
 	}
 }
 

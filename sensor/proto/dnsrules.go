@@ -19,6 +19,15 @@ type dnsTx struct {
 	msg  []byte
 	more bufTx
 	made bool
+	told *dnsEVE // for EVE JSON alone
+}
+
+// EVE implements Teller.
+func (t *dnsTx) EVE() EVE {
+	if t.told == nil {
+		return nil
+	}
+	return t.told
 }
 
 // App implements suricata.Tx.

@@ -3,6 +3,8 @@ package proto
 import (
 	"cmp"
 	"slices"
+
+	"saksi/event"
 )
 
 // eveTx numbers a transaction in EVE JSON, from 1.
@@ -24,3 +26,12 @@ func byNumber[K comparable, T EVE](table map[K]T) []T {
 // maxEVEOpen bounds the transactions of a flow that are kept until their answer
 // comes; further ones are told of at once.
 const maxEVEOpen = 128
+
+// tellEVE has the document of a transaction be a record of EVE JSON with all
+// that Suricata tells of it, of event_type kind.
+func tellEVE(e *event.Event, kind string, t EVE) {
+	var m event.Members
+	t.AppendEVE(&m)
+	e.AddMembers(kind, &m)
+	e.Int(event.SaksiEveTxID, int64(t.Number()-1))
+}

@@ -93,7 +93,12 @@ func (h *host) Begin(dataset string, packets []uint64) *event.Event {
 	return &h.ev
 }
 
-func (h *host) Emit(e *event.Event) { h.lines = append(h.lines, e.AppendJSON(nil)) }
+func (h *host) Emit(e *event.Event) {
+	h.lines = append(h.lines, e.AppendJSON(nil))
+	if e.Has(event.SaksiEveKind) {
+		h.records = append(h.records, e.AppendEVE(nil))
+	}
+}
 
 func (h *host) Offer(tx suricata.Tx, _ Dir) {
 	if x, ok := tx.(Teller); ok && x.EVE() != nil {
