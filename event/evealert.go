@@ -152,8 +152,12 @@ func (w *eve) context(e *Event) {
 	}
 }
 
-// application writes what an alert tells of its transaction.
+// application writes what an alert tells of its transaction: if it rests on one,
+// as a rule says that looks at its buffers or, over UDP, names its protocol.
 func (w *eve) application(e *Event) {
+	if none, _ := e.GetBool(SaksiEveNoTx); none {
+		return
+	}
 	p, _ := e.GetStr(NetworkProtocol)
 	if e.Has(SaksiEveApp) {
 		w.app(e)

@@ -94,6 +94,7 @@ const (
 	SaksiEveIcmpType                                       // Saksi.eve.icmp_type: held for EVE only: ICMP type
 	SaksiEveJA3SString                                     // Saksi.eve.ja3s_string: held for EVE only: text whose MD5 is the JA3S
 	SaksiEveKind                                           // Saksi.eve.kind: held for EVE only: event_type of a record that no document tells of
+	SaksiEveNoTx                                           // Saksi.eve.no_tx: held for EVE only: the alert rests on no transaction, so it tells of none
 	SaksiEvePacket                                         // Saksi.eve.packet: held for EVE only: packet the event was made at
 	SaksiEvePayload                                        // Saksi.eve.payload: held for EVE only: bytes an alert matched in
 	SaksiEvePktSrc                                         // Saksi.eve.pkt_src: held for EVE only: where the packet came from
@@ -754,6 +755,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.eve.icmp_type", typ: Long, array: false, doc: "held for EVE only: ICMP type"},
 	{name: "Saksi.eve.ja3s_string", typ: Keyword, array: false, doc: "held for EVE only: text whose MD5 is the JA3S"},
 	{name: "Saksi.eve.kind", typ: Keyword, array: false, doc: "held for EVE only: event_type of a record that no document tells of"},
+	{name: "Saksi.eve.no_tx", typ: Boolean, array: false, doc: "held for EVE only: the alert rests on no transaction, so it tells of none"},
 	{name: "Saksi.eve.packet", typ: Long, array: false, doc: "held for EVE only: packet the event was made at"},
 	{name: "Saksi.eve.payload", typ: Keyword, array: false, doc: "held for EVE only: bytes an alert matched in"},
 	{name: "Saksi.eve.pkt_src", typ: Keyword, array: false, doc: "held for EVE only: where the packet came from"},

@@ -154,8 +154,11 @@ func (w *worker) detailTx(e *event.Event) {
 
 // detailAlert adds what only EVE JSON tells of an alert.
 func (w *worker) detailAlert(e *event.Event, h *suricata.Hit) {
-	if h.HasTx {
+	switch {
+	case h.HasTx:
 		e.Int(event.SaksiEveTxID, int64(max(h.TxID, 1)-1))
+	case w.rec == nil || w.rec.Proto != decode.ProtoUDP || !h.Rule.NamesApp():
+		e.Bool(event.SaksiEveNoTx, true)
 	}
 	if r := w.rec; r != nil {
 		w.detailFlow(e, r)
@@ -255,7 +258,7 @@ func (w *worker) describe(e *event.Event, tx suricata.Tx) bool {
 	}
 	if w.latest.rec == w.rec && w.latest.number == w.now && w.rec != nil {
 		for v := range w.latest.e.All() {
-			if !common[v.Field] {
+			if !common[v.Field] || v.Field == event.SaksiEveTxID && !e.Has(event.SaksiEveTxID) && !e.Has(event.SaksiEveNoTx) {
 				e.Append(v)
 			}
 		}

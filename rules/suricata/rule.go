@@ -71,6 +71,10 @@ type Rule struct {
 	trace         *Trace // nil: nobody asks
 }
 
+// NamesApp reports whether a rule is for one application protocol, as by its
+// header.
+func (r *Rule) NamesApp() bool { return r.app != AppUnknown }
+
 // kind is when a rule is evaluated.
 type kind uint8
 
