@@ -20,7 +20,9 @@ func (e *Event) AppendEVE(dst []byte) []byte {
 		}
 	}
 	k, ok := eveKinds[dataset]
-	if name, _ := e.GetStr(SaksiEveKind); name != "" {
+	if name, _ := e.GetStr(SaksiEveKind); name == noRecord {
+		return dst
+	} else if name != "" {
 		k, ok = eveKind{name: name, write: (*eve).app}, true
 	}
 	if !ok || toldByRecords[dataset] || k.unless != nil && k.unless(e) {
@@ -248,7 +250,8 @@ func (w *eve) header(e *Event, kind string) {
 		w.str("pkt_src", "wire/pcap")
 	}
 	w.field("community_id", e, NetworkCommunityID)
-	if kind != "flow" && kind != "fileinfo" {
+	switch kind {
+	case "alert", "anomaly", "http", "smb", "smtp":
 		w.number("tx_id", e, SaksiEveTxID)
 	}
 	if kind == "flow" || kind == "alert" || kind == "fileinfo" || kind == "anomaly" {

@@ -468,21 +468,16 @@ func (w *eve) smtp(e *Event) {
 func (w *eve) ftp(e *Event) {
 	w.open("ftp")
 	w.field("command", e, SaksiFtpCommand)
-	w.field("command_data", e, SaksiFtpArgument)
-	w.boolean("command_truncated", false)
-	w.number("dynamic_port", e, SaksiEveFtpPort)
-	w.field("mode", e, SaksiEveFtpMode)
-	codes := e.all(SaksiEveFtpCode)
-	if n, ok := e.GetInt(SaksiFtpReplyCode); ok && len(codes) == 0 {
-		codes = []string{strconv.FormatInt(n, 10)}
+	if data, ok := e.GetStr(SaksiFtpArgument); ok {
+		w.str("command_data", data)
+		w.boolean("command_truncated", false)
 	}
-	w.list("completion_code", codes)
-	w.list("reply", e.all(SaksiEveFtpReply))
-	if len(codes) > 0 {
-		w.str("reply_received", "yes")
-	} else {
-		w.str("reply_received", "no")
+	received := "no"
+	if n, ok := e.GetInt(SaksiFtpReplyCode); ok {
+		w.list("completion_code", []string{strconv.FormatInt(n, 10)})
+		received = "yes"
 	}
+	w.str("reply_received", received)
 	w.boolean("reply_truncated", false)
 	w.close()
 }

@@ -94,6 +94,11 @@ func (e *Event) AddMembers(kind string, m *Members) {
 	e.Str(SaksiEveKind, kind)
 }
 
+// NoRecord has AppendEVE leave e out, because Suricata has no record for it.
+func (e *Event) NoRecord() { e.Str(SaksiEveKind, noRecord) }
+
+const noRecord = "none"
+
 // ToldByRecords reports whether AppendEVE leaves out the events of a dataset,
 // because the sensor's parser makes records of their messages for EVE.
 func ToldByRecords(dataset string) bool { return toldByRecords[dataset] }

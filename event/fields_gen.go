@@ -82,10 +82,6 @@ const (
 	SaksiEveBare                                           // Saksi.eve.bare: held for EVE only: the packet of the alert was not decoded
 	SaksiEveDNSFlags                                       // Saksi.eve.dns_flags: held for EVE only: flags of a DNS message as sent
 	SaksiEveFlowStart                                      // Saksi.eve.flow_start: held for EVE only: time of the flow's first packet
-	SaksiEveFtpCode                                        // Saksi.eve.ftp_code: held for EVE only: codes of the reply to an FTP command
-	SaksiEveFtpMode                                        // Saksi.eve.ftp_mode: held for EVE only: active or passive
-	SaksiEveFtpPort                                        // Saksi.eve.ftp_port: held for EVE only: port of an FTP data connection
-	SaksiEveFtpReply                                       // Saksi.eve.ftp_reply: held for EVE only: lines of the reply to an FTP command
 	SaksiEveHttp2Error                                     // Saksi.eve.http2_error: held for EVE only: error that a frame of HTTP/2 tells
 	SaksiEveHTTPLocation                                   // Saksi.eve.http_location: held for EVE only: where a response redirects to
 	SaksiEveHTTPRange                                      // Saksi.eve.http_range: held for EVE only: Content-Range of a response
@@ -743,10 +739,6 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.eve.bare", typ: Boolean, array: false, doc: "held for EVE only: the packet of the alert was not decoded"},
 	{name: "Saksi.eve.dns_flags", typ: Long, array: false, doc: "held for EVE only: flags of a DNS message as sent"},
 	{name: "Saksi.eve.flow_start", typ: Date, array: false, doc: "held for EVE only: time of the flow's first packet"},
-	{name: "Saksi.eve.ftp_code", typ: Keyword, array: true, doc: "held for EVE only: codes of the reply to an FTP command"},
-	{name: "Saksi.eve.ftp_mode", typ: Keyword, array: false, doc: "held for EVE only: active or passive"},
-	{name: "Saksi.eve.ftp_port", typ: Long, array: false, doc: "held for EVE only: port of an FTP data connection"},
-	{name: "Saksi.eve.ftp_reply", typ: Keyword, array: true, doc: "held for EVE only: lines of the reply to an FTP command"},
 	{name: "Saksi.eve.http2_error", typ: Keyword, array: false, doc: "held for EVE only: error that a frame of HTTP/2 tells"},
 	{name: "Saksi.eve.http_location", typ: Keyword, array: false, doc: "held for EVE only: where a response redirects to"},
 	{name: "Saksi.eve.http_range", typ: Keyword, array: false, doc: "held for EVE only: Content-Range of a response"},

@@ -210,6 +210,8 @@ func (d *dns) message(c *Context, dir Dir, b []byte) {
 		e.Int(event.SaksiEveDNSFlags, int64(flags))
 		if told.asked() {
 			tellEVE(e, told.kind(), told)
+		} else {
+			e.NoRecord()
 		}
 	}
 	for _, f := range dnsFlags {

@@ -57,31 +57,11 @@ type ftp struct {
 	rules     ftpRules
 	// transfer is the data connection announced last.
 	transfer *ftpTransfer
-	reply    ftpReply
-}
-
-// ftpReply is the reply to the command in work, as EVE tells it.
-type ftpReply struct {
-	lines [][]byte
-	codes [][]byte
-	port  uint16 // of the data connection
-	mode  string
-}
-
-// maxFTPReply bounds the lines of a reply that are kept.
-const maxFTPReply = 32
-
-// add keeps a line.
-func (r *ftpReply) add(line []byte, coded bool) {
-	if len(r.lines) == maxFTPReply {
-		return
-	}
-	line = bytes.Clone(line[:min(len(line), 1024)])
-	if coded {
-		r.codes = append(r.codes, line[:3])
-		line = bytes.TrimLeft(line[3:], " -")
-	}
-	r.lines = append(r.lines, line)
+	// txs numbers the transactions as Suricata does; within is set from the first
+	// line of a reply to its last.
+	txs    uint64
+	within bool
+	x      *ftpEVE // the one in work, for EVE JSON alone
 }
 
 // Data implements Parser.
@@ -109,10 +89,8 @@ func (p *ftp) Data(c *Context, dir Dir, b []byte) Result {
 			p.packets.Add(c.Number)
 			p.command, p.open = v, true
 			p.arg = append(p.arg[:0], arg...)
-			p.reply = ftpReply{}
-			if port, ok := p.active(); ok {
-				p.reply.port, p.reply.mode = port, "active"
-			}
+			p.within = false
+			p.asked(c, v, bytes.TrimLeft(line, "\xff\xf4\xf2"))
 			if c.Matching() {
 				p.rules.request(c, p)
 			}
@@ -135,11 +113,9 @@ func (p *ftp) Data(c *Context, dir Dir, b []byte) Result {
 		if port, ok := p.passive(line); ok {
 			p.announce(c, FromServer, port)
 		}
-		if port, ok := p.passive(line); ok {
-			p.reply.port, p.reply.mode = port, "passive"
-		}
-		if c.Detail {
-			p.reply.add(line, ok)
+		p.answered(c, line)
+		if p.x != nil && !(ok && last && code < 200) {
+			p.x.done = true
 		}
 		if c.Matching() {
 			p.rules.reply(c, p, line, ok)
@@ -152,8 +128,11 @@ func (p *ftp) Data(c *Context, dir Dir, b []byte) Result {
 		p.more = false
 		if p.open {
 			p.packets.Add(c.Number)
+		} else if p.x != nil && code >= 200 {
+			c.Record("ftp", p.x)
 		}
 		if code >= 200 {
+			p.within = false
 			tls := p.tls && p.open && code == 234
 			p.flush(c, code)
 			if tls {
@@ -181,6 +160,12 @@ func (p *ftp) flush(c *Context, code int) {
 			e.Str(event.EventOutcome, "success")
 		}
 	}
+	switch {
+	case p.x != nil:
+		tellEVE(e, "ftp", p.x)
+	case c.Detail:
+		e.NoRecord()
+	}
 	c.Emit(e)
 	p.odd = false
 }
@@ -195,21 +180,12 @@ func (p *ftp) Describe(e *event.Event) {
 	if p.odd {
 		e.Bool(event.SaksiFtpMalformed, true)
 	}
-	for _, line := range p.reply.lines {
-		e.Bytes(event.SaksiEveFtpReply, line)
-	}
-	for _, code := range p.reply.codes {
-		e.Bytes(event.SaksiEveFtpCode, code)
-	}
-	if p.reply.mode != "" {
-		e.Int(event.SaksiEveFtpPort, int64(p.reply.port))
-		e.Str(event.SaksiEveFtpMode, p.reply.mode)
-	}
 }
 
 // Gap implements Parser: lines are found again.
 func (p *ftp) Gap(c *Context, _ Dir, _ uint32) bool {
 	p.flush(c, 0)
+	p.within = false
 	return true
 }
 

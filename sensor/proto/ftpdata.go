@@ -105,8 +105,11 @@ func (p *ftpData) Close(c *Context) {
 		return
 	}
 	p.begun = false
+	if c.Detail {
+		c.Record("ftp_data", p.about)
+	}
 	if c.Matching() {
-		t := &bufTx{app: suricata.AppFTPData, id: 1, packets: p.packets.List()}
+		t := &bufTx{app: suricata.AppFTPData, id: 1, packets: p.packets.List(), eve: p.about}
 		if p.about.name != "" {
 			t.add(suricata.BufFileName, []byte(p.about.name))
 		}

@@ -47,8 +47,7 @@ func (r *ftpRules) line(c *Context, dir Dir, line []byte) {
 
 // request offers a command. Its password is shown to rules and written nowhere.
 func (r *ftpRules) request(c *Context, p *ftp) {
-	r.id++
-	t := &bufTx{app: suricata.AppFTP, id: r.id, packets: p.packets.List()}
+	t := &bufTx{app: suricata.AppFTP, id: r.id, packets: p.packets.List(), eve: p.told()}
 	t.add(suricata.BufFTPCommand, []byte(p.command))
 	if len(p.arg) > 0 {
 		t.add(suricata.BufFTPCommandData, bytes.Clone(p.arg))
@@ -65,7 +64,7 @@ func (r *ftpRules) request(c *Context, p *ftp) {
 
 // reply offers one line of a reply.
 func (r *ftpRules) reply(c *Context, p *ftp, line []byte, coded bool) {
-	t := &bufTx{app: suricata.AppFTP, id: r.id, packets: p.packets.List()}
+	t := &bufTx{app: suricata.AppFTP, id: r.id, packets: p.packets.List(), eve: p.told()}
 	t.number(suricata.BufFTPReplyReceived, 1)
 	port, passive := p.passive(line)
 	if coded {

@@ -155,8 +155,7 @@ type Host interface {
 	// ask for, such as a frame, is offered only then.
 	Wants(b suricata.Buffer) bool
 	// Record makes a record of EVE JSON of a transaction, of which no document
-	// tells, with event_type kind. It is called for Detail alone, by parsers of
-	// datasets that event.ToldByRecords names.
+	// tells, with event_type kind. It is called for Detail alone.
 	Record(kind string, t EVE)
 	// OpenFile begins a file carried by the flow; nil when files are not wanted.
 	OpenFile(name string, dir Dir) FileWriter
