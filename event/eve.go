@@ -47,10 +47,6 @@ type eveKind struct {
 var eveKinds map[string]eveKind
 
 func init() {
-	overUDP := func(e *Event) bool {
-		t, _ := e.GetStr(NetworkTransport)
-		return t == "udp"
-	}
 	eveKinds = map[string]eveKind{
 		"saksi.flow":     {name: "flow", write: (*eve).flow},
 		"saksi.file":     {name: "fileinfo", write: (*eve).file},
@@ -59,7 +55,7 @@ func init() {
 		"saksi.dns":      {name: "dns", write: (*eve).dns},
 		"saksi.mdns":     {name: "mdns", write: (*eve).mdns},
 		"saksi.http":     {name: "http", write: (*eve).http},
-		"saksi.tls":      {name: "tls", write: (*eve).tls, unless: overUDP}, // of DTLS there is none
+		"saksi.tls":      {name: "tls", write: (*eve).tls, unless: untold},
 		"saksi.quic":     {name: "quic", write: (*eve).quic},
 		"saksi.ssh":      {name: "ssh", write: (*eve).ssh},
 		"saksi.smtp":     {name: "smtp", write: (*eve).smtp},

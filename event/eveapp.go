@@ -348,7 +348,7 @@ func (w *eve) tls(e *Event) {
 	w.field("subject", e, TLSServerSubject)
 	w.field("issuerdn", e, TLSServerIssuer)
 	if s, ok := e.GetStr(TLSServerX509SerialNumber); ok {
-		w.str("serial", colons(s, true))
+		w.str("serial", SerialColons(s))
 	}
 	if s, ok := e.GetStr(TLSServerHashSHA1); ok {
 		w.str("fingerprint", colons(s, false))
@@ -357,20 +357,7 @@ func (w *eve) tls(e *Event) {
 	if r, ok := e.GetBool(TLSResumed); ok && r {
 		w.boolean("session_resumed", true)
 	}
-	if v, ok := e.GetStr(TLSVersion); ok {
-		p, _ := e.GetStr(TLSVersionProtocol)
-		switch {
-		case p == "ssl":
-			v = "SSLv" + strings.TrimSuffix(v, ".0")
-		case p == "dtls":
-			v = "DTLS " + v
-		case v == "1.0":
-			v = "TLSv1"
-		default:
-			v = "TLS " + v
-		}
-		w.str("version", v)
-	}
+	w.tlsVersion(e)
 	for _, t := range []struct {
 		k string
 		f Field
@@ -385,7 +372,58 @@ func (w *eve) tls(e *Event) {
 		w.list("server_alpns", []string{s})
 	}
 	w.list("subjectaltname", e.all(TLSServerX509AlternativeNames))
+	if s, ok := e.GetStr(SaksiEveSessionClient); ok {
+		w.open("client")
+		w.key("")
+		w.b = append(w.b, s...)
+		w.close()
+	}
 	w.close()
+}
+
+// untold reports a session of which Suricata makes no record: of DTLS, and one
+// whose server sent no certificate, unless it resumed or is of TLS 1.3.
+func untold(e *Event) bool {
+	if t, _ := e.GetStr(NetworkTransport); t == "udp" {
+		return true
+	}
+	resumed, _ := e.GetBool(TLSResumed)
+	version, _ := e.GetStr(TLSVersion)
+	return !e.Has(TLSServerSubject) && !e.Has(TLSServerIssuer) && !resumed && !(version == "1.3" && e.Has(TLSCipher))
+}
+
+// tlsVersion writes the version that the server chose.
+func (w *eve) tlsVersion(e *Event) {
+	if v, ok := e.GetStr(SaksiEveSessionVersion); ok {
+		w.str("version", v)
+		return
+	}
+	v, ok := e.GetStr(TLSVersion)
+	if !ok {
+		return
+	}
+	switch p, _ := e.GetStr(TLSVersionProtocol); {
+	case p == "ssl":
+		v = "SSLv" + strings.TrimSuffix(v, ".0")
+	case p == "dtls":
+		v = "DTLS " + v
+	case v == "1.0":
+		v = "TLSv1"
+	default:
+		v = "TLS " + v
+	}
+	w.str("version", v)
+}
+
+// SerialColons writes the serial number of a certificate, in hexadecimal digits,
+// as pairs with colons between, as it is encoded: a byte of zeros stands before
+// a first one that would make it negative (X.690 section 8.3).
+func SerialColons(s string) string {
+	s = colons(s, true)
+	if s != "" && s[0] >= '8' {
+		return "00:" + s
+	}
+	return s
 }
 
 // fingerprints writes JA3, JA3S and JA4.

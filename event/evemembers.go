@@ -20,6 +20,9 @@ func (m *Members) Full() bool { return len(m.w.b) > maxMembers }
 // Empty reports whether nothing was added.
 func (m *Members) Empty() bool { return len(m.w.b) == 0 }
 
+// String gives the members as JSON without the braces around them.
+func (m *Members) String() string { return string(m.w.b) }
+
 // Open begins an object: a member k, or an element if k is empty.
 func (m *Members) Open(k string) {
 	m.w.key(k)

@@ -96,6 +96,8 @@ const (
 	SaksiEvePktSrc                                         // Saksi.eve.pkt_src: held for EVE only: where the packet came from
 	SaksiEveResponseIcmpCode                               // Saksi.eve.response_icmp_code: held for EVE only: code of the answer
 	SaksiEveResponseIcmpType                               // Saksi.eve.response_icmp_type: held for EVE only: type of the answer
+	SaksiEveSessionClient                                  // Saksi.eve.session_client: held for EVE only: members that tell of the client's certificate, as JSON
+	SaksiEveSessionVersion                                 // Saksi.eve.session_version: held for EVE only: version of TLS in Suricata's words
 	SaksiEveSSHClientHassh                                 // Saksi.eve.ssh_client_hassh: held for EVE only: text whose MD5 is the client's HASSH
 	SaksiEveSSHClientProto                                 // Saksi.eve.ssh_client_proto: held for EVE only: version of SSH the client names
 	SaksiEveSSHServerHassh                                 // Saksi.eve.ssh_server_hassh: held for EVE only: text whose MD5 is the server's HASSH
@@ -753,6 +755,8 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.eve.pkt_src", typ: Keyword, array: false, doc: "held for EVE only: where the packet came from"},
 	{name: "Saksi.eve.response_icmp_code", typ: Long, array: false, doc: "held for EVE only: code of the answer"},
 	{name: "Saksi.eve.response_icmp_type", typ: Long, array: false, doc: "held for EVE only: type of the answer"},
+	{name: "Saksi.eve.session_client", typ: Keyword, array: false, doc: "held for EVE only: members that tell of the client's certificate, as JSON"},
+	{name: "Saksi.eve.session_version", typ: Keyword, array: false, doc: "held for EVE only: version of TLS in Suricata's words"},
 	{name: "Saksi.eve.ssh_client_hassh", typ: Keyword, array: false, doc: "held for EVE only: text whose MD5 is the client's HASSH"},
 	{name: "Saksi.eve.ssh_client_proto", typ: Keyword, array: false, doc: "held for EVE only: version of SSH the client names"},
 	{name: "Saksi.eve.ssh_server_hassh", typ: Keyword, array: false, doc: "held for EVE only: text whose MD5 is the server's HASSH"},

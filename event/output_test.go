@@ -132,3 +132,38 @@ func TestZeekTunnels(t *testing.T) {
 		t.Errorf("rows %q, expected the one of protocol 50", rows)
 	}
 }
+
+// TestSerialColons proves that a serial number is told as it is encoded.
+func TestSerialColons(t *testing.T) {
+	for in, want := range map[string]string{
+		"0AE1": "0A:E1", "7F": "7F", "E7F9B6": "00:E7:F9:B6", "80": "00:80", "ae1": "0A:E1", "": "",
+	} {
+		if have := SerialColons(in); have != want {
+			t.Errorf("%s gives %s, expected %s", in, have, want)
+		}
+	}
+}
+
+// TestEVEUntold proves which sessions of TLS have no record, as in Suricata, and
+// that an event without one is left out.
+func TestEVEUntold(t *testing.T) {
+	for _, c := range []struct {
+		add  func(e *Event)
+		told bool
+	}{
+		{func(e *Event) { e.Str(TLSClientServerName, "agensi.example") }, false},
+		{func(e *Event) { e.Str(TLSServerSubject, "CN=agensi") }, true},
+		{func(e *Event) { e.Str(TLSServerSubject, "CN=agensi"); e.Str(NetworkTransport, "udp") }, false},
+		{func(e *Event) { e.Bool(TLSResumed, true) }, true},
+		{func(e *Event) { e.Str(TLSVersion, "1.3"); e.Str(TLSCipher, "TLS_AES_128_GCM_SHA256") }, true},
+		{func(e *Event) { e.Str(TLSServerSubject, "CN=agensi"); e.NoRecord() }, false},
+	} {
+		var e Event
+		e.Time(Timestamp, 0)
+		e.Str(EventDataset, "saksi.tls")
+		c.add(&e)
+		if line := e.AppendEVE(nil); (len(line) > 0) != c.told {
+			t.Errorf("told is %v, expected %v: %s", len(line) > 0, c.told, line)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package proto
 import (
 	"crypto/tls"
 	"fmt"
+	"time"
 
 	"saksi/event"
 	tlsmsg "saksi/sensor/proto/internal/tls"
@@ -152,6 +153,7 @@ func (p *tlsSession) Describe(e *event.Event) {
 		version = p.client.Version
 	}
 	aboutVersion(e, version)
+	e.Str(event.SaksiEveSessionVersion, p.chosen())
 	if p.hasC {
 		e.Bytes(event.TLSClientServerName, p.client.ServerName)
 		e.Bytes(event.DestinationDomain, p.client.ServerName)
@@ -172,7 +174,44 @@ func (p *tlsSession) Describe(e *event.Event) {
 		e.Str(event.TLSClientHashSHA256, x.SHA256)
 		e.Str(event.TLSClientSubject, x.Subject)
 		e.Str(event.TLSClientIssuer, x.Issuer)
+		if x.Parsed {
+			e.Str(event.SaksiEveSessionClient, clientCert(x))
+		}
 	}
+}
+
+// chosen is the version that the server chose, in Suricata's words.
+func (p *tlsSession) chosen() string {
+	if !p.hasS {
+		return "UNDETERMINED"
+	}
+	switch v := p.server.Version; {
+	case v == 2:
+		return "SSLv2"
+	case v == 0x0300:
+		return "SSLv3"
+	case v == 0x0301:
+		return "TLSv1"
+	case v >= 0x0302 && v <= 0x0304:
+		return fmt.Sprintf("TLS 1.%d", v-0x0301)
+	case v>>8 == 0x7f && v&0xff >= 16 && v&0xff <= 28:
+		return fmt.Sprintf("TLS 1.3 draft-%d", v&0xff)
+	default:
+		return fmt.Sprintf("0x%04x", v)
+	}
+}
+
+// clientCert is what EVE JSON tells of a client's certificate.
+func clientCert(x *tlsmsg.Cert) string {
+	const form = "2006-01-02T15:04:05"
+	var m event.Members
+	m.Str("subject", x.Subject)
+	m.Str("issuerdn", x.Issuer)
+	m.Str("fingerprint", colons(x.SHA1))
+	m.Str("serial", event.SerialColons(x.Serial))
+	m.Str("notbefore", time.Unix(0, x.NotBefore).UTC().Format(form))
+	m.Str("notafter", time.Unix(0, x.NotAfter).UTC().Format(form))
+	return m.String()
 }
 
 func aboutVersion(e *event.Event, version uint16) {

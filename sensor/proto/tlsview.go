@@ -176,7 +176,7 @@ func (v *tlsView) buf(b suricata.Buffer) []byte {
 	case suricata.BufTLSCertIssuer:
 		return text(x.Issuer)
 	case suricata.BufTLSCertSerial:
-		return text(colons(x.Serial))
+		return text(event.SerialColons(x.Serial))
 	case suricata.BufTLSCertFingerprint:
 		return text(colons(x.SHA1))
 	case suricata.BufTLSNotBefore:
