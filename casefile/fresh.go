@@ -180,16 +180,10 @@ func Witness(ctx context.Context, dir string, s *evidence.Signer, key *evidence.
 		return nil, fmt.Errorf("witnessing %s: %w", dir, err)
 	}
 	path := filepath.Join(dir, witnessDir, s.Public().Fingerprint()[:16])
-	if err := os.Remove(path + ".tmp"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := evidence.Replace(path, b, 0o600); err != nil {
 		return nil, fmt.Errorf("witnessing %s: %w", dir, err)
 	}
-	if err := evidence.WriteNew(path+".tmp", b, 0o600); err != nil {
-		return nil, fmt.Errorf("witnessing %s: %w", dir, err)
-	}
-	if err := os.Rename(path+".tmp", path); err != nil {
-		return nil, fmt.Errorf("witnessing %s: %w", dir, err)
-	}
-	return checkpoint, evidence.SyncDir(filepath.Dir(path))
+	return checkpoint, nil
 }
 
 // LogRoot is the base64 of what the entries of the case's custody log hash to;

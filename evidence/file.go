@@ -82,6 +82,22 @@ func WriteNew(path string, b []byte, mode fs.FileMode) error {
 	return nil
 }
 
+// Replace writes a file whole or not at all: an older one of the name stands until all bytes of the
+// new one are on the disk.
+func Replace(path string, b []byte, mode fs.FileMode) error {
+	tmp := path + ".tmp"
+	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a run that was ended
+		return err
+	}
+	if err := WriteNew(tmp, b, mode); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return errors.Join(err, os.Remove(tmp))
+	}
+	return SyncDir(filepath.Dir(path))
+}
+
 // SyncDir brings the names in a folder to the disk. A file system that can't do
 // that for folders, such as a share of another machine, is no error.
 func SyncDir(dir string) error {

@@ -12,11 +12,16 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"saksi/internal/infile"
 )
 
 // The register of keys is keys.json in a trust folder, beside the public keys it
 // speaks of: who holds a key, in which role, from when, and until when.
+
+// maxRegister bounds the register, in bytes: some 20,000 keys.
+const maxRegister = 8 << 20
 
 // Register reads the register of a trust folder, in its order. A missing one is
 // empty. Errors are ErrTrust.
@@ -25,7 +30,7 @@ func Register(dir string) ([]KeyRecord, error) {
 }
 
 func readRecords(path string) ([]KeyRecord, error) {
-	b, err := infile.Read(path, maxPEM)
+	b, err := infile.Read(path, maxRegister)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -51,23 +56,28 @@ func readRecords(path string) ([]KeyRecord, error) {
 	return list, nil
 }
 
+// changing keeps others from changing the register until the function that it returns is called.
+func changing(dir string) (done func(), err error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(d.Fd()), unix.LOCK_EX); err != nil && !errors.Is(err, unix.ENOTSUP) {
+		return nil, errors.Join(fmt.Errorf("waiting for others that change the register in %s: %w", dir, err), d.Close())
+	}
+	return func() { _ = d.Close() }, nil
+}
+
 // writeRegister replaces the register.
 func writeRegister(dir string, list []KeyRecord) error {
 	b, err := json.MarshalIndent(list, "", "  ")
 	if err != nil {
 		return err
 	}
-	tmp := filepath.Join(dir, RegisterFile+".tmp")
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if len(b) >= maxRegister {
+		return fmt.Errorf("%w: the register of keys would have more than %d bytes", ErrTrust, maxRegister)
 	}
-	if err := WriteNew(tmp, append(b, '\n'), 0o644); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp, filepath.Join(dir, RegisterFile)); err != nil {
-		return err
-	}
-	return SyncDir(dir)
+	return Replace(filepath.Join(dir, RegisterFile), append(b, '\n'), 0o644)
 }
 
 // Enroll binds a public key to a person and a role: its file is copied into the
@@ -81,6 +91,14 @@ func Enroll(dir string, p *Public, person, role, replaces string, now time.Time)
 	case !slices.Contains(Roles, role):
 		return r, fmt.Errorf("%w: enrolling a key: role %q; expected one of %s", ErrTrust, role, strings.Join(Roles, ", "))
 	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return r, fmt.Errorf("enrolling a key: %w", err)
+	}
+	done, err := changing(dir)
+	if err != nil {
+		return r, fmt.Errorf("enrolling a key: %w", err)
+	}
+	defer done()
 	list, err := Register(dir)
 	if err != nil {
 		return r, err
@@ -92,9 +110,6 @@ func Enroll(dir string, p *Public, person, role, replaces string, now time.Time)
 	if err != nil {
 		return r, err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return r, fmt.Errorf("enrolling a key: %w", err)
-	}
 	if err := WriteNew(filepath.Join(dir, r.File), b, 0o644); err != nil && !errors.Is(err, fs.ErrExist) {
 		return r, fmt.Errorf("enrolling a key: %w", err)
 	}
@@ -104,6 +119,11 @@ func Enroll(dir string, p *Public, person, role, replaces string, now time.Time)
 // Revoke ends a key from a time on. What it signed before, shown by a trusted
 // time stamp, stays good.
 func Revoke(dir, hint, reason string, at time.Time) error {
+	done, err := changing(dir)
+	if err != nil {
+		return fmt.Errorf("revoking a key: %w", err)
+	}
+	defer done()
 	list, err := Register(dir)
 	if err != nil {
 		return err

@@ -282,20 +282,14 @@ func witness(ctx context.Context, dir, kept string, s *evidence.Signer, pub *evi
 	if err != nil {
 		return 0, err
 	}
-	if err := os.Remove(kept + ".tmp"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return 0, err
-	}
-	if err := evidence.WriteNew(kept+".tmp", now, 0o600); err != nil {
-		return 0, err
-	}
-	if err := os.Rename(kept+".tmp", kept); err != nil {
+	if err := evidence.Replace(kept, now, 0o600); err != nil {
 		return 0, err
 	}
 	cp, err := evidence.ParseCheckpoint(now)
 	if err != nil {
 		return 0, err
 	}
-	return cp.Size, evidence.SyncDir(filepath.Dir(kept))
+	return cp.Size, nil
 }
 
 // witnessState is the file in which a witness keeps the last checkpoint of a

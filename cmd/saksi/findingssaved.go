@@ -16,6 +16,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"saksi/event"
+	"saksi/evidence"
 	"saksi/findings/query"
 	"saksi/internal/infile"
 )
@@ -66,10 +67,7 @@ func saveSaved(m map[string]string) error {
 		err = os.MkdirAll(filepath.Dir(path), 0o700)
 	}
 	if err == nil {
-		err = os.WriteFile(path+".tmp", b, 0o600)
-	}
-	if err == nil {
-		err = os.Rename(path+".tmp", path)
+		err = evidence.Replace(path, b, 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("saving searches: %w", err)

@@ -166,7 +166,7 @@ func enrollAccept(a *app) *cobra.Command {
 			if err := os.MkdirAll(dir, 0o700); err != nil {
 				return fmt.Errorf("keeping the certificate: %w", err)
 			}
-			if err := errors.Join(replaceFile(filepath.Join(dir, enrolledKey), pem), replaceFile(filepath.Join(dir, enrolledCert), b)); err != nil {
+			if err := errors.Join(evidence.Replace(filepath.Join(dir, enrolledKey), pem, 0o600), evidence.Replace(filepath.Join(dir, enrolledCert), b, 0o600)); err != nil {
 				return fmt.Errorf("keeping the certificate: %w", err)
 			}
 			return a.printCertificates([]certificate{{Certificate: cert, file: args[0], state: "valid"}})
@@ -177,14 +177,6 @@ func enrollAccept(a *app) *cobra.Command {
 	f.StringVar(&key, "key", "", "the sensor's key `file` (default: this station's own)")
 	cobra.CheckErr(c.MarkFlagRequired("center"))
 	return c
-}
-
-// replaceFile writes a file whole or not at all.
-func replaceFile(path string, b []byte) error {
-	if err := os.WriteFile(path+".new", b, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
 }
 
 func certificateError(file string, err error) error {

@@ -5,6 +5,7 @@ package notice
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -94,7 +95,12 @@ func (n *Notifier) Put(ctx context.Context, docs []findings.Doc) (findings.Resul
 		}
 		n.add(out, by, d, e, severity)
 	}
-	slices.SortStableFunc(out.Groups, func(a, b *Group) int { return int(b.Severity - a.Severity) })
+	// The gravest are listed, whatever comes before them.
+	slices.SortStableFunc(out.Groups, func(a, b *Group) int { return cmp.Compare(b.Severity, a.Severity) })
+	for _, g := range out.Groups[min(len(out.Groups), maxGroups):] {
+		out.More += g.N
+	}
+	out.Groups = out.Groups[:min(len(out.Groups), maxGroups)]
 	if out.N > 0 {
 		if err := n.To.Send(ctx, out); err != nil {
 			return findings.Result{}, fmt.Errorf("sending a notice of %d findings: %w", out.N, err)
@@ -110,10 +116,6 @@ func (n *Notifier) add(out *Notice, by map[string]*Group, d findings.Doc, e *eve
 	rule, _ := e.GetStr(event.RuleID)
 	g := by[rule]
 	if g == nil {
-		if len(by) == maxGroups {
-			out.More++
-			return
-		}
 		name, _ := e.GetStr(event.RuleName)
 		g = &Group{Rule: rule, Name: name, First: d.Time, Last: d.Time}
 		by[rule] = g

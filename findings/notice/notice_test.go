@@ -223,3 +223,57 @@ func TestSMTPClear(t *testing.T) {
 	}
 	t.Skip("this machine has no address but loopback")
 }
+
+// TestManyRules: a grave finding is listed behind any number of rules that are not.
+func TestManyRules(t *testing.T) {
+	var docs []findings.Doc
+	for i := range maxGroups + 5 {
+		docs = append(docs, doc(i%60, fmt.Sprintf("r%d", i), 3))
+	}
+	docs = append(docs, doc(1, "grave", 4))
+	var got *Notice
+	n := notifier(senderFunc(func(n *Notice) error { got = n; return nil }))
+	if _, err := n.Put(t.Context(), docs); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Groups) != maxGroups || got.Groups[0].Rule != "grave" || got.More != 6 || got.N != maxGroups+6 {
+		t.Errorf("%d groups, the first of %s, %d more of %d", len(got.Groups), got.Groups[0].Rule, got.More, got.N)
+	}
+}
+
+// TestSMTPQuit: a server that takes a message and then hangs up has taken it.
+func TestSMTPQuit(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		r := bufio.NewReader(c)
+		fmt.Fprint(c, "220 x\r\n")
+		for data := false; ; {
+			line, err := r.ReadString('\n')
+			switch {
+			case err != nil || strings.HasPrefix(line, "QUIT"):
+				return
+			case data && line != ".\r\n":
+				continue
+			case strings.HasPrefix(line, "DATA"):
+				data = true
+				fmt.Fprint(c, "354 x\r\n")
+				continue
+			}
+			data = false
+			fmt.Fprint(c, "250 x\r\n")
+		}
+	}()
+	s := &SMTP{Server: l.Addr().String(), From: "a@x.example", To: "b@x.example"}
+	if err := s.Send(t.Context(), &Notice{N: 1}); err != nil {
+		t.Errorf("it is sent again: %v", err)
+	}
+}

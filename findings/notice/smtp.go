@@ -72,5 +72,6 @@ func (s *SMTP) Send(ctx context.Context, n *Notice) (err error) {
 	if err := w.Close(); err != nil {
 		return err
 	}
-	return c.Quit()
+	_ = c.Quit() // the message was accepted: one more would be a copy
+	return nil
 }

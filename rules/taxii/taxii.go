@@ -32,8 +32,9 @@ const (
 	maxPages   = 100_000
 	maxWait    = 2 * time.Minute // that a server may ask for by Retry-After
 	maxTries   = 5
-	maxEntries = 10_000  // API roots and collections
-	maxBundle  = 4 << 30 // bytes of all objects, unless the client says another number
+	maxEntries = 10_000   // API roots and collections
+	maxListed  = 16 << 20 // bytes of what is said of all collections
+	maxBundle  = 4 << 30  // bytes of all objects, unless the client says another number
 )
 
 // pageSize is how many objects a page may have; a server may give fewer.
@@ -94,7 +95,7 @@ func (c *Client) Collections(ctx context.Context) (list []Collection, elsewhere 
 	if _, err := c.get(ctx, c.URL, nil, &d); err != nil {
 		return nil, nil, err
 	}
-	roots := d.Roots
+	roots, said := d.Roots, 0
 	if len(d.Versions) > 0 || len(roots) == 0 {
 		roots = []string{c.URL.String()}
 	}
@@ -119,6 +120,12 @@ func (c *Client) Collections(ctx context.Context) (list []Collection, elsewhere 
 		}
 		for _, x := range answer.Collections {
 			x.Root = u.String()
+			for _, s := range append(x.MediaTypes, x.Root, x.ID, x.Title, x.Description) {
+				said += len(s)
+			}
+			if said > maxListed {
+				return nil, elsewhere, fmt.Errorf("%w: it says more than %d bytes of its collections", ErrServer, maxListed)
+			}
 			list = append(list, x)
 		}
 	}
@@ -154,29 +161,34 @@ func (c *Client) Fetch(ctx context.Context, x Collection, after string, w io.Wri
 			q.Set("next", next)
 		}
 		var page struct {
-			More    bool              `json:"more"`
-			Next    string            `json:"next"`
-			Objects []json.RawMessage `json:"objects"`
+			More    bool            `json:"more"`
+			Next    string          `json:"next"`
+			Objects json.RawMessage `json:"objects"`
 		}
 		head, err := c.get(ctx, at, q, &page)
 		if err != nil {
 			return f, err
 		}
-		for _, o := range page.Objects {
+		before := f.Objects
+		err = eachObject(page.Objects, func(o json.RawMessage) error {
 			if room -= int64(len(o)); room < 0 {
-				return f, fmt.Errorf("%w: more bytes than are taken at once after %d objects; fetch what is newer than a time (--added-after)", ErrServer, f.Objects)
+				return fmt.Errorf("%w: more bytes than are taken at once after %d objects; fetch what is newer than a time (--added-after)", ErrServer, f.Objects)
 			}
 			sep := ",\n"
 			if f.Objects == 0 {
 				sep = "\n"
 			}
 			if _, err := io.WriteString(w, sep); err != nil {
-				return f, err
+				return err
 			}
 			if _, err := w.Write(o); err != nil {
-				return f, err
+				return err
 			}
 			f.Objects++
+			return nil
+		})
+		if err != nil {
+			return f, err
 		}
 		f.Pages++
 		if s := head.Get("X-TAXII-Date-Added-Last"); s != "" {
@@ -185,13 +197,47 @@ func (c *Client) Fetch(ctx context.Context, x Collection, after string, w io.Wri
 		if !page.More {
 			break
 		}
-		if page.Next == "" || len(page.Objects) == 0 || f.Pages == maxPages { // the same next is none: a server may keep the place itself
+		if page.Next == "" || f.Objects == before || f.Pages == maxPages { // the same next is none: a server may keep the place itself
 			return f, fmt.Errorf("%w: page %d says that more follows, but leads nowhere", ErrServer, f.Pages)
 		}
 		next = page.Next
 	}
 	_, err = io.WriteString(w, "\n]}\n")
 	return f, err
+}
+
+// eachObject gives the objects of a page one by one: millions of empty ones would be many times
+// their bytes in memory.
+func eachObject(list json.RawMessage, do func(json.RawMessage) error) error {
+	if len(list) == 0 || string(list) == "null" {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(list))
+	if t, err := d.Token(); err != nil || t != json.Delim('[') {
+		return fmt.Errorf("%w: the objects of a page are no list", ErrServer)
+	}
+	for d.More() {
+		var o json.RawMessage
+		if err := d.Decode(&o); err != nil {
+			return fmt.Errorf("%w: %w", ErrServer, err)
+		}
+		if o[0] != '{' {
+			return fmt.Errorf("%w: an object of a page is %.20q", ErrServer, o)
+		}
+		if err := do(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// retryAfter is how long a server asks to be left alone: in seconds, or until a time (RFC 9110, 10.2.3).
+func retryAfter(s string, now time.Time) time.Duration {
+	if t, err := http.ParseTime(s); err == nil {
+		return min(max(t.Sub(now), 0), maxWait)
+	}
+	n, _ := strconv.Atoi(s) // the largest of what is larger
+	return time.Duration(min(max(n, 0), int(maxWait/time.Second))) * time.Second
 }
 
 // client follows no redirect to another host: the login would go there.
@@ -263,8 +309,7 @@ func (c *Client) once(ctx context.Context, u *url.URL, into any) (head http.Head
 	defer a.Body.Close()
 	switch {
 	case a.StatusCode == http.StatusTooManyRequests || a.StatusCode >= 500:
-		n, _ := strconv.Atoi(a.Header.Get("Retry-After"))
-		return nil, min(time.Duration(max(n, 0))*time.Second, maxWait), fmt.Errorf("%w: %s", ErrServer, a.Status)
+		return nil, retryAfter(a.Header.Get("Retry-After"), time.Now()), fmt.Errorf("%w: %s", ErrServer, a.Status)
 	case a.StatusCode == http.StatusUnauthorized || a.StatusCode == http.StatusForbidden:
 		return nil, -1, fmt.Errorf("%w: %s", ErrDenied, a.Status)
 	case a.StatusCode == http.StatusNotFound:

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -142,5 +143,68 @@ func TestEndless(t *testing.T) {
 	f, err := cl.Fetch(context.Background(), Collection{Root: cl.URL.String(), ID: "c"}, "", &bytes.Buffer{})
 	if !errors.Is(err, ErrServer) || f.Objects != 10 {
 		t.Errorf("%+v, %v", f, err)
+	}
+}
+
+// TestManyObjects: what a page holds is counted by its bytes, however small its objects are, and
+// what is none is refused.
+func TestManyObjects(t *testing.T) {
+	const many = 200_000
+	body := `{"objects":[` + strings.Repeat("{},", many-1) + "{}]}"
+	cl := serve(t, func(*http.Request) answer { return answer{body: body} })
+	fetch := func() (Fetched, error) {
+		return cl.Fetch(context.Background(), Collection{Root: cl.URL.String(), ID: "c"}, "", &bytes.Buffer{})
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f, err := fetch()
+	runtime.ReadMemStats(&after)
+	if err != nil || f.Objects != many {
+		t.Errorf("%+v, %v", f, err)
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > uint64(40*len(body)) {
+		t.Errorf("%d bytes were taken for %d", n, len(body))
+	}
+	for _, body = range []string{`{"objects":{}}`, `{"objects":[1]}`, `{"objects":["x"]}`} {
+		if _, err := fetch(); !errors.Is(err, ErrServer) {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+	body = `{"objects":null}`
+	if f, err := fetch(); err != nil || f.Objects != 0 {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
+
+// TestManyRoots: what all API roots say together is bounded.
+func TestManyRoots(t *testing.T) {
+	roots := make([]string, 100)
+	for i := range roots {
+		roots[i] = fmt.Sprintf("/api%d/", i)
+	}
+	list, _ := json.Marshal(map[string]any{"api_roots": roots})
+	asked := 0
+	cl := serve(t, func(r *http.Request) answer {
+		if r.URL.Path == "/taxii2/" {
+			return answer{body: string(list)}
+		}
+		asked++
+		return answer{body: `{"collections":[{"id":"x","description":"` + strings.Repeat("a", 4<<20) + `"}]}`}
+	})
+	if _, _, err := cl.Collections(context.Background()); !errors.Is(err, ErrServer) || asked > 5 {
+		t.Errorf("after %d roots: %v", asked, err)
+	}
+}
+
+// TestRetryAfter: every form of it is bounded.
+func TestRetryAfter(t *testing.T) {
+	now := time.Date(2026, 11, 28, 8, 0, 0, 0, time.UTC)
+	for s, want := range map[string]time.Duration{
+		"": 0, "x": 0, "-5": 0, "7": 7 * time.Second, "999999999999": maxWait, "99999999999999999999999999": maxWait,
+		"Sat, 28 Nov 2026 08:00:30 GMT": 30 * time.Second, "Sat, 28 Nov 2026 07:00:00 GMT": 0, "Sat, 28 Nov 2099 08:00:00 GMT": maxWait,
+	} {
+		if got := retryAfter(s, now); got != want {
+			t.Errorf("%q: %v, expected %v", s, got, want)
+		}
 	}
 }
