@@ -22,7 +22,7 @@ type unlockFlags struct {
 
 func (o *unlockFlags) add(c *cobra.Command) {
 	f := c.PersistentFlags()
-	f.BoolVar(&o.ask, "unlock", false, "ask for a pass phrase or recovery password that opens encrypted volumes (LUKS, BitLocker), read-only")
+	f.BoolVar(&o.ask, "unlock", false, "ask for a pass phrase, recovery password or recovery key that opens encrypted volumes (LUKS, BitLocker, FileVault), read-only")
 	f.IntVar(&o.fd, "unlock-fd", -1, "`number` of an open file descriptor that gives such pass phrases, one a line")
 	f.StringArrayVar(&o.keys, "unlock-key", nil, "key `file` that opens encrypted volumes (of LUKS; .BEK of BitLocker)")
 	c.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {

@@ -32,6 +32,12 @@ func openOwn(fs inode.FS, err error, m Media, format string) (Reader, error) {
 	return &own{fs: fs, format: format, there: min(fs.Size(), m.Length)}, nil
 }
 
+// OfInodes makes a Reader of a file system on m that was opened before, without what
+// it says of free space.
+func OfInodes(fs inode.FS, m Media, format string) Reader {
+	return struct{ Reader }{&own{fs: fs, format: format, there: min(fs.Size(), m.Length)}}
+}
+
 func (o *own) Info() Info {
 	return Info{Type: o.fs.Type(), Format: o.format, Label: o.fs.Label(), BlockSize: o.fs.BlockSize(), Size: o.fs.Size(), There: o.there}
 }

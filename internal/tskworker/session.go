@@ -46,23 +46,24 @@ var errTooMuchRead = errors.New("more was read than any sound file system needs:
 
 // session is what the worker holds between calls.
 type session struct {
-	segs     [][]image.Segment // of each disk
-	files    []*os.File
-	im       *image.Image
-	ti       *tsk.Image
-	info     disk.Info
-	readers  map[int]filesystem.Reader
-	shadowed []shadowed      // volumes that may hold shadow copies
-	copies   map[int]shadow  // shadow copies, by number
-	inner    map[int]*medium // of volumes that do not lie in the image as they are
-	mediums  []*medium
-	unlocks  int              // encrypted volumes that were tried
-	secrets  [][]byte         // that may open encrypted volumes
-	keys     map[int64][]byte // of volumes that were opened before, by offset
-	opened   []disk.Key
-	set      *libyara.Rules
-	scanner  *libyara.Scanner
-	matcher  *search.Matcher // nil: nothing besides rules
+	segs      [][]image.Segment // of each disk
+	files     []*os.File
+	im        *image.Image
+	ti        *tsk.Image
+	info      disk.Info
+	readers   map[int]filesystem.Reader
+	shadowed  []shadowed                                // volumes that may hold shadow copies
+	snapshots []apfsVolume                              // volumes of APFS that hold snapshots
+	copies    map[int]func() (filesystem.Reader, error) // shadow copies and snapshots, by number
+	inner     map[int]*medium                           // of volumes that do not lie in the image as they are
+	mediums   []*medium
+	unlocks   int              // encrypted volumes that were tried
+	secrets   [][]byte         // that may open encrypted volumes
+	keys      map[int64][]byte // of volumes that were opened before, by offset
+	opened    []disk.Key
+	set       *libyara.Rules
+	scanner   *libyara.Scanner
+	matcher   *search.Matcher // nil: nothing besides rules
 	// Digests of content in which nothing was found, with what was entered of it, and
 	// of members.
 	seen         map[[32]byte]*archive.Stats
@@ -188,7 +189,7 @@ func (s *session) reset() {
 		m.ti.Close()
 	}
 	s.segs, s.files, s.im, s.ti, s.info, s.readers, s.seen = nil, nil, nil, nil, disk.Info{}, nil, nil
-	s.shadowed, s.copies = nil, nil
+	s.shadowed, s.snapshots, s.copies = nil, nil, nil
 	s.inner, s.mediums, s.secrets, s.keys, s.opened, s.unlocks = nil, nil, nil, nil, nil, 0
 }
 
@@ -254,11 +255,11 @@ func (s *session) reader(n uint64) (filesystem.Reader, error) {
 		return r, nil
 	}
 	v := &s.info.Table.Volumes[n]
-	if c, ok := s.copies[int(n)]; ok {
+	if open, ok := s.copies[int(n)]; ok {
 		if v.Problem != "" {
 			return nil, fmt.Errorf("volume %d: %s", n, v.Problem)
 		}
-		r, err := s.openShadow(c)
+		r, err := open()
 		if err != nil {
 			return nil, fmt.Errorf("volume %d: %w", n, err)
 		}

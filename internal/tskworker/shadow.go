@@ -18,18 +18,11 @@ type shadowed struct {
 	offset, length int64
 }
 
-// shadow is a shadow copy that stands in the table.
-type shadow struct {
-	of   *shadowed
-	list []volume.Shadow
-	n    int
-}
-
 // shadows lists the shadow copies of all volumes behind them. What a copy keeps
 // is read when it is asked for.
 func (s *session) shadows() {
 	t := &s.info.Table
-	s.copies = map[int]shadow{}
+	s.copies = map[int]func() (filesystem.Reader, error){}
 	for i := range s.shadowed {
 		x := &s.shadowed[i]
 		if x.number >= len(t.Volumes) {
@@ -50,17 +43,16 @@ func (s *session) shadows() {
 			if v.Copy == 0 {
 				v.Copy = 1 // a copy all the same
 			}
-			s.copies[len(t.Volumes)] = shadow{x, list, k}
+			s.copies[len(t.Volumes)] = func() (filesystem.Reader, error) { return s.openShadow(x, list, k) }
 			t.Volumes = append(t.Volumes, v)
 		}
 	}
 }
 
 // openShadow opens the file system that a shadow copy keeps.
-func (s *session) openShadow(c shadow) (filesystem.Reader, error) {
-	x := c.of
+func (s *session) openShadow(x *shadowed, list []volume.Shadow, n int) (filesystem.Reader, error) {
 	done := s.ticking()
-	v, err := volume.OpenShadow(x.r, x.offset, x.length, c.list, c.n)
+	v, err := volume.OpenShadow(x.r, x.offset, x.length, list, n)
 	done()
 	if err != nil {
 		return nil, err

@@ -58,6 +58,7 @@ func (s *session) table() {
 		}
 	}
 	s.shadows()
+	s.apfsCopies()
 	for i := range t.Volumes {
 		t.Volumes[i].Number = i
 	}
@@ -261,18 +262,7 @@ func (s *session) volumeOf(set *volume.Set, i int, in *medium, offset, length in
 	}
 	magic := make([]byte, 4)
 	if n, _ := r.ReadAt(magic, offset+32); n == 4 && string(magic) == "NXSB" && in == nil {
-		m := s.media(offset, length, false, 0)
-		vols, err := s.ti.Pool(offset)
-		if err != nil {
-			put(volume.Volume{Offset: offset, Length: length, Description: desc, Problem: err.Error()})
-			return false
-		}
-		found := false
-		for _, v := range vols {
-			m.Pool, m.Block = true, v.Block
-			found = put(volume.Volume{Offset: offset, Length: length, Description: desc + ", APFS volume " + v.Desc, Pool: true, Block: v.Block}) || found
-		}
-		return found
+		return s.container(offset, length, desc)
 	}
 	n := len(s.info.Table.Volumes)
 	return put(volume.Volume{Offset: offset, Length: length, Description: desc}) || depth > 0 && depth < maxLayers && s.nested(n, r, in, offset, length, desc, depth)
