@@ -56,6 +56,9 @@ var AppEvents = []string{
 	"smb.write_request_too_large", "smb.negotiate_max_read_size_too_large", "smb.negotiate_max_write_size_too_large",
 	"ike.unknown_proposal", "ike.payload_extra_data", "sip.incomplete_data",
 	"smtp.mime_long_boundary", "smtp.mime_long_filename", "pop3.request_too_long", "pop3.response_too_long", "pop3.unknown_command", "pop3.incorrect_argument_count",
+	"tls.certificate_invalid_version", "tls.certificate_invalid_serial", "tls.certificate_invalid_algorithmidentifier", "tls.certificate_invalid_date",
+	"tls.certificate_invalid_extensions", "tls.certificate_invalid_der", "dnp3.len_too_small", "dnp3.unknown_object", "smb.unusual_ntlmssp_order",
+	"bittorrent-dht.malformed_packet",
 	"mqtt.unintroduced_message", "mqtt.invalid_qos_level", "mqtt.missing_msg_id", "mqtt.unassigned_msg_type",
 }
 
@@ -72,7 +75,8 @@ var NeverRaised = []string{
 	"websocket.skip_end_of_payload", "websocket.reassembly_limit_reached", "mdns.not_request", "mdns.not_response", "dns.too_many_labels", "mdns.too_many_labels",
 	"applayer_proto_detection_skipped", "http.request_line_invalid", "http.failed_protocol_change", "smtp.failed_protocol_change",
 	"smtp.mime_parse_failed", "smtp.mime_malformed_msg", "ntp.unsolicited_response", "ntp.not_request", "ntp.not_response",
-	"dnp3.flooded", "pgsql.invalid_length", "nfs.non_existing_version", "nfs.unsupported_version",
+	"tls.certificate_invalid_x509name", "tls.certificate_invalid_subject", "tls.certificate_invalid_issuer", "tls.certificate_invalid_validity",
+	"smb.record_overflow", "smb.malformed_ntlmssp_response", "smb.read_response_queue_size_exceeded", "smb.read_response_queue_cnt_exceeded", "dnp3.flooded", "pgsql.invalid_length", "nfs.non_existing_version", "nfs.unsupported_version",
 }
 
 // malformed names the event of data that can't be read, for requests and

@@ -113,13 +113,19 @@ func (p *bitTorrent) record(c *Context, dir Dir, b []byte) {
 		return
 	}
 	x := &bufTx{app: suricata.AppBitTorrentDHT, id: p.number + 1, packets: []uint64{c.Number}}
-	if c.Detail {
-		t := dhtMessage(x.id, b)
-		if t == nil {
-			return
+	if events := c.Wants(suricata.BufAppEvent); c.Detail || events {
+		v, _, ok := bencode(b, maxBenDepth)
+		switch {
+		case !ok || !dhtWhole(&v):
+			if !events {
+				return
+			}
+			x.event("bittorrent-dht.malformed_packet")
+		case c.Detail:
+			t := dhtMessage(x.id, &v)
+			x.eve = t
+			defer c.Record("bittorrent_dht", t)
 		}
-		x.eve = t
-		defer c.Record("bittorrent_dht", t)
 	}
 	if p.number++; c.Matching() {
 		c.Offer(x, dir)

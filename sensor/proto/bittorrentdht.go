@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"saksi/event"
@@ -36,12 +37,51 @@ func isDHT(b []byte) bool {
 	return false
 }
 
-// dhtMessage makes the record of a datagram; nil if it is none.
-func dhtMessage(number uint64, b []byte) *dhtTx {
-	v, _, ok := bencode(b, 4)
-	if !ok {
-		return nil
+// dhtWhole reports whether a datagram has what its kind must have, of the type it
+// must be, as Suricata's parser asks for.
+func dhtWhole(v *benValue) bool {
+	if v.at("t").text == nil || !v.sorted() || v.has("v") && v.at("v").text == nil {
+		return false
 	}
+	switch string(v.at("y").text) {
+	case "q":
+		a := v.at("a")
+		for _, k := range [3]string{"target", "info_hash", "token"} {
+			if a.has(k) && a.at(k).text == nil {
+				return false
+			}
+		}
+		for k, limit := range map[string]int64{"implied_port": 0xff, "port": 0xffff} {
+			if x := a.at(k); a.has(k) && (!x.number || x.n < 0 || x.n > limit) {
+				return false
+			}
+		}
+		return v.at("q").text != nil && a.at("id").text != nil
+	case "r":
+		r := v.at("r")
+		for _, k := range [3]string{"nodes", "nodes6", "token"} {
+			if r.has(k) && r.at(k).text == nil {
+				return false
+			}
+		}
+		for _, x := range r.at("values").list {
+			if len(x.text) < 6 {
+				return false
+			}
+		}
+		return r.at("id").text != nil
+	case "e":
+		number, text := false, false
+		for _, x := range v.at("e").list {
+			number, text = number || x.number, text || x.text != nil
+		}
+		return number && text
+	}
+	return false
+}
+
+// dhtMessage makes the record of a datagram.
+func dhtMessage(number uint64, v *benValue) *dhtTx {
 	t := &dhtTx{eveTx: eveTx(number)}
 	m := &t.members
 	m.Open("bittorrent_dht")
@@ -69,8 +109,6 @@ func dhtMessage(number uint64, b []byte) *dhtTx {
 			}
 		}
 		m.Close()
-	default:
-		return nil
 	}
 	m.Close()
 	return t
@@ -157,6 +195,27 @@ func (v *benValue) at(key string) *benValue {
 	}
 	return &benValue{}
 }
+
+// has reports whether there is such a member.
+func (v *benValue) has(key string) bool { return slices.Contains(v.keys, key) }
+
+// sorted reports whether keys of dictionaries stand in order, each once (BEP 3).
+func (v *benValue) sorted() bool {
+	for i := 1; i < len(v.keys); i++ {
+		if v.keys[i-1] >= v.keys[i] {
+			return false
+		}
+	}
+	for i := range v.list {
+		if !v.list[i].sorted() {
+			return false
+		}
+	}
+	return true
+}
+
+// maxBenDepth bounds how deep values are nested; those of a datagram are three deep.
+const maxBenDepth = 4
 
 // maxBen bounds the elements of a list or a dictionary.
 const maxBen = 512

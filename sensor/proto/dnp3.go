@@ -78,6 +78,9 @@ func (p *dnp3) Data(c *Context, dir Dir, b []byte) Result {
 	for len(b)-used >= 10 {
 		m := b[used:]
 		if m[0] != 0x05 || m[1] != 0x64 || m[2] < 5 {
+			if m[0] == 0x05 && m[1] == 0x64 && dnp3CRC(m[:8]) == binary.LittleEndian.Uint16(m[8:]) {
+				p.rules.event(c, dir, "len_too_small")
+			}
 			p.calls.flush(c)
 			return Broken
 		}
@@ -97,10 +100,16 @@ func (p *dnp3) Data(c *Context, dir Dir, b []byte) Result {
 	return Result(used)
 }
 
-// sums verifies the check sums of a frame for the rules.
+// sums verifies the check sums of a frame for the rules, and that one with data
+// of users has the heads of the layers above, with the indications in what an
+// outstation sends.
 func (p *dnp3) sums(c *Context, dir Dir, m []byte, user int) {
 	if dnp3CRC(m[:8]) != binary.LittleEndian.Uint16(m[8:]) {
 		p.rules.event(c, dir, "bad_link_crc")
+	}
+	if fn := m[3] & 0x0f; (fn == 3 || fn == 4) && user < 3+2*int(dir) {
+		p.rules.event(c, dir, "len_too_small")
+		return
 	}
 	for at := 10; user > 0; at += 18 {
 		n := min(user, 16)

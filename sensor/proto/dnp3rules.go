@@ -31,56 +31,83 @@ func (r *dnp3Rules) message(c *Context, dir Dir, b []byte) {
 // maxDNP3Objects bounds the objects of a message that rules see.
 const maxDNP3Objects = 64
 
-// objects walks the heads of objects; data follow them but in a read.
+// objects walks the heads of objects; data follow them but in a read. An object
+// that Suricata's parser knows not, or whose data are cut, is an event of the
+// message; it decodes those of a read, too, which have none.
 func (r *dnp3Rules) objects(t *bufTx, w *wire, data bool) {
 	for range maxDNP3Objects {
 		if w.left() < 3 {
 			return
 		}
 		group, variation, qualifier := w.u8(), w.u8(), w.u8()
-		n := 0
-		switch qualifier & 0x0f {
-		case 0:
-			from, to := w.u8(), w.u8()
-			n = to - from + 1
-		case 1:
-			from, to := w.le16(), w.le16()
-			n = to - from + 1
-		case 6:
-		case 7:
-			n = w.u8()
-		case 8:
-			n = w.le16()
-		case 11:
-			n = w.u8()
-		default:
-			n = -1
-		}
+		n, known := dnp3Count(w, qualifier&0x0f)
 		if w.short {
 			return
 		}
 		t.number(suricata.BufDNP3Object, uint64(group)<<8|uint64(variation))
-		if n < 0 {
+		if !known {
+			return
+		}
+		if variation == 0 || n == 0 {
+			continue
+		}
+		if n < 0 || variation > dnp3Variations[group] || group == 86 && variation == 1 {
+			t.event("dnp3.unknown_object")
 			return
 		}
 		prefix := []int{0, 1, 2, 4, 0, 0, 0, 0}[qualifier>>4&7]
-		size, known := dnp3Sizes[group<<8|variation]
-		if !known {
-			size = -1
-		}
-		if !data || n == 0 {
+		size, sized := dnp3Sizes[group<<8|variation]
+		if !sized || qualifier>>4&7 >= 4 { // free format
+			if w.left() == 0 {
+				t.event("dnp3.unknown_object")
+			}
+			if data {
+				return
+			}
 			continue
 		}
-		if size < 0 || qualifier>>4&7 >= 4 { // free format, or not known
-			return
+		all := n * (prefix + size)
+		if size == 0 { // bits
+			all = (n + 7) / 8
 		}
-		bits := group == 1 && variation == 1 || group == 10 && variation == 1 || group == 80 && variation == 1
-		if bits {
-			w.take((n + 7) / 8)
-		} else {
-			w.take(n * (prefix + size))
+		if w.left() < all {
+			t.event("dnp3.unknown_object")
+			if data {
+				return
+			}
+			continue
+		}
+		if data {
+			w.take(all)
 		}
 	}
+}
+
+// dnp3Count reads the range behind the head of an object: how many of them there
+// are (IEEE 1815 table 4-5); false for ranges that are reserved.
+func dnp3Count(w *wire, code int) (int, bool) {
+	read := func(f func() int) int {
+		from := f()
+		return f() - from + 1
+	}
+	le32 := func() int { return int(w.le32()) }
+	switch code {
+	case 0, 3:
+		return read(w.u8), true
+	case 1, 4:
+		return read(w.le16), true
+	case 2, 5:
+		return read(le32), true
+	case 6:
+		return 0, true
+	case 7, 11:
+		return w.u8(), true
+	case 8:
+		return w.le16(), true
+	case 9:
+		return le32(), true
+	}
+	return 0, false
 }
 
 // event tells of something wrong with a frame.
@@ -94,7 +121,14 @@ func (r *dnp3Rules) event(c *Context, dir Dir, name string) {
 	c.Offer(t, dir)
 }
 
-// dnp3Sizes are the sizes of objects, in bytes (IEEE 1815 annex A).
+// dnp3Variations are the last variations that Suricata's parser knows of groups
+// of objects; it knows 86 only in its second.
+var dnp3Variations = map[int]int{
+	1: 2, 2: 3, 3: 2, 4: 3, 10: 2, 11: 2, 12: 3, 13: 2, 20: 8, 21: 12, 22: 8, 23: 8, 30: 6, 31: 8, 32: 8, 33: 8, 34: 3, 40: 4, 41: 4,
+	42: 8, 43: 8, 50: 4, 51: 2, 52: 2, 70: 8, 80: 1, 81: 1, 83: 1, 86: 2, 102: 1, 120: 15, 121: 1, 122: 2,
+}
+
+// dnp3Sizes are the sizes of objects, in bytes; 0 are bits (IEEE 1815 annex A).
 var dnp3Sizes = map[int]int{
 	1<<8 | 1: 0, 1<<8 | 2: 1, 2<<8 | 1: 1, 2<<8 | 2: 7, 2<<8 | 3: 3, 3<<8 | 1: 0, 3<<8 | 2: 1, 4<<8 | 1: 1, 4<<8 | 2: 7, 4<<8 | 3: 3, 10<<8 | 1: 0, 10<<8 | 2: 1,
 	12<<8 | 1: 11, 12<<8 | 2: 11, 20<<8 | 1: 5, 20<<8 | 2: 3, 20<<8 | 5: 4, 20<<8 | 6: 2, 21<<8 | 1: 5, 21<<8 | 2: 3, 21<<8 | 9: 4, 21<<8 | 10: 2,

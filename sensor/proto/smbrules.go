@@ -39,7 +39,7 @@ func (r *smbRules) agreed(c *Context, read, write uint32) {
 }
 
 // token tells of a last message of NTLM ([MS-NLMP] section 2.2.1.3) that is cut, or
-// whose names lie outside of it.
+// whose fields lie outside of it; and of one whose names do not stand in their order.
 //
 //	0 "NTLMSSP"  8 type 3; length, room and offset each: 12 and 20 answers  28 domain  36 user  44 host  52 key; 60 flags
 func (r *smbRules) token(c *Context, b []byte) {
@@ -48,12 +48,22 @@ func (r *smbRules) token(c *Context, b []byte) {
 		return
 	}
 	m := b[i:]
-	bad := len(m) < 64
-	for at := 28; at <= 44 && !bad; at += 8 {
-		bad = uint64(binary.LittleEndian.Uint16(m[at:]))+uint64(binary.LittleEndian.Uint32(m[at+4:])) > uint64(len(m))
+	bad, unusual, end := len(m) < 64, false, uint64(0)
+	for at := 12; at <= 52 && !bad; at += 8 {
+		n, from := uint64(binary.LittleEndian.Uint16(m[at:])), uint64(binary.LittleEndian.Uint32(m[at+4:]))
+		bad = n >= uint64(len(m)) || from >= uint64(len(m))
+		if at < 28 || at > 44 { // the answers and the key are not looked at
+			continue
+		}
+		bad = bad || from < 12 || from+n > uint64(len(m))
+		unusual = unusual || at > 28 && from < end
+		end = from + n
 	}
-	if bad {
+	switch {
+	case bad || m[63]&2 != 0 && len(m) < 72: // a version is said to be there
 		r.odd(c, FromClient, "malformed_ntlmssp_request")
+	case unusual:
+		r.odd(c, FromClient, "unusual_ntlmssp_order")
 	}
 }
 

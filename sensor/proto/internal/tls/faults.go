@@ -60,48 +60,25 @@ func HelloFaults(body []byte, client bool) []string {
 }
 
 // ChainFaults lists what is wrong with the body of a Certificate message of TLS
-// 1.2 and below; certificates that can't be read are told of by their chain.
+// 1.2 and below. Of its certificates the first is read; the others must lie in it.
 func ChainFaults(body []byte) []string {
 	r := &reader{b: body}
 	n := r.u8()<<16 | r.u16()
 	if r.bad || n > len(r.b) {
-		return []string{FaultCertificateLen, FaultHandshakeMessage}
+		return []string{FaultHandshakeMessage}
 	}
-	for r.b = r.b[:n]; len(r.b) > 0; {
+	first := true
+	for r.b = r.b[:n]; len(r.b) > 0; first = false {
 		der := r.take(r.u8()<<16 | r.u16())
 		if r.bad {
-			return []string{FaultCertificateLen, FaultHandshakeMessage}
+			return []string{FaultCertificate, FaultHandshakeMessage}
 		}
-		if f := derFault(der); f != "" {
+		if !first {
+			continue
+		}
+		if f := certificateFault(der); f != "" {
 			return []string{f, FaultHandshakeMessage}
 		}
 	}
 	return nil
-}
-
-// derFault looks whether the first elements of a certificate, all sequences,
-// lie within it.
-func derFault(b []byte) string {
-	for range 2 { // Certificate, TBSCertificate (RFC 5280 section 4.1)
-		if len(b) < 2 || b[0] != 0x30 {
-			return FaultCertificate
-		}
-		n, rest := uint64(b[1]), b[2:]
-		if n >= 0x80 {
-			k := n & 0x7f
-			if k > 4 || int(k) > len(rest) {
-				return FaultCertificateLen
-			}
-			n = 0
-			for _, c := range rest[:k] {
-				n = n<<8 | uint64(c)
-			}
-			rest = rest[k:]
-		}
-		if n > uint64(len(rest)) {
-			return FaultCertificateLen
-		}
-		b = rest[:n]
-	}
-	return ""
 }
