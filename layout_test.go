@@ -32,7 +32,7 @@ var bans = []struct{ from, to, why string }{
 }
 
 // cgoOnly may be linked into saksi-worker alone: saksi is static Go.
-var cgoOnly = map[string]bool{"saksi/internal/tsk": true, "saksi/internal/tskworker": true, "saksi/internal/libyara": true, "saksi/internal/libpcap": true, "saksi/internal/token": true}
+var cgoOnly = map[string]bool{"saksi/internal/tsk": true, "saksi/internal/tskworker": true, "saksi/internal/libyara": true, "saksi/internal/libpcap": true, "saksi/internal/libmagic": true, "saksi/internal/token": true}
 
 // engines are the concrete stores that only cmd may choose.
 var engines = map[string]bool{"saksi/findings/local": true, "saksi/findings/elastic": true}

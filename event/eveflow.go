@@ -138,7 +138,11 @@ func (w *eve) fileInfo(e *Event) {
 	}
 	w.str("filename", name)
 	why, partial := e.GetStr(SaksiFileIncomplete)
-	w.field("magic", e, FileMimeType)
+	if e.Has(SaksiFileMagic) {
+		w.field("magic", e, SaksiFileMagic)
+	} else {
+		w.field("magic", e, FileMimeType)
+	}
 	w.boolean("gaps", why == "gap")
 	state := "CLOSED"
 	if partial {

@@ -22,6 +22,14 @@ func (w *worker) newDigests() (d digests) {
 	return d
 }
 
+// fileMagic names files by their first bytes, if a rule asks for it.
+func (w *worker) fileMagic() func([]byte) string {
+	if w.rules == nil || w.rules.Suricata == nil {
+		return nil
+	}
+	return w.rules.Suricata.FileMagic()
+}
+
 func (d *digests) write(b []byte) {
 	for _, h := range []hash.Hash{d.md5, d.sha1} {
 		if h != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"saksi/event"
+	"saksi/internal/magic"
 	"saksi/sensor/proto"
 )
 
@@ -59,8 +60,11 @@ type carver struct {
 // OpenFile implements proto.Host.
 func (w *worker) OpenFile(name string, dir proto.Dir) proto.FileWriter {
 	c := &carver{w: w, conn: w.conn, dir: dir, hash: sha256.New(), keep: sniffBytes, file: &File{Name: name, sh: w.sh}, digests: w.newDigests()}
+	if w.fileMagic() != nil {
+		c.keep = magic.MaxHead
+	}
 	if len(w.rules.Files) > 0 {
-		c.keep = w.cfg.MaxFile
+		c.keep = max(c.keep, w.cfg.MaxFile)
 	}
 	return c
 }
@@ -118,6 +122,9 @@ func (c *carver) Close(whole bool, why string, about func(e *event.Event)) {
 	e.Str(event.FileName, f.Name)
 	e.Int(event.FileSize, f.Size)
 	e.Str(event.FileMimeType, f.MIME)
+	if name := w.fileMagic(); name != nil && !c.gap {
+		e.Str(event.SaksiFileMagic, name(f.Content))
+	}
 	e.Str(event.FileHashSHA256, f.SHA256)
 	if h := c.digests.md5; h != nil && (w.cfg.MD5 || w.wantMD5) {
 		e.Str(event.FileHashMD5, hex.EncodeToString(h.Sum(nil)))

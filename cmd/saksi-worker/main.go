@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"saksi/forensics/artifact"
+	"saksi/internal/libmagic"
 	"saksi/internal/libpcap"
 	"saksi/internal/libyara"
 	"saksi/internal/token"
@@ -21,7 +22,7 @@ var version = "dev"
 func main() {
 	if worker.Serving(os.Args[1:]) {
 		handlers := map[string]worker.Handler{}
-		for _, more := range []map[string]worker.Handler{libyara.Handlers(), tskworker.Handlers(), libpcap.Handlers(), artifact.Handlers(), token.Handlers()} {
+		for _, more := range []map[string]worker.Handler{libyara.Handlers(), tskworker.Handlers(), libpcap.Handlers(), libmagic.Handlers(), artifact.Handlers(), token.Handlers()} {
 			for op, h := range more {
 				handlers[op] = h
 			}
@@ -33,7 +34,7 @@ func main() {
 		return
 	}
 	if len(os.Args) == 2 && os.Args[1] == "version" {
-		fmt.Printf("saksi-worker %s\nlibyara %s\nlibtsk %s\n%s\n", version, libyara.Version(), tsk.Version(), libpcap.Version())
+		fmt.Printf("saksi-worker %s\nlibyara %s\nlibtsk %s\n%s\nlibmagic %s\n", version, libyara.Version(), tsk.Version(), libpcap.Version(), libmagic.Version())
 		return
 	}
 	fmt.Fprintln(os.Stderr, "saksi-worker is started by saksi; by hand: saksi-worker version")

@@ -58,11 +58,11 @@ func (o *indexFlags) doctor(cmd *cobra.Command, a *app) error {
 func (a *app) workerCheckups(cmd *cobra.Command) []checkup {
 	path, err := worker.Find(a.worker)
 	if err != nil {
-		return []checkup{{"worker", "bad", err.Error(), "disks and YARA need it; all else runs without. Install the package saksi, or build it by 'make build'"}}
+		return []checkup{{"worker", "bad", err.Error(), "disks, YARA and file.magic need it; all else runs without. Install the package saksi, or build it by 'make build'"}}
 	}
 	w, err := worker.Start(cmd.Context(), worker.Config{Path: path, Version: version})
 	if err != nil {
-		hint := "the packages libyara9 and libtsk19 bring its libraries (Debian 12)"
+		hint := "the packages libyara9, libtsk19 and libmagic1 bring its libraries (Debian 12)"
 		if errors.Is(err, worker.ErrOpen) {
 			hint = "use a kernel with seccomp and Landlock, or allow it by --allow-unsandboxed"
 		}

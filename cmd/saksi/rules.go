@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"saksi/forensics/scan"
+	"saksi/internal/magic"
 	"saksi/internal/worker"
 	"saksi/rules"
 	"saksi/rules/intel"
@@ -37,6 +39,7 @@ type rulePaths struct {
 	trace                 *sigma.Trace        // of a rule of Sigma; nil for none
 	public                bool                // no rule of YARA is private
 	cache                 yara.Cache          // of compiled rules of YARA; nil for none
+	warn                  func(string)        // nil: to nobody
 }
 
 // ruleLanguages tells a language by how its files end.
@@ -136,14 +139,28 @@ type ruleSets struct {
 	files    sensor.FileScanner // is given carved files instead of yara; nil for none
 	exhibits map[string]string  // ids by source key, for rules of YARA that ask
 	problems []rules.Problem
+	magic    *magic.Client // names files, once a rule of Suricata asks; nil before
 }
 
 // compile compiles rules of every language. The caller MUST call close.
-func (p *rulePaths) compile(ctx context.Context, w worker.Config) (*ruleSets, error) {
+func (p *rulePaths) compile(ctx context.Context, w worker.Config) (sets *ruleSets, err error) {
 	s := &ruleSets{paths: p, exhibits: map[string]string{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
 	if len(p.suricata) > 0 {
 		cfg := p.beside
 		cfg.Vars, cfg.Offer = p.vars, sensor.Offer()
+		cfg.Magic = func() (func([]byte) string, error) {
+			client, err := magic.Open(ctx, w)
+			if err != nil {
+				return nil, err
+			}
+			s.magic = client
+			return client.Name, nil
+		}
 		set, problems, err := suricata.LoadFiles(p.suricata, cfg)
 		if err != nil {
 			return nil, fail(exitUsage, err)
@@ -191,10 +208,17 @@ func (s *ruleSets) discard() *yara.Pool {
 }
 
 func (s *ruleSets) close() error {
-	if s.yara == nil {
-		return nil
+	var err error
+	if s.yara != nil {
+		err = s.yara.Close()
 	}
-	return s.yara.Close()
+	if s.magic != nil {
+		if n := s.magic.Failed(); n > 0 && s.paths.warn != nil {
+			s.paths.warn(fmt.Sprintf("libmagic could not name %d files; rules with file.magic did not see them", n))
+		}
+		err = errors.Join(err, s.magic.Close())
+	}
+	return err
 }
 
 // forSensor are the rules as the sensor takes them.

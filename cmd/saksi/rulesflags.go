@@ -81,7 +81,7 @@ func (o *ruleFlags) compile(ctx context.Context, a *app) (*ruleSets, error) {
 	if err != nil {
 		return nil, err
 	}
-	paths.cache = a.yaraCache()
+	paths.cache, paths.warn = a.yaraCache(), a.warn
 	sets, err := paths.compile(ctx, worker.Config{Path: a.worker, Version: version})
 	if err != nil {
 		return nil, err

@@ -23,6 +23,9 @@ type compiler struct {
 	dataDir    string
 	reputation *Reputation
 	country    func(netip.Addr) string
+	magic      func() (func([]byte) string, error)
+	magicName  func([]byte) string // that a rule asked for
+	magicErr   error
 }
 
 // known is a rule by its id, and where it stands.

@@ -30,6 +30,8 @@ func transformOption(t *transform, o *option) *fault {
 		return transformPattern(t, o)
 	case trFromBase64:
 		return base64Options(t, o)
+	case trSubslice:
+		return subsliceOptions(t, o)
 	case trGunzip, trZlib:
 		return inflateOptions(t, o)
 	}

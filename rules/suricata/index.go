@@ -19,6 +19,7 @@ type index struct {
 	sums         []uint32 // rules on checksums
 	wanted       [NumBuffers]bool
 	flowBytes    bool
+	magic        func([]byte) string // names files, if a rule asks
 	maxItems     int
 }
 
@@ -172,6 +173,9 @@ func (s *Set) build() {
 			}
 			l.view = v
 			s.wanted[l.buf] = true
+			if l.ofMagic() {
+				s.magic = l.transforms[0].magic
+			}
 		}
 		s.flowBytes = s.flowBytes || slices.ContainsFunc(r.checks, func(c check) bool { return c.op == ckFlowBytes })
 		if r.events && r.kind == kindPacket {

@@ -7,8 +7,8 @@ import "strings"
 var refusedKeywords = func() map[string]bool {
 	m := map[string]bool{}
 	for k := range strings.FieldsSeq(`
-		config detection_offset filemagic file.magic lua luajit luaxform flow.elephant firewall detect-event
-		template2 ndpi-protocol ndpi-risk ttl.hop ja4.string ja4s.hash subslice app-layer-state csum decode-type template.buffer
+		config detection_offset lua luajit luaxform flow.elephant firewall detect-event
+		template2 ndpi-protocol ndpi-risk ttl.hop ja4.string ja4s.hash app-layer-state csum decode-type template.buffer
 		imap.request imap.response`) {
 		m[k] = true
 	}

@@ -220,6 +220,9 @@ func (t *Trace) bufferText(l *list) string {
 	case l.absent && !l.orElse:
 		return "buffer " + bufTable[l.buf].name + " is absent"
 	}
+	if l.ofMagic() {
+		return "buffer file.magic"
+	}
 	text := "buffer " + bufTable[l.buf].name
 	if len(l.transforms) > 0 {
 		text += ", transformed"

@@ -19,6 +19,7 @@ type transform struct {
 	n, off int    // bytes and offset of from_base64, limit of gunzip and zlib_deflate
 	mode   int    // of from_base64
 	re     *capture
+	magic  func([]byte) string // names a file by its first bytes
 }
 
 type transformOp uint8
@@ -42,13 +43,15 @@ const (
 	trStripPseudo
 	trDomain
 	trTLD
+	trMagic // of file.magic, not written in rules
+	trSubslice
 )
 
 var transformKeywords = map[string]transformOp{
 	"to_lowercase": trLower, "to_uppercase": trUpper, "dotprefix": trDotPrefix, "url_decode": trURLDecode,
 	"strip_whitespace": trStrip, "compress_whitespace": trCompress, "to_md5": trMD5, "to_sha1": trSHA1,
 	"to_sha256": trSHA256, "xor": trXOR, "header_lowercase": trHeaderLower,
-	"pcrexform": trPCRE, "from_base64": trFromBase64, "gunzip": trGunzip, "zlib_deflate": trZlib, "strip_pseudo_headers": trStripPseudo, "domain": trDomain, "tld": trTLD,
+	"pcrexform": trPCRE, "from_base64": trFromBase64, "gunzip": trGunzip, "zlib_deflate": trZlib, "strip_pseudo_headers": trStripPseudo, "domain": trDomain, "tld": trTLD, "subslice": trSubslice,
 }
 
 func kwTransform(b *builder, o *option) *fault {
@@ -163,6 +166,10 @@ func (t *transform) apply(dst, in []byte) []byte {
 		dst = t.inflate(dst, in)
 	case trDomain, trTLD:
 		dst = append(dst, registered(in, t.op == trTLD)...)
+	case trMagic:
+		dst = append(dst, t.magic(in)...)
+	case trSubslice:
+		dst = append(dst, t.subslice(in)...)
 	case trStripPseudo:
 		dst = stripPseudo(dst, in)
 	case trHeaderLower:
