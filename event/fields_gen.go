@@ -139,6 +139,7 @@ const (
 	SaksiFileDeleted                                       // Saksi.file.deleted: the entry was recovered from deleted metadata
 	SaksiFileFormat                                        // Saksi.file.format: what a carved file is: jpeg, docx, evtx-chunk ...
 	SaksiFileIncomplete                                    // Saksi.file.incomplete: why the content is only partly there, or not what was stored: gap, limit, unallocated, read_error, checksum, fragment
+	SaksiFileMagic                                         // Saksi.file.magic: what the file is by its first bytes, in libmagic's words, once a rule looks at file.magic
 	SaksiFileMember                                        // Saksi.file.member: path of a member in the archive or document that the file is; !/ stands between levels
 	SaksiFilePlace                                         // Saksi.file.place: where in the image beside the content of files: slack, unallocated, raw; absent for content
 	SaksiFileRecovery                                      // Saksi.file.recovery: how content of a deleted file is found: metadata, journal, carving
@@ -798,6 +799,7 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.file.deleted", typ: Boolean, array: false, doc: "the entry was recovered from deleted metadata"},
 	{name: "Saksi.file.format", typ: Keyword, array: false, doc: "what a carved file is: jpeg, docx, evtx-chunk ..."},
 	{name: "Saksi.file.incomplete", typ: Keyword, array: false, doc: "why the content is only partly there, or not what was stored: gap, limit, unallocated, read_error, checksum, fragment"},
+	{name: "Saksi.file.magic", typ: Keyword, array: false, doc: "what the file is by its first bytes, in libmagic's words, once a rule looks at file.magic"},
 	{name: "Saksi.file.member", typ: Keyword, array: false, doc: "path of a member in the archive or document that the file is; !/ stands between levels"},
 	{name: "Saksi.file.place", typ: Keyword, array: false, doc: "where in the image beside the content of files: slack, unallocated, raw; absent for content"},
 	{name: "Saksi.file.recovery", typ: Keyword, array: false, doc: "how content of a deleted file is found: metadata, journal, carving"},
