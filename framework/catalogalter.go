@@ -33,14 +33,17 @@ func (r *resolver) modify(c *oscal.Catalog, m *oscal.Modify) {
 		return &own
 	}
 	altered := map[string]bool{}
+	alters := map[string][]*oscal.Alteration{}
+	if m.Alters != nil {
+		for i := range *m.Alters {
+			a := &(*m.Alters)[i]
+			alters[a.ControlId] = append(alters[a.ControlId], a)
+		}
+	}
 	control := func(k *oscal.Control) {
-		if m.Alters != nil {
-			for i := range *m.Alters {
-				if a := &(*m.Alters)[i]; a.ControlId == k.ID {
-					altered[k.ID] = true
-					r.alter(k, a)
-				}
-			}
+		for _, a := range alters[k.ID] {
+			altered[k.ID] = true
+			r.alter(k, a)
 		}
 		k.Params = params(k.Params)
 	}

@@ -20,9 +20,11 @@ const MaxOSCAL = 64 << 20
 
 // Bounds of what is imported.
 const (
-	maxDepth    = 32    // groups and controls within each other
-	maxImported = 20000 // controls
-	maxProse    = 4000  // bytes of a requirement
+	maxDepth    = 32      // groups and controls within each other
+	maxImported = 20000   // controls
+	maxRead     = 100_000 // groups and controls of a document, or changes that a profile makes
+	maxPatterns = 200     // by which a profile selects
+	maxProse    = 4000    // bytes of a requirement
 	maxTitle    = 300
 )
 
@@ -73,8 +75,12 @@ func Import(file string, b []byte, name, like string, resolve func(href string) 
 	}
 	c.Title.MS = c.Title.EN
 	c.Defaults = Defaults{Mode: Attested, Confidence: Confidence{Title: "read", Requirement: "read"}, Source: im.source}
+	used := map[string]bool{}
+	for i := range im.list {
+		used[im.list[i].Component] = true
+	}
 	for _, k := range im.list {
-		if !k.Top || slices.ContainsFunc(im.list, func(o Control) bool { return o.Component == k.ID }) {
+		if !k.Top || used[k.ID] {
 			c.Controls = append(c.Controls, k)
 		}
 	}
@@ -98,7 +104,11 @@ func readOSCAL(file string, b []byte) (*importDoc, error) {
 		return nil, fmt.Errorf("reading %s: %d bytes; at most %d are read", file, len(b), MaxOSCAL)
 	}
 	if t := bytes.TrimLeft(b, " \t\r\n\ufeff"); len(t) > 0 && t[0] == '<' {
-		return readOSCALXML(file, t)
+		d, err := readOSCALXML(file, t)
+		if err != nil {
+			return nil, err
+		}
+		return d, d.bounded(file)
 	} else if len(t) == 0 || t[0] != '{' {
 		j, err := yamlToJSON(file, b)
 		if err != nil {
@@ -118,7 +128,52 @@ func readOSCAL(file string, b []byte) (*importDoc, error) {
 	case err != nil:
 		return nil, fmt.Errorf("reading %s: %w", file, err)
 	}
-	return &d, nil
+	return &d, d.bounded(file)
+}
+
+// bounded counts what is worked through again and again.
+func (d *importDoc) bounded(file string) error {
+	n, patterns := 0, 0
+	if c := d.Catalog; c != nil {
+		control := func(*oscal.Control) { n++ }
+		eachControl(c.Controls, control)
+		eachGroup(c.Groups, func(g *oscal.Group) {
+			n++
+			eachControl(g.Controls, control)
+		})
+	}
+	if p := d.Profile; p != nil {
+		for i := range p.Imports {
+			for _, list := range []*[]oscal.SelectControlById{p.Imports[i].IncludeControls, p.Imports[i].ExcludeControls} {
+				if list == nil {
+					continue
+				}
+				for k := range *list {
+					if m := (*list)[k].Matching; m != nil {
+						patterns += len(*m)
+					}
+				}
+			}
+		}
+		if m := p.Modify; m != nil && m.Alters != nil {
+			for i := range *m.Alters {
+				n++
+				if x := (*m.Alters)[i].Removes; x != nil {
+					n += len(*x)
+				}
+				if x := (*m.Alters)[i].Adds; x != nil {
+					n += len(*x)
+				}
+			}
+		}
+	}
+	switch {
+	case n > maxRead:
+		return fmt.Errorf("reading %s: it has %d groups, controls and alterations; at most %d are read", file, n, maxRead)
+	case patterns > maxPatterns:
+		return fmt.Errorf("reading %s: it selects by %d patterns; at most %d are read", file, patterns, maxPatterns)
+	}
+	return nil
 }
 
 func lineAt(b []byte, offset int64) int {
@@ -157,7 +212,7 @@ type importer struct {
 	list     []Control
 	controls int
 	source   string
-	params   params
+	params   *params
 }
 
 func (im *importer) short(s string, limit int) string {

@@ -15,16 +15,26 @@ const (
 )
 
 // params are the parameters of a catalog by their ids.
-type params map[string]*oscal.Parameter
+type params struct {
+	of map[string]*oscal.Parameter
+	// texts are what stands in the place of a parameter so deep within others: each is made once,
+	// or parameters of parameters would be without end.
+	texts map[paramAt]string
+}
 
-func paramsOf(c *oscal.Catalog) params {
-	p := params{}
+type paramAt struct {
+	id    string
+	depth int
+}
+
+func paramsOf(c *oscal.Catalog) *params {
+	p := &params{of: map[string]*oscal.Parameter{}, texts: map[paramAt]string{}}
 	add := func(list *[]oscal.Parameter) {
 		if list == nil {
 			return
 		}
 		for i := range *list {
-			p[(*list)[i].ID] = &(*list)[i]
+			p.of[(*list)[i].ID] = &(*list)[i]
 		}
 	}
 	add(c.Params)
@@ -42,29 +52,35 @@ var insert = regexp.MustCompile(`\{\{\s*(?:insert:\s*param,\s*)?([\w.\-]+)\s*\}\
 
 // fill writes parameters into prose: the value that was set, or what must be chosen
 // or assigned.
-func (p params) fill(prose string) string {
+func (p *params) fill(prose string) string {
 	if !strings.Contains(prose, "{{") {
 		return prose
 	}
 	return p.insert(prose, 0)
 }
 
-func (p params) insert(prose string, depth int) string {
+func (p *params) insert(prose string, depth int) string {
 	room := maxParamized
 	return insert.ReplaceAllStringFunc(prose, func(m string) string {
-		x := p[insert.FindStringSubmatch(m)[1]]
+		x := p.of[insert.FindStringSubmatch(m)[1]]
 		if x == nil || depth > maxInserts || room <= 0 {
 			return m
 		}
-		s := p.text(x, depth)
-		room -= len(s)
+		at := paramAt{x.ID, depth}
+		s, made := p.texts[at]
+		if !made {
+			s = p.text(x, depth)
+			p.texts[at] = s
+		}
+		room -= len(s) + 1
 		return s
 	})
 }
 
-func (p params) text(x *oscal.Parameter, depth int) string {
+func (p *params) text(x *oscal.Parameter, depth int) string {
 	list := func(l []string) string {
-		s := p.insert(strings.Join(l, "; "), depth+1)
+		s := strings.Join(l, "; ")
+		s = p.insert(s[:min(len(s), maxParamized)], depth+1)
 		return strings.ToValidUTF8(s[:min(len(s), maxInserted)], "")
 	}
 	switch {

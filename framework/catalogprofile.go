@@ -3,7 +3,6 @@ package framework
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	oscal "github.com/defenseunicorns/go-oscal/src/types/oscal-1-2-1"
@@ -101,9 +100,16 @@ func (s *selection) take(out, c *oscal.Catalog) error {
 
 // merged adds groups to those that are there: one of the same id goes on.
 func merged(list, more []oscal.Group) []oscal.Group {
+	at := map[string]int{}
+	for i := range list {
+		if _, twice := at[list[i].ID]; !twice {
+			at[list[i].ID] = i
+		}
+	}
 	for _, g := range more {
-		i := slices.IndexFunc(list, func(o oscal.Group) bool { return g.ID != "" && o.ID == g.ID })
-		if i < 0 {
+		i, there := at[g.ID]
+		if !there || g.ID == "" {
+			at[g.ID] = len(list)
 			list = append(list, g)
 			continue
 		}
