@@ -58,7 +58,11 @@ func (s *assessor) flowsTwice() error {
 	if err != nil || len(sensors) < 2 {
 		return err
 	}
-	t, err := s.twice(s.upTo(q))
+	var n int64
+	for _, b := range sensors {
+		n += b.Count
+	}
+	t, err := s.twice(s.upTo(q), n)
 	if err != nil {
 		return fmt.Errorf("comparing flows between sensors: %w", err)
 	}
@@ -66,8 +70,9 @@ func (s *assessor) flowsTwice() error {
 	return s.answered("flows of several sensors: "+s.upTo(q), t.Compared+t.NotCompared, "", t)
 }
 
-func (s *assessor) twice(full string) (*FlowsTwice, error) {
-	var set dedup.Set
+// twice compares the flows that match a whole query, about n.
+func (s *assessor) twice(full string, n int64) (*FlowsTwice, error) {
+	set := dedup.Set{Flows: make([]dedup.Flow, 0, min(max(n, 0), maxCompared))}
 	t := &FlowsTwice{Agencies: []AgencyFlows{}, Pairs: []SensorsTwice{}}
 	list := []Index{s.ix}
 	if j, ok := s.ix.(joined); ok {

@@ -3,6 +3,8 @@ package framework
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -184,11 +186,15 @@ func (s store) Get(_ context.Context, id string) (findings.Doc, error) {
 // finding withholds stays withheld.
 func TestNotice(t *testing.T) {
 	j := journalOf(
-		[]string{ActNew, DetailIncident, "I-1", DetailAgency, hostile, DetailTitle, strings.Repeat(hostile, 50), DetailKind, "intrusion", DetailSeverity, "4", DetailFindings, "aa bb cc", DetailAt, hours(-3)},
+		[]string{ActNew, DetailIncident, "I-1", DetailAgency, hostile, DetailTitle, strings.Repeat(hostile, 50), DetailKind, "intrusion", DetailSeverity, "4", DetailFindings, "aa bb cc dd", DetailAt, hours(-3)},
 		[]string{ActKnow, DetailIncident, "I-1", DetailBy, "Ali", DetailHow, "sensor", DetailAt, hours(-3), "recorded", hours(-1)},
+		[]string{ActNew, DetailIncident, "I-2", DetailAgency, "other", DetailAt, hours(-2)},
+		[]string{ActContain, DetailIncident, "I-1", DetailAt, hours(-1)},
+		[]string{ActClose, DetailIncident, "I-1", DetailAt, hours(-0.5)},
 	)
 	ix := store{
 		"aa": alert(event.RuleName, "web shell", event.ThreatTechniqueID, "T1505.003", event.DestinationIP, "10.1.0.10", event.SourceIP, "198.51.100.7", event.FileHashSHA256, strings.Repeat("ab", 32)),
+		"dd": alert(event.RuleName, "a host that nobody answered", event.SourceIP, "198.51.100.8"),
 		"bb": alert(event.RuleName, "secret indicator", event.ThreatIndicatorMarkingTlp, "RED"),
 	}
 	for _, form := range Forms {
@@ -200,6 +206,14 @@ func TestNotice(t *testing.T) {
 		for i, s := range n.Sentences {
 			if len(s.Evidence) == 0 != s.Missing || s.Text.EN == "" || s.Text.MS == "" || s.Text.EN == s.Text.MS {
 				t.Errorf("%s: sentence %d: %+v", form, i+1, s)
+			}
+			for _, e := range s.Evidence {
+				if !reference(j, ix, "I-1", e) {
+					t.Errorf("%s: sentence %d rests on %q, which is not there: %s", form, i+1, e, s.Text.EN)
+				}
+			}
+			if strings.HasPrefix(s.Text.EN, "Other ends") && !slices.Equal(s.Evidence, []string{"aa", "dd"}) {
+				t.Errorf("%s: %+v", form, s)
 			}
 			all += s.Text.EN + "\n"
 		}
@@ -225,6 +239,19 @@ func TestNotice(t *testing.T) {
 	if _, err := DraftNotice(t.Context(), ix, journalOf([]string{ActNew, DetailIncident, "I", DetailAt, hours(-1)}).Incidents(asOf)[0], j, Form6h, asOf); err == nil {
 		t.Error("a notice of what nobody knew")
 	}
+}
+
+// reference reports whether what a sentence rests on is there: an entry of the
+// journal on the incident, or a finding.
+func reference(j *Journal, ix store, incident, e string) bool {
+	seq, ok := strings.CutPrefix(e, "journal entry ")
+	if !ok {
+		_, ok = ix[e]
+		return ok
+	}
+	return slices.ContainsFunc(j.Entries, func(x evidence.Entry) bool {
+		return fmt.Sprint(x.Seq) == seq && x.Detail[DetailIncident] == incident
+	})
 }
 
 // TestParseObligations proves that a wrong file is refused with the place.

@@ -3,6 +3,7 @@ package framework
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"saksi/event"
@@ -29,7 +30,8 @@ type ClockAlert struct {
 
 // ClockAlerts are the clocks that are not met and run out: those that are
 // overdue, and those of which less than within is left, or less than a tenth of their time where that
-// is more. What is due at no known time is never told of.
+// is more. What is due at no known time is never told of, and an escalation not
+// before it is due.
 //
 // The time of a finding does not depend on when one looks: it is the moment from
 // which the clock was to be told of; of what is overdue that is once for each day.
@@ -54,6 +56,9 @@ func ClockAlerts(clocks []Clock, asOf time.Time, within time.Duration) ([]ClockA
 			}
 			list = append(list, ClockAlert{Clock: c, Alert: AlertOverdue, At: at})
 			continue
+		}
+		if strings.HasPrefix(c.Obligation, EscalationPrefix) {
+			continue // nobody is told before it is time
 		}
 		from := due.Add(-max(within, due.Sub(start)/10))
 		if from.Before(start) {
@@ -106,6 +111,9 @@ func (x *ClockAlert) Event() (*event.Event, error) {
 	severity, name, what := int64(3), "A clock runs out", "is due"
 	if x.Alert == AlertOverdue {
 		severity, name, what = 4, "A clock is overdue", "was due"
+	}
+	if strings.HasPrefix(x.Obligation, EscalationPrefix) {
+		name = "An escalation is due"
 	}
 	e.Int(event.EventSeverity, severity)
 	e.Str(event.RuleID, ClockRuleID)

@@ -55,7 +55,7 @@ type told struct {
 	hosts, others, techniques         []string
 	rules, artifacts                  []string
 	ruleIDs, hashIDs, hostIDs, ttpIDs []string // findings that each rests on
-	lost                              []string
+	otherIDs, lost                    []string
 }
 
 // DraftNotice drafts a notice from an incident's journal and its findings. What
@@ -133,7 +133,7 @@ func (n *Notice) more(inc *Incident, t *told) {
 		n.ask("Estimated number of hosts affected.", "Anggaran bilangan hos terjejas.")
 	}
 	if len(t.others) > 0 {
-		n.say(t.hostIDs, "Other ends, by the findings: %s. They need not be those who did it.", "Pihak lain, mengikut penemuan: %s. Mereka tidak semestinya pelaku.", list(t.others))
+		n.say(t.otherIDs, "Other ends, by the findings: %s. They need not be those who did it.", "Pihak lain, mengikut penemuan: %s. Mereka tidak semestinya pelaku.", list(t.others))
 	}
 	n.ask("Particulars of the threat actor, if known.", "Butiran pelaku ancaman, jika diketahui.")
 	if len(t.artifacts) > 0 {
@@ -212,7 +212,7 @@ func tell(ctx context.Context, ix Getter, inc *Incident) (*told, error) {
 			t.hosts, t.hostIDs = once(t.hosts, a.String()), once(t.hostIDs, id)
 		}
 		if a, ok := e.GetAddr(event.SourceIP); ok {
-			t.others = once(t.others, a.String())
+			t.others, t.otherIDs = once(t.others, a.String()), once(t.otherIDs, id)
 		}
 	}
 	t.lost = append(t.lost, inc.Findings[min(len(inc.Findings), maxNoticed):]...)

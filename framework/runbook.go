@@ -2,6 +2,7 @@ package framework
 
 import (
 	"cmp"
+	_ "embed"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,16 @@ import (
 
 	"saksi/evidence"
 )
+
+//go:embed runbooks/runbooks.yaml
+var runbooks []byte
+
+// BuiltInRunbooks is the name of the examples that come with saksi.
+const BuiltInRunbooks = "builtin"
+
+// EscalationPrefix begins the obligation of clocks that are escalations:
+// escalate:RUNBOOK:ROLE.
+const EscalationPrefix = "escalate:"
 
 // RunbooksFormat is the version of the form of runbooks that is read.
 const RunbooksFormat = 1
@@ -77,8 +88,11 @@ var stages = map[string]func(*Incident) time.Time{
 	"closed":       func(i *Incident) time.Time { return i.Closed.At },
 }
 
-// ReadRunbooks reads a file of runbooks.
+// ReadRunbooks reads a file of runbooks, or those built in (BuiltInRunbooks).
 func ReadRunbooks(path string) (*Runbooks, error) {
+	if path == BuiltInRunbooks {
+		return ParseRunbooks("runbooks.yaml", runbooks)
+	}
 	b, err := evidence.ReadRegular(path, maxYAML)
 	if err != nil {
 		return nil, fmt.Errorf("reading the runbooks: %w", err)
@@ -181,6 +195,34 @@ func (r *Runbooks) Escalations(i *Incident, asOf time.Time) []Escalated {
 	slices.SortStableFunc(list, func(a, b Escalated) int { return a.Due.Compare(b.Due) })
 	return list
 }
+
+// Clocks are the escalations of all incidents as clocks, whose state is overdue
+// once people are to be told. Alerts of them are told by ClockAlerts.
+func (r *Runbooks) Clocks(j *Journal, asOf time.Time) []Clock {
+	if r == nil {
+		return nil
+	}
+	states := map[string]string{EscalationPending: ClockRunning, EscalationDue: ClockOverdue, EscalationNeedless: ClockMet, EscalationLate: ClockLate}
+	var list []Clock
+	for _, i := range j.Incidents(asOf) {
+		for n, e := range r.Escalations(i, asOf) {
+			start, why := i.Known, fmt.Sprintf("%s knew at %s (entry %d)", i.KnownBy, i.Known.Format(time.RFC3339), i.KnownSeq)
+			if start.IsZero() {
+				start, why = i.New.At, fmt.Sprintf("recorded at %s (entry %d), and nobody is said to know", i.New.At.Format(time.RFC3339), i.New.Seq)
+			}
+			list = append(list, Clock{
+				UUID: newUUID("escalation", i.ID, e.Runbook, e.To, e.Unless, e.Due.Format(time.RFC3339), fmt.Sprint(n)), Obligation: EscalationPrefix + e.Runbook + ":" + e.To,
+				Title:  Text{EN: fmt.Sprintf("Tell %s: not %s", e.To, e.Unless), MS: fmt.Sprintf("Maklumkan %s: belum %s", e.To, stageMS[e.Unless])},
+				Source: "runbook " + e.Runbook, Known: "runbook", Agency: i.Agency, Unit: i.Unit, Shift: i.Shift, Incident: i.ID, Started: start.Format(time.RFC3339), Why: why,
+				Due: e.Due.Format(time.RFC3339), LeftS: int64(e.Due.Sub(asOf) / time.Second), State: states[e.State],
+			})
+		}
+	}
+	return list
+}
+
+// stageMS are the stages in Malay.
+var stageMS = map[string]string{"acknowledged": "diperakui", "contained": "dikawal", "closed": "ditutup"}
 
 // Next is who is to be told of an incident: the last escalation that is due, else
 // the first that is pending; false for neither.

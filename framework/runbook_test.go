@@ -77,3 +77,25 @@ func TestRunbooks(t *testing.T) {
 		}
 	}
 }
+
+// TestBuiltInRunbooks proves that the examples are read, in both languages, and that
+// each says whom it tells in the end.
+func TestBuiltInRunbooks(t *testing.T) {
+	r, err := ReadRunbooks(BuiltInRunbooks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.List) < 6 {
+		t.Errorf("%d runbooks", len(r.List))
+	}
+	for _, b := range r.List {
+		if len(b.Escalate) == 0 || b.Title.EN == "" || b.Title.MS == "" {
+			t.Errorf("%s: %+v", b.ID, b)
+		}
+		for _, s := range b.Steps {
+			if s.Do.EN == "" || s.Do.MS == "" || s.By == "" {
+				t.Errorf("%s: %+v", b.ID, s)
+			}
+		}
+	}
+}

@@ -16,6 +16,7 @@ type clocksOptions struct {
 	journalFlags
 	ix           indexFlags
 	asOf, file   string
+	books        string
 	optional     []string
 	within       time.Duration
 	all          bool
@@ -30,8 +31,9 @@ func frameworkClocks(a *app) *cobra.Command {
 		Long: "Clocks are those of the journal of incidents (docs/framework.md). One is told of while less than --within is left of it, or less than a tenth of its time where that is\n" +
 			"more, and from then on that it is overdue, until the journal tells that it was met. --store keeps that as findings (rule.id saksi-clock) in --index, of which\n" +
 			"'findings notify' tells people by mail and webhook: one as it runs out, then one a day while it is overdue, however often this is run.\n" +
-			"'findings set ID --owner NAME', or a status, acknowledges it: a clock that is acknowledged as overdue is told of no more. Run it by a timer.",
-		Example: "  saksi framework clocks\n  saksi framework clocks --store --index watch && saksi findings notify --index watch --smtp mel.agensi.example:587 --from saksi@agensi.example --to-mail csirt@agensi.example --once",
+			"'findings set ID --owner NAME', or a status, acknowledges it: a clock that is acknowledged as overdue is told of no more. Run it by a timer.\n" +
+			"With --runbooks the escalations of runbooks are clocks, too (escalate:RUNBOOK:ROLE), told of from when they are due until the incident has come to its stage.",
+		Example: "  saksi framework clocks\n  saksi framework clocks --store --index watch && saksi findings notify --index watch --smtp mel.agensi.example:587 --from saksi@agensi.example --to-mail csirt@agensi.example --once\n  saksi framework clocks --runbooks builtin --store --index watch && saksi findings notify 'Saksi.clock.obligation:escalate*ICTSO' --index watch --smtp mel.agensi.example:587 --from saksi@agensi.example --to-mail ictso@agensi.example --once",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), a) },
 	}
@@ -41,6 +43,7 @@ func frameworkClocks(a *app) *cobra.Command {
 	f.StringVar(&o.key, "key", "", "public key `file` of the journal (default: this station's)")
 	f.StringVar(&o.asOf, "as-of", "", "`time` (RFC 3339) after which nothing counts (default: now)")
 	f.StringVar(&o.file, "obligations", "", "an agency's own `file` of obligations (default: those built in)")
+	f.StringVar(&o.books, "runbooks", "", booksHelp)
 	f.StringArrayVar(&o.optional, "with", nil, "optional `obligation` that applies, such as pdpa; may be given several times")
 	f.DurationVar(&o.within, "within", 2*time.Hour, "tell of a clock of which less than this is left")
 	f.BoolVar(&o.all, "all", false, "also list clocks that run, and are not told of yet")
@@ -65,7 +68,11 @@ func (o *clocksOptions) run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	clocks := obs.Clocks(j, t, o.optional)
+	rb, err := runbooks(o.books)
+	if err != nil {
+		return err
+	}
+	clocks := append(obs.Clocks(j, t, o.optional), rb.Clocks(j, t)...)
 	alerts, err := framework.ClockAlerts(clocks, t, o.within)
 	if err != nil {
 		return fail(exitFailed, err)

@@ -9,6 +9,8 @@ import (
 	"saksi/framework"
 )
 
+const booksHelp = "an agency's `file` of runbooks and escalations, or builtin for the examples that come with saksi"
+
 // runbooks reads a file of runbooks; nil for none.
 func runbooks(path string) (*framework.Runbooks, error) {
 	if path == "" {
@@ -76,7 +78,7 @@ func frameworkHandover(a *app) *cobra.Command {
 	f.StringVar(&unit, "unit", "", "`name` of one unit (default: all)")
 	f.StringVar(&agency, "agency", "", "`name` of one agency (default: all)")
 	f.StringVar(&file, "obligations", "", "an agency's own `file` of obligations (default: those built in)")
-	f.StringVar(&books, "runbooks", "", "an agency's `file` of runbooks and escalations")
+	f.StringVar(&books, "runbooks", "", booksHelp)
 	f.StringArrayVar(&optional, "with", nil, "optional `obligation` that applies, such as pdpa; may be given several times")
 	return c
 }
@@ -98,10 +100,10 @@ func frameworkRunbook(a *app) *cobra.Command {
 	var o journalFlags
 	var asOf, file string
 	c := &cobra.Command{
-		Use:     "runbook INCIDENT --runbooks FILE",
+		Use:     "runbook INCIDENT",
 		Short:   "The steps of an incident's runbooks, and whom its escalations tell, by when",
-		Long:    "FILE is an agency's own (docs/framework.md). A runbook applies by kind, agency, unit and severity of the incident; escalations run from when a person knew.",
-		Example: "  saksi framework runbook I-7 --runbooks runbooks.yaml",
+		Long:    "Runbooks are an agency's own (docs/framework.md) or, without any, examples. A runbook applies by kind, agency, unit and severity of the incident; escalations run from when a person knew.",
+		Example: "  saksi framework runbook I-7\n  saksi framework runbook I-7 --runbooks runbooks.yaml",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			rb, err := framework.ReadRunbooks(file)
@@ -128,8 +130,7 @@ func frameworkRunbook(a *app) *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&o.key, "key", "", "public key `file` of the journal (default: this station's)")
 	f.StringVar(&asOf, "as-of", "", "`time` (RFC 3339) to tell the state of (default: now)")
-	f.StringVar(&file, "runbooks", "", "an agency's `file` of runbooks and escalations")
-	cobra.CheckErr(c.MarkFlagRequired("runbooks"))
+	f.StringVar(&file, "runbooks", framework.BuiltInRunbooks, booksHelp)
 	return c
 }
 

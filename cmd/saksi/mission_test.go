@@ -238,7 +238,7 @@ var missionRows = []missionRow{
 		}
 		return fmt.Sprintf("MTTD %g s of 3600, MTTA %g s of 600", got["mttd"], got["mtta"]), got["mttd"] == 3600 && got["mtta"] == 600
 	}, ""},
-	{"operation model of ICT units", "saksi framework handover --runbooks FILE", "one incident open, one closed; a runbook with an escalation after 30 minutes and after 4 hours", func(m *mission) (string, bool) {
+	{"operation model of ICT units", "saksi framework handover --runbooks FILE; saksi framework clocks --runbooks builtin", "one incident open, one closed; a runbook with an escalation after 30 minutes and after 4 hours; the examples built in", func(m *mission) (string, bool) {
 		m.write("runbooks.yaml", "runbooks: 1\nversion: '1'\nlist:\n  - {id: rb, title: {en: Any}, steps: [{do: {en: Look}}], escalate: [{after: 30m, to: CSIRT, unless: acknowledged}, {after: 4h, to: ICTSO}]}\n")
 		rows := m.rows(m.saksi("framework", "handover", "--journal", m.path("journal"), "--runbooks", m.path("runbooks.yaml"), "--as-of", "2026-11-24T12:00:00Z", "-o", "csv"))
 		ids, next := map[string]bool{}, map[string]bool{}
@@ -247,8 +247,17 @@ var missionRows = []missionRow{
 			next[r["escalate_to"]+" "+r["escalate_by"]+" "+r["escalation"]] = true
 		}
 		ok := len(next) == 1 && next["ICTSO 2026-11-24T13:00:00Z pending"]
-		return fmt.Sprintf("%d of 1 open incidents, %d open clocks; next escalation right: %v", len(ids), len(rows), ok), len(ids) == 1 && ids["I-1"] && len(rows) == 5 && ok
-	}, "runbooks are an agency's own: none is built in"},
+		due, other := 0, 0
+		for _, r := range m.rows(m.saksi("framework", "clocks", "--journal", m.path("journal"), "--runbooks", "builtin", "--as-of", "2026-11-25T10:00:00Z", "-o", "csv")) {
+			switch {
+			case r["obligation"] == "escalate:severe:CDO" && r["incident"] == "I-1" && r["due"] == "2026-11-25T09:00:00Z":
+				due++
+			case strings.HasPrefix(r["obligation"], framework.EscalationPrefix):
+				other++
+			}
+		}
+		return fmt.Sprintf("%d of 1 open incidents, %d open clocks; next escalation right: %v; %d of 1 escalations that are due told, %d others", len(ids), len(rows), ok, due, other), len(ids) == 1 && ids["I-1"] && len(rows) == 5 && ok && due == 1 && other == 0
+	}, ""},
 	{"Government Chief Information Officer", "saksi framework merge BUNDLE... --trust DIR", "a bundle, the same by a key nobody trusts", func(m *mission) (string, bool) {
 		m.saksi("framework", "bundle", m.path("audit"), "--to", m.path("jc.saksi.tar.gz"))
 		m.saksi("evidence", "key", "new", m.path("other.key"))

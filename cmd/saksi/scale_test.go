@@ -73,14 +73,21 @@ func scaleEvent(e *event.Event, i int, techniques []string) {
 	e.Int(event.SaksiEvidencePacket, int64(i+1))
 }
 
-// scaleFlow is what led to finding i.
+// scaleFlow is what led to finding i; each tenth is the one before as the sensor of
+// the next agency saw it.
 func scaleFlow(e *event.Event, i int) {
 	e.Reset()
+	seen := i % scaleAgencies
+	if i%10 == 9 {
+		i--
+	}
 	agency := i % scaleAgencies
 	e.Time(event.Timestamp, time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC).UnixNano()+int64(i)*2e9-1e9)
 	e.Str(event.EventKind, "event")
 	e.Str(event.EventDataset, "saksi.flow")
-	e.Str(event.ObserverName, fmt.Sprintf("tap-%d", agency))
+	e.Str(event.ObserverName, fmt.Sprintf("tap-%d", seen))
+	e.Str(event.NetworkCommunityID, fmt.Sprintf("1:%d", i))
+	e.Int(event.NetworkBytes, int64(100+i%1000))
 	e.Addr(event.SourceIP, scaleAddr(agency, 10+i%5))
 	e.Addr(event.DestinationIP, scaleAddr((agency+i)%scaleAgencies, 10+i%3))
 	e.Int(event.DestinationPort, 443)
@@ -90,8 +97,8 @@ func scaleFlow(e *event.Event, i int) {
 	e.Str(event.SaksiEvidenceKey, strings.Repeat("ab", 32))
 }
 
-// fillScale puts n findings into an index, and a flow for each when so asked.
-func fillScale(t *testing.T, ix findings.Index, n int, flows bool) {
+// fillScale puts n findings into an index, and a flow for each.
+func fillScale(t *testing.T, ix findings.Index, n int) {
 	t.Helper()
 	p, err := ix.Search(t.Context(), findings.Request{Query: "event.kind:alert", Size: 1})
 	if err != nil {
@@ -115,11 +122,9 @@ func fillScale(t *testing.T, ix findings.Index, n int, flows bool) {
 	}
 	var e event.Event
 	for i := range n {
-		if flows {
-			scaleFlow(&e, i)
-			if err := sink.Emit(&e); err != nil {
-				t.Fatal(err)
-			}
+		scaleFlow(&e, i)
+		if err := sink.Emit(&e); err != nil {
+			t.Fatal(err)
 		}
 		scaleEvent(&e, i, techniques)
 		if err := sink.Emit(&e); err != nil {
@@ -146,7 +151,8 @@ func cpuTime(u syscall.Rusage) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// TestAssessScale assesses a million findings of 700 agencies by 300 controls.
+// TestAssessScale assesses a million findings and as many flows of 700 agencies,
+// of which a tenth is seen by two sensors, by 300 controls.
 // It runs where SAKSI_SCALE names a folder for the index (and SAKSI_SCALE_URL an
 // Elasticsearch node besides), because making it takes minutes.
 func TestAssessScale(t *testing.T) {
@@ -154,7 +160,7 @@ func TestAssessScale(t *testing.T) {
 	if dir == "" {
 		t.Skip("SAKSI_SCALE names no folder for an index of a million findings")
 	}
-	assessScale(t, dir, os.Getenv("SAKSI_SCALE_URL"), scaleFindings, false)
+	assessScale(t, dir, os.Getenv("SAKSI_SCALE_URL"), scaleFindings)
 }
 
 // TestElasticAssess proves that an assessment is the same to the byte on both
@@ -164,12 +170,12 @@ func TestElasticAssess(t *testing.T) {
 	if url == "" {
 		t.Skip("SAKSI_TEST_ES names no Elasticsearch node; make integration starts one")
 	}
-	assessScale(t, t.TempDir(), url, 10*scaleAgencies, true)
+	assessScale(t, t.TempDir(), url, 10*scaleAgencies)
 }
 
-// assessScale assesses n findings in an index in a folder, and in one at an URL if
+// assessScale assesses n findings and as many flows in an index in a folder, and in one at an URL if
 // there is one.
-func assessScale(t *testing.T, dir, url string, n int, flows bool) {
+func assessScale(t *testing.T, dir, url string, n int) {
 	r, err := framework.ParseRegister("register.yaml", scaleRegister())
 	if err != nil {
 		t.Fatal(err)
@@ -188,7 +194,7 @@ func assessScale(t *testing.T, dir, url string, n int, flows bool) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fillScale(t, ix, n, flows)
+		fillScale(t, ix, n)
 		begin := spent(t)
 		c, err := framework.Load("nist-800-53r5")
 		if err != nil {
@@ -203,6 +209,9 @@ func assessScale(t *testing.T, dir, url string, n int, flows bool) {
 		t.Logf("%s: %d findings, %d controls, %d agencies: %s of CPU, %d MiB at most", name, a.Findings, len(a.Outcomes), len(r.Agencies)-1, took.Round(time.Millisecond), u.Maxrss>>10)
 		if a.Findings != int64(n) || len(a.Outcomes) < 200 || len(a.Systems) != 2*scaleAgencies || a.Coverage.Seen != scaleAgencies {
 			t.Errorf("%s: %d findings, %d controls, %d systems, %+v", name, a.Findings, len(a.Outcomes), len(a.Systems), a.Coverage.Seen)
+		}
+		if x := a.FlowsTwice; x == nil || x.Flows != int64(n-n/10) || x.TwiceFlows != int64(n/10) {
+			t.Errorf("%s: %+v, expected a tenth of %d flows to be seen twice", name, x, n)
 		}
 		if took > scaleSeconds*time.Second || u.Maxrss<<10 > scaleMemory {
 			t.Errorf("%s: %s and %d MiB; expected at most %d s and %d MiB", name, took, u.Maxrss>>10, scaleSeconds, scaleMemory>>20)

@@ -29,11 +29,11 @@ type Flow struct {
 	Known      bool // it has a Community ID and a sensor, without which it can't be compared
 	Shared     bool // several sensors saw it
 	Counts     bool // it is the sensor's that saw most of the flow, or the only one
-	community  [sha256.Size]byte
+	community  [16]byte
 	id         [8]byte
 }
 
-// Set gathers flows: 80 bytes each.
+// Set gathers flows: 64 bytes each.
 type Set struct {
 	Flows   []Flow
 	Sensors []string // their names, by Flow.Sensor
@@ -57,7 +57,8 @@ func (s *Set) Add(e *event.Event, tag int32) {
 	sensor, _ := e.GetStr(event.ObserverName)
 	if ok && sensor != "" {
 		f.Sensor, f.Known = s.number(sensor)
-		f.community = sha256.Sum256([]byte(community))
+		sum := sha256.Sum256([]byte(community))
+		copy(f.community[:], sum[:])
 	}
 	if id, ok := e.GetStr(event.EventID); ok {
 		sum := sha256.Sum256([]byte(id))

@@ -138,6 +138,44 @@ func TestInteropAccessible(t *testing.T) {
 	}
 }
 
+// TestInteropOffline proves that the report and the national summary open whole
+// from a file in Chromium in a name space without a network.
+func TestInteropOffline(t *testing.T) {
+	interop(t)
+	if out, err := exec.Command("unshare", "-rn", "true").CombinedOutput(); err != nil {
+		t.Skipf("this machine lets nobody leave the network (unshare -rn): %v %s", err, out)
+	}
+	for name, c := range map[string]struct{ page, last string }{
+		"report":   {string(render(t, long(t), "ms", false, "html")), "framework verify"},
+		"national": {string(renderNational(t, national(t, 19), "en", false, "html")), "Jabatan Perkhidmatan dan Pembangunan Contoh 018"},
+	} {
+		dir := t.TempDir()
+		file := filepath.Join(dir, "page.html")
+		if err := os.WriteFile(file, []byte(c.page), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		chromium := func(args ...string) string {
+			t.Helper()
+			cmd := exec.CommandContext(t.Context(), "unshare", append([]string{"-rn", "chromium", "--no-sandbox", "--headless", "--disable-gpu", "--user-data-dir=" + t.TempDir(), "--virtual-time-budget=60000", "--timeout=120000", "--window-size=1200,1600"}, args...)...)
+			cmd.WaitDelay = time.Minute
+			out, err := cmd.Output()
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			return string(out)
+		}
+		dom := chromium("--dump-dom", "file://"+file)
+		if strings.Count(dom, "<tr") != strings.Count(c.page, "<tr") || strings.Count(dom, "<svg") != strings.Count(c.page, "<svg") || !strings.Contains(dom, c.last) {
+			t.Errorf("%s: %d of %d rows, %d of %d drawings", name, strings.Count(dom, "<tr"), strings.Count(c.page, "<tr"), strings.Count(dom, "<svg"), strings.Count(c.page, "<svg"))
+		}
+		shot := filepath.Join(dir, "page.png")
+		chromium("--screenshot="+shot, "file://"+file)
+		if st, err := os.Stat(shot); err != nil || st.Size() < 30000 {
+			t.Errorf("%s: its picture: %v %v", name, st, err)
+		}
+	}
+}
+
 // TestInteropPages proves with poppler that each page of the PDF carries its
 // mark and that the long report is whole.
 func TestInteropPages(t *testing.T) {
