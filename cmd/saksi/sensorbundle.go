@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -16,8 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
-	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,18 +23,20 @@ import (
 
 	"saksi/evidence"
 	"saksi/evidence/bundle"
+	"saksi/evidence/objectstore"
 	"saksi/internal/infile"
 )
 
 // bundleFlags say where a sensor gets rules and settings that its center signs.
 type bundleFlags struct {
-	source, key, name, ca string
+	source, key, name, ca, region string
 	every                 time.Duration
 }
 
 func (o *bundleFlags) add(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&o.source, "bundle", "", "take rules and settings from the signed bundle ('saksi rules pack') in this `file`, folder or https URL, and look for a newer one there")
+	f.StringVar(&o.source, "bundle", "", "take rules and settings from the signed bundle ('saksi rules pack') in this `file`, folder or https URL, and look for a newer one there; a URL that ends in / is a bucket of an S3 store (https://HOST/BUCKET/PREFIX/), which is listed with the key in SAKSI_STORE_KEY_ID and SAKSI_STORE_SECRET")
+	f.StringVar(&o.region, "bundle-region", "", "`name` of the region of the S3 store that holds bundles (default: us-east-1)")
 	f.StringVar(&o.key, "bundle-key", "", "public key `file` of who signs bundles (default: the center's, of 'sensor enroll accept')")
 	f.StringVar(&o.name, "bundle-name", "sensor", "`name` of the bundles that are taken")
 	f.StringVar(&o.ca, "bundle-ca", "", "PEM `file` of the only authority whose certificate the bundles' server may have (default: the system's)")
@@ -65,6 +65,7 @@ type pushed struct {
 	pub    *evidence.Public
 	dir    string // of bundles
 	client *http.Client
+	store  *objectstore.Config // an S3 store that is listed; nil for none
 
 	mu             sync.Mutex
 	seen           map[string]bool // what was looked at, and whether it was taken
@@ -111,6 +112,9 @@ func (p *pushed) dial() error {
 	u, err := url.Parse(p.o.source)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Hostname() != "127.0.0.1" && u.Hostname() != "::1" {
 		return usage("--bundle: expected a file, a folder or https://HOST/PATH")
+	}
+	if strings.HasSuffix(u.Path, "/") && strings.Trim(u.Path, "/") != "" {
+		return p.listing()
 	}
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	if p.o.ca != "" {
@@ -223,6 +227,9 @@ func (p *pushed) update(ctx context.Context) (changed bool, err error) {
 			continue
 		}
 		r, err := bundle.InstallChecked(ctx, x.file, p.dir, p.pub, func(m *bundle.Manifest, folder string) error { return p.check(ctx, m, folder) }, nil)
+		if err != nil && x.name != "" {
+			err = fmt.Errorf("%s: %w", x.name, err)
+		}
 		switch {
 		case err == nil:
 			p.seen[x.id] = true
@@ -266,12 +273,16 @@ func (p *pushed) check(ctx context.Context, m *bundle.Manifest, folder string) e
 type candidate struct {
 	file, id string // id tells it from others
 	done     func()
+	name     string // of what was fetched, for what is said of it; "" is the file's own
 }
 
 // fetch gives the bundles of the source, the newest first; none when it is known to be the
 // one of last time.
 func (p *pushed) fetch(ctx context.Context) ([]candidate, error) {
-	if p.client != nil {
+	switch {
+	case p.store != nil:
+		return p.listed(ctx)
+	case p.client != nil:
 		return p.download(ctx)
 	}
 	st, err := os.Stat(p.o.source)
@@ -292,7 +303,7 @@ func (p *pushed) fetch(ctx context.Context) ([]candidate, error) {
 		if !st.Mode().IsRegular() {
 			return nil, fmt.Errorf("%s is a pipe or a device; expected a file", file)
 		}
-		list = append(list, candidate{file, fmt.Sprintf("%s %d %d", file, st.Size(), st.ModTime().UnixNano()), func() {}})
+		list = append(list, candidate{file, fmt.Sprintf("%s %d %d", file, st.Size(), st.ModTime().UnixNano()), func() {}, ""})
 	}
 	return list, nil
 }
@@ -306,22 +317,11 @@ func newestBundles(dir, name string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	serials := map[string]int64{}
-	var files []string
+	n := newest[string]{name: name}
 	for _, x := range list {
-		m := bundleFile.FindStringSubmatch(x.Name())
-		if m == nil || m[1] != name {
-			continue
-		}
-		n, err := strconv.ParseInt(m[2], 10, 64)
-		if err != nil {
-			continue
-		}
-		path := filepath.Join(dir, x.Name())
-		files, serials[path] = append(files, path), n
+		n.add(x.Name(), filepath.Join(dir, x.Name()))
 	}
-	slices.SortFunc(files, func(a, b string) int { return cmp.Or(cmp.Compare(serials[b], serials[a]), cmp.Compare(a, b)) })
-	return files[:min(len(files), maxCandidates)], nil
+	return n.list(), nil
 }
 
 func (p *pushed) download(ctx context.Context) ([]candidate, error) {
@@ -366,5 +366,5 @@ func (p *pushed) download(ctx context.Context) ([]candidate, error) {
 		return nil, errors.Join(err, os.Remove(f.Name()))
 	}
 	p.etag, p.modified = a.Header.Get("ETag"), a.Header.Get("Last-Modified")
-	return []candidate{{f.Name(), hex.EncodeToString(sum.Sum(nil)), func() { _ = os.Remove(f.Name()) }}}, nil
+	return []candidate{{file: f.Name(), id: hex.EncodeToString(sum.Sum(nil)), done: func() { _ = os.Remove(f.Name()) }}}, nil
 }

@@ -61,6 +61,7 @@ type Object struct {
 	Size    int64
 	Stored  time.Time
 	Version string // "" where the bucket keeps none
+	Tag     string // of the content, by the store; of Files only
 	Mode    string // COMPLIANCE, GOVERNANCE or ""
 	Until   time.Time
 	Hold    bool
@@ -275,6 +276,49 @@ func (s *Store) List(ctx context.Context, digest string, f func(*Object) error) 
 		}
 	}
 	return others, ctx.Err()
+}
+
+// Files calls f for every file below the store's prefix, whoever put it there: Key is its
+// key, Name its last part; it may have no Digest.
+func (s *Store) Files(ctx context.Context, f func(*Object) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the listing behind an error
+	prefix := s.prefix
+	if prefix != "" {
+		prefix += "/"
+	}
+	for info := range s.client.ListObjects(ctx, s.bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true}) {
+		if info.Err != nil {
+			return fmt.Errorf("listing the object store: %w", info.Err)
+		}
+		o, ok := s.objectOf(info)
+		if !ok {
+			o = &Object{Name: path.Base(info.Key), Key: info.Key, Size: info.Size, Stored: info.LastModified.UTC(), Version: info.VersionID}
+		}
+		o.Tag = info.ETag
+		if err := f(o); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// Read writes what is stored under a key, at most so many bytes; nothing is proved about
+// it: the caller checks who signed it.
+func (s *Store) Read(ctx context.Context, key string, w io.Writer, most int64) error {
+	r, err := s.client.GetObject(ctx, s.bucket, key, minio.GetObjectOptions{})
+	if err != nil {
+		return fmt.Errorf("fetching %s: %w", key, err)
+	}
+	defer r.Close()
+	n, err := io.Copy(w, io.LimitReader(r, most+1))
+	if err == nil && n > most {
+		err = fmt.Errorf("it has more than %d bytes", most)
+	}
+	if err != nil {
+		return fmt.Errorf("fetching %s: %w", key, err)
+	}
+	return nil
 }
 
 // Get writes the object of a digest into a new file and proves the digest on the way; a file that

@@ -189,7 +189,7 @@ func (ix *Index) Search(ctx context.Context, r findings.Request) (page findings.
 	ps := make([]*plan, len(list))
 	if err := each(list, func(i int, s *segment) {
 		ps[i] = s.plan(n)
-		total[i] = ps[i].total()
+		total[i] = s.total(r.Query, ps[i])
 	}); err != nil {
 		return page, err
 	}

@@ -67,6 +67,42 @@ type segment struct {
 	tokens  dict
 	refs    atomic.Int64
 	last    blockCache
+	totals  totals
+}
+
+// totals are how many documents of a segment the last queries match. A segment
+// never changes, so that the pages of one query count once.
+type totals struct {
+	sync.Mutex
+	list [8]struct {
+		query string
+		n     int
+	}
+	next int
+}
+
+// maxTotalQuery bounds the queries whose totals are kept, in bytes.
+const maxTotalQuery = 4096
+
+// total is what a query's plan matches in the segment.
+func (s *segment) total(q string, p *plan) int {
+	t := &s.totals
+	t.Lock()
+	for _, x := range t.list {
+		if x.query == q && q != "" {
+			p.count = x.n
+		}
+	}
+	t.Unlock()
+	known := p.count >= 0
+	n := p.total()
+	if !known && len(q) <= maxTotalQuery {
+		t.Lock()
+		t.list[t.next].query, t.list[t.next].n = q, n
+		t.next = (t.next + 1) % len(t.list)
+		t.Unlock()
+	}
+	return n
 }
 
 type blockCache struct {
