@@ -30,7 +30,7 @@ import (
 // bundleFlags say where a sensor gets rules and settings that its center signs.
 type bundleFlags struct {
 	source, key, name, ca, region string
-	every                 time.Duration
+	every                         time.Duration
 }
 
 func (o *bundleFlags) add(c *cobra.Command) {
