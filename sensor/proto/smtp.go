@@ -71,8 +71,9 @@ type mail struct {
 	file    FileWriter
 	parts   mimeParts
 	started bool
-	sent    bool // the message is complete
-	code    int  // reply to it, or to what ended the transaction
+	sent    bool     // the message is complete
+	code    int      // reply to it, or to what ended the transaction
+	x       *mailEVE // for EVE JSON alone
 }
 
 // smtpReply is a reply that is still to come, and what it is for.
@@ -105,6 +106,8 @@ type smtp struct {
 	tx      uint64
 	packets Packets // of a connection without message
 	greeted bool    // the server spoke
+	txs     uint64  // as Suricata numbers them
+	name    []byte  // of the client, for EVE JSON alone
 }
 
 // Data implements Parser.
@@ -150,6 +153,9 @@ func (p *smtp) command(c *Context, line []byte) {
 	p.packets.Add(c.Number)
 	kind := smtpOther
 	v, arg := verb(line)
+	if v != "MAIL" && v != "QUIT" && v != "RSET" {
+		p.mail.asks(c, p, v, line)
+	}
 	switch v {
 	case "EHLO", "HELO", "LHLO":
 		if p.helo != nil {
@@ -160,7 +166,11 @@ func (p *smtp) command(c *Context, line []byte) {
 		if p.mail.started {
 			p.raise(c, FromClient, "duplicate_fields")
 		}
-		p.flush(c)
+		x, again := p.mail.x, p.mail.started
+		if p.flush(c); !again {
+			p.mail.x = x
+		}
+		p.mail.asks(c, p, v, line)
 		p.mail.started = true
 		p.mail.from = address(arg)
 		p.mail.packets.Add(c.Number)
@@ -286,7 +296,7 @@ func (p *smtp) message(c *Context, b []byte) int {
 
 func (p *smtp) content(c *Context, b []byte) {
 	m := p.mail
-	if c.Matching() {
+	if c.Matching() || c.Detail {
 		m.kept = append(m.kept, b[:max(0, min(len(b), maxMailInspect-len(m.kept)))]...)
 	}
 	m.add(c, FromClient, b)
@@ -297,11 +307,14 @@ func (p *smtp) content(c *Context, b []byte) {
 func (p *smtp) endMessage(c *Context, whole bool) {
 	m := p.mail
 	m.sent, p.last = true, false
+	if m.x != nil {
+		m.x.read(m.kept)
+	}
 	if c.Matching() {
 		offerFrames(c, FromClient, suricata.AppSMTP, framed{frameSMTPData, m.kept})
 		p.inspect(c, m)
-		m.kept = nil
 	}
+	m.kept = nil
 	m.end(c, whole)
 	for o := mimeLongLine; o <= mimeLongFile; o <<= 1 {
 		if m.parts.oddities&o != 0 {
@@ -331,6 +344,9 @@ func (p *smtp) emit(c *Context, m *mail) {
 		e.Int(event.SaksiSmtpReplyCode, int64(m.code))
 	}
 	m.describe(e)
+	if m.x != nil {
+		tellEVE(e, "smtp", m.x)
+	}
 	c.Emit(e)
 }
 

@@ -27,6 +27,9 @@ const (
 func (p *smtp) inspect(c *Context, m *mail) {
 	p.tx++
 	t := &bufTx{app: suricata.AppSMTP, id: p.tx, packets: m.packets.List()}
+	if m.x != nil {
+		t.eve = m.x
+	}
 	if len(p.helo) > 0 {
 		t.add(suricata.BufSMTPHelo, bytes.Clone(p.helo))
 	}
