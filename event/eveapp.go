@@ -283,17 +283,6 @@ func (w *eve) http(e *Event) {
 	}
 	w.number("status", e, HTTPResponseStatusCode)
 	w.field("redirect", e, SaksiEveHTTPLocation)
-	if fault, ok := e.GetStr(SaksiEveHttp2Error); ok {
-		w.open("http2")
-		way := "request"
-		if d, _ := e.GetStr(SaksiFlowDirection); d == "to_client" {
-			way = "response"
-		}
-		w.open(way)
-		w.str("error_code", fault)
-		w.close()
-		w.close()
-	}
 	if e.Has(HTTPRequestMethod) || e.Has(HTTPResponseStatusCode) {
 		n, _ := e.GetInt(HTTPResponseBodyBytes)
 		w.num("length", n)

@@ -246,11 +246,6 @@ func (w *worker) describe(e *event.Event, tx suricata.Tx) bool {
 				e.Int(event.FileSize, int64(binary.BigEndian.Uint64(b)))
 			}
 		}
-		if b := bufferOf(tx, suricata.BufHTTP2ErrorCode); w.cfg.Detail && len(b) == 8 {
-			if n := binary.BigEndian.Uint64(b); n < uint64(len(http2Errors)) {
-				e.Str(event.SaksiEveHttp2Error, http2Errors[n])
-			}
-		}
 		if d, ok := tx.(proto.Describer); ok {
 			d.Describe(e)
 			return true
@@ -300,12 +295,6 @@ func bufferOf(tx suricata.Tx, b suricata.Buffer) []byte {
 		return nil
 	}
 	return tx.BufAt(b, 0)
-}
-
-// http2Errors are Suricata's names of the error codes (RFC 9113 section 7).
-var http2Errors = [...]string{
-	"NOERROR", "PROTOCOLERROR", "INTERNALERROR", "FLOWCONTROLERROR", "SETTINGSTIMEOUT", "STREAMCLOSED", "FRAMESIZEERROR",
-	"REFUSEDSTREAM", "CANCEL", "COMPRESSIONERROR", "CONNECTERROR", "ENHANCEYOURCALM", "INADEQUATESECURITY", "HTTP11REQUIRED",
 }
 
 // describeLater adds their transactions to the alerts of a packet that came

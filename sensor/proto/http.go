@@ -110,6 +110,9 @@ type httpTx struct {
 	inTLS    bool // the bytes were decrypted
 	// continued counts interim responses.
 	continued int
+	// Of HTTP/2: the stream, and what its frames say of it.
+	stream uint32
+	frames [2]http2Told
 }
 
 func (t *httpTx) app() suricata.AppProto {

@@ -115,7 +115,7 @@ type http2Parser struct {
 	streams map[uint32]*httpTx
 	order   []uint32 // of streams, oldest first
 	preface bool
-	frames  uint64
+	txs     uint64 // streams, and frames that are transactions by themselves
 	last    uint32 // the highest stream that the client began
 }
 
@@ -229,7 +229,8 @@ func (p *http2Parser) open(c *Context, id uint32) *httpTx {
 		if len(p.streams) >= maxHTTP2Streams {
 			p.close(c, p.order[0], "limit")
 		}
-		t = &httpTx{id: uint64(id), h2: true}
+		p.txs++
+		t = &httpTx{id: p.txs, h2: true, stream: id}
 		p.streams[id] = t
 		p.order = append(p.order, id)
 	}

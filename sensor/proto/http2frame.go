@@ -1,6 +1,7 @@
 package proto
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"saksi/rules/suricata"
@@ -10,7 +11,6 @@ import (
 // nothing. It returns false if the connection can't be followed further.
 func (p *http2Parser) frame(c *Context, dir Dir, s *http2Side) bool {
 	b := s.payload
-	p.frames++
 	switch s.typ {
 	case http2Data:
 		if s.stream == 0 {
@@ -34,6 +34,9 @@ func (p *http2Parser) frame(c *Context, dir Dir, s *http2Side) bool {
 		if len(b) < 5 {
 			p.odd(c, dir, "invalid_frame_length")
 		} else {
+			if t := p.streams[s.stream]; t != nil && c.Detail {
+				t.frames[dir].weigh(b[4])
+			}
 			p.note(c, dir, s, func(m *httpMessage) {
 				m.number(suricata.BufHTTP2FrameType, http2Priority)
 				m.number(suricata.BufHTTP2Priority, uint64(b[4]))
@@ -49,6 +52,7 @@ func (p *http2Parser) frame(c *Context, dir Dir, s *http2Side) bool {
 			p.global(c, dir, s, suricata.BufHTTP2ErrorCode, uint64(binary.BigEndian.Uint32(b)))
 			return true
 		}
+		t.frames[dir].fail(binary.BigEndian.Uint32(b))
 		m := t.message(dir)
 		if m.done || !m.seen { // told already
 			p.global(c, dir, s, suricata.BufHTTP2ErrorCode, uint64(binary.BigEndian.Uint32(b)))
@@ -99,10 +103,21 @@ func (p *http2Parser) note(c *Context, dir Dir, s *http2Side, f func(m *httpMess
 // global offers a frame that is a transaction by itself: of the connection, or
 // of a stream that is not followed.
 func (p *http2Parser) global(c *Context, dir Dir, s *http2Side, b suricata.Buffer, n uint64) {
+	t := &bufTx{app: suricata.AppHTTP2, packets: []uint64{c.Number}}
+	if of := p.streams[s.stream]; of != nil {
+		t.id, t.eve = of.id, of
+	} else if x := p.alone(c, dir, s); x != nil {
+		if t.eve = x; b == suricata.BufHTTP2ErrorCode {
+			x.told[dir].fail(uint32(n))
+			c.Record("http", x)
+		}
+	}
 	if !c.Matching() {
 		return
 	}
-	t := &bufTx{app: suricata.AppHTTP2, id: 1<<32 + p.frames, packets: []uint64{c.Number}}
+	if t.id == 0 {
+		t.id = p.txs
+	}
 	t.number(suricata.BufHTTP2FrameType, uint64(s.typ))
 	if b != suricata.NumBuffers {
 		t.number(b, n)
@@ -110,10 +125,20 @@ func (p *http2Parser) global(c *Context, dir Dir, s *http2Side, b suricata.Buffe
 	c.Offer(t, dir)
 }
 
+// alone counts a frame that is a transaction by itself, and keeps it for EVE
+// JSON if that is asked for.
+func (p *http2Parser) alone(c *Context, dir Dir, s *http2Side) *http2Frame {
+	p.txs++
+	if !c.Detail {
+		return nil
+	}
+	return &http2Frame{eveTx: eveTx(p.txs), stream: s.stream}
+}
+
 // odd tells rules of something odd about the connection.
 func (p *http2Parser) odd(c *Context, dir Dir, name string) {
 	if c.Matching() {
-		t := &bufTx{app: suricata.AppHTTP2, id: 1<<32 + p.frames, packets: []uint64{c.Number}}
+		t := &bufTx{app: suricata.AppHTTP2, id: max(p.txs, 1), packets: []uint64{c.Number}}
 		t.event("http2." + name)
 		c.Offer(t, dir)
 	}
@@ -121,10 +146,18 @@ func (p *http2Parser) odd(c *Context, dir Dir, name string) {
 
 // offerSettings shows the settings of a frame (RFC 9113 section 6.5).
 func (p *http2Parser) offerSettings(c *Context, dir Dir, s *http2Side, b []byte) {
+	x := p.alone(c, dir, s)
+	if x != nil && s.flags&1 == 0 && len(b) >= 6 {
+		x.told[dir].settings = bytes.Clone(b)
+		c.Record("http", x)
+	}
 	if !c.Matching() {
 		return
 	}
-	t := &bufTx{app: suricata.AppHTTP2, id: 1<<32 + p.frames, packets: []uint64{c.Number}}
+	t := &bufTx{app: suricata.AppHTTP2, id: p.txs, packets: []uint64{c.Number}}
+	if x != nil {
+		t.eve = x
+	}
 	t.number(suricata.BufHTTP2FrameType, uint64(s.typ))
 	for ; len(b) >= 6 && s.flags&1 == 0; b = b[6:] {
 		t.number(suricata.BufHTTP2Setting, uint64(binary.BigEndian.Uint16(b))<<32|uint64(binary.BigEndian.Uint32(b[2:])))
@@ -180,7 +213,9 @@ func (p *http2Parser) headers(c *Context, dir Dir, s *http2Side, b []byte) bool 
 		return false
 	}
 	if weight >= 0 {
-		p.open(c, s.target).message(dir).number(suricata.BufHTTP2Priority, uint64(weight))
+		t := p.open(c, s.target)
+		t.frames[dir].weigh(byte(weight))
+		t.message(dir).number(suricata.BufHTTP2Priority, uint64(weight))
 	}
 	s.block = append(make([]byte, 0, len(b)), b...)
 	if s.flags&http2EndHeaders != 0 {

@@ -23,6 +23,9 @@ func (t *httpTx) emit(c *Context) {
 	if t.rsp.seen && t.req.until > 0 && t.rsp.at >= t.req.until {
 		e.Int(event.SaksiHTTPWait, t.rsp.at-t.req.until)
 	}
+	if c.Detail && t.stream != 0 {
+		tellEVE(e, "http", t)
+	}
 	c.Emit(e)
 }
 
@@ -213,6 +216,14 @@ func (v *httpView) Request() suricata.Tx {
 
 // Lasting implements Lasting.
 func (v *httpView) Lasting() {}
+
+// EVE implements Teller: of HTTP/2.
+func (v *httpView) EVE() EVE {
+	if v.t.stream == 0 {
+		return nil
+	}
+	return v.t
+}
 
 // Describe implements Describer.
 func (v *httpView) Describe(e *event.Event) { v.t.describe(e) }
