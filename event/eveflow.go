@@ -116,10 +116,12 @@ func eveState(transport, zeek string, back int64) string {
 }
 
 func (w *eve) file(e *Event) {
-	if e.Has(HTTPRequestMethod) {
+	switch {
+	case e.Has(SaksiEveApp):
+		w.app(e)
+	case e.Has(HTTPRequestMethod):
 		w.http(e)
-	}
-	if e.Has(EmailMessageID) || e.Has(EmailFromAddress) {
+	case e.Has(EmailMessageID) || e.Has(EmailFromAddress):
 		w.smtp(e)
 	}
 	w.open("fileinfo")

@@ -73,7 +73,7 @@ func checkEVE(facts map[string]string, path string, v any, seen map[string]bool,
 		}
 	case []any:
 		typ = "array"
-		if len(x) == 0 && path != "mdns.flags" {
+		if len(x) == 0 && path != "mdns.flags" && path != "dns.queries" && path != "dhcp.params" {
 			wrong(path + " is empty")
 		}
 		for _, member := range x {

@@ -6,6 +6,7 @@ package proto
 //	236 63 82 53 63  240 options: code, length, value; 0 pads, 255 ends
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"net/netip"
@@ -104,18 +105,26 @@ func (p *dhcp) Data(c *Context, dir Dir, b []byte) Result {
 	}
 	e.Str(event.SaksiDhcpHostName, host)
 	e.Str(event.RelatedHosts, host)
+	p.id++
+	var told *dhcpEVE
+	if c.Detail {
+		told = &dhcpEVE{eveTx: eveTx(p.id), msg: bytes.Clone(b)}
+		tellEVE(e, "dhcp", told)
+	}
 	c.Emit(e)
-	p.offer(c, dir, b)
+	p.offer(c, dir, b, told)
 	return Result(len(b))
 }
 
 // offer shows a message to the rules.
-func (p *dhcp) offer(c *Context, dir Dir, b []byte) {
+func (p *dhcp) offer(c *Context, dir Dir, b []byte, told *dhcpEVE) {
 	if !c.Matching() {
 		return
 	}
-	p.id++
 	t := &bufTx{app: suricata.AppDHCP, id: p.id, packets: []uint64{c.Number}}
+	if told != nil {
+		t.eve = told
+	}
 	for w := (wire{b: b, at: 240}); w.left() > 0; {
 		code := w.u8()
 		if code == 0 {

@@ -35,3 +35,7 @@ func tellEVE(e *event.Event, kind string, t EVE) {
 	e.AddMembers(kind, &m)
 	e.Int(event.SaksiEveTxID, int64(t.Number()-1))
 }
+
+// aboutFile has the record of a file in EVE JSON tell of the transaction that
+// carried it.
+func aboutFile(e *event.Event, t EVE) { tellEVE(e, "", t) }

@@ -132,6 +132,9 @@ func (p *ftpData) Close(c *Context) {
 			if p.about.name != "" {
 				e.Str(event.FilePath, p.about.name)
 			}
+			if c.Detail {
+				aboutFile(e, p.about)
+			}
 		})
 	}
 }

@@ -106,6 +106,7 @@ type httpTx struct {
 	packets  Packets
 	req, rsp httpMessage
 	told     bool
+	detail   bool // EVE JSON is asked for
 	h2       bool
 	inTLS    bool // the bytes were decrypted
 	// continued counts interim responses.
@@ -128,6 +129,7 @@ type httpParser struct {
 	nextID  uint64
 	scanned [2]int
 	tunnel  bool
+	detail  bool   // EVE JSON is asked for
 	next    string // protocol the connection was upgraded to, if it is known here
 }
 
@@ -141,7 +143,7 @@ func (p *httpParser) request() *httpTx {
 
 func (p *httpParser) add() *httpTx {
 	p.nextID++
-	t := &httpTx{id: p.nextID}
+	t := &httpTx{id: p.nextID, detail: p.detail}
 	p.txs = append(p.txs, t)
 	return t
 }
@@ -161,6 +163,7 @@ func (p *httpParser) response() *httpTx {
 // Data implements Parser.
 func (p *httpParser) Data(c *Context, dir Dir, b []byte) Result {
 	used := 0
+	p.detail = c.Detail
 	for used < len(b) {
 		var t *httpTx
 		var m *httpMessage

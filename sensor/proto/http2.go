@@ -230,7 +230,7 @@ func (p *http2Parser) open(c *Context, id uint32) *httpTx {
 			p.close(c, p.order[0], "limit")
 		}
 		p.txs++
-		t = &httpTx{id: p.txs, h2: true, stream: id}
+		t = &httpTx{id: p.txs, h2: true, stream: id, detail: c.Detail}
 		p.streams[id] = t
 		p.order = append(p.order, id)
 	}

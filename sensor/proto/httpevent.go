@@ -151,6 +151,16 @@ func baseName(s string) string {
 
 // aboutFile adds where a file came from to its event.
 func (t *httpTx) aboutFile(e *event.Event) {
+	if t.detail {
+		if t.stream != 0 {
+			aboutFile(e, t)
+		} else {
+			e.Hold(true)
+			t.describe(e)
+			e.Int(event.SaksiEveTxID, int64(t.id-1))
+			e.Hold(false)
+		}
+	}
 	if t.req.seen {
 		e.Bytes(event.HTTPRequestMethod, t.req.head.Method)
 		e.Bytes(event.URLOriginal, t.req.head.Target)

@@ -67,7 +67,7 @@ func (m *mail) add(c *Context, dir Dir, b []byte) {
 	}
 	if m.file == nil {
 		m.file = c.OpenFile("", dir)
-		m.parts.dir, m.parts.about = dir, m.describe
+		m.parts.dir, m.parts.about = dir, m.aboutFile
 	}
 	if m.file != nil {
 		m.file.Write(b)
@@ -89,7 +89,7 @@ func (m *mail) end(c *Context, whole bool) {
 		return
 	}
 	m.parts.finish(c, whole)
-	m.file.Close(whole, "connection_end", m.describe)
+	m.file.Close(whole, "connection_end", m.aboutFile)
 	m.file = nil
 }
 
@@ -107,6 +107,14 @@ func (m *mail) fromHead(e *event.Event) {
 		for _, a := range list[:min(len(list), maxRecipients)] {
 			e.Str(f.f, a.Address)
 		}
+	}
+}
+
+// aboutFile adds where a file came from to its event.
+func (m *mail) aboutFile(e *event.Event) {
+	m.describe(e)
+	if m.x != nil {
+		aboutFile(e, m.x)
 	}
 }
 
