@@ -82,7 +82,6 @@ const (
 	SaksiEveBare                                           // Saksi.eve.bare: held for EVE only: the packet of the alert was not decoded
 	SaksiEveDNSFlags                                       // Saksi.eve.dns_flags: held for EVE only: flags of a DNS message as sent
 	SaksiEveFlowStart                                      // Saksi.eve.flow_start: held for EVE only: time of the flow's first packet
-	SaksiEveHttp2Error                                     // Saksi.eve.http2_error: held for EVE only: error that a frame of HTTP/2 tells
 	SaksiEveHTTPLocation                                   // Saksi.eve.http_location: held for EVE only: where a response redirects to
 	SaksiEveHTTPRange                                      // Saksi.eve.http_range: held for EVE only: Content-Range of a response
 	SaksiEveHTTPXff                                        // Saksi.eve.http_xff: held for EVE only: X-Forwarded-For of a request
@@ -742,7 +741,6 @@ var fields = [...]fieldInfo{
 	{name: "Saksi.eve.bare", typ: Boolean, array: false, doc: "held for EVE only: the packet of the alert was not decoded"},
 	{name: "Saksi.eve.dns_flags", typ: Long, array: false, doc: "held for EVE only: flags of a DNS message as sent"},
 	{name: "Saksi.eve.flow_start", typ: Date, array: false, doc: "held for EVE only: time of the flow's first packet"},
-	{name: "Saksi.eve.http2_error", typ: Keyword, array: false, doc: "held for EVE only: error that a frame of HTTP/2 tells"},
 	{name: "Saksi.eve.http_location", typ: Keyword, array: false, doc: "held for EVE only: where a response redirects to"},
 	{name: "Saksi.eve.http_range", typ: Keyword, array: false, doc: "held for EVE only: Content-Range of a response"},
 	{name: "Saksi.eve.http_xff", typ: Keyword, array: false, doc: "held for EVE only: X-Forwarded-For of a request"},
