@@ -67,11 +67,11 @@ func (w *worker) key(s side) asset.Key {
 
 // assetsOf takes from an event what it tells of hosts.
 func (w *worker) assetsOf(e *event.Event) {
-	if w.rec == nil || w.rec.App == 0 {
+	if w.rec == nil || w.rec.App() == 0 {
 		return
 	}
-	via := w.protos.Entry(w.rec.App).Name
-	by := &w.assetsBy[w.rec.App]
+	via := w.protos.Entry(w.rec.App()).Name
+	by := &w.assetsBy[w.rec.App()]
 	if !by.alone {
 		for i := range e.Len() {
 			v := e.At(i)

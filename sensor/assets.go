@@ -120,12 +120,12 @@ func (w *worker) seen(r *flow.Record, state string, sent, received uint64) {
 		Orig: asset.Of(*o), Resp: asset.Of(*p), Proto: r.Proto, Port: r.RespPort(), First: r.First, Last: r.Last,
 		Bytes: [2]uint64{sent, received}, Packets: r.Pkts, Packet: r.FirstPacket(),
 	}
-	if r.App != 0 {
-		f.App = w.protos.Entry(r.App).Name
+	if r.App() != 0 {
+		f.App = w.protos.Entry(r.App()).Name
 	}
 	usual := false
-	if r.App != 0 && r.Proto == decode.ProtoUDP {
-		usual = w.protos.OnPort(proto.UDP, f.Port) == w.protos.Entry(r.App)
+	if r.App() != 0 && r.Proto == decode.ProtoUDP {
+		usual = w.protos.OnPort(proto.UDP, f.Port) == w.protos.Entry(r.App())
 	}
 	f.Served = served(r, state, f.App, usual)
 	w.res.seen = append(w.res.seen, f)

@@ -100,6 +100,16 @@ var signs = [...]sign{
 	{byALPN, "doq", "dns-over-quic", "dns"},
 	{byTLSPort, "853", "dns-over-tls", "dns"},
 	{byMediaType, "application/dns-message", "dns-over-https", "dns"},
+	{byMediaType, "application/ocsp-request", "ocsp", "certificates"},
+	{byMediaType, "application/ocsp-response", "ocsp", "certificates"},
+	{byMediaType, "application/ipp", "ipp", "printing"},
+	{byMediaType, "application/soap+xml", "soap", "platform"},
+	{byMediaType, "application/vnd.apple.mpegurl", "hls", "video"},
+	{byMediaType, "application/x-mpegurl", "hls", "video"},
+	{byMediaType, "audio/mpegurl", "hls", "video"},
+	{byMediaType, "audio/x-mpegurl", "hls", "video"},
+	{byMediaType, "application/dash+xml", "mpeg-dash", "video"},
+	{byMediaType, "application/grpc", "grpc", "platform"},
 	{byLabel, "doh", "dns-over-https", "dns"},
 	{byLabel, "dns", "encrypted-dns", "dns"},
 	{byMethod, "PROPFIND", "webdav", "storage"},
@@ -114,11 +124,18 @@ var signs = [...]sign{
 	{byAttribute, "microsoft", "microsoft-teams", ""},
 	{byAttribute, "whatsapp", "whatsapp", ""},
 	{byPath, "/dns-query", "dns-over-https", "dns"},
+	{byPath, "/vpnsvc/connect.cgi", "softether", ""},
+	{byPath, "/remote/fortisslvpn", "fortinet-vpn", "vpn"},
+	{byPath, "/ssl-vpn/prelogin.esp", "globalprotect", "vpn"},
 	{byFingerprint, "e7d705a3286e19ea42f587b344ee6865", "tor", ""}, // JA3 of its client, as those who made JA3 give it
 	{byUserAgent, "Windows-Update-Agent", "windows-update", ""},
 	{byUserAgent, "Microsoft-Delivery-Optimization", "windows-update", ""},
 	{byUserAgent, "Microsoft-WebDAV-MiniRedir", "webdav", "storage"},
 	{byQuery, "info_hash=", "bittorrent", ""},
+	{byUserAgent, "AnyConnect ", "cisco-anyconnect", "vpn"},
+	{byUserAgent, "PAN GlobalProtect", "globalprotect", "vpn"},
+	{byUserAgent, "FortiSSLVPN", "fortinet-vpn", "vpn"},
+	{byUserAgent, "Icecast ", "icecast", "music"},
 	{byUserAgent, "BitTorrent/", "bittorrent", ""},
 	{byUserAgent, "uTorrent/", "bittorrent", ""},
 	{byUserAgent, "Transmission/", "bittorrent", ""},
@@ -239,7 +256,7 @@ func (w *worker) resolved(e *event.Event, l label) {
 }
 
 // labelOf is the label of a flow, and the index of the protocol it began as.
-func (w *worker) labelOf(r *flow.Record) (l label, via uint8) {
+func (w *worker) labelOf(r *flow.Record) (l label, via uint16) {
 	ext := r.Ext
 	if w.conn != nil {
 		ext = w.conn.ext()
@@ -248,14 +265,14 @@ func (w *worker) labelOf(r *flow.Record) (l label, via uint8) {
 	if ext&extWithin != 0 {
 		return l, 0
 	}
-	return l, uint8(ext &^ extLabel >> labelBits)
+	return l, uint16(ext &^ extLabel >> labelBits)
 }
 
 // guess names the protocol of a connection by its port where its content could
 // not tell: it stood without data, or was picked up in its middle. Content that
 // was seen from its beginning and is another's is no reason.
 func (w *worker) guess(r *flow.Record) bool {
-	if r.App != 0 || r.Proto != decode.ProtoTCP {
+	if r.App() != 0 || r.Proto != decode.ProtoTCP {
 		return false
 	}
 	if !r.MidStream() && (r.Payload(flow.FromOrig)+r.Payload(flow.FromResp) >= enoughContent || !established(r)) {
@@ -263,7 +280,7 @@ func (w *worker) guess(r *flow.Record) bool {
 	}
 	e := w.protos.OnPort(proto.TCP, r.RespPort())
 	if e != nil {
-		r.App = e.Index()
+		r.SetApp(e.Index())
 	}
 	return e != nil
 }
@@ -284,17 +301,17 @@ func established(r *flow.Record) bool {
 // returns false if a name resolved before may tell the application.
 func (w *worker) aboutService(e *event.Event, r *flow.Record, guessed bool) bool {
 	l, via := w.labelOf(r)
-	if via != 0 && via != r.App {
+	if via != 0 && via != r.App() {
 		e.Str(event.SaksiFlowVia, w.protos.Entry(via).Name)
 	}
-	if r.App != 0 {
+	if r.App() != 0 {
 		how := noReason
 		if guessed {
 			how = byPort
 		}
 		e.Str(event.SaksiFlowWhy, reasons[how].text)
 		e.Str(event.SaksiFlowConfidence, reasons[how].confidence)
-		if entry := w.protos.Entry(r.App); l == 0 && entry.Application != "" {
+		if entry := w.protos.Entry(r.App()); l == 0 && entry.Application != "" {
 			e.Str(event.NetworkApplication, entry.Application)
 			e.Str(event.SaksiFlowCategory, service.Category(entry.Application))
 			e.Str(event.SaksiFlowWhy, reasons[byProtocol].text)

@@ -46,7 +46,7 @@ type conn struct {
 	acked  [2]uint32 // of each direction, where alerts wait
 	label  label     // what names the application
 	record uint32    // index of the flow's record
-	via    uint8     // index of the protocol the flow began as, if it changed
+	via    uint16    // index of the protocol the flow began as, if it changed
 	secret bool      // its ends agreed to go on in TLS
 	outer  *conn     // of a stream that was decrypted: the one that held it
 	plain  *conn     // what was decrypted of this one
@@ -70,10 +70,11 @@ func (w *worker) recognize(c *conn, dir proto.Dir, b []byte) {
 		return
 	}
 	e, _ := w.protos.Detect(&proto.Probe{
-		Data: b, Dir: dir, Transport: proto.UDP, SrcPort: w.pkt.SrcPort, DstPort: w.pkt.DstPort,
+		Data: b, Other: c.tail[1-dir], Dir: dir, Transport: proto.UDP, SrcPort: w.pkt.SrcPort, DstPort: w.pkt.DstPort,
 		Length: int(w.pkt.PayloadLen()),
 	})
 	if e == nil {
+		c.tail[dir] = append(c.tail[dir][:0], b[:min(len(b), detectBytes)]...) // the last one, for what answers it
 		if c.tries[0]++; c.tries[0] >= detectTries {
 			w.finishParsing(c)
 		}
@@ -122,7 +123,7 @@ func (w *worker) malformed(c *conn, dir proto.Dir) {
 func (w *worker) found(c *conn, e *proto.Entry, t proto.Transport) {
 	c.entry = e
 	if c.outer == nil {
-		w.rec.App = e.Index()
+		w.rec.SetApp(e.Index())
 	}
 	if e.New != nil {
 		c.parser = e.New(t)

@@ -72,7 +72,7 @@ func (w *worker) detailFlow(e *event.Event, r *flow.Record) {
 		e.Int(event.SaksiEveTcpFlagsTc, int64(r.TCPFlags(d, flow.FromResp)))
 	}
 	e.Bool(event.SaksiEveAlerted, d.Alerted)
-	if r.App != 0 {
+	if r.App() != 0 {
 		e.Int(event.SaksiEveTxCount, int64(d.Txs))
 	}
 	if r.Proto == decode.ProtoICMP || r.Proto == decode.ProtoICMPv6 {

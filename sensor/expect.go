@@ -52,7 +52,7 @@ func (w *worker) awaited(c *conn) bool {
 			delete(w.sh.expected, k)
 			c.entry, c.parser = x.entry, x.parser
 			if c.outer == nil {
-				w.rec.App = x.entry.Index()
+				w.rec.SetApp(x.entry.Index())
 			}
 			return true
 		}

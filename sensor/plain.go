@@ -19,11 +19,11 @@ func (w *worker) root() *conn {
 
 // app is the index of the protocol of the stream in work: the flow's, or that
 // of what was decrypted.
-func (w *worker) app() uint8 {
+func (w *worker) app() uint16 {
 	c := w.conn
 	switch {
 	case c == nil || c.outer == nil:
-		return w.rec.App
+		return w.rec.App()
 	case c.entry == nil:
 		return 0
 	}

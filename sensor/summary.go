@@ -112,9 +112,9 @@ const maxCounted = 1 << 16
 
 // flow counts a flow that has ended.
 func (s *workerStats) flow(r *flow.Record, state string, sent, received uint64) {
-	if r.App != 0 {
-		s.protoBytes[r.App] += sent + received
-		s.protoFlows[r.App]++
+	if r.App() != 0 {
+		s.protoBytes[r.App()] += sent + received
+		s.protoFlows[r.App()]++
 	} else {
 		s.ipBytes[r.Proto] += sent + received
 		s.ipFlows[r.Proto]++

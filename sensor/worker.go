@@ -68,7 +68,7 @@ type worker struct {
 	loneIDs flowIDs // of a flow without parser state
 	history []byte
 	// Of hosts: what events of a protocol tell, by its index.
-	assetsBy  [256]taker
+	assetsBy  []taker
 	signature []byte
 	why       []byte
 	view      suricata.Packet
@@ -116,6 +116,7 @@ func newWorker(p *pipeline, id, n int) *worker {
 	}
 	k := len(w.protos.Entries()) + 1
 	w.stats.broken, w.stats.protoBytes, w.stats.protoFlows = make([]uint64, k), make([]uint64, k), make([]uint64, k)
+	w.assetsBy = make([]taker, k)
 	w.stats.events = map[string]uint64{}
 	w.stats.states = map[string]uint64{}
 	w.stats.apps = map[string]*ProtoCount{}

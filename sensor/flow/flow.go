@@ -39,7 +39,7 @@ type Record struct {
 	Proto   uint8
 	flags   uint8
 	State   uint8 // TCP: endpoint states, originator in the low nibble
-	App     uint8 // index of the protocol in the registry, from 1; 0 is unknown
+	app     uint8 // see App: its lower bits
 	Ext     uint32
 	wheel   uint32 // next in the timer slot
 	chain   uint32 // next in the hash chain
@@ -52,7 +52,7 @@ type Record struct {
 	pktLo   [2]uint32
 	start   [2]uint32 // TCP: first sequence number of data; other: payload bytes, lower and upper half of each side
 	next    [2]uint32 // TCP: highest sequence number seen
-	history uint64    // up to 12 letters of 5 bits, oldest highest
+	history uint64    // up to 12 letters of 5 bits, oldest highest; above them the upper bits of App
 }
 
 // Orig returns the originator's address and port.
@@ -66,6 +66,25 @@ func (r *Record) Resp() (netip.Addr, uint16) {
 	i := r.side(FromResp)
 	return decode.Addr(r.Addr[i]), r.Port[i]
 }
+
+// appShift is where in history the upper bits of App stand; MaxApp is the most
+// that it holds.
+const (
+	appShift = 60
+	MaxApp   = 1<<12 - 1
+)
+
+// App is the index of the protocol in the registry, from 1; 0 is unknown.
+func (r *Record) App() uint16 { return uint16(r.history>>appShift)<<8 | uint16(r.app) }
+
+// SetApp sets App.
+func (r *Record) SetApp(index uint16) {
+	r.app = uint8(index)
+	r.history = r.letters() | uint64(index>>8)<<appShift
+}
+
+// letters is history without what stands above it.
+func (r *Record) letters() uint64 { return r.history & (1<<appShift - 1) }
 
 // Addrs are the addresses of originator and responder, IPv4 in its IPv4-mapped form.
 func (r *Record) Addrs() (orig, resp *[16]byte) {
@@ -154,7 +173,7 @@ func (r *Record) flip() {
 			h = h<<5 | (c ^ 1)
 		}
 	}
-	r.history = h
+	r.history = h | r.history&^(1<<appShift-1)
 	r.mark('^', FromOrig)
 }
 

@@ -87,15 +87,16 @@ func (r *Record) mark(letter byte, dir int) {
 			break
 		}
 	}
-	for h := r.history; h != 0; h >>= 5 {
-		if h&31 == k {
+	h := r.letters()
+	for l := h; l != 0; l >>= 5 {
+		if l&31 == k {
 			return
 		}
 	}
-	if r.history>>55 != 0 { // twelve letters: the rest is not kept
+	if h>>55 != 0 { // twelve letters: the rest is not kept
 		return
 	}
-	r.history = r.history<<5 | k
+	r.history = r.history&^(1<<appShift-1) | h<<5 | k
 }
 
 // Began reports a TCP connection whose first packet was the client's SYN.

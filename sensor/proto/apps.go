@@ -12,8 +12,13 @@ func init() {
 	register(&Entry{
 		Name: "dropbox-lansync", Doc: "Dropbox LAN sync discovery", Reference: noSpecification,
 		Transport: UDP, Ports: []uint16{17500}, Application: "dropbox",
-		First:   []string{"{\"host_int\"", "{\"version\""},
-		Detect:  func(p *Probe) Verdict { return contains(p, `"namespaces"`, `"displayname"`) },
+		First: []string{"{\""}, // an object, its members in any order
+		Detect: func(p *Probe) Verdict {
+			if contains(p, `"namespaces"`) == Yes && (contains(p, `"host_int"`) == Yes || contains(p, `"displayname"`) == Yes) {
+				return Yes
+			}
+			return onPort(p, p.SrcPort == p.DstPort && contains(p, `"host_int"`, `"port"`) == Yes, 17500)
+		},
 		Samples: []string{"dropbox_lansync.txt"}, Hostile: []string{"short.txt"},
 	})
 	register(&Entry{
@@ -59,7 +64,7 @@ func init() {
 	})
 	register(&Entry{
 		Name: "zoom", Doc: "Media of Zoom meetings: the opening of a session", Reference: "Michel et al., Enabling passive measurement of Zoom performance, IMC 2022",
-		Transport: UDP, Ports: zoomPorts, Application: "zoom",
+		Transport: UDP, Bound: true, Ports: zoomPorts, Application: "zoom",
 		Detect: func(p *Probe) Verdict { // 1 asks, 2 and 3 answer, 5 carries media
 			b := p.Data
 			return onPort(p, len(b) >= 12 && (b[0] == 1 || b[0] == 2) && b[1] == 0 && b[2] == 3 && p.Length > 20 ||
@@ -69,14 +74,19 @@ func init() {
 	})
 	register(&Entry{
 		Name: "viber", Doc: "Viber chat", Reference: noSpecification,
-		Transport: TCP | UDP, Ports: []uint16{4244, 5242, 5243, 7985, 7987, 9785}, Application: "viber", Detect: detectViber,
+		Transport: TCP | UDP, Bound: true, Ports: []uint16{4244, 5242, 5243, 7985, 7987, 9785}, Application: "viber", Detect: detectViber,
 		Samples: []string{"viber_tcp.txt"}, Hostile: []string{"short.txt"},
 	})
 	register(&Entry{
 		Name: "teamviewer", Doc: "TeamViewer, its own protocol", Reference: noSpecification,
-		Transport: TCP, Ports: []uint16{5938}, Application: "teamviewer", First: []string{"\x17\x24", "\x11\x30"},
-		Detect:  func(p *Probe) Verdict { return onPort(p, len(p.Data) >= 5, 5938) },
-		Samples: []string{"teamviewer.txt"}, Hostile: []string{"short.txt"},
+		Transport: TCP | UDP, Bound: true, Ports: []uint16{5938}, Application: "teamviewer", First: []string{"\x17\x24", "\x11\x30", "\x00"},
+		Detect: func(p *Probe) Verdict { // over UDP behind a number
+			if p.Transport == UDP {
+				return onPort(p, len(p.Data) > 13 && p.Data[0] == 0 && p.Data[11] == 0x17 && p.Data[12] == 0x24, 5938)
+			}
+			return onPort(p, len(p.Data) >= 5 && p.Data[0] != 0, 5938)
+		},
+		Samples: []string{"teamviewer.txt", "teamviewer_udp.txt"}, Hostile: []string{"short.txt"},
 	})
 	register(&Entry{
 		Name: "edonkey", Doc: "eDonkey and eMule: logins and hellos", Reference: "Kulbak and Bickson, The eMule Protocol Specification, 2005",

@@ -97,13 +97,13 @@ func init() {
 	})
 	register(&Entry{
 		Name: "smart-install", Doc: "Cisco Smart Install", Reference: "https://www.cisa.gov/news-events/alerts/2018/04/16/russian-state-sponsored-cyber-actors-targeting-network-infrastructure-devices",
-		Transport: TCP, Ports: []uint16{4786}, First: []string{"\x00\x00\x00\x01\x00\x00\x00\x01"},
+		Transport: TCP, Bound: true, Ports: []uint16{4786}, First: []string{"\x00\x00\x00\x01\x00\x00\x00\x01"},
 		Detect:  func(p *Probe) Verdict { return onPort(p, len(p.Data) >= 16, 4786) },
 		Samples: []string{"smart_install.txt"}, Hostile: []string{"short.txt"},
 	})
 	register(&Entry{
 		Name: "glbp", Doc: "Gateway Load Balancing Protocol", Reference: "https://wiki.wireshark.org/GLBP",
-		Transport: UDP, Ports: []uint16{3222},
+		Transport: UDP, Bound: true, Ports: []uint16{3222},
 		Detect: func(p *Probe) Verdict { // version 1, zero, group (2)
 			return onPort(p, len(p.Data) >= 12 && p.Data[0] == 1 && p.Data[1] == 0, 3222)
 		},
@@ -111,7 +111,7 @@ func init() {
 	})
 	register(&Entry{
 		Name: "babel", Doc: "Babel routing", Reference: "RFC 8966",
-		Transport: UDP, Ports: []uint16{6696}, First: []string{"\x2a\x02"},
+		Transport: UDP, Bound: true, Ports: []uint16{6696}, First: []string{"\x2a\x02"},
 		Detect: func(p *Probe) Verdict {
 			return onPort(p, len(p.Data) >= 4 && int(binary.BigEndian.Uint16(p.Data[2:]))+4 <= p.Length, 6696)
 		},

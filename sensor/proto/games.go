@@ -43,8 +43,11 @@ func init() {
 	})
 	register(&Entry{
 		Name: "discord-voice", Doc: "Discord voice: the discovery of a client's address", Reference: "https://discord.com/developers/docs/topics/voice-connections",
-		Transport: UDP, Application: "discord", First: []string{"\x00\x01\x00\x46", "\x00\x02\x00\x46"},
-		Detect: func(p *Probe) Verdict { // type, length 70, source, address as text (64), port
+		Transport: UDP, Application: "discord", First: []string{"\x00\x01\x00\x46", "\x00\x02\x00\x46", "\x13\x37\xca\xfe"},
+		Detect: func(p *Probe) Verdict { // type, length 70, source, address as text (64), port; or keep alive, number
+			if p.Data[0] == 0x13 {
+				return yes(p.Length == 8)
+			}
 			if p.Length == 74 && len(p.Data) == 74 && p.Data[71] == 0 {
 				return Yes
 			}
@@ -65,7 +68,7 @@ func init() {
 	})
 	register(&Entry{
 		Name: "zerotier", Doc: "ZeroTier: hellos of nodes", Reference: "https://docs.zerotier.com/protocol",
-		Transport: UDP, Ports: []uint16{9993}, Application: "zerotier",
+		Transport: UDP, Bound: true, Ports: []uint16{9993}, Application: "zerotier",
 		Detect: func(p *Probe) Verdict { // packet id (8), destination (5), source (5), flags, MAC (8), verb: HELLO or OK in the clear
 			b := p.Data
 			return onPort(p, len(b) >= 28 && b[18]&0x38 == 0 && (b[27]&0x1f == 1 || b[27]&0x1f == 3) || len(b) >= 28 && b[18]&0x38 == 8, 9993)

@@ -26,7 +26,7 @@ func init() {
 	})
 	register(&Entry{
 		Name: "ipsec-nat-t", Doc: "ESP of IPsec in UDP, to pass address translation", Reference: "RFC 3948",
-		Transport: UDP, Ports: []uint16{4500},
+		Transport: UDP, Bound: true, Ports: []uint16{4500},
 		Detect: func(p *Probe) Verdict {
 			b := p.Data
 			keepalive := p.Length == 1 && b[0] == 0xff

@@ -35,7 +35,7 @@ func init() {
 	})
 	register(&Entry{
 		Name: "ethereum-discovery", Doc: "Ethereum: discovery of nodes, version 4", Reference: "https://github.com/ethereum/devp2p/blob/master/discv4.md",
-		Transport: UDP, Ports: []uint16{30303}, Detect: detectDiscv4,
+		Transport: UDP, Ports: []uint16{30303}, Application: "ethereum", Detect: detectDiscv4,
 		Samples: []string{"ethereum_discovery.txt"}, Hostile: []string{"short.txt"},
 	})
 	register(&Entry{

@@ -33,7 +33,7 @@ func init() {
 	})
 	register(&Entry{
 		Name: "oicq", Doc: "OICQ, the messages of QQ", Reference: "https://wiki.wireshark.org/OICQ",
-		Transport: UDP, Ports: []uint16{8000}, Application: "qq", First: []string{"\x02"},
+		Transport: UDP, Bound: true, Ports: []uint16{8000, 4000}, Application: "qq", First: []string{"\x02"},
 		Detect: func(p *Probe) Verdict { // 0x02, version (2), command (2), sequence (2), number (4) ... 0x03
 			b := p.Data
 			return onPort(p, len(b) >= 12 && len(b) == p.Length && b[len(b)-1] == 0x03 && binary.BigEndian.Uint16(b[3:]) < 0x200, 8000, 4000)

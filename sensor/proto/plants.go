@@ -43,7 +43,7 @@ func init() {
 	})
 	register(&Entry{
 		Name: "ge-srtp", Doc: "SRTP of GE's controllers: the beginning of a connection", Reference: "https://icsforensics.org/ge-srtp",
-		Transport: TCP, Ports: []uint16{18245}, First: []string{"\x00\x00\x00\x00\x00\x00\x00\x00"},
+		Transport: TCP, Bound: true, Ports: []uint16{18245}, First: []string{"\x00\x00\x00\x00\x00\x00\x00\x00"},
 		Detect: func(p *Probe) Verdict { // 56 bytes of zero
 			return onPort(p, len(p.Data) == 56 && len(bytes.Trim(p.Data, "\x00")) == 0, 18245)
 		},

@@ -86,6 +86,9 @@ type Entry struct {
 	Reference string    // specification
 	Transport Transport // over which it runs
 	Ports     []uint16  // usual ones; entries of a flow's port are asked first
+	// Bound says that the format is so loose that it is asked for on its ports
+	// alone.
+	Bound bool
 	// First are the prefixes one of which a first segment must have; none
 	// means any. They choose who is asked; Detect decides.
 	First []string
@@ -102,11 +105,11 @@ type Entry struct {
 	Samples []string
 	Hostile []string
 
-	index uint8
+	index uint16
 }
 
 // Index numbers the entry from 1, in the order of names.
-func (e *Entry) Index() uint8 { return e.index }
+func (e *Entry) Index() uint16 { return e.index }
 
 // Result is what a parser makes of the bytes it was given.
 type Result int

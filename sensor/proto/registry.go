@@ -3,7 +3,6 @@ package proto
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"sync"
 
@@ -11,6 +10,10 @@ import (
 )
 
 var registered []*Entry
+
+// maxEntries is how many entries the number that a flow keeps of the protocol it
+// began as tells apart.
+const maxEntries = 1<<9 - 1
 
 // register adds an entry, and panics at start-up if it lacks what every entry
 // must have: that is a defect of the program, not of its input.
@@ -22,8 +25,8 @@ func register(e *Entry) {
 }
 
 func (e *Entry) check() error {
-	if len(registered) == math.MaxUint8 {
-		return fmt.Errorf("registering protocol %q: a flow numbers its protocol in a byte, and %d are registered", e.Name, math.MaxUint8)
+	if len(registered) == maxEntries {
+		return fmt.Errorf("registering protocol %q: a flow numbers its protocol in 9 bits, and %d are registered", e.Name, maxEntries)
 	}
 	taken := func(name string) bool {
 		return slices.ContainsFunc(registered, func(o *Entry) bool { return o.Name == name })
@@ -33,6 +36,7 @@ func (e *Entry) check() error {
 		registry.Need{What: "reference to its specification", Has: e.Reference != ""},
 		registry.Need{What: "transport", Has: e.Transport != 0},
 		registry.Need{What: "way to detect it", Has: e.Detect != nil},
+		registry.Need{What: "port, which one that is bound to its ports needs", Has: !e.Bound || len(e.Ports) > 0},
 		registry.Need{What: "sample", Has: len(e.Samples) > 0},
 		registry.Need{What: "hostile sample", Has: len(e.Hostile) > 0},
 	)
@@ -55,13 +59,13 @@ func newTable() *Table {
 		t.byPort[k] = map[uint16][]*Entry{}
 	}
 	for i, e := range t.entries {
-		e.index = uint8(i + 1)
+		e.index = uint16(i + 1)
 		for k, tr := range []Transport{TCP, UDP} {
 			if e.Transport&tr == 0 {
 				continue
 			}
 			for b := range 256 {
-				if e.first(byte(b)) {
+				if !e.Bound && e.first(byte(b)) {
 					t.byFirst[k][b] = append(t.byFirst[k][b], e)
 				}
 			}
@@ -96,7 +100,7 @@ func (t *Table) ByName(name string) *Entry {
 func (t *Table) Entries() []*Entry { return t.entries }
 
 // Entry returns the entry of an index, or nil.
-func (t *Table) Entry(index uint8) *Entry {
+func (t *Table) Entry(index uint16) *Entry {
 	if index == 0 || int(index) > len(t.entries) {
 		return nil
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
-	"math"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -374,7 +373,7 @@ func force(e *Entry, t Transport, turns []turn) {
 // TestEveryPort proves that entries found by content are found on any port.
 func TestEveryPort(t *testing.T) {
 	for _, e := range Default().Entries() {
-		if portBound[e.Name] {
+		if e.Bound || portBound[e.Name] {
 			continue
 		}
 		for _, s := range e.Samples {
@@ -388,8 +387,24 @@ func TestEveryPort(t *testing.T) {
 // portBound are the protocols whose format is shared or too loose, so that only the
 // port or a multicast group tells them apart.
 var portBound = map[string]bool{
-	"afp": true, "babel": true, "ge-srtp": true, "glbp": true, "oicq": true, "skinny": true, "smart-install": true,
-	"ipsec-nat-t": true, "zoom": true, "viber": true, "teamviewer": true, "zerotier": true, "mdns": true, "llmnr": true, "dhcpv6": true, "vxlan": true, "geneve": true, "gtp": true, "teredo": true, "ftp-data": true,
+	"cod_mobile": true, "mumble": true,
+	"afp": true, "skinny": true,
+	"mdns": true, "llmnr": true, "dhcpv6": true, "gtp": true, "ftp-data": true,
+}
+
+// TestBound proves that entries bound to their ports take their samples nowhere
+// else.
+func TestBound(t *testing.T) {
+	for _, e := range Default().Entries() {
+		if !e.Bound {
+			continue
+		}
+		for _, s := range e.Samples {
+			if found, _ := play(e.transport(s), readSample(t, s), 61234, false); found == e {
+				t.Errorf("%s on port 61234: recognized as %s", s, e.Name)
+			}
+		}
+	}
 }
 
 // TestCheck proves that the registry refuses incomplete entries.
@@ -400,7 +415,7 @@ func TestCheck(t *testing.T) {
 	}
 	for name, spoil := range map[string]func(*Entry){
 		"name": func(e *Entry) { e.Name = "" }, "doc": func(e *Entry) { e.Doc = "" }, "reference": func(e *Entry) { e.Reference = "" },
-		"transport": func(e *Entry) { e.Transport = 0 }, "detect": func(e *Entry) { e.Detect = nil },
+		"transport": func(e *Entry) { e.Transport = 0 }, "bound": func(e *Entry) { e.Bound = true }, "detect": func(e *Entry) { e.Detect = nil },
 		"sample": func(e *Entry) { e.Samples = nil }, "hostile": func(e *Entry) { e.Hostile = nil }, "twice": func(e *Entry) { e.Name = "dns" },
 	} {
 		e := good
@@ -411,11 +426,11 @@ func TestCheck(t *testing.T) {
 	}
 	before := registered
 	defer func() { registered = before }()
-	for len(registered) < math.MaxUint8 {
+	for len(registered) < maxEntries {
 		registered = append(registered, &Entry{Name: fmt.Sprint(len(registered))})
 	}
 	if good.check() == nil {
-		t.Error("an entry whose number no byte holds was accepted")
+		t.Error("an entry whose number a flow cannot keep was accepted")
 	}
 }
 
@@ -432,7 +447,7 @@ func FuzzEntries(f *testing.F) {
 			f.Add(e.Index(), blob)
 		}
 	}
-	f.Fuzz(func(t *testing.T, index byte, blob []byte) {
+	f.Fuzz(func(t *testing.T, index uint16, blob []byte) {
 		var turns []turn
 		for len(blob) >= 3 && len(turns) < 64 {
 			n := min(int(blob[1])<<8|int(blob[2]), len(blob)-3)

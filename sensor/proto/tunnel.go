@@ -8,7 +8,7 @@ import "encoding/binary"
 func init() {
 	register(&Entry{
 		Name: "vxlan", Doc: "Virtual eXtensible Local Area Network, outer flow", Reference: "RFC 7348",
-		Transport: UDP, Ports: []uint16{4789, 8472},
+		Transport: UDP, Bound: true, Ports: []uint16{4789, 8472},
 		First: []string{"\x08\x00\x00\x00"},
 		Detect: func(p *Probe) Verdict { // I flag, then 24 bits of network id and a zero byte, then Ethernet
 			b := p.Data
@@ -18,7 +18,7 @@ func init() {
 	})
 	register(&Entry{
 		Name: "geneve", Doc: "Generic Network Virtualization Encapsulation, outer flow", Reference: "RFC 8926",
-		Transport: UDP, Ports: []uint16{6081},
+		Transport: UDP, Bound: true, Ports: []uint16{6081},
 		Detect: func(p *Probe) Verdict {
 			b := p.Data
 			return onPort(p, len(b) >= 8 && b[0]>>6 == 0 && b[1]&0x3f == 0 && len(b) >= 8+int(b[0]&0x3f)*4, 6081)
@@ -46,7 +46,7 @@ func init() {
 	})
 	register(&Entry{
 		Name: "teredo", Doc: "Teredo: IPv6 over UDP through address translators", Reference: "RFC 4380",
-		Transport: UDP, Ports: []uint16{3544},
+		Transport: UDP, Bound: true, Ports: []uint16{3544},
 		Detect: func(p *Probe) Verdict {
 			b := p.Data
 			return onPort(p, len(b) >= 40 && (b[0]>>4 == 6 || b[0] == 0 && b[1] <= 1), 3544)
