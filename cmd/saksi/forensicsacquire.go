@@ -119,7 +119,12 @@ func (o *acquireFlags) options(cmd *cobra.Command, a *app) error {
 		o.Labels.Examiner = who()
 	}
 	if o.Resume {
-		if err := o.asBegun(cmd); err != nil {
+		err := o.asBegun(cmd)
+		if errors.Is(err, acquire.ErrNone) {
+			a.warn("nothing of the name " + o.To + " was begun: the acquisition begins with the first byte")
+			o.Resume, err = false, nil
+		}
+		if err != nil {
 			return err
 		}
 	}

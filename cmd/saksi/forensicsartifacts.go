@@ -22,6 +22,7 @@ type artifactsOptions struct {
 	volume volumeFlags
 	inode  string
 	offset int64
+	resume resumeFlags
 	keep   keepFlags
 }
 
@@ -33,6 +34,7 @@ func forensicsArtifacts(a *app, flags *forensicsFlags) *cobra.Command {
 		Long: "Without an image: list the artifacts that are parsed. With images: look at each file, live and deleted, by its content and its path,\n" +
 			"and parse what is known where it lies; nothing is copied out. A record says the path and the inode of its file, and where it lies\n" +
 			"in the file and in the image. json, ndjson and csv give every record; the table gives the findings when there are rules.\n" +
+			"With --resume FILE a run that was ended at any moment is taken up by the same command, and its output is that of one run.\n" +
 			"A file that is damaged is read as far as it goes (exit code 3); of deleted files that is normal and only told.",
 		Example: "  saksi forensics artifacts laptop.E01 -o ndjson\n  saksi forensics artifacts laptop.E01 --kind chrome,firefox -o csv\n" +
 			"  saksi forensics artifacts E1 --case kes-17 --rules sigma/rules --fail-on high",
@@ -55,6 +57,7 @@ func forensicsArtifacts(a *app, flags *forensicsFlags) *cobra.Command {
 	f.StringVar(&o.inode, "inode", "", "only the file with this `address`, as a record names it")
 	f.Int64Var(&o.offset, "offset", -1, "give only records at this `byte` of their file, as they name it")
 	f.StringVar(&o.failOn, "fail-on", "", "exit with code 4 when a finding is of this `severity` or above: low, medium, high or critical")
+	o.resume.add(c)
 	o.keep.add(c)
 	return c
 }
@@ -74,6 +77,9 @@ func (a *app) listArtifacts() error {
 
 func (o *artifactsOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, args []string) error {
 	if err := checkKinds(o.kinds...); err != nil {
+		return err
+	}
+	if err := o.resume.open(); err != nil {
 		return err
 	}
 	p := &parsing{a: a, year: o.year, offset: o.offset, command: o.command, untimed: true}
@@ -97,9 +103,11 @@ func (o *artifactsOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags
 		a.warn(fmt.Sprintf("%d records have a time without a year and are not stored; give the year of the first by --year", p.skipped))
 	}
 	if len(failed) == 1 {
-		return finish(broken, failed[0])
+		err = failed[0]
+	} else {
+		err = errors.Join(failed...)
 	}
-	return finish(broken, errors.Join(failed...))
+	return o.resume.close(cmd.Context(), a, finish(broken, err))
 }
 
 // image reads the artifacts of one image and returns the number of problems.
@@ -108,6 +116,7 @@ func (o *artifactsOptions) image(ctx context.Context, p *parsing, flags *forensi
 	bar := p.a.progress("reading", " files")
 	sum, err := collect.Run(ctx, collect.Config{
 		Image: path, Kinds: o.kinds, Year: o.year, Bulk: o.all, Live: o.live, Volume: o.volume.want(), Inode: o.inode, Worker: flags.worker(p.a), Warn: p.a.warn,
+		Resume: o.resume.partOf("artifacts", path),
 		Emit: func(r *artifact.Record, e *event.Event) error {
 			p.failed = p.record(r, e)
 			return p.failed
@@ -124,7 +133,15 @@ func (o *artifactsOptions) image(ctx context.Context, p *parsing, flags *forensi
 	if sum.Incomplete() {
 		broken = int(max(sum.Problems, 1))
 	}
-	return broken, imageError(err)
+	p.a.taken(&sum)
+	return broken, resumeError(err)
+}
+
+// taken says what of an ended run was not read again.
+func (a *app) taken(sum *collect.Summary) {
+	if sum.Taken > 0 {
+		fmt.Fprintf(a.stderr, "saksi: %d files were looked at before the run was ended, and not again\n", sum.Taken)
+	}
 }
 
 // command is what shows a record again.

@@ -21,8 +21,10 @@ type carveOptions struct {
 	folder string
 	types  []string
 	all    bool
-	volume int
+	volume volumeFlags
 	kinds  bool
+	every  int64
+	resume resumeFlags
 	keep   keepFlags
 }
 
@@ -35,8 +37,11 @@ func forensicsCarve(a *app, flags *forensicsFlags) *cobra.Command {
 			"structure of the file itself, which tells its size. Confidence is high where checksums in the file agree or it decodes, medium where\n" +
 			"its structure was walked to its end, low where only its beginning is right; what was checked is said. A file that does not\n" +
 			"end before used space is followed behind it, and is low where no checksum then agrees; what ends nowhere is a fragment (.part).\n" +
+			"Volumes that do not lie in the image as they are (encrypted ones that were opened, logical volumes, arrays, shadow copies with --copies)\n" +
+			"are looked at as they were opened, after the media. --every N looks at every N bytes, not only where sectors begin.\n" +
+			"With --resume FILE a run that was ended at any moment is taken up by the same command, and its output is that of one run.\n" +
 			"With --to FOLDER the files are written there by their place in the image, for their owner alone, over no file that exists.",
-		Example: "  saksi forensics carve laptop.E01 -o ndjson\n  saksi forensics carve laptop.E01 --types jpeg,pdf --to carved\n  saksi forensics carve E2 --case kes-17 --to carved",
+		Example: "  saksi forensics carve laptop.E01 -o ndjson --resume carve.journal\n  saksi forensics carve laptop.E01 --types jpeg,pdf --to carved\n  saksi forensics carve E2 --case kes-17 --to carved",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if o.kinds {
 				return cobra.NoArgs(cmd, args)
@@ -49,7 +54,9 @@ func forensicsCarve(a *app, flags *forensicsFlags) *cobra.Command {
 	f.StringVar(&o.folder, "to", "", "write the files into this `folder`")
 	f.StringSliceVar(&o.types, "types", nil, "only these `kinds`, separated by commas (default: all)")
 	f.BoolVar(&o.all, "all", false, "look at used space too")
-	f.IntVar(&o.volume, "volume", -1, "only the volume with this `number` (default: all, and what lies between them)")
+	o.volume.add(c)
+	f.Int64Var(&o.every, "every", 0, "look for a file at every so many `bytes`, such as 1 for what is packed in other files (default: each sector)")
+	o.resume.add(c)
 	f.BoolVar(&o.kinds, "list", false, "list the kinds that are known")
 	o.keep.add(c)
 	return c
@@ -77,6 +84,12 @@ func (o *carveOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, ar
 			return usage("--types %s: expected some of %s", t, strings.Join(names, ", "))
 		}
 	}
+	if o.every < 0 || o.every > 1<<20 {
+		return usage("--every %d: expected 1 to %d", o.every, 1<<20)
+	}
+	if err := o.resume.open(); err != nil {
+		return err
+	}
 	ev, err := a.events(carveFields...)
 	if err != nil {
 		return err
@@ -95,7 +108,7 @@ func (o *carveOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, ar
 	}
 	bar := a.progress("carving", "B")
 	sum, err := carve.Run(cmd.Context(), carve.Config{
-		Image: args[0], Volume: o.volume, All: o.all, Types: o.types, To: o.folder, Worker: flags.worker(a), Sink: sink, Warn: a.warn,
+		Image: args[0], Volume: o.volume.want(), All: o.all, Types: o.types, Every: o.every, To: o.folder, Resume: o.resume.part("carve"), Worker: flags.worker(a), Sink: sink, Warn: a.warn,
 		Progress: func(done, all int64) { bar.update(done, all) },
 	})
 	bar.finish()
@@ -103,11 +116,11 @@ func (o *carveOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, ar
 		err = cerr
 	}
 	fmt.Fprintf(a.stderr, "saksi: %s: %d files (%s) and %d fragments in %s of space\n", args[0], sum.Files, size(sum.Bytes, "B"), sum.Fragments, size(sum.Looked, "B"))
-	switch {
-	case err != nil:
-		return imageError(err)
-	case sum.Problems > 0:
-		return fail(exitIncomplete, fmt.Errorf("not all space of %s was looked at", args[0]))
+	if sum.Taken > 0 {
+		fmt.Fprintf(a.stderr, "saksi: %s of space were looked at before the run was ended, and not again\n", size(sum.Taken, "B"))
 	}
-	return nil
+	if err = resumeError(err); err == nil && sum.Problems > 0 {
+		err = fail(exitIncomplete, fmt.Errorf("not all space of %s was looked at", args[0]))
+	}
+	return o.resume.close(cmd.Context(), a, err)
 }

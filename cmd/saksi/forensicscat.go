@@ -152,7 +152,7 @@ func (o *catOptions) media(ctx context.Context, a *app, im *disk.Image) error {
 	if err != nil {
 		return err
 	}
-	_, err = im.CopyMedia(ctx, []filesystem.Run{{Image: o.offset, Length: min(o.length, im.Info.Size-o.offset)}}, w)
+	_, err = im.CopyMedia(ctx, -1, []filesystem.Run{{Image: o.offset, Length: min(o.length, im.Info.Size-o.offset)}}, w)
 	if ferr := finish(); err == nil && ferr != nil {
 		return ferr
 	}

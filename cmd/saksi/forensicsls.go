@@ -16,6 +16,7 @@ import (
 	"saksi/forensics/filesystem"
 	"saksi/forensics/scan"
 	"saksi/forensics/volume"
+	"saksi/internal/journal"
 )
 
 // entryFields are the columns of entries as csv.
@@ -145,7 +146,7 @@ func (a *app) runScan(cmd *cobra.Command, cfg scan.Config, finish func() error) 
 	case errors.Is(err, scan.ErrStrict):
 		a.ruleProblems(sum.RuleProblems)
 		return sum, failHint(exitFailed, fmt.Errorf("--strict: %w", err), "'saksi rules check' lists them")
-	case errors.Is(err, scan.ErrNoRules), errors.Is(err, scan.ErrRules), errors.Is(err, scan.ErrSearch), errors.Is(err, scan.ErrResume):
+	case errors.Is(err, scan.ErrNoRules), errors.Is(err, scan.ErrRules), errors.Is(err, scan.ErrSearch), errors.Is(err, journal.ErrResume):
 		return sum, fail(exitUsage, err)
 	case err != nil && len(sum.Images) > 1:
 		return sum, fail(exitIncomplete, err)

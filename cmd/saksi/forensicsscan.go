@@ -38,7 +38,7 @@ type scanOptions struct {
 	score   int
 	bad     []string
 	flags   bool
-	resume  string
+	resume  resumeFlags
 	enter   enterFlags
 	keep    keepFlags
 	jail    quarantineFlags
@@ -84,7 +84,7 @@ func forensicsScan(a *app, flags *forensicsFlags) *cobra.Command {
 	f.BoolVar(&o.live, "live", false, "leave deleted files out")
 	f.BoolVar(&o.md5, "md5", false, "take MD5 besides SHA-256")
 	o.volume.add(c)
-	f.StringVar(&o.resume, "resume", "", "keep what is done in this `file`, encrypted, and take up from it a scan that was ended at any moment; it is removed when all is done")
+	o.resume.add(c)
 	f.IntVar(&o.workers, "workers", 0, "`number` of workers that read content (default: one a processor)")
 	f.StringVar(&o.failOn, "fail-on", "", "exit with code 4 when a finding is of this `severity` or above: low, medium, high or critical")
 	o.jail.add(c)
@@ -158,6 +158,9 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 	if places != 1<<disk.Content {
 		fields = append(slices.Clone(fields), event.SaksiFilePlace)
 	}
+	if err := o.resume.open(); err != nil {
+		return err
+	}
 	ev, err := a.events(fields...)
 	if err != nil {
 		return err
@@ -187,27 +190,25 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 		return errors.Join(err, kept.release())
 	}
 	sink = o.jail.sink(sink)
+	var stored error
 	finish := func() error {
-		return errors.Join(o.jail.store(cmd.Context(), a, flags, kept, args), kept.close(cmd.Context()), ev.close())
+		stored = errors.Join(o.jail.store(cmd.Context(), a, flags, kept, args), kept.close(cmd.Context()), ev.close())
+		return stored
 	}
 	cfg := scan.Config{
 		Images: args, Rules: yara, Intel: set, Good: good, Bad: bad, SkipGood: o.skip, Fuzzy: alike, FuzzyScore: o.score, Search: what, Areas: places, Enter: limits, Members: o.entries, Flags: o.flags, Hash: scan.SHA256, Entries: o.entries || kept != nil, Live: o.live, Volume: o.volume.want(), Workers: o.workers,
 		Worker: flags.worker(a), Sink: sink, Warn: a.warn, Strict: o.strict, Cache: a.yaraCache(), Exhibits: kept.byPath(),
 	}
-	if o.resume != "" {
-		key, err := stationSecret("journal.key", "the key of journals")
-		if err != nil {
-			return errors.Join(err, finish())
-		}
-		cfg.Resume = &scan.Resume{Path: o.resume, Key: key, Version: version}
-	}
+	cfg.Resume = o.resume.part("scan")
 	if o.md5 {
 		cfg.Hash = scan.SHA256AndMD5
 	}
 	sum, err := a.runScan(cmd, cfg, finish)
-	if cmd.Context().Err() != nil && o.resume != "" {
-		fmt.Fprintf(a.stderr, "saksi: what was done is kept in %s; the same command takes it up\n", o.resume)
+	if stored != nil && err == nil { // what was found is not all where it was to go
+		err = stored
 	}
+	// The journal stays until what it speaks of is stored, quarantine and case included.
+	err = o.resume.close(cmd.Context(), a, err)
 	if sum.Taken > 0 {
 		fmt.Fprintf(a.stderr, "saksi: %s of content were read before the scan was ended, and not again\n", size(sum.Taken, "B"))
 	}

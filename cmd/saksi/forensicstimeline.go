@@ -33,6 +33,7 @@ type timelineOptions struct {
 	histogram               bool
 	index                   indexFlags
 	key                     string
+	resume                  resumeFlags
 }
 
 func forensicsTimeline(a *app, flags *forensicsFlags) *cobra.Command {
@@ -45,7 +46,10 @@ time in one line. Records of artifacts, those within the images (--artifacts) an
 (--captures), and the events of a case or an index (--case, --index), give a line each, in the same order. bodyfile is the form of The Sleuth Kit, which mactime sorts: a line an entry, in the order of the disk. timesketch is JSONL.
 
 Times are UTC. FAT keeps the time of the wall: it is taken as UTC unless --fat-zone names the zone; every line says what was assumed.
---skew takes off how far the exhibit's clock was ahead, of its files and of the artifacts within it.`,
+--skew takes off how far the exhibit's clock was ahead, of its files and of the artifacts within it.
+
+With --resume FILE a run that was ended at any moment is taken up by the same command, and its output is that of one run: content that
+was hashed and artifacts within images that were read are not read again; volumes, captures and files of artifacts are.`,
 		Example:     "  saksi forensics timeline laptop.E01 --from 2026-11-01 --until 2026-11-08\n  saksi forensics timeline laptop.E01 -o bodyfile | mactime -d\n  saksi forensics timeline laptop.E01 --artifact Security.evtx --case kes-17 -o timesketch --to kes-17.jsonl\n  saksi forensics timeline laptop.E01 --artifacts --captures office.pcap --from 2026-11-24 --kind chrome,http,entry\n  saksi forensics timeline laptop.E01 --artifacts --histogram",
 		Annotations: map[string]string{moreForms: "bodyfile timesketch"},
 		RunE:        func(cmd *cobra.Command, args []string) error { return o.run(cmd, a, flags, args) },
@@ -70,6 +74,7 @@ Times are UTC. FAT keeps the time of the wall: it is taken as UTC unless --fat-z
 	f.StringVar(&o.key, "key", "", "signing key `file` of the case (default: this station's own)")
 	f.StringVar(&o.index.index, "index", "", "`folder` of an index, or the URL of an Elasticsearch node, whose events go in")
 	f.StringVar(&o.index.ca, "index-ca", "", caHelp)
+	o.resume.add(c)
 	f.StringVar(&o.index.agency, "agency", "default", "`name` of the agency, for indexes that several share")
 	return c
 }
@@ -191,6 +196,10 @@ func (o *timelineOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags,
 			return usage("--fat-zone %q: no such zone", o.zone)
 		}
 	}
+	if err := o.resume.open(); err != nil {
+		return err
+	}
+	defer func() { err = o.resume.close(cmd.Context(), a, err) }()
 	if a.format == "bodyfile" {
 		return o.images(cmd, a, flags, args, hash, l)
 	}
@@ -232,8 +241,13 @@ func (o *timelineOptions) images(cmd *cobra.Command, a *app, flags *forensicsFla
 		}
 		cfg := scan.Config{
 			Images: []string{path}, Hash: hash, Entries: true, Live: o.live, Volume: o.volume.want(), Workers: o.workers, Worker: flags.worker(a), Sink: l, Warn: a.warn,
+			Resume: o.resume.partOf("entries", path),
 		}
-		if _, err := a.runScan(cmd, cfg, func() error { return nil }); err != nil {
+		sum, err := a.runScan(cmd, cfg, func() error { return nil })
+		if sum.Taken > 0 {
+			fmt.Fprintf(a.stderr, "saksi: %s of content were read before the run was ended, and not again\n", size(sum.Taken, "B"))
+		}
+		if err != nil {
 			if failed = err; codeOf(err) != exitIncomplete {
 				break
 			}

@@ -51,8 +51,10 @@ func (o *timelineOptions) gather(cmd *cobra.Command, a *app, flags *forensicsFla
 // within reads the artifacts within an image.
 func (o *timelineOptions) within(ctx context.Context, a *app, flags *forensicsFlags, path string, l *liner) error {
 	untimed := 0
+	bar := a.progress("reading artifacts", " files")
 	sum, err := collect.Run(ctx, collect.Config{
 		Image: path, Year: o.year, Bulk: true, Live: o.live, Volume: o.volume.want(), Worker: flags.worker(a), Warn: a.warn,
+		Resume: o.resume.partOf("artifacts", path), Progress: func(files int64) { bar.update(files, 0) },
 		Emit: func(r *artifact.Record, e *event.Event) error {
 			if r.Time == 0 {
 				untimed++
@@ -60,12 +62,14 @@ func (o *timelineOptions) within(ctx context.Context, a *app, flags *forensicsFl
 			return l.Emit(e)
 		},
 	})
+	bar.finish()
+	a.taken(&sum)
 	if untimed > 0 {
 		a.warn(fmt.Sprintf("%s: %d records have no time and no line; logs whose times have no year need --year", path, untimed))
 	}
 	switch {
 	case err != nil:
-		return imageError(err)
+		return resumeError(err)
 	case sum.Incomplete():
 		return fail(exitIncomplete, fmt.Errorf("%s: not all artifacts could be read: %d problems, %d workers died, %d hung", path, sum.Problems, sum.Crashes, sum.Timeouts))
 	}

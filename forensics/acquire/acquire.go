@@ -86,6 +86,9 @@ var (
 	ErrWriting = errors.New("writing the image")
 	// ErrVerify is returned when the image does not hold what was read.
 	ErrVerify = errors.New("the image does not hold what was read")
+	// ErrNone is returned by Begun where neither an acquisition nor an image of that
+	// name is.
+	ErrNone = errors.New("nothing of that name was begun")
 	// ErrUsage is returned for options that can't be meant.
 	ErrUsage = errors.New("this can't be done")
 )
@@ -260,14 +263,35 @@ func (r *acquisition) create() error {
 		r.hashes = append(r.hashes, newHash(n))
 	}
 	r.sink = probe
+	// The state stands before the image does, so that there is no moment at which
+	// what was begun can't be gone on with.
+	if err := r.keep(r.here()).write(nil); err != nil {
+		return errors.Join(err, dropState(r.o.To))
+	}
+	return r.start()
+}
+
+// start makes the image's first file, and the state that speaks of it.
+func (r *acquisition) start() error {
 	err := r.sink.start()
 	if err == nil {
 		err = r.keep(r.here()).write(nil)
 	}
-	if err != nil && !errors.Is(err, fs.ErrExist) {
+	switch {
+	case errors.Is(err, fs.ErrExist): // the file is another's
+		err = errors.Join(err, dropState(r.o.To))
+	case err != nil:
 		err = errors.Join(err, r.forget())
 	}
 	return err
+}
+
+// dropState removes the state, if it is there.
+func dropState(to string) error {
+	if err := os.Remove(statePath(to)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 func (r *acquisition) newSink() sink {
@@ -283,10 +307,7 @@ func (r *acquisition) forget() error {
 	for _, p := range r.sink.paths() {
 		err = errors.Join(err, os.Remove(p))
 	}
-	if serr := os.Remove(statePath(r.o.To)); !errors.Is(serr, fs.ErrNotExist) {
-		err = errors.Join(err, serr)
-	}
-	return err
+	return errors.Join(err, dropState(r.o.To))
 }
 
 // end completes the image and the record.

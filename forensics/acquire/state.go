@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -83,6 +84,14 @@ func Begun(to string) (Options, error) {
 func loadState(to string) (*state, error) {
 	b, err := evidence.ReadRegular(statePath(to), maxState)
 	if errors.Is(err, fs.ErrNotExist) {
+		none := true
+		for _, name := range []string{to, strings.TrimSuffix(to, filepath.Ext(to)) + ".E01", strings.TrimSuffix(to, filepath.Ext(to)) + ".001"} {
+			_, serr := os.Lstat(name)
+			none = none && errors.Is(serr, fs.ErrNotExist)
+		}
+		if none {
+			return nil, unusable("going on with %s: %w", to, ErrNone)
+		}
 		return nil, unusable("%s is not there: no acquisition of that name can be gone on with", statePath(to))
 	}
 	if err != nil {
@@ -179,6 +188,9 @@ func (r *acquisition) reopen(ctx context.Context) error {
 	}
 	r.sums = sums(r.o.Hashes, r.hashes)
 	r.sink = r.newSink()
+	if len(r.st.Position.Segments) == 0 {
+		return r.anew()
+	}
 	if err := r.sink.reopen(r.st.Position, r.sums); err != nil {
 		return fmt.Errorf("opening the image: %w", err)
 	}
@@ -188,6 +200,34 @@ func (r *acquisition) reopen(ctx context.Context) error {
 	}
 	r.st.Sessions = append(r.st.Sessions, Session{Begun: time.Now().UTC().Format(time.RFC3339), From: r.written, Tool: r.o.Tool})
 	return r.keep(r.here()).write(nil)
+}
+
+// maxHead bounds the bytes of an image's first file before the first of the media.
+const maxHead = 1 << 20
+
+// anew begins again what was ended before a byte was read: the first file may be there,
+// with nothing of the media in it.
+func (r *acquisition) anew() error {
+	name, err := r.sink.nameOf(0)
+	if err != nil {
+		return err
+	}
+	first := filepath.Join(filepath.Dir(r.o.To), name)
+	st, err := os.Lstat(first)
+	if err == nil {
+		most := int64(0)
+		if r.o.Form == E01 {
+			most = maxHead
+		}
+		if !st.Mode().IsRegular() || st.Size() > most {
+			return unusable("%s is there with %d bytes, but the acquisition was ended before it wrote any; move it away", first, st.Size())
+		}
+		err = os.Remove(first)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("beginning the image anew: %w", err)
+	}
+	return r.start()
 }
 
 // same compares the source with what the image has of it: a stream as a whole,

@@ -7,11 +7,8 @@ package carve
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,16 +19,20 @@ import (
 	"saksi/forensics/disk"
 	"saksi/forensics/filesystem"
 	"saksi/internal/carve"
+	"saksi/internal/journal"
 	"saksi/internal/worker"
 )
 
 // Config says what to do.
 type Config struct {
 	Image  string   // first file
-	Volume int      // only this volume, from 0; -1: all, and what lies between
+	Volume int      // as volume.Volume.Chosen takes it; volume.Present: what lies between them too
 	All    bool     // used space as well
 	Types  []string // names of kinds (Kinds); none: all
+	Every  int64    // files begin at multiples of so many bytes; 0: at sectors
 	To     string   // folder that files are written into, made if it is not there; "": none are
+	// Resume keeps what was done, and takes up a run that was ended; nil for none.
+	Resume *journal.Resume
 	Worker worker.Config
 	Sink   findings.Sink
 	Warn   func(line string)
@@ -45,6 +46,7 @@ type Summary struct {
 	Bytes            int64 // of files
 	Looked           int64 // bytes of space that were looked at
 	Problems         int
+	Taken            int64 // bytes of space that an ended run had looked at: see Config.Resume
 }
 
 // Kinds returns what is carved.
@@ -55,6 +57,7 @@ const (
 	maxDeaths = 16
 	lost      = 1 << 20 // bytes that are left out where a worker died
 	maxRuns   = 16      // runs told of one file
+	ended     = 1 << 30 // a space behind all
 )
 
 // Run carves. An error is one of the image as a whole, of the sink, or of
@@ -82,28 +85,29 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 			c.writer.Close()
 		}
 	}()
-	ask := disk.CarveConfig{Volume: cfg.Volume, All: cfg.All, Types: cfg.Types}
-	for deaths := 0; ; {
-		im, err := src.Open(ctx, cfg.Worker)
-		if err != nil {
-			return sum, err
-		}
-		err = c.carve(ctx, im, ask)
+	im, err := src.Open(ctx, cfg.Worker)
+	if err != nil {
+		return sum, err
+	}
+	if err := c.takeUp(ctx); err != nil {
+		im.Close()
+		return sum, err
+	}
+	for {
+		err = c.carve(ctx, im)
 		im.Close()
 		var remote *disk.Error
 		var crash *worker.CrashError
 		var timeout *worker.TimeoutError
-		switch {
-		case err == nil, ctx.Err() != nil, errors.As(err, &remote), !errors.As(err, &crash) && !errors.As(err, &timeout):
+		if err == nil || ctx.Err() != nil || errors.As(err, &remote) || !errors.As(err, &crash) && !errors.As(err, &timeout) {
 			return sum, err
 		}
-		if deaths++; deaths == maxDeaths {
-			return sum, fmt.Errorf("carving ended at offset %d: %d workers died: %w", c.at, deaths, err)
+		if err := c.died(err); err != nil {
+			return sum, err
 		}
-		ask.From = c.at + lost
-		sum.Problems++
-		cfg.Warn(fmt.Sprintf("%s: %v; carving goes on at offset %d", src.Names[0], err, ask.From))
-		c.before += c.done
+		if im, err = src.Open(ctx, cfg.Worker); err != nil {
+			return sum, err
+		}
 	}
 }
 
@@ -111,36 +115,86 @@ type carver struct {
 	cfg    *Config
 	sum    *Summary
 	src    *disk.Source
-	at     int64 // of the media: all before it is done
-	done   int64
-	before int64       // done by workers that died
+	kept   *journal.Part
+	lost   bool            // the journal takes no more: it was said
+	point  disk.CarvePoint // all before it is done and kept
+	at     int64           // in the space of the point: all before it is done
+	deaths int
+	batch  []item      // since the point
 	writer *disk.Image // gives the bytes of what is written; nil until then
 	e      event.Event
 }
 
-func (c *carver) carve(ctx context.Context, im *disk.Image, ask disk.CarveConfig) error {
-	c.done = 0
-	return im.Carve(ctx, ask, func(f *disk.Carved) error {
-		c.at = max(c.at, f.Runs[0].Image+1)
-		if c.cfg.To != "" {
-			if err := c.write(ctx, f); err != nil {
-				return err
-			}
-		}
-		return c.emit(f)
-	}, func(done, all, offset int64) {
-		c.at, c.done = max(c.at, offset), done
-		c.sum.Looked = c.before + done
-		if c.cfg.Progress != nil {
-			c.cfg.Progress(c.before+done, c.before+all)
-		}
-	}, func(text string) {
-		c.sum.Problems++
-		c.cfg.Warn(c.src.Names[0] + ": " + text)
-	})
+// item is what carving tells: a file, or what could not be looked at.
+type item struct {
+	file    *disk.Carved
+	problem string
 }
 
-// Name is how a carved file is called: by its place in the image.
+func (c *carver) carve(ctx context.Context, im *disk.Image) error {
+	cfg := c.cfg
+	ask := disk.CarveConfig{Volume: cfg.Volume, All: cfg.All, Types: cfg.Types, Every: cfg.Every, From: c.point}
+	err := im.Carve(ctx, ask, func(f *disk.Carved) error {
+		if f.Volume+1 != c.point.Space {
+			c.point.Space, c.at = f.Volume+1, 0
+		}
+		c.at = max(c.at, f.Runs[0].Image+1)
+		return c.tell(ctx, item{file: f})
+	}, func(at *disk.CarvePoint, all int64) error {
+		c.advance(at)
+		if cfg.Progress != nil {
+			cfg.Progress(at.Done, all)
+		}
+		return nil
+	}, func(text string) { _ = c.tell(ctx, item{problem: text}) })
+	if err == nil {
+		end := c.point
+		end.Space = ended
+		c.advance(&end)
+	}
+	return err
+}
+
+// tell gives what was found on.
+func (c *carver) tell(ctx context.Context, it item) error {
+	if c.kept != nil {
+		c.batch = append(c.batch, it)
+	}
+	if it.file == nil {
+		c.sum.Problems++
+		c.cfg.Warn(c.src.Names[0] + ": " + it.problem)
+		return nil
+	}
+	if c.cfg.To != "" {
+		if err := c.write(ctx, it.file); err != nil {
+			return err
+		}
+	}
+	return c.emit(it.file)
+}
+
+// advance sets the point before which all is done, and keeps it.
+func (c *carver) advance(to *disk.CarvePoint) {
+	c.point, c.at = *to, to.Offset
+	c.sum.Looked = to.Done - int64(c.deaths)*lost
+	c.keep()
+}
+
+// died goes on behind what a worker died of.
+func (c *carver) died(err error) error {
+	if c.deaths++; c.deaths == maxDeaths {
+		return fmt.Errorf("carving ended at offset %d: %d workers died: %w", c.at, c.deaths, err)
+	}
+	to := c.point
+	to.Offset = c.at + lost
+	to.Done += to.Offset - c.point.Offset
+	_ = c.tell(context.Background(), item{problem: fmt.Sprintf("%v; carving goes on at offset %d", err, to.Offset)})
+	c.advance(&to)
+	return nil
+}
+
+// Name is how a carved file is called: by its place in the image, or in a volume that
+// does not lie there as it is.
 func Name(f *disk.Carved) string {
 	ext := f.Ext
 	if ext == "" {
@@ -149,32 +203,11 @@ func Name(f *disk.Carved) string {
 	if f.Fragment {
 		ext += ".part"
 	}
-	return fmt.Sprintf("%015d.%s", f.Runs[0].Image, ext)
-}
-
-// write writes a file; one that is there is never overwritten.
-func (c *carver) write(ctx context.Context, f *disk.Carved) error {
-	if c.writer == nil {
-		im, err := c.src.Open(ctx, c.cfg.Worker)
-		if err != nil {
-			return err
-		}
-		c.writer = im
+	name := fmt.Sprintf("%015d.%s", f.Runs[0].Image, ext)
+	if f.Volume >= 0 {
+		name = fmt.Sprintf("volume%d-%s", f.Volume, name)
 	}
-	path := filepath.Join(c.cfg.To, Name(f))
-	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("writing a carved file: %w", err)
-	}
-	sum := sha256.New()
-	_, err = c.writer.CopyMedia(ctx, f.Runs, io.MultiWriter(out, sum))
-	if err = errors.Join(err, out.Close()); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	if got := hex.EncodeToString(sum.Sum(nil)); got != f.SHA256 {
-		return fmt.Errorf("writing %s: its SHA-256 is %s, carved was %s: the image changed", path, got, f.SHA256)
-	}
-	return nil
+	return name
 }
 
 // emit gives the event of a file.
@@ -195,9 +228,18 @@ func (c *carver) emit(f *disk.Carved) error {
 	e.Str(event.ECSVersion, "8.17.0")
 	e.Str(event.SaksiEvidenceKey, c.src.Key)
 	e.Str(event.SaksiEvidenceName, filepath.Base(c.cfg.Image))
-	e.Int(event.SaksiEvidenceOffset, f.Runs[0].Image)
-	for i, r := range f.Runs {
-		if i == maxRuns {
+	if f.Volume >= 0 {
+		e.Int(event.SaksiFileVolume, int64(f.Volume))
+	}
+	placed := 0
+	for _, r := range f.Places {
+		if r.Sparse {
+			continue
+		}
+		if placed == 0 {
+			e.Int(event.SaksiEvidenceOffset, r.Image)
+		}
+		if placed++; placed > maxRuns {
 			e.Str(event.SaksiTruncated, event.SaksiEvidenceRuns.Name())
 			break
 		}

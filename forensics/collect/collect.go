@@ -17,6 +17,7 @@ import (
 	"saksi/forensics/disk"
 	"saksi/forensics/filesystem"
 	"saksi/forensics/scan"
+	"saksi/internal/journal"
 	"saksi/internal/wire"
 	"saksi/internal/worker"
 )
@@ -31,6 +32,8 @@ type Config struct {
 	Volume int      // only this volume, from 0; -1: all
 	Inode  string   // only the file with this address, as events name it; "": all
 	Worker worker.Config
+	// Resume keeps what was done, and takes up a run that was ended; nil for none.
+	Resume *journal.Resume
 	// Emit gets each record with its event; both are valid until it returns. Its
 	// first error ends the run.
 	Emit func(r *artifact.Record, e *event.Event) error
@@ -51,6 +54,7 @@ type Summary struct {
 	Deleted   int64            // parts of deleted files that could not be read, which is normal
 	Crashes   int              // workers that died
 	Timeouts  int              // workers that hung
+	Taken     int64            // files that an ended run had looked at: see Config.Resume
 }
 
 // Incomplete reports whether something of what is live could not be read, or a
@@ -109,6 +113,11 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 		lister.Close()
 		return sum, fmt.Errorf("%w in %s, a %s container with partition table %s", scan.ErrNoFileSystem, src.Names[0], lister.Info.Format, lister.Info.Table.Scheme)
 	}
+	k, err := openJournal(&cfg, src.Key)
+	if err != nil {
+		lister.Close()
+		return sum, err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	units := make(chan *unit, 4)
 	go func() {
@@ -120,7 +129,7 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 		for range units { // until the listing is over: it uses src
 		}
 	}()
-	p := &parser{cfg: &cfg, sum: &sum, src: src, name: src.Names[0]}
+	p := &parser{cfg: &cfg, sum: &sum, src: src, name: src.Names[0], kept: k}
 	defer p.close()
 	for u := range units {
 		if err := p.unit(ctx, u); err != nil {

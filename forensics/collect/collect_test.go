@@ -45,6 +45,9 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if os.Getenv(outVar) != "" {
+		os.Exit(collectKilled())
+	}
 	os.Exit(m.Run())
 }
 
@@ -100,7 +103,7 @@ func TestRun(t *testing.T) {
 	at, ok := e.GetInt(event.SaksiEvidenceOffset)
 	original, _ := e.GetStr(event.EventOriginal)
 	var media bytes.Buffer
-	if _, err := im.CopyMedia(context.Background(), []filesystem.Run{{Image: at, Length: int64(len(original))}}, &media); err != nil || !ok || media.String() != original {
+	if _, err := im.CopyMedia(context.Background(), -1, []filesystem.Run{{Image: at, Length: int64(len(original))}}, &media); err != nil || !ok || media.String() != original {
 		t.Errorf("at %d lies %q; expected %q (%v)", at, media.String(), original, err)
 	}
 	stop := errors.New("stop")

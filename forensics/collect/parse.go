@@ -21,6 +21,8 @@ type parser struct {
 	im     *disk.Image
 	deaths int
 	failed error // of Config.Emit
+	kept   *kept // nil: nothing is
+	units  int   // taken so far
 
 	// of the file under work
 	file  *file
@@ -30,6 +32,9 @@ type parser struct {
 }
 
 func (p *parser) close() {
+	if p.kept != nil && p.kept.lost != nil {
+		p.warn("what was done was not all kept for --resume: %v", p.kept.lost)
+	}
 	if p.im != nil {
 		p.im.Close()
 	}
@@ -48,8 +53,16 @@ func (p *parser) unit(ctx context.Context, u *unit) error {
 	}
 	if u.last != nil {
 		p.sum.Problems++
-		p.died(u.last)
+		switch d := deathOf(u.last); {
+		case d.crash:
+			p.sum.Crashes++
+		case d.timeout:
+			p.sum.Timeouts++
+		}
 		p.warn("%v", u.last)
+	}
+	if taken, err := p.takeUp(u); taken || err != nil {
+		return err
 	}
 	for at := 0; at < len(u.files); {
 		if p.deaths >= maxDeaths {
@@ -58,7 +71,7 @@ func (p *parser) unit(ctx context.Context, u *unit) error {
 			p.warn("%d files were not looked at, because %d workers died over this image", left, p.deaths)
 			return nil
 		}
-		n, err := p.files(ctx, u.files[at:])
+		n, err := p.files(ctx, u.files[at:], at)
 		at += n
 		switch {
 		case p.failed != nil:
@@ -75,39 +88,55 @@ func (p *parser) unit(ctx context.Context, u *unit) error {
 			p.im.Close()
 			p.im = nil
 		}
-		p.deaths++
-		if at < len(u.files) { // what it died of
-			f := &u.files[at]
-			p.sum.Files++
-			p.sum.Problems++
-			if !p.died(err) {
-				p.sum.Crashes++
-			}
-			p.warn("volume %d: %s: %v", f.item.Volume, f.path(), err)
-			p.count()
-			at++
-		}
+		d := deathOf(err)
+		p.kept.death(at, d)
+		p.death(u.files, at, d)
+		at++
 	}
+	p.kept.end()
 	return nil
 }
 
-// died counts what ended a worker; it tells whether err is of that kind.
-func (p *parser) died(err error) bool {
-	var crash *worker.CrashError
-	var timeout *worker.TimeoutError
-	switch {
-	case errors.As(err, &crash):
-		p.sum.Crashes++
-	case errors.As(err, &timeout):
-		p.sum.Timeouts++
-	default:
-		return false
-	}
-	return true
+// death is what ended a worker.
+type death struct {
+	crash, timeout bool
+	text           string
 }
 
-// files has files parsed and returns how many of them are done.
-func (p *parser) files(ctx context.Context, files []file) (done int, err error) {
+func deathOf(err error) death {
+	var crash *worker.CrashError
+	var timeout *worker.TimeoutError
+	d := death{text: err.Error()}
+	switch {
+	case errors.As(err, &crash):
+		d.crash = true
+	case errors.As(err, &timeout):
+		d.timeout = true
+	}
+	return d
+}
+
+// death counts what ended a worker, and the file that it died of.
+func (p *parser) death(files []file, at int, d death) {
+	p.deaths++
+	if at >= len(files) {
+		return
+	}
+	f := &files[at]
+	p.sum.Files++
+	p.sum.Problems++
+	if d.timeout {
+		p.sum.Timeouts++
+	} else {
+		p.sum.Crashes++
+	}
+	p.warn("volume %d: %s: %s", f.item.Volume, f.path(), d.text)
+	p.count()
+}
+
+// files has files parsed and returns how many of them are done. first is the number of
+// the first of them in its unit.
+func (p *parser) files(ctx context.Context, files []file, first int) (done int, err error) {
 	if p.im == nil {
 		if p.im, err = p.src.Open(ctx, p.cfg.Worker); err != nil {
 			p.im = nil
@@ -127,30 +156,49 @@ func (p *parser) files(ctx context.Context, files []file) (done int, err error) 
 	p.dec = nil
 	err = p.im.Artifacts(ctx, p.cfg.request(), items, disk.ArtifactSink{
 		Place: func(item int, at *disk.Place) error {
-			if p.dec != nil {
-				return fmt.Errorf("%w: two places of one file", worker.ErrProtocol)
+			if err := order(item); err != nil {
+				return err
 			}
-			p.file, p.place = &files[item], *at
-			p.one = artifact.Summary{Key: p.src.Key}
-			p.dec = &artifact.Decoder{Sum: &p.one, Name: p.name, Emit: p.emit}
-			return order(item)
+			p.kept.place(first+item, at)
+			return p.begin(&files[item], at)
 		},
 		Frame: func(item int, frame []byte) error {
-			if p.dec == nil {
-				return fmt.Errorf("%w: a frame without its place", worker.ErrProtocol)
+			if err := order(item); err != nil {
+				return err
 			}
-			return errors.Join(order(item), p.dec.Frame(frame))
+			p.kept.frame(first+item, frame)
+			return p.frame(frame)
 		},
 		End: func(item int, is bool, problem string) error {
 			if err := order(item); err != nil {
 				return err
 			}
+			p.kept.file(first+item, is, problem)
 			p.end(&files[item], is, problem)
 			done++
 			return nil
 		},
 	})
 	return done, err
+}
+
+// begin opens an artifact.
+func (p *parser) begin(f *file, at *disk.Place) error {
+	if p.dec != nil {
+		return fmt.Errorf("%w: two places of one file", worker.ErrProtocol)
+	}
+	p.file, p.place = f, *at
+	p.one = artifact.Summary{Key: p.src.Key}
+	p.dec = &artifact.Decoder{Sum: &p.one, Name: p.name, Emit: p.emit}
+	return nil
+}
+
+// frame takes what the worker tells of an artifact.
+func (p *parser) frame(frame []byte) error {
+	if p.dec == nil {
+		return fmt.Errorf("%w: a frame without its place", worker.ErrProtocol)
+	}
+	return p.dec.Frame(frame)
 }
 
 // count adds what was read of the file under work.

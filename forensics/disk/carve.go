@@ -2,25 +2,53 @@ package disk
 
 import (
 	"context"
+	"fmt"
 	"io"
 
 	"saksi/forensics/filesystem"
+	"saksi/internal/carve"
 	"saksi/internal/wire"
+	"saksi/internal/worker"
 )
 
 // CarveConfig says where and what Carve looks for.
 type CarveConfig struct {
-	Volume int      // only this volume, from 0; -1: all, and what lies between them
+	Volume int      // as volume.Volume.Chosen takes it; volume.Present: what lies between them too
 	All    bool     // used space as well
 	Types  []string // names of kinds; none: all
-	From   int64    // nothing before this offset of the media, for going on after a death
+	Every  int64    // files begin at multiples of so many bytes; 0: sectors
+	From   CarvePoint
+}
+
+// CarvePoint is how far carving has come: all before it is done.
+type CarvePoint struct {
+	Space  int   // 0: the media; n+1: volume n, which does not lie in it as it is
+	Offset int64 // in that
+	Done   int64 // bytes that were looked at, or left out
+	State  carve.State
+}
+
+// Append appends p to a record.
+func (p *CarvePoint) Append(w *wire.Writer) {
+	w.Int(int64(p.Space))
+	for _, n := range [...]int64{p.Offset, p.Done, p.State.Spent, p.State.Unread, p.State.First} {
+		w.Int(n)
+	}
+	w.String(p.State.Why)
+}
+
+// Read reads what Append wrote.
+func (p *CarvePoint) Read(r *wire.Reader) {
+	*p = CarvePoint{Space: int(r.Int()), Offset: r.Int(), Done: r.Int(), State: carve.State{Spent: r.Int(), Unread: r.Int(), First: r.Int(), Why: r.String()}}
 }
 
 // Carved is a file found by its content.
 type Carved struct {
 	Type, Ext, MIME string
 	Size            int64
-	Runs            []filesystem.Run // where it lies; File is the place in it
+	Volume          int              // whose bytes it was found in; -1: those of the media
+	Runs            []filesystem.Run // where it lies in them; File is the place in it
+	Places          []filesystem.Run // where that is in the image
 	SHA256          string
 	Confidence      string // high, medium, low
 	Checked         []string
@@ -35,30 +63,33 @@ const (
 	carveProblem
 )
 
-// Carve looks for files in unallocated space, in the order of their places on
-// the media. progress is told how many bytes of it are done and the offset of
-// the media before which nothing is to come; problem is told what could not be looked at.
-func (im *Image) Carve(ctx context.Context, cfg CarveConfig, found func(*Carved) error, progress func(done, all, offset int64), problem func(text string)) error {
+// Carve looks for files in unallocated space, in the order of their places: on the
+// media, then in each volume that does not lie there as it is. progress is told how
+// far it is, and how many bytes there are; problem what could not be looked at.
+func (im *Image) Carve(ctx context.Context, cfg CarveConfig, found func(*Carved) error, progress func(at *CarvePoint, all int64) error, problem func(text string)) error {
 	var w wire.Writer
 	w.Int(int64(cfg.Volume))
 	w.Bool(cfg.All)
-	w.Int(cfg.From)
+	w.Int(cfg.Every)
+	cfg.From.Append(&w)
 	appendStrings(&w, cfg.Types)
 	return im.call(ctx, OpCarve, w.B, nil, func(_ byte, r *wire.Reader) error {
 		switch r.Uint() {
 		case carveFound:
-			c := Carved{
-				Type: r.String(), Ext: r.String(), MIME: r.String(), Size: r.Int(), SHA256: r.String(), Confidence: r.String(), Checked: readStrings(r),
-				Fragment: r.Bool(), Expected: r.Int(), Runs: filesystem.ReadRuns(r, nil),
-			}
+			c := ReadCarved(r)
 			if r.Err() != nil {
 				return r.Err()
 			}
+			if len(c.Runs) == 0 {
+				return fmt.Errorf("%w: a carved file that lies nowhere", worker.ErrProtocol)
+			}
 			return found(&c)
 		case carveProgress:
-			done, all, offset := r.Int(), r.Int(), r.Int()
+			var at CarvePoint
+			at.Read(r)
+			all := r.Int()
 			if r.Err() == nil {
-				progress(done, all, offset)
+				return progress(&at, all)
 			}
 		case carveProblem:
 			if text := r.String(); r.Err() == nil {
@@ -71,12 +102,14 @@ func (im *Image) Carve(ctx context.Context, cfg CarveConfig, found func(*Carved)
 
 // ReadCarve reads a request of Carve, for the worker.
 func ReadCarve(r *wire.Reader) CarveConfig {
-	return CarveConfig{Volume: int(r.Int()), All: r.Bool(), From: r.Int(), Types: readStrings(r)}
+	cfg := CarveConfig{Volume: int(r.Int()), All: r.Bool(), Every: r.Int()}
+	cfg.From.Read(r)
+	cfg.Types = readStrings(r)
+	return cfg
 }
 
-// AppendCarved appends c for the parent.
+// AppendCarved appends c to a record.
 func AppendCarved(w *wire.Writer, c *Carved) {
-	w.Uint(carveFound)
 	w.String(c.Type)
 	w.String(c.Ext)
 	w.String(c.MIME)
@@ -86,15 +119,30 @@ func AppendCarved(w *wire.Writer, c *Carved) {
 	appendStrings(w, c.Checked)
 	w.Bool(c.Fragment)
 	w.Int(c.Expected)
+	w.Int(int64(c.Volume))
 	filesystem.AppendRuns(w, c.Runs)
+	filesystem.AppendRuns(w, c.Places)
+}
+
+// ReadCarved reads what AppendCarved wrote.
+func ReadCarved(r *wire.Reader) Carved {
+	return Carved{
+		Type: r.String(), Ext: r.String(), MIME: r.String(), Size: r.Int(), SHA256: r.String(), Confidence: r.String(), Checked: readStrings(r),
+		Fragment: r.Bool(), Expected: r.Int(), Volume: int(r.Int()), Runs: filesystem.ReadRuns(r, nil), Places: filesystem.ReadRuns(r, nil),
+	}
+}
+
+// AppendCarveFound appends a file for the parent.
+func AppendCarveFound(w *wire.Writer, c *Carved) {
+	w.Uint(carveFound)
+	AppendCarved(w, c)
 }
 
 // AppendCarveProgress appends how far carving is.
-func AppendCarveProgress(w *wire.Writer, done, all, offset int64) {
+func AppendCarveProgress(w *wire.Writer, at *CarvePoint, all int64) {
 	w.Uint(carveProgress)
-	w.Int(done)
+	at.Append(w)
 	w.Int(all)
-	w.Int(offset)
 }
 
 // AppendCarveProblem appends what could not be looked at.
@@ -103,10 +151,12 @@ func AppendCarveProblem(w *wire.Writer, text string) {
 	w.String(text)
 }
 
-// CopyMedia writes the bytes of the media at the runs, one after the other, and
-// returns how many there were.
-func (im *Image) CopyMedia(ctx context.Context, runs []filesystem.Run, out io.Writer) (n int64, err error) {
+// CopyMedia writes the bytes at the runs, one after the other, and returns how many
+// there were: of the media for volume -1, else of a volume that does not lie there as
+// it is.
+func (im *Image) CopyMedia(ctx context.Context, volume int, runs []filesystem.Run, out io.Writer) (n int64, err error) {
 	var w wire.Writer
+	w.Int(int64(volume))
 	filesystem.AppendRuns(&w, runs)
 	err = im.call(ctx, OpMedia, w.B, nil, func(tag byte, r *wire.Reader) error {
 		if tag == TagEnd {

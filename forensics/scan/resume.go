@@ -2,7 +2,6 @@ package scan
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -14,22 +13,9 @@ import (
 	"saksi/rules/yara"
 )
 
-// Resume says where a run keeps what it found, so that one that was ended at any
-// moment is taken up again: what was read is not read again, and the output is that
-// of a run that was not ended. Volumes are listed anew.
-type Resume struct {
-	Path string // of the journal, see internal/journal
-	Key  []byte // of the station
-	// Version is that of the program: another one may find other things.
-	Version string
-}
-
-// ErrResume is returned for a journal that can't be used; nothing was read then.
-var ErrResume = errors.New("taking up a scan again")
-
 // kept is what a journal holds of a run, and takes.
 type kept struct {
-	j     *journal.Journal
+	j     *journal.Part
 	units map[unitKey]int // number of the record
 	taken atomic.Int64    // bytes of content that were not read again
 	once  sync.Once
@@ -49,7 +35,7 @@ func openJournal(cfg *Config, sources []yara.Source) (*kept, error) {
 	}
 	k := &kept{units: map[unitKey]int{}}
 	var err error
-	k.j, err = journal.Open(cfg.Resume.Path, cfg.Resume.Key, cfg.work(sources), func(i int, b []byte) error {
+	k.j, err = cfg.Resume.In.Part(cfg.Resume.Name, cfg.work(sources), func(i int, b []byte) error {
 		r := wire.Reader{B: b}
 		key := readUnitKey(&r)
 		if r.Err() != nil {
@@ -59,7 +45,7 @@ func openJournal(cfg *Config, sources []yara.Source) (*kept, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrResume, err)
+		return nil, fmt.Errorf("%w: %w", journal.ErrResume, err)
 	}
 	return k, nil
 }
@@ -183,17 +169,13 @@ func (s *scanner) keep(u *unit, key unitKey) {
 	}
 }
 
-// close ends the journal: it is removed when all was done.
-func (k *kept) close(done bool, sum *Summary, warn func(string)) error {
+// close tells what was taken up, and what could not be kept.
+func (k *kept) close(sum *Summary, warn func(string)) {
 	if k == nil {
-		return nil
+		return
 	}
 	sum.Taken = k.taken.Load()
 	if k.lost != nil && warn != nil {
 		warn(fmt.Sprintf("what was done was not all kept for --resume: %v", k.lost))
 	}
-	if done {
-		return k.j.Remove()
-	}
-	return k.j.Close()
 }

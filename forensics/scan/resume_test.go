@@ -7,7 +7,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -20,7 +19,9 @@ import (
 	"saksi/forensics/scan"
 	"saksi/internal/archive"
 	"saksi/internal/feature"
+	"saksi/internal/journal"
 	"saksi/internal/search"
+	"saksi/internal/soak"
 	"saksi/internal/worker"
 )
 
@@ -35,7 +36,7 @@ const (
 var killed = []string{demo, "../../testdata/image/flags.qcow2", "../../testdata/image/filesystem/ext4.qcow2", "../../testdata/image/filesystem/ntfs.qcow2", "../../testdata/image/ext4.raw", "../../testdata/image/recover/carve.qcow2", "../../testdata/image/container/memory.lime", demo}
 
 // scanTo scans them and writes events, then what it counted.
-func scanTo(w worker.Config, out, journal string, workers int) (scan.Summary, error) {
+func scanTo(w worker.Config, out, path string, workers int) (_ scan.Summary, err error) {
 	f, err := os.Create(out)
 	if err != nil {
 		return scan.Summary{}, err
@@ -48,10 +49,15 @@ func scanTo(w worker.Config, out, journal string, workers int) (scan.Summary, er
 			return err
 		}),
 	}
-	if journal != "" {
-		cfg.Resume = &scan.Resume{Path: journal, Key: bytes.Repeat([]byte{1}, 32), Version: "test"}
+	var parts *journal.Parts
+	if path != "" {
+		if parts, err = journal.OpenParts(path, bytes.Repeat([]byte{1}, 32)); err != nil {
+			return scan.Summary{}, err
+		}
+		cfg.Resume = &journal.Resume{In: parts, Name: "scan", Version: "test"}
 	}
 	sum, err := scan.Run(context.Background(), cfg)
+	err = errors.Join(err, parts.Close(err == nil))
 	b, jerr := json.Marshal(sum)
 	_, werr := f.Write(append(b, '\n'))
 	return sum, errors.Join(err, jerr, werr, f.Close())
@@ -95,37 +101,15 @@ func TestKilled(t *testing.T) {
 	}
 	took := time.Since(begun)
 	want, counts := events(t, plain)
-	rounds := 3
-	if os.Getenv("SAKSI_SOAK") != "" {
-		rounds = 40
-	}
+	rounds := soak.Rounds(3, 40)
 	kills, taken := 0, 0
 	for round := range rounds {
 		journal, out := filepath.Join(dir, "journal"), filepath.Join(dir, "out")
-		r := rand.New(rand.NewPCG(6, uint64(round)))
-		for run := 0; ; run++ {
-			if run > 100 {
-				t.Fatalf("round %d: no end", round)
-			}
-			c := exec.Command(os.Args[0])
-			c.Env = append(os.Environ(), outVar+"="+out, journalVar+"="+journal)
-			var said bytes.Buffer
-			c.Stderr = &said
-			if err := c.Start(); err != nil {
-				t.Fatal(err)
-			}
-			after := time.AfterFunc(time.Duration(r.Int64N(int64(took)))+time.Duration(run)*took/20, func() { _ = c.Process.Kill() })
-			err := c.Wait()
-			after.Stop()
-			var exit *exec.ExitError
-			if err == nil {
-				break
-			}
-			if !errors.As(err, &exit) || exit.ExitCode() != -1 {
-				t.Fatalf("round %d, run %d: %v %s", round, run, err, said.String())
-			}
-			kills++
+		n, err := soak.UntilDone(rand.New(rand.NewPCG(6, uint64(round))), took, outVar+"="+out, journalVar+"="+journal)
+		if err != nil {
+			t.Fatalf("round %d: %v", round, err)
 		}
+		kills += n
 		got, sum := events(t, out)
 		if !bytes.Equal(got, want) {
 			t.Fatalf("round %d: the output differs from that of one run", round)
@@ -150,14 +134,18 @@ func TestKilled(t *testing.T) {
 // was told to read it reads whole.
 func TestResumeAsks(t *testing.T) {
 	w := workerNamed(t, "sound")
-	journal := filepath.Join(t.TempDir(), "journal")
+	path := filepath.Join(t.TempDir(), "journal")
 	var lines [][]byte
 	run := func(end int, change func(*scan.Config)) (scan.Summary, error) {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		lines = nil
+		parts, err := journal.OpenParts(path, bytes.Repeat([]byte{1}, 32))
+		if err != nil {
+			t.Fatal(err)
+		}
 		cfg := scan.Config{
-			Images: []string{demo}, Rules: []string{rules}, Volume: -1, Workers: 1, Worker: w, Resume: &scan.Resume{Path: journal, Key: bytes.Repeat([]byte{1}, 32), Version: "test"},
+			Images: []string{demo}, Rules: []string{rules}, Volume: -1, Workers: 1, Worker: w, Resume: &journal.Resume{In: parts, Name: "scan", Version: "test"},
 			Sink: findings.SinkFunc(func(e *event.Event) error {
 				if lines = append(lines, e.AppendJSON(nil)); len(lines) == end {
 					cancel()
@@ -168,7 +156,8 @@ func TestResumeAsks(t *testing.T) {
 		if change != nil {
 			change(&cfg)
 		}
-		return scan.Run(ctx, cfg)
+		sum, err := scan.Run(ctx, cfg)
+		return sum, errors.Join(err, parts.Close(false))
 	}
 	whole, err := run(0, func(c *scan.Config) { c.Resume = nil })
 	if err != nil {
@@ -180,14 +169,20 @@ func TestResumeAsks(t *testing.T) {
 	}
 	for name, change := range map[string]func(*scan.Config){
 		"version": func(c *scan.Config) { c.Resume.Version = "other" },
-		"key":     func(c *scan.Config) { c.Resume.Key = bytes.Repeat([]byte{2}, 32) },
 		"words":   func(c *scan.Config) { c.Search.Keywords = []string{"x"} },
 		"places":  func(c *scan.Config) { c.Areas = disk.AllAreas },
 		"rules":   func(c *scan.Config) { c.Rules = nil; c.Flags = true },
-		"image":   func(c *scan.Config) { c.Resume.Path = demo },
 	} {
-		if _, err := run(0, change); !errors.Is(err, scan.ErrResume) || len(lines) > 0 {
+		if _, err := run(0, change); !errors.Is(err, journal.ErrResume) || len(lines) > 0 {
 			t.Errorf("%s: %v, %d findings", name, err, len(lines))
+		}
+	}
+	for name, open := range map[string]func() (*journal.Parts, error){
+		"key":   func() (*journal.Parts, error) { return journal.OpenParts(path, bytes.Repeat([]byte{2}, 32)) },
+		"image": func() (*journal.Parts, error) { return journal.OpenParts(demo, bytes.Repeat([]byte{1}, 32)) },
+	} {
+		if _, err := open(); !errors.Is(err, journal.ErrOther) && !errors.Is(err, journal.ErrNone) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 	// Another limit is asked of each unit: none is taken.

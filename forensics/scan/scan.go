@@ -23,6 +23,7 @@ import (
 	"saksi/forensics/hashset"
 	"saksi/internal/archive"
 	"saksi/internal/fuzzy"
+	"saksi/internal/journal"
 	"saksi/internal/search"
 	"saksi/internal/worker"
 	"saksi/rules"
@@ -77,7 +78,7 @@ type Config struct {
 	Workers int   // processes that read content, beside the one that walks; 0: one a processor
 	Limit   int64 // bytes of one file read at most; 0: DefaultLimit
 	// Resume keeps what was done, and takes up a run that was ended; nil for none.
-	Resume *Resume
+	Resume *journal.Resume
 	Worker worker.Config
 	Sink   findings.Sink
 	// Warn is told what could not be read, in one line; may be nil. It is
@@ -223,11 +224,11 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 		return sum, err
 	}
 	failed, err := cfg.images(ctx, compiled, !asksNames(sources), k, &sum)
-	cerr := k.close(err == nil, &sum, cfg.Warn)
+	k.close(&sum, cfg.Warn)
 	if err != nil {
 		return sum, err
 	}
-	return sum, errors.Join(append(failed, cerr)...)
+	return sum, errors.Join(failed...)
 }
 
 // images scans one image after the other. failed are those that could not be; err

@@ -90,6 +90,19 @@ func Kinds() []Kind { return append([]Kind(nil), kinds...) }
 type Config struct {
 	Types  []string // names of kinds; none: all
 	Sector int64    // files begin at multiples of it from the start of the media; 0: 512
+	// From is where to go on: nothing before that offset is looked at. State is what a
+	// run had come to there.
+	From  int64
+	State State
+}
+
+// State is what a run has come to at a place, beside the files that it gave: with it
+// another goes on there as if it were the same.
+type State struct {
+	Spent  int64 // of the budget for what candidates have read
+	Unread int64 // bytes that could not be read
+	First  int64 // offset of the first of them
+	Why    string
 }
 
 // ErrBudget is returned when candidates had more read than any sound medium
@@ -113,25 +126,50 @@ type run struct {
 	first  [256][]*Kind // kinds by the byte at their signature's place 0
 	later  []*Kind      // kinds whose signature stands further on
 	budget int64
+	st     State
+	buf    []byte
 	f      func(*Found) error
 }
 
 // Run carves the ranges, which are in order and do not touch, and calls f for
 // each file in the order of their places; progress, if not nil, is told the bytes
-// of the ranges that are done. Its error is f's,
-// progress's, ctx's, ErrBudget or ErrUnread.
-func Run(ctx context.Context, r io.ReaderAt, ranges []Range, cfg Config, progress func(done int64) error, f func(*Found) error) error {
+// of the ranges that are done, the offset before which nothing is to come, and the
+// state there. Its error is f's, progress's, ctx's, ErrBudget or ErrUnread.
+func Run(ctx context.Context, r io.ReaderAt, ranges []Range, cfg Config, progress func(done, at int64, st State) error, f func(*Found) error) error {
 	if cfg.Sector <= 0 {
 		cfg.Sector = 512
 	}
-	w := &run{r: r, ranges: ranges, f: f, budget: 4 << 30}
-	wanted := map[string]bool{}
-	for _, t := range cfg.Types {
-		wanted[t] = true
+	w := &run{r: r, ranges: ranges, f: f, budget: 4 << 30, st: cfg.State}
+	w.kinds(cfg.Types)
+	for _, x := range ranges {
+		w.budget += 8 * x.Length
 	}
+	var done int64
+	for i, x := range ranges {
+		if x.Offset+x.Length > cfg.From {
+			err := w.stretch(ctx, i, max(x.Offset, cfg.From), cfg.Sector, func(at int64) error {
+				if progress == nil {
+					return nil
+				}
+				return progress(done+min(at-x.Offset, x.Length), at, w.st)
+			})
+			if err != nil {
+				return err
+			}
+		}
+		done += x.Length
+	}
+	if w.st.Unread > 0 {
+		return fmt.Errorf("%d bytes, the first at offset %d (%s): %w", w.st.Unread, w.st.First, w.st.Why, ErrUnread)
+	}
+	return nil
+}
+
+// kinds sets what is looked for.
+func (w *run) kinds(types []string) {
 	for i := range kinds {
 		k := &kinds[i]
-		if len(wanted) > 0 && !wanted[k.Name] {
+		if len(types) > 0 && !slices.Contains(types, k.Name) {
 			continue
 		}
 		if k.At != 0 {
@@ -144,41 +182,34 @@ func Run(ctx context.Context, r io.ReaderAt, ranges []Range, cfg Config, progres
 			}
 		}
 	}
-	for _, x := range ranges {
-		w.budget += 8 * x.Length
+}
+
+// stretch carves range i from an offset on, and tells how far it is.
+func (w *run) stretch(ctx context.Context, i int, from, sector int64, told func(at int64) error) error {
+	if w.buf == nil {
+		w.buf = make([]byte, window)
 	}
-	var done, unread, first int64
-	var why error
-	buf := make([]byte, window)
-	for i, x := range ranges {
-		at := (x.Offset + cfg.Sector - 1) / cfg.Sector * cfg.Sector
-		for end := x.Offset + x.Length; at < end; {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			n, err := r.ReadAt(buf[:min(window, end-at)], at)
-			if n == 0 {
-				if err == nil || err == io.EOF {
-					break // the media ends
-				}
-				if why == nil {
-					first, why = at, err
-				}
-				unread += min(cfg.Sector, end-at)
-				at += cfg.Sector
-			} else if at, err = w.window(i, buf[:n], at, cfg.Sector); err != nil {
-				return err
-			}
-			if progress != nil {
-				if err := progress(done + at - x.Offset); err != nil {
-					return err
-				}
-			}
+	at := (from + sector - 1) / sector * sector
+	for end := w.ranges[i].Offset + w.ranges[i].Length; at < end; {
+		if err := ctx.Err(); err != nil {
+			return err
 		}
-		done += x.Length
-	}
-	if why != nil {
-		return fmt.Errorf("%d bytes, the first at offset %d (%w): %w", unread, first, why, ErrUnread)
+		n, err := w.r.ReadAt(w.buf[:min(window, end-at)], at)
+		if n == 0 {
+			if err == nil || err == io.EOF {
+				return nil // the media ends
+			}
+			if w.st.Unread == 0 {
+				w.st.First, w.st.Why = at, err.Error()
+			}
+			w.st.Unread += min(sector, end-at)
+			at += sector
+		} else if at, err = w.window(i, w.buf[:n], at, sector); err != nil {
+			return err
+		}
+		if err := told(at); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -210,7 +241,7 @@ func (w *run) sector(i int, head []byte, at int64) (int64, error) {
 			if !k.matches(head) {
 				continue
 			}
-			if w.budget <= 0 {
+			if w.st.Spent >= w.budget {
 				return 0, ErrBudget
 			}
 			n, err := w.try(k, i, at)
@@ -238,7 +269,7 @@ func (w *run) try(k *Kind, i int, at int64) (int64, error) {
 	here := []Range{{at, min(x.Offset+x.Length-at, k.Max)}}
 	s := newStream(w.r, here)
 	m, ok := k.Measure(s)
-	w.budget -= s.read
+	w.st.Spent += s.read
 	if !ok {
 		return 0, nil
 	}
@@ -259,7 +290,7 @@ func (w *run) try(k *Kind, i int, at int64) (int64, error) {
 			y.Checked = append(y.Checked, "followed over used space")
 			m, here = y, more
 		}
-		w.budget -= s.read
+		w.st.Spent += s.read
 	}
 	f := &Found{Type: k.Name, Ext: m.Ext, MIME: m.MIME, Size: m.Size, Sure: m.Sure, Checked: m.Checked, Fragment: !m.Whole}
 	if m.Type != "" {

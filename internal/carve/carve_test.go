@@ -318,7 +318,7 @@ func TestUnread(t *testing.T) {
 	b, _ := media(list)
 	b = append(make([]byte, 8192), b...)
 	n, told := 0, 0
-	err := Run(context.Background(), badSectors{bytes.NewReader(b), 1024, 4096}, []Range{{0, int64(len(b))}}, Config{}, func(int64) error { told++; return nil }, func(*Found) error { n++; return nil })
+	err := Run(context.Background(), badSectors{bytes.NewReader(b), 1024, 4096}, []Range{{0, int64(len(b))}}, Config{}, func(int64, int64, State) error { told++; return nil }, func(*Found) error { n++; return nil })
 	if !errors.Is(err, ErrUnread) || !strings.Contains(err.Error(), "3072 bytes, the first at offset 1024 (bad sector)") {
 		t.Errorf("the error is %v", err)
 	}

@@ -66,6 +66,22 @@ func (m *medium) first(off int64) int64 {
 	return 0
 }
 
+// mediumOf is what a volume lies in that does not lie in the image as it is; nil for
+// others, and for a shadow copy that can't be opened.
+func (s *session) mediumOf(n int) *medium {
+	if in := s.inner[n]; in != nil {
+		return in
+	}
+	if _, ok := s.copies[n]; !ok {
+		return nil
+	}
+	fs, err := s.reader(uint64(n))
+	if p, ok := fs.(*placed); ok && err == nil {
+		return p.in
+	}
+	return nil
+}
+
 // hollow reports whether a stretch of it was never written, and reads as zeros.
 func (m *medium) hollow(off, length int64) bool {
 	h, ok := m.r.(interface{ Hole(off int64) int64 })

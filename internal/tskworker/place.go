@@ -47,7 +47,7 @@ func (s *session) contentOf(it *disk.Item) (filesystem.Content, error) {
 		if s.im == nil {
 			return nil, errors.New("no image is open")
 		}
-		if in := s.inner[it.Volume]; in != nil && it.Area == disk.Unallocated { // its runs are those of the medium
+		if in := s.mediumOf(it.Volume); in != nil && it.Area == disk.Unallocated { // its runs are those of the medium
 			return newStretch(in, in.size, in, it.Runs), nil
 		}
 		return newStretch(s.im, s.im.Size, nil, it.Runs), nil
@@ -265,7 +265,7 @@ func (s *session) space(r *wire.Reader, _ []*os.File) error {
 		if err != nil {
 			return err
 		}
-		if p, ok := fs.(*placed); ok && s.inner[int(number)] != nil { // runs of the medium, which contentOf reads
+		if p, ok := fs.(*placed); ok { // runs of the medium, which contentOf reads
 			fs = p.Reader
 		}
 		f, ok := fs.(filesystem.Freer)
@@ -305,7 +305,7 @@ func (s *session) outside(number int64) (runs []filesystem.Run) {
 	var list, used []carve.Range
 	for i := range s.info.Table.Volumes {
 		v := &s.info.Table.Volumes[i]
-		if s.inner[i] != nil || v.Copy != 0 { // where it lies in the image is another's
+		if s.inner[i] != nil || v.Copy != 0 || s.around(i) { // where it lies in the image is another's
 			continue
 		}
 		x := carve.Range{Offset: v.Offset, Length: min(v.Length, s.im.Size-v.Offset)}

@@ -56,6 +56,7 @@ type session struct {
 	snapshots []apfsVolume                              // volumes of APFS that hold snapshots
 	copies    map[int]func() (filesystem.Reader, error) // shadow copies and snapshots, by number
 	inner     map[int]*medium                           // of volumes that do not lie in the image as they are
+	within    map[int]int64                             // where they begin in it
 	mediums   []*medium
 	unlocks   int              // encrypted volumes that were tried
 	secrets   [][]byte         // that may open encrypted volumes
@@ -190,7 +191,7 @@ func (s *session) reset() {
 	}
 	s.segs, s.files, s.im, s.ti, s.info, s.readers, s.seen = nil, nil, nil, nil, disk.Info{}, nil, nil
 	s.shadowed, s.snapshots, s.copies = nil, nil, nil
-	s.inner, s.mediums, s.secrets, s.keys, s.opened, s.unlocks = nil, nil, nil, nil, nil, 0
+	s.inner, s.within, s.mediums, s.secrets, s.keys, s.opened, s.unlocks = nil, nil, nil, nil, nil, nil, 0
 }
 
 // metered is the media as libtsk reads it, counted.
@@ -231,7 +232,7 @@ func (s *session) open(r *wire.Reader, _ []*os.File) error {
 		}
 		return openTSK(s.ti, m, f)
 	})
-	s.readers, s.inner = map[int]filesystem.Reader{}, map[int]*medium{}
+	s.readers, s.inner, s.within = map[int]filesystem.Reader{}, map[int]*medium{}, map[int]int64{}
 	s.info = disk.Info{
 		Format: im.Format, Size: im.Size, SectorSize: im.SectorSize, Segments: im.Segments, MD5: im.MD5, SHA1: im.SHA1,
 		Meta: im.Meta, Notes: im.Notes, Bad: im.Bad,

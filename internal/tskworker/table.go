@@ -273,6 +273,7 @@ func (s *session) volumeOf(set *volume.Set, i int, in *medium, offset, length in
 func (s *session) cut(n int) {
 	for k := n; k < len(s.info.Table.Volumes); k++ {
 		delete(s.inner, k)
+		delete(s.within, k)
 	}
 	s.info.Table.Volumes = s.info.Table.Volumes[:n]
 }
@@ -290,7 +291,7 @@ func (s *session) nested(n int, r io.ReaderAt, in *medium, offset, length int64,
 	if err != nil {
 		return false
 	}
-	none := s.info.Table.Volumes[n]
+	none, at := s.info.Table.Volumes[n], s.within[n]
 	s.info.Table.Volumes = s.info.Table.Volumes[:n]
 	found := false
 	for _, p := range parts {
@@ -302,7 +303,7 @@ func (s *session) nested(n int, r io.ReaderAt, in *medium, offset, length int64,
 		s.cut(n)
 		s.info.Table.Volumes = append(s.info.Table.Volumes, none)
 		if in != nil {
-			s.inner[n] = in
+			s.inner[n], s.within[n] = in, at
 		}
 	}
 	return found
@@ -338,7 +339,7 @@ func (s *session) add(in *medium, v volume.Volume) bool {
 		}
 	}
 	if in != nil {
-		s.inner[n] = in
+		s.inner[n], s.within[n] = in, v.Offset
 		v.Offset = in.first(v.Offset)
 	}
 	t.Volumes = append(t.Volumes, v)
