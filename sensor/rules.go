@@ -176,6 +176,12 @@ func (t *streamTx) Again() bool {
 	return ok && x.Again()
 }
 
+// MayCome implements suricata.Growing.
+func (t *streamTx) MayCome(b suricata.Buffer) bool {
+	x, ok := t.Tx.(suricata.Growing)
+	return ok && x.MayCome(b)
+}
+
 // Request implements suricata.Pair.
 func (t *streamTx) Request() suricata.Tx {
 	if x, ok := t.Tx.(suricata.Pair); ok {

@@ -17,6 +17,8 @@ type bufInfo struct {
 	flags map[string]uint64 // bits that have names
 	// special buffers are filled by keywords of their own, none is sticky.
 	special bool
+	// late buffers may come until the transaction ends: they are never absent.
+	late bool
 }
 
 // String is the buffer's keyword.
@@ -41,7 +43,8 @@ var stickyAliases = map[string]Buffer{
 	"ssh_proto": BufSSHProto, "ssh_software": BufSSHSoftware, "http.server_body": BufHTTPResponseBody,
 	"http.client_body": BufHTTPRequestBody, "http_request_header": BufHTTPRequestHeader, "http_response_header": BufHTTPResponseHeader,
 	"dns.query.name": BufDNSQueryName, "dns.answer.name": BufDNSAnswerName,
-	"smb_named_pipe": BufSMBNamedPipe, "smb_share": BufSMBShare, "dce_stub_data": BufDCERPCStub,
+	"sdp.media.media": BufSDPMedia, "sdp.media.media_info": BufSDPMediaInfo, "sdp.media.connection_data": BufSDPMediaConnection,
+	"sdp.media.encryption_key": BufSDPMediaKey, "smb_named_pipe": BufSMBNamedPipe, "smb_share": BufSMBShare, "dce_stub_data": BufDCERPCStub,
 }
 
 // sticky maps each sticky keyword to its buffer.

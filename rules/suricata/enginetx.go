@@ -128,8 +128,12 @@ func (m *Matcher) lists(r *Rule, p *Packet) bool {
 		}
 		if l.absent {
 			if n == 0 {
+				never := m.mayCome(l.buf)
 				if m.trace != nil {
-					m.trace.missing(l, true)
+					m.trace.missing(l, !never)
+				}
+				if never {
+					return false
 				}
 				continue
 			}
@@ -164,6 +168,15 @@ func (m *Matcher) lists(r *Rule, p *Packet) bool {
 		}
 	}
 	return false
+}
+
+// mayCome reports a buffer whose absence says nothing, as it may come yet.
+func (m *Matcher) mayCome(b Buffer) bool {
+	if bufTable[b].late {
+		return true
+	}
+	x, ok := m.tx.(Growing)
+	return ok && x.MayCome(b)
 }
 
 // changes reports whether a list looks into a set that rules change: the

@@ -151,6 +151,10 @@ type Pair interface{ Request() Tx }
 // rule alerts on it once in each direction.
 type Parts interface{ Again() bool }
 
+// Growing is an ability of a Tx that is offered before all of it is known: MayCome
+// reports a buffer that is not there yet and may still come.
+type Growing interface{ MayCome(b Buffer) bool }
+
 // LittleEndian is an ability of a Tx of DCE/RPC: it says in which order its bytes
 // stand.
 type LittleEndian interface{ LittleEndian() bool }

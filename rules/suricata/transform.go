@@ -111,6 +111,12 @@ func registered(host []byte, suffix bool) []byte {
 // apply writes the transformed form of in to dst.
 func (t *transform) apply(dst, in []byte) []byte {
 	switch t.op {
+	case trMD5, trSHA1, trSHA256:
+		if len(in) == 0 { // no digest is made of nothing
+			return dst
+		}
+	}
+	switch t.op {
 	case trLower:
 		for _, c := range in {
 			dst = append(dst, foldTable[c])

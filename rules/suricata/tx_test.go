@@ -25,6 +25,7 @@ func TestBuffers(t *testing.T) {
 		BufDNSQuery: {"one.example", "two.example"}, BufDNSRRType: {string(AppendNumber(nil, 1)), string(AppendNumber(nil, 16))},
 		BufDNSOpcode: number(0), BufAppEvent: {"dns.z_flag_set"},
 	}}
+	blank := &tx{app: AppHTTP, bufs: map[Buffer][]string{BufHTTPCookie: {""}}}
 	http2 := &tx{app: AppHTTP2, bufs: map[Buffer][]string{BufHTTPURI: {"/x"}, BufHTTP2ErrorCode: number(2)}}
 	hello := &tx{app: AppTLS, bufs: map[Buffer][]string{BufTLSSNI: {"example.org"}, BufTLSVersion: {"1.2"}}}
 	quic := &tx{app: AppQUIC, bufs: map[Buffer][]string{BufTLSSNI: {"example.org"}, BufJA3Hash: {"00000000000000000000000000000000"}}}
@@ -52,6 +53,10 @@ func TestBuffers(t *testing.T) {
 		{"http", `http.referer; bsize:0;`, request, true},
 		{"http", `http.user_agent; absent;`, request, true},
 		{"http", `http.host; absent;`, request, false},
+		{"dns", `dns.answers.rrname; absent;`, question, false}, // read when the message is whole: never absent
+		{"dns", `dns.answers.rrname; absent:or_else; content:"x";`, question, false},
+		{"http", `http.cookie; to_md5; content:"|d4 1d|"; startswith;`, blank, false}, // no digest of nothing
+		{"http", `http.cookie; to_md5; bsize:0;`, blank, true},
 		{"http", `http.user_agent; absent:or_else; content:"x";`, request, true},
 		{"http", `http.host; absent:or_else; content:"example";`, request, true},
 		{"http", `http.host; absent:or_else; content:"other";`, request, false},

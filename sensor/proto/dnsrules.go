@@ -75,9 +75,7 @@ func (t *dnsTx) read() {
 	flags := binary.BigEndian.Uint16(b[2:])
 	answer := flags&0x8000 != 0
 	m.number(suricata.BufDNSOpcode, uint64(flags>>11&15))
-	if answer {
-		m.number(suricata.BufDNSRcode, uint64(flags&15))
-	}
+	m.number(suricata.BufDNSRcode, uint64(flags&15)) // of a query too, where it is 0
 	switch {
 	case t.d.app != suricata.AppDNS:
 	case answer && t.dir == FromClient:
@@ -159,11 +157,13 @@ func (t *dnsTx) records(answer bool) string {
 			if at > len(b) {
 				return dnsBroken[i]
 			}
-			m.add(section, name)
 			if typ == 41 { // OPT is no record of a name (RFC 6891)
 				continue
 			}
-			m.number(suricata.BufDNSRRType, uint64(typ))
+			m.add(section, name)
+			if i == 0 { // of questions and answers
+				m.number(suricata.BufDNSRRType, uint64(typ))
+			}
 			if answer {
 				m.add(all, name)
 				t.named(all, typ, next+10)

@@ -65,7 +65,9 @@ func (r *ftpRules) request(c *Context, p *ftp) {
 // reply offers one line of a reply.
 func (r *ftpRules) reply(c *Context, p *ftp, line []byte, coded bool) {
 	t := &bufTx{app: suricata.AppFTP, id: r.id, packets: p.packets.List(), eve: p.told()}
-	t.number(suricata.BufFTPReplyReceived, 1)
+	if p.command != "" { // not to the greeting
+		t.number(suricata.BufFTPReplyReceived, 1)
+	}
 	port, passive := p.passive(line)
 	if coded {
 		t.add(suricata.BufFTPCompletionCode, bytes.Clone(line[:3]))

@@ -12,6 +12,8 @@ package proto
 // and messages are shown to rules and written nowhere.
 
 import (
+	"bytes"
+
 	"saksi/event"
 	"saksi/rules/suricata"
 	"saksi/sensor/proto/internal/octet"
@@ -104,6 +106,7 @@ type mqtt struct {
 	pending  map[uint16]byte // type of the message an identifier belongs to
 	id       uint64
 	eve      mqttEVE
+	hello    *bufTx // CONNECT as rules saw it, while it has no answer
 }
 
 // Data implements Parser.
@@ -167,6 +170,7 @@ func (p *mqtt) take(c *Context, dir Dir, b []byte, _ int64) Result {
 		t.number(suricata.BufMQTTProtocolVersion, uint64(p.level))
 	}
 	if t != nil {
+		dir = p.joined(t, kind, dir)
 		c.Offer(t, dir)
 	}
 	if kind == mqttDisconnect && dir == FromClient {
@@ -194,6 +198,26 @@ func (p *mqtt) view(c *Context, first byte) *bufTx {
 	t.number(suricata.BufMQTTDup, uint64(first>>3&1))
 	t.number(suricata.BufMQTTFlags, uint64(first&15))
 	return t
+}
+
+// joined makes an accepted or refused CONNECT one transaction with what it answers,
+// which rules see from the client's side (rust/src/mqtt/mqtt.rs).
+func (p *mqtt) joined(t *bufTx, kind byte, dir Dir) Dir {
+	switch {
+	case kind == mqttConnect && dir == FromClient:
+		t.again = true
+		p.hello = &bufTx{id: t.id, packets: t.packets}
+		for _, b := range t.bufs {
+			p.hello.add(b.name, bytes.Clone(b.data))
+		}
+	case kind == mqttConnack && dir == FromServer && p.hello != nil:
+		t.id, t.again = p.hello.id, true
+		t.bufs = append(t.bufs, p.hello.bufs...)
+		t.packets = append(p.hello.packets, t.packets...)
+		p.hello = nil
+		return FromClient
+	}
+	return dir
 }
 
 // properties passes over those of version 5.

@@ -170,7 +170,7 @@ func (p *smb) request1(c *Context, h *smb1Head, b []byte) {
 	case smb1TreeConnect: // 6 length of the password; bytes: password, path
 		w.Skip(6)
 		q.share, _ = h.text(int(w.LE16()))
-		p.rules.share(c, q.share)
+		p.rules.share(c, q.share, 1)
 	case smb1TreeDown:
 		delete(p.shares, uint32(h.tree))
 		return

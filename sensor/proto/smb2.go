@@ -150,7 +150,7 @@ func (p *smb) request2(c *Context, dir Dir, b []byte, last *smbOpen) *smbOpen {
 	case smb2TreeConnect: // 4 offset, 6 length of the path
 		r.Skip(4)
 		q.share = utf16At(b, int(r.LE16()), int(r.LE16()))
-		p.rules.share(c, q.share)
+		p.rules.share(c, q.share, 2)
 	case smb2TreeDisconnect:
 		delete(p.shares, tree)
 		return last

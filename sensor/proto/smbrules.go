@@ -113,15 +113,18 @@ func isPipes(share []byte) bool {
 
 // share offers the share that a client connects to (Suricata user guide,
 // "smb.share" and "smb.named_pipe").
-func (r *smbRules) share(c *Context, path []byte) {
+func (r *smbRules) share(c *Context, path []byte, version int) {
 	if !c.Matching() || len(path) == 0 {
 		return
 	}
+	if version == 1 {
+		path = withoutSlash(path) // as Suricata has it
+	}
 	t := r.tx([]uint64{c.Number})
 	if isPipes(path) {
-		t.add(suricata.BufSMBNamedPipe, withoutSlash(path)) // as Suricata has it
+		t.add(suricata.BufSMBNamedPipe, path)
 	} else {
-		t.add(suricata.BufSMBShare, withoutSlash(path))
+		t.add(suricata.BufSMBShare, path)
 	}
 	c.Offer(t, FromClient)
 }

@@ -246,6 +246,18 @@ func (v *sshView) Describe(e *event.Event) { v.p.Describe(e) }
 // Packets implements Evidence.
 func (v *sshView) Packets() []uint64 { return v.p.packets.List() }
 
+// Again implements suricata.Parts: the identification comes before the proposal.
+func (v *sshView) Again() bool { return true }
+
+// MayCome implements suricata.Growing.
+func (v *sshView) MayCome(b suricata.Buffer) bool {
+	switch b {
+	case suricata.BufSSHHassh, suricata.BufSSHHasshString, suricata.BufSSHHasshServer, suricata.BufSSHHasshServerString:
+		return true
+	}
+	return false
+}
+
 // NBuf implements suricata.Tx.
 func (v *sshView) NBuf(b suricata.Buffer) int {
 	if v.BufAt(b, 0) == nil {
@@ -262,8 +274,9 @@ func (v *sshView) BufAt(b suricata.Buffer, _ int) []byte {
 		return sshVersion(s.banner)
 	case suricata.BufSSHVersion:
 		return v.BufAt(suricata.BufSSHProto, 0)
-	case suricata.BufSSHSoftware:
-		return software(s.banner)
+	case suricata.BufSSHSoftware: // without the comment behind it (RFC 4253 section 4.2)
+		name, _, _ := bytes.Cut(software(s.banner), []byte(" "))
+		return name
 	case suricata.BufSSHHassh:
 		if v.dir == FromClient {
 			return s.hassh

@@ -94,8 +94,8 @@ func (p *tlsSession) chain(c *Context, dir Dir, list [][]byte) {
 	}
 	if dir == FromServer {
 		p.resumed = false
-		p.offer(c, dir)
 	}
+	p.offer(c, dir)
 }
 
 // helloRetry is the random of a HelloRetryRequest (RFC 8446 section 4.1.3).

@@ -38,6 +38,16 @@ func (v *tlsView) Describe(e *event.Event) { v.p.Describe(e) }
 // Again implements suricata.Parts: a session is offered as it unfolds.
 func (v *tlsView) Again() bool { return true }
 
+// MayCome implements suricata.Growing: a server's certificates may come until the
+// handshake ends, the client's until it has sent its key.
+func (v *tlsView) MayCome(b suricata.Buffer) bool {
+	switch b {
+	case suricata.BufTLSCerts, suricata.BufTLSCertSubject, suricata.BufTLSCertIssuer, suricata.BufTLSCertSerial, suricata.BufTLSCertFingerprint:
+		return v.dir == FromServer || v.p.state&suricata.TLSClientKey == 0
+	}
+	return false
+}
+
 // NBuf implements suricata.Tx.
 func (v *tlsView) NBuf(b suricata.Buffer) int {
 	switch b {

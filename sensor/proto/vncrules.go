@@ -18,7 +18,11 @@ func (r *vncRules) add(c *Context, p *Packets, b suricata.Buffer, data []byte) {
 	}
 	r.view.app, r.view.id, r.view.again, r.view.packets = suricata.AppRFB, 1, true, p.List()
 	r.view.add(b, data)
-	c.Offer(&r.view, FromServer)
+	dir := FromServer
+	if b == suricata.BufRFBSecType {
+		dir = FromClient // who chooses it
+	}
+	c.Offer(&r.view, dir)
 }
 
 // event tells of something odd.
