@@ -35,6 +35,7 @@ type conn struct {
 	store  [2]bool   // a rule asks for the file that the direction carries
 	seen   [2]uint64 // bytes delivered
 	window [2][]byte // what rules see before the next chunk
+	spoke  uint8     // the direction of the last chunk that rules saw, from 1
 	state  *suricata.FlowState
 	frames [2]uint64      // bytes of frames, while a rule asks for them
 	tcp    *tcpstate.Conn // while a rule or Config.Anomalies asks for events of streams

@@ -147,7 +147,8 @@ func (w *worker) matchStream(c *conn, dir int, data []byte, told bool) {
 	c.window[dir] = win
 	v := w.fill(w.pktDir())
 	toward(v, dir)
-	v.StreamTail, v.AppTold = tail, told
+	v.StreamTail, v.AppTold, v.Turn = tail, told, c.spoke != 1+uint8(dir)
+	c.spoke = 1 + uint8(dir)
 	w.withState(func(st **suricata.FlowState) { w.hits = w.engine.Stream(w.hits[:0], st, v, win) })
 	w.inStream = true
 	w.alerts(v, nil, nil)

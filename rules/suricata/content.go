@@ -304,6 +304,9 @@ func kwURILen(b *builder, o *option) *fault {
 	if err != nil {
 		return err
 	}
+	if strings.HasPrefix(o.val.s, "!") {
+		f = o.val
+	}
 	parts := f.list()
 	buf := BufHTTPURI
 	if len(parts) > 1 {

@@ -138,31 +138,25 @@ func (t *transform) inflate(dst, in []byte) []byte {
 	return out.Bytes()
 }
 
-// fromBase64 decodes a part of the buffer. A buffer of which nothing can be
-// decoded stays as it is.
+// fromBase64 decodes a part of the buffer. A buffer that has no more than the bytes
+// asked for, or of which nothing can be decoded, stays as it is.
 func (t *transform) fromBase64(dst, in []byte) []byte {
 	if t.off >= len(in) {
 		return append(dst, in...)
 	}
 	part := in[t.off:]
-	if t.n > 0 && t.n < len(part) {
+	if t.n > 0 {
+		if t.n >= len(part) {
+			return append(dst, in...)
+		}
 		part = part[:t.n]
 	}
 	start := len(dst)
 	switch t.mode {
 	case b64RFC4648:
-		dst = decodeBase64(dst, part)
+		dst = decodeBase64(dst, part, false)
 	case b64RFC2045:
-		kept := make([]byte, 0, len(part))
-		for _, c := range part {
-			if c == '=' {
-				break
-			}
-			if base64Table[c] >= 0 {
-				kept = append(kept, c)
-			}
-		}
-		dst = decodeBase64(dst, kept)
+		dst = decodeBase64(dst, part, true)
 	default:
 		body := bytes.TrimRight(part, "=")
 		pad := len(part) - len(body)
@@ -171,7 +165,7 @@ func (t *transform) fromBase64(dst, in []byte) []byte {
 			good = good && base64Table[c] >= 0
 		}
 		if good {
-			dst = decodeBase64(dst, body)
+			dst = decodeBase64(dst, body, false)
 		}
 	}
 	if len(dst) == start {

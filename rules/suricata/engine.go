@@ -187,24 +187,25 @@ func (m *Matcher) each(dst []Hit, st **FlowState, p *Packet, data []byte, stream
 		if !m.header(r, p) {
 			continue
 		}
-		if slices.Contains(m.hits, id) {
+		seen := id // on the packet, and on the stream
+		if stream {
+			seen |= 1 << 31
+		}
+		if slices.Contains(m.hits, seen) {
 			m.trace.stop("once a packet", "the rule matched on this packet before")
+			continue
+		}
+		if len(r.payload.items) > 0 && len(data) == 0 {
+			m.trace.stop("a payload", "there is none")
 			continue
 		}
 		if !m.checks(r, p, *st) {
 			continue
 		}
 		m.start(r)
-		if len(r.payload.items) > 0 {
-			if !m.buffer(r.payload, data, bufferKind(stream)) {
-				m.done()
-				continue
-			}
-			if stream && !(p.AppTold && r.app != AppUnknown) && !m.isNew(p.StreamTail) {
-				m.trace.stop("data that are new", "all that matched was looked at before")
-				m.done()
-				continue
-			}
+		if len(r.payload.items) > 0 && !m.contents(r, p, data, stream) {
+			m.done()
+			continue
 		}
 		if len(r.lists) > 0 && !m.headers(r, p) {
 			m.done()
@@ -215,7 +216,7 @@ func (m *Matcher) each(dst []Hit, st **FlowState, p *Packet, data []byte, stream
 			m.trace.stop("once a flow and direction", "the rule matched on this flow before")
 			continue
 		}
-		m.hits = append(m.hits, id)
+		m.hits = append(m.hits, seen)
 		var stop bool
 		if dst, stop = m.matched(dst, st, p, r, nil); stop {
 			break
@@ -246,6 +247,40 @@ func (m *Matcher) isNew(tail int) bool {
 		}
 	}
 	return false
+}
+
+// contents matches the contents of a rule on a packet or on a stream: the window of
+// what came before and the data that are new. What matched in the former alone was
+// looked at before. The first data after some of the other direction are looked at
+// by themselves too: as Suricata does, which is what depth and offset count from.
+func (m *Matcher) contents(r *Rule, p *Packet, data []byte, stream bool) bool {
+	found := m.buffer(r.payload, data, bufferKind(stream))
+	if !stream || p.StreamTail == 0 {
+		return found
+	}
+	if found && (p.AppTold && r.app != AppUnknown || m.isNew(p.StreamTail)) {
+		return true
+	}
+	if p.Turn && (found || r.packet) {
+		return m.inNew(r.payload, data, p.StreamTail)
+	}
+	if found {
+		m.trace.stop("data that are new", "all that matched was looked at before")
+	}
+	return false
+}
+
+// inNew matches contents in what is new alone.
+func (m *Matcher) inNew(l *list, data []byte, tail int) bool {
+	m.found, m.bytes, m.captured = m.found[:0], m.bytes[:0], m.captured[:0]
+	m.pending, m.context = m.pending[:0], m.context[:0]
+	if !m.buffer(l, data[tail:], BufStream) {
+		return false
+	}
+	for i := range m.found {
+		m.found[i].off += tail
+	}
+	return true
 }
 
 func (m *Matcher) start(r *Rule) {

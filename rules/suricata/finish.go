@@ -11,6 +11,10 @@ import (
 func (b *builder) finish() *fault {
 	r := b.r
 	b.dropCurrent()
+	if r.Filestore && len(r.lists) == 0 && len(r.payload.items) == 0 { // at a file
+		l := b.listFor(BufFileData, nil)
+		l.items = append(l.items, item{kind: itSize, size: uintCmp{op: opGe}, at: b.p.options[0].key.off})
+	}
 	if r.SID == 0 {
 		return wrong(len(b.p.action.s), "a rule without sid", "sid:N;").tip("give the rule a number of its own; 1000000 to 1999999 are for local rules")
 	}

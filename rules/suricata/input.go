@@ -108,6 +108,8 @@ type Packet struct {
 	// StreamTail is the number of bytes at the start of Stream's data that an
 	// earlier call of the same direction offered already.
 	StreamTail int
+	// Turn is true for the first data of a stream after some of the other direction.
+	Turn bool
 	// AppTold is true when the protocol became known with this chunk of the
 	// stream: to rules of a protocol all of it is new.
 	AppTold bool

@@ -185,7 +185,7 @@ func (m *Matcher) window(it *item, n, prev int) (lo, hi int) {
 func (m *Matcher) content(l *list, it *item, data []byte, i, prev int, fail result) result {
 	lo, hi := m.window(it, len(data), prev)
 	if it.neg {
-		if m.search(it, data, lo, hi) >= 0 {
+		if m.there(it, data, lo, hi) {
 			return fail
 		}
 		return m.run(l, data, i+1, prev)
@@ -208,6 +208,18 @@ func (m *Matcher) content(l *list, it *item, data []byte, i, prev int, fail resu
 		}
 		lo = at + 1
 	}
+}
+
+// there reports whether a content that must not be there is. With endswith the
+// first place of it counts alone (detect-engine-content-inspection.c).
+func (m *Matcher) there(it *item, data []byte, lo, hi int) bool {
+	if !it.endswith {
+		return m.search(it, data, lo, hi) >= 0
+	}
+	first := *it
+	first.endswith = false
+	at := m.search(&first, data, lo, hi)
+	return at >= 0 && at+len(it.pat) == len(data)
 }
 
 // search finds the content in data[lo:hi]; with endswith only at the end of
@@ -346,61 +358,6 @@ func (m *Matcher) math(it *item, data []byte, prev int) (v uint64, end int, ok b
 	}
 	return it.by.masked(v), pos + n, true
 }
-
-// base64 decodes a part of the buffer and matches what base64_data says of it.
-func (m *Matcher) base64(it *item, data []byte, prev int) bool {
-	at := m.value(it.by.offset)
-	if it.relative {
-		at += int64(prev)
-	}
-	if at < 0 || at > int64(len(data)) {
-		return false
-	}
-	in := data[at:]
-	if n := m.value(it.by.nbytes); n > 0 && n < int64(len(in)) {
-		in = in[:n]
-	}
-	m.decoded = decodeBase64(m.decoded[:0], in)
-	if len(m.decoded) == 0 {
-		return false
-	}
-	return m.rule.base64 == nil || m.run(m.rule.base64, m.decoded, 0, 0) == resMatch
-}
-
-// decodeBase64 decodes up to the first byte that is not of the alphabet of RFC
-// 4648, section 4.
-func decodeBase64(dst, in []byte) []byte {
-	var acc uint32
-	n := 0
-	for _, c := range in {
-		v := base64Table[c]
-		if v < 0 {
-			break
-		}
-		acc = acc<<6 | uint32(v)
-		if n++; n == 4 {
-			dst = append(dst, byte(acc>>16), byte(acc>>8), byte(acc))
-			acc, n = 0, 0
-		}
-	}
-	switch n {
-	case 2:
-		dst = append(dst, byte(acc>>4))
-	case 3:
-		dst = append(dst, byte(acc>>10), byte(acc>>2))
-	}
-	return dst
-}
-
-var base64Table = func() (t [256]int8) {
-	for i := range t {
-		t[i] = -1
-	}
-	for i, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") {
-		t[c] = int8(i)
-	}
-	return t
-}()
 
 // note records where an item of a buffer matched; matches in decoded data have
 // no place in the input.

@@ -47,6 +47,13 @@ func TestBuffers(t *testing.T) {
 		{"http", `content:"a"; http_uri; isdataat:!1,relative;`, request, false},
 		{"tcp", `http.host; content:"example.org"; bsize:11;`, request, true},
 		{"tcp", `http.host; bsize:>11;`, request, false},
+		{"http", `http.uri; content:!"a"; endswith;`, request, true},
+		{"http", `http.uri; content:!"1"; endswith;`, request, false},
+		{"http", `http.host; content:!"e"; endswith;`, request, true}, // the first place counts
+		{"http", `filestore;`, request, true},
+		{"dns", `filestore;`, question, false},
+		{"http", `urilen:!5;`, request, true},
+		{"http", `urilen:!8;`, request, false},
 		{"http", `urilen:8;`, request, true},
 		{"http", `urilen:>9,raw;`, request, true},
 		{"http", `urilen:<8;`, request, false},
