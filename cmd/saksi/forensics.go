@@ -176,7 +176,7 @@ func newInfo(im *disk.Image) *infoDoc {
 		}
 	}
 	for of, c := range copies {
-		d.Notes = append(d.Notes, fmt.Sprintf("volume %d holds %d shadow copies or snapshots, listed from volume %d on; they are looked into when named by --volume, or all by --copies", of, len(c), c[0]))
+		d.Notes = append(d.Notes, fmt.Sprintf("volume %d holds %d other states (shadow copies, snapshots, UDF beside ISO 9660), listed from volume %d on; they are looked into when named by --volume, or all by --copies", of, len(c), c[0]))
 	}
 	slices.Sort(d.Notes[len(d.Notes)-len(copies):])
 	return d

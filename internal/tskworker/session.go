@@ -54,6 +54,7 @@ type session struct {
 	readers   map[int]filesystem.Reader
 	shadowed  []shadowed                                // volumes that may hold shadow copies
 	snapshots []apfsVolume                              // volumes of APFS that hold snapshots
+	bridges   []bridge                                  // volumes of ISO 9660
 	copies    map[int]func() (filesystem.Reader, error) // shadow copies and snapshots, by number
 	inner     map[int]*medium                           // of volumes that do not lie in the image as they are
 	within    map[int]int64                             // where they begin in it
@@ -190,7 +191,7 @@ func (s *session) reset() {
 		m.ti.Close()
 	}
 	s.segs, s.files, s.im, s.ti, s.info, s.readers, s.seen = nil, nil, nil, nil, disk.Info{}, nil, nil
-	s.shadowed, s.snapshots, s.copies = nil, nil, nil
+	s.shadowed, s.snapshots, s.bridges, s.copies = nil, nil, nil, nil
 	s.inner, s.within, s.mediums, s.secrets, s.keys, s.opened, s.unlocks = nil, nil, nil, nil, nil, nil, 0
 }
 

@@ -59,6 +59,7 @@ func (s *session) table() {
 	}
 	s.shadows()
 	s.apfsCopies()
+	s.udfCopies()
 	for i := range t.Volumes {
 		t.Volumes[i].Number = i
 	}
@@ -332,6 +333,9 @@ func (s *session) add(in *medium, v volume.Volume) bool {
 			}
 			if text := unreplayed(v.FileSystem.Format, media.ReaderAt, media.Offset); text != "" {
 				s.info.Notes = append(s.info.Notes, fmt.Sprintf("volume %d: %s", n, text))
+			}
+			if v.FileSystem.Type == "iso9660" {
+				s.bridges = append(s.bridges, bridge{n, media, in})
 			}
 			if v.FileSystem.Type == "ntfs" {
 				s.shadowed = append(s.shadowed, shadowed{number: n, r: media.ReaderAt, in: in, offset: v.Offset, length: media.Length})
