@@ -96,6 +96,15 @@ var named = []struct {
 	{0x400, "\x10\x20\xf5\xf2", "F2FS", "mount it read-only"},
 	{0, "hsqs", "SquashFS", "unpack it with 'unsquashfs'"},
 	{4086, "SWAPSPACE2", "Linux swap", "search it with 'forensics scan' of the raw container"},
+	{16374, "SWAPSPACE2", "Linux swap, of pages of 16 KiB", "search it with 'forensics scan' of the raw container"},
+	{65526, "SWAPSPACE2", "Linux swap, of pages of 64 KiB", "search it with 'forensics scan' of the raw container"},
+	{32768, "JFS1", "JFS", "mount it read-only"},
+	{65588, "ReIsErFs", "ReiserFS 3.5", "mount it read-only"},
+	{65588, "ReIsEr2Fs", "ReiserFS 3.6", "mount it read-only"},
+	{65588, "ReIsEr3Fs", "ReiserFS with a journal elsewhere", "mount it read-only"},
+	{2048, "OCFSV2", "OCFS2", "mount it read-only"},
+	{1024, "\xe2\xe1\xf5\xe0", "EROFS", "unpack it with 'fsck.erofs --extract'"},
+	{0, "\x45\x3d\xcd\x28", "cramfs", "unpack it with 'cramfsck -x'"},
 	{0x2000, "\x0c\xb1\xba\x00", "ZFS", "import it with 'zpool import -o readonly=on'"},
 }
 

@@ -3,13 +3,21 @@ package luks
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"strings"
 
+	"github.com/aead/serpent"
+	"golang.org/x/crypto/twofish" //lint:ignore SA1019 disks that were encrypted by it are still seized
 	"golang.org/x/crypto/xts"
 )
+
+// blocks are the ciphers, by the kernel's names.
+var blocks = map[string]func(key []byte) (cipher.Block, error){
+	"aes":     aes.NewCipher,
+	"serpent": serpent.NewCipher,
+	"twofish": func(key []byte) (cipher.Block, error) { return twofish.NewCipher(key) },
+}
 
 // sectorCipher decrypts sectors as dm-crypt does.
 type sectorCipher struct {
@@ -25,32 +33,36 @@ func newCipher(name string, key []byte, sector int64) (*sectorCipher, error) {
 	c := &sectorCipher{sector: sector}
 	alg, mode, _ := strings.Cut(name, "-")
 	chain, iv, _ := strings.Cut(mode, "-")
-	if alg != "aes" {
+	block := blocks[alg]
+	if block == nil {
 		return nil, fmt.Errorf("the cipher %s: %w", name, ErrUnsupported)
 	}
 	var err error
 	switch chain {
 	case "xts":
-		c.xts, err = xts.NewCipher(aes.NewCipher, key)
+		c.xts, err = xts.NewCipher(block, key)
 	case "cbc":
-		c.cbc, err = aes.NewCipher(key)
+		c.cbc, err = block(key)
 	default:
 		return nil, fmt.Errorf("the cipher %s: %w", name, ErrUnsupported)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the cipher %s with a key of %d bytes: %w", name, len(key), err)
 	}
+	iv, digest, _ := strings.Cut(iv, ":")
 	switch iv {
 	case "plain64":
 		c.wide = true
 	case "plain":
-	case "essiv:sha256":
-		if c.cbc == nil {
+	case "essiv":
+		h, err := hashOf(digest)
+		if c.cbc == nil || err != nil {
 			return nil, fmt.Errorf("the cipher %s: %w", name, ErrUnsupported)
 		}
-		sum := sha256.Sum256(key)
-		if c.essiv, err = aes.NewCipher(sum[:]); err != nil {
-			return nil, err
+		d := h()
+		d.Write(key)
+		if c.essiv, err = block(d.Sum(nil)); err != nil {
+			return nil, fmt.Errorf("the cipher %s: %w", name, err)
 		}
 		c.wide = true
 	default:

@@ -1,6 +1,6 @@
 // Package luks opens LUKS1 and LUKS2 volumes with a pass phrase, a key file or
 // the volume key, and reads what they hold. Start with Open, then Unlock or
-// WithKey. Only AES is known; other ciphers are named.
+// WithKey. AES, Serpent and Twofish are known in CBC and XTS; other ciphers are named.
 //
 // What a header asks for in memory and work is bounded before it is done.
 //
@@ -24,8 +24,10 @@ import (
 	"sort"
 	"strconv"
 
+	"github.com/jzelinskie/whirlpool"
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/pbkdf2"
+	"golang.org/x/crypto/ripemd160" //lint:ignore SA1019 volumes made by it are still seized
 )
 
 // Errors that callers branch on.
@@ -265,6 +267,14 @@ func hashOf(name string) (func() hash.Hash, error) {
 		return sha256.New, nil
 	case "sha512":
 		return sha512.New, nil
+	case "sha224":
+		return sha256.New224, nil
+	case "sha384":
+		return sha512.New384, nil
+	case "ripemd160":
+		return ripemd160.New, nil
+	case "whirlpool":
+		return whirlpool.New, nil
 	}
 	return nil, fmt.Errorf("the hash %q: %w", name, ErrUnsupported)
 }

@@ -59,6 +59,12 @@ func TestUnlock(t *testing.T) {
 		{"luks1.qcow2", file, false},
 		{"luks1.qcow2", []byte("salah"), false},
 		{"luks2.qcow2", nil, false},
+		// Written by the kernel's ciphers: twofish-xts and whirlpool, serpent-cbc-essiv
+		// and ripemd160, aes-cbc-plain and sha384.
+		{"luks-twofish.qcow2", []byte("rahsia"), true},
+		{"luks-serpent.qcow2", []byte("rahsia"), true},
+		{"luks-plain.qcow2", []byte("rahsia"), true},
+		{"luks-serpent.qcow2", []byte("salah"), false},
 	} {
 		raw := media(t, c.name)
 		v, err := Open(bytes.NewReader(raw), 0, int64(len(raw)))
