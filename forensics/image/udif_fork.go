@@ -6,6 +6,9 @@ import (
 	"fmt"
 )
 
+// maxForkTables bounds the tables of a resource fork: each is of one partition.
+const maxForkTables = 1024
+
 // forkTables are the tables of blocks in a resource fork, where older images have
 // them: its resources of type "blkx".
 //
@@ -60,7 +63,9 @@ func forkTables(b []byte) (tables [][]byte, err error) {
 			if err != nil {
 				return nil, err
 			}
-			tables = append(tables, table)
+			if tables = append(tables, table); len(tables) > maxForkTables {
+				return nil, fmt.Errorf("more than %d tables of blocks", maxForkTables)
+			}
 		}
 	}
 	if len(tables) == 0 {

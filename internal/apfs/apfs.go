@@ -22,7 +22,7 @@ var le = binary.LittleEndian
 // Limits.
 const (
 	maxDepth     = 12      // of a tree
-	maxCheck     = 1 << 16 // blocks of the checkpoint area
+	maxCheck     = 1 << 13 // blocks of the checkpoint area
 	maxSnapshots = 1024
 	maxNodes     = 512 // kept
 )
@@ -54,12 +54,13 @@ func Open(r io.ReaderAt, offset, length int64) (*Container, error) {
 	best := first
 	// The newest stands in the area of checkpoints.
 	base, n := le.Uint64(first[112:]), uint64(le.Uint32(first[104:])&0x7fffffff)
-	if n <= maxCheck && le.Uint32(first[104:])>>31 == 0 {
-		for i := range n {
-			b, err := c.object(base + i)
-			if err == nil && string(b[32:36]) == "NXSB" && le.Uint64(b[16:]) > le.Uint64(best[16:]) && int64(le.Uint32(b[36:])) == c.block {
-				best = bytes.Clone(b)
-			}
+	if n > maxCheck || le.Uint32(first[104:])>>31 != 0 {
+		return nil, fmt.Errorf("the superblock at offset %d tells of an area of checkpoints of %d blocks or in pieces, which is not read", offset, n)
+	}
+	for i := range n {
+		b, err := c.object(base + i)
+		if err == nil && string(b[32:36]) == "NXSB" && le.Uint64(b[16:]) > le.Uint64(best[16:]) && int64(le.Uint32(b[36:])) == c.block {
+			best = bytes.Clone(b)
 		}
 	}
 	copy(c.uuid[:], best[72:88])

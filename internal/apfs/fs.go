@@ -334,7 +334,7 @@ func (f *FS) data(object uint64, size int64) (inode.Content, error) {
 			return fmt.Errorf("an extent of object %d is damaged", object)
 		}
 		at, length, block := int64(le.Uint64(key[8:])), int64(le.Uint64(val)&(1<<56-1)), le.Uint64(val[8:])
-		if at < end || length <= 0 || length%f.v.c.block != 0 || block >= f.v.c.blocks || length/f.v.c.block > int64(f.v.c.blocks-block) && block != 0 || len(runs) == maxRuns {
+		if at < end || at > 1<<60 || length <= 0 || length%f.v.c.block != 0 || block >= f.v.c.blocks || length/f.v.c.block > int64(f.v.c.blocks-block) && block != 0 || len(runs) == maxRuns {
 			return fmt.Errorf("object %d: an extent of %d bytes at offset %d in block %d", object, length, at, block)
 		}
 		end = at + length

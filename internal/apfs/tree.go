@@ -160,13 +160,16 @@ func (t *tree) last(cmp func(key []byte) int, give func(key, val []byte)) error 
 
 // scan gives the records for which cmp is 0, in their order.
 func (t *tree) scan(cmp func(key []byte) int, give func(key, val []byte) error) error {
-	return t.walk(t.root, 0, cmp, give)
+	return t.walk(t.root, 0, map[uint64]bool{}, cmp, give)
 }
 
-func (t *tree) walk(id uint64, depth int, cmp func(key []byte) int, give func(key, val []byte) error) error {
-	if depth > maxDepth {
+// walk gives those of a node and of what is below it; no sound tree leads to a node
+// twice.
+func (t *tree) walk(id uint64, depth int, seen map[uint64]bool, cmp func(key []byte) int, give func(key, val []byte) error) error {
+	if depth > maxDepth || seen[id] {
 		return errTree
 	}
+	seen[id] = true
 	b, err := t.node(id)
 	if err != nil {
 		return err
@@ -222,7 +225,7 @@ func (t *tree) walk(id uint64, depth int, cmp func(key []byte) int, give func(ke
 		if le.Uint16(below[34:]) != level-1 {
 			return errTree
 		}
-		if err := t.walk(next, depth+1, cmp, give); err != nil {
+		if err := t.walk(next, depth+1, seen, cmp, give); err != nil {
 			return err
 		}
 	}

@@ -52,7 +52,7 @@ func Size(attr []byte) (int64, error) {
 type File struct {
 	kind   uint32
 	size   int64
-	inline []byte // content that lay in the attribute
+	packed []byte // content as it lies in the attribute
 	fork   io.ReaderAt
 	forked int64
 	at     []int64 // of the pieces in the fork, and of their end
@@ -74,9 +74,7 @@ func Open(attr []byte, fork func() (io.ReaderAt, int64, error)) (*File, error) {
 		if size > maxInline {
 			return nil, fmt.Errorf("%d bytes packed in an attribute, at most %d are unpacked", size, maxInline)
 		}
-		if f.inline, err = unpack(f.kind, attr[header:], int(size)); err != nil {
-			return nil, fmt.Errorf("the attribute %s: %w", Attribute, err)
-		}
+		f.packed = attr[header:] // unpacked when it is read
 		return f, nil
 	case 1, 5: // as it is, and without a copy
 		return nil, fmt.Errorf("it is compressed in the way %d, which is %w", f.kind, ErrUnsupported)
@@ -200,23 +198,31 @@ func (f *File) ReadAt(p []byte, off int64) (int, error) {
 		if off >= f.size {
 			return total, io.EOF
 		}
-		b, first := f.inline, int64(0)
+		i := int64(0)
 		if f.fork != nil {
-			i := off / pieceSize
-			if first = i * pieceSize; i != f.number {
-				if err := f.load(i); err != nil {
-					return total, fmt.Errorf("its piece at offset %d: %w", first, err)
-				}
-			}
-			b = f.piece
+			i = off / pieceSize
 		}
-		n := copy(p, b[off-first:])
+		first := i * pieceSize
+		if i != f.number {
+			if err := f.load(i); err != nil {
+				return total, fmt.Errorf("its piece at offset %d: %w", first, err)
+			}
+		}
+		n := copy(p, f.piece[off-first:])
 		p, off, total = p[n:], off+int64(n), total+n
 	}
 	return total, nil
 }
 
 func (f *File) load(i int64) error {
+	if f.fork == nil {
+		out, err := unpack(f.kind, f.packed, int(f.size))
+		if err != nil {
+			return fmt.Errorf("the attribute %s: %w", Attribute, err)
+		}
+		f.number, f.piece = 0, out
+		return nil
+	}
 	size := int(min(pieceSize, f.size-i*pieceSize))
 	at, n := f.at[i], f.length[i]
 	if n <= 0 || n > 2*pieceSize || at < 0 || at > f.forked-n {

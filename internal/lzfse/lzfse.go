@@ -19,7 +19,8 @@ const (
 	lStates, mStates, dStates, litStates     = 64, 64, 256, 1024
 	mostMatches                              = 10000
 	mostLiterals                             = 4 * mostMatches
-	// maxEmpty bounds the matches of one stream that give nothing.
+	// maxEmpty bounds the matches of one stream that give nothing; a block that gives
+	// nothing counts as many.
 	maxEmpty = 4 * mostMatches
 )
 
@@ -72,7 +73,13 @@ func Decode(dst, src []byte) (int, error) {
 		if magic == "bvx$" || d.n == len(dst) {
 			return d.n, nil
 		}
+		before := d.n
 		used, err := d.block(magic, b)
+		if err == nil && d.n == before {
+			if d.empty += maxEmpty / 64; d.empty > maxEmpty {
+				err = errors.New("it gives nothing, as many before it")
+			}
+		}
 		if err != nil {
 			return d.n, fmt.Errorf("LZFSE: the block at offset %d: %w", at, err)
 		}

@@ -105,6 +105,9 @@ func (f *FS) runs(e *entry) (runs []inode.Run, err error) {
 			continue
 		}
 		for length > 0 {
+			if f.steps++; f.steps > maxSteps {
+				return runs, errors.New("its extents are more than any volume's: it is damaged or made to hang")
+			}
 			if len(runs) == maxRuns {
 				return runs, fmt.Errorf("more than %d extents", maxRuns)
 			}
@@ -226,11 +229,16 @@ func (f *FS) List(r inode.Ref, give func(inode.Dirent) error) error {
 	b := make([]byte, e.size)
 	n, rerr := c.ReadAt(b, 0)
 	b = b[:n]
-	damaged := 0
+	damaged, work := 0, 0
 	for at := 0; at+38 <= len(b); {
 		size := 38 + int(le.Uint16(b[at+36:])) + int(b[at+19])
+		if le.Uint16(b[at:]) == tagName {
+			if work += size; work > 4*len(b)+maxName {
+				return fmt.Errorf("directory %d: its names overlap: it is damaged from byte %d on", r.Number, at)
+			}
+		}
 		// Its CRC may be over what fills it up, too.
-		if at+size > len(b) || tag(b[at:min(len(b), at+(size+3)&^3)]) != tagName {
+		if le.Uint16(b[at:]) != tagName || at+size > len(b) || tag(b[at:min(len(b), at+(size+3)&^3)]) != tagName {
 			damaged++
 			at += 4 // names lie at multiples of 4
 			continue

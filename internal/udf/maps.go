@@ -173,6 +173,9 @@ func (f *FS) Free(ctx context.Context) (list []inode.Run, err error) {
 				continue
 			}
 			at := f.offset + int64(p.start+k)*f.block
+			if len(list) == maxFree {
+				return list, fmt.Errorf("more than %d stretches of free space: those from offset %d on are not listed", maxFree, at)
+			}
 			if n := len(list) - 1; n >= 0 && list[n].Image+list[n].Length == at {
 				list[n].Length += f.block
 			} else {

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sort"
 	"strings"
 	"unicode/utf16"
 
@@ -44,9 +45,12 @@ const (
 	maxSequence = 1024      // descriptors of a volume
 	maxMaps     = 64        // partitions
 	maxDir      = 64 << 20  // bytes of a directory
+	maxName     = 1 << 17   // bytes of a name with all that stands by it
 	maxRuns     = 1 << 20   // of one file
 	maxTable    = 64 << 20  // bytes of a table of virtual blocks, or of a bitmap
 	maxTail     = 256 << 20 // bytes of zeros at the end of write-once media
+	maxSteps    = 1 << 27   // that all lists of extents together may cost
+	maxFree     = 1 << 21   // stretches of free space
 	maxGone     = 1 << 18   // deleted names that are looked into
 )
 
@@ -84,6 +88,7 @@ type FS struct {
 	root           icb
 	notes          []string
 	gone           map[uint64]bool
+	steps          int
 }
 
 // icb names what describes a file.
@@ -129,10 +134,10 @@ func tag(b []byte) uint16 {
 	return le.Uint16(b)
 }
 
-// crc is the CRC of ITU-T V.41.
-func crc(b []byte) (c uint16) {
-	for _, x := range b {
-		c ^= uint16(x) << 8
+// crcs is the table of crc.
+var crcs = func() (t [256]uint16) {
+	for i := range t {
+		c := uint16(i) << 8
 		for range 8 {
 			if c&0x8000 != 0 {
 				c = c<<1 ^ 0x1021
@@ -140,6 +145,15 @@ func crc(b []byte) (c uint16) {
 				c <<= 1
 			}
 		}
+		t[i] = c
+	}
+	return t
+}()
+
+// crc is the CRC of ITU-T V.41.
+func crc(b []byte) (c uint16) {
+	for _, x := range b {
+		c = c<<8 ^ crcs[byte(c>>8)^x]
 	}
 	return c
 }
@@ -327,10 +341,10 @@ func (f *FS) place(i icb) (at, n int64, err error) {
 		return 0, 0, errors.New(p.problem)
 	case p.meta != nil:
 		off := int64(block) * f.block
-		for _, r := range p.meta {
-			if off >= r.File && off < r.File+r.Length && !r.Hole {
-				return r.Image + off - r.File, r.Length - (off - r.File), nil
-			}
+		k := sort.Search(len(p.meta), func(k int) bool { return p.meta[k].File+p.meta[k].Length > off })
+		if k < len(p.meta) && p.meta[k].File <= off && !p.meta[k].Hole {
+			r := p.meta[k]
+			return r.Image + off - r.File, r.Length - (off - r.File), nil
 		}
 		return 0, 0, fmt.Errorf("block %d lies beyond the metadata of partition %d", i.block, i.part)
 	case p.virtual != nil:
