@@ -20,9 +20,10 @@ func (e *Event) AppendEVE(dst []byte) []byte {
 		}
 	}
 	k, ok := eveKinds[dataset]
-	if name, _ := e.GetStr(SaksiEveKind); name == noRecord {
+	if e.Unrecorded() {
 		return dst
-	} else if name != "" {
+	}
+	if name, _ := e.GetStr(SaksiEveKind); name != "" {
 		k, ok = eveKind{name: name, write: (*eve).app}, true
 	}
 	if !ok || toldByRecords[dataset] || k.unless != nil && k.unless(e) {

@@ -16,6 +16,20 @@ var eveModbus = map[int64][3]string{
 	23: {"RdWrMultRegs", "READ | WRITE_MULTIPLE | HOLDING", "PUBLIC_ASSIGNED"}, 24: {"RdFIFOQueue", "", "PUBLIC_ASSIGNED"}, 43: {"MEI", "", "PUBLIC_ASSIGNED"},
 }
 
+// ModbusNames gives what Suricata calls a function of Modbus, what it accesses and
+// its category, which is empty for one that has no name.
+func ModbusNames(code int64) (function, access, category string) {
+	f := eveModbus[code]
+	function, access, category = f[0], f[1], f[2]
+	if function == "" {
+		function = "Unknown"
+	}
+	if access == "" {
+		access = "NONE"
+	}
+	return function, access, category
+}
+
 func (w *eve) modbus(e *Event) {
 	code, _ := e.GetInt(SaksiIcsFunctionCode)
 	f := eveModbus[code]

@@ -102,6 +102,12 @@ func (e *Event) NoRecord() { e.Str(SaksiEveKind, noRecord) }
 
 const noRecord = "none"
 
+// Unrecorded reports whether NoRecord was called.
+func (e *Event) Unrecorded() bool {
+	kind, _ := e.GetStr(SaksiEveKind)
+	return kind == noRecord
+}
+
 // ToldByRecords reports whether AppendEVE leaves out the events of a dataset,
 // because the sensor's parser makes records of their messages for EVE.
 func ToldByRecords(dataset string) bool { return toldByRecords[dataset] }

@@ -134,7 +134,7 @@ func (w *worker) byPacket(e *event.Event) {
 // its parser does.
 func (w *worker) detailTx(e *event.Event) {
 	dataset, _ := e.GetStr(event.EventDataset)
-	if event.ToldByRecords(dataset) {
+	if event.ToldByRecords(dataset) || e.Unrecorded() {
 		return
 	}
 	if byPacket[dataset] {

@@ -142,7 +142,7 @@ func (p *dnp3) segment(c *Context, dir Dir, m []byte, user int) {
 	p.message[dir] = msg
 	if head&0x80 != 0 && len(msg) >= 2 { // last
 		to, from := binary.LittleEndian.Uint16(m[4:]), binary.LittleEndian.Uint16(m[6:])
-		p.rules.message(c, dir, msg)
+		p.rules.message(c, dir, m, msg)
 		p.application(c, to, from, msg)
 		p.message[dir] = msg[:0]
 	}

@@ -12,12 +12,19 @@ type dnp3Rules struct{ id uint64 }
 
 // message offers a message: control, function, indications of a response,
 // objects (IEEE 1815 section 4.2.2).
-func (r *dnp3Rules) message(c *Context, dir Dir, b []byte) {
+func (r *dnp3Rules) message(c *Context, dir Dir, link, b []byte) {
+	r.id++
+	if c.Detail && b[1] != 0 { // a confirmation is no transaction
+		c.Record("dnp3", newDNP3EVE(r.id, link, b))
+	}
 	if !c.Matching() {
 		return
 	}
-	r.id++
 	t := &bufTx{app: suricata.AppDNP3, id: r.id, packets: []uint64{c.Number}}
+	if c.Detail {
+		x := newDNP3EVE(r.id, link, b)
+		x.alert, t.eve = true, x
+	}
 	t.number(suricata.BufDNP3Function, uint64(b[1]))
 	t.add(suricata.BufDNP3Data, bytes.Clone(b))
 	w := wire{b: b, at: 2}

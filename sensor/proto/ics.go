@@ -102,6 +102,9 @@ func (k *icsCall) emit(c *Context, dataset string) {
 	e.Str(event.DeviceSerialNumber, k.serial)
 	e.Str(event.ServiceVersion, k.version)
 	e.Str(event.UserName, shortened(k.user))
+	if c.Detail && (dataset == "saksi.modbus" || dataset == "saksi.dnp3") { // records are made of messages
+		e.NoRecord()
+	}
 	c.Emit(e)
 }
 

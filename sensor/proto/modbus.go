@@ -103,6 +103,7 @@ func detectModbus(p *Probe) Verdict {
 type modbus struct {
 	calls icsCalls
 	rules modbusRules
+	told  modbusTold
 }
 
 // Data implements Parser.
@@ -124,6 +125,9 @@ func (p *modbus) Data(c *Context, dir Dir, b []byte) Result {
 		}
 		if len(m) < 6+n {
 			break
+		}
+		if c.Detail {
+			p.rules.told = p.told.message(c, dir, m[:6+n])
 		}
 		id := uint64(binary.BigEndian.Uint16(m))<<8 | uint64(m[6])
 		if dir == FromClient {
@@ -259,4 +263,7 @@ func (p *modbus) Gap(c *Context, _ Dir, _ uint32) bool {
 }
 
 // Close implements Parser.
-func (p *modbus) Close(c *Context) { p.calls.flush(c) }
+func (p *modbus) Close(c *Context) {
+	p.calls.flush(c)
+	p.told.close(c)
+}

@@ -11,6 +11,7 @@ var frameModbusPDU = frame("modbus.pdu")
 // modbusRules shows requests to the rules, and what is odd about messages.
 type modbusRules struct {
 	id    uint64
+	told  *modbusEVE        // of the message in work, for EVE JSON alone
 	asked map[uint32]uint64 // transactions that wait for their answer, with what it must repeat
 }
 
@@ -24,6 +25,9 @@ func (r *modbusRules) begin(c *Context, dir Dir, m []byte) *bufTx {
 	}
 	r.id++
 	t := &bufTx{app: suricata.AppModbus, id: r.id, packets: []uint64{c.Number}}
+	if r.told != nil {
+		t.eve = r.told
+	}
 	if u := m[6]; u > 247 && u != 255 {
 		t.event("modbus.invalid_unit_identifier")
 	}

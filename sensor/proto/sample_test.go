@@ -94,8 +94,8 @@ func (h *host) Begin(dataset string, packets []uint64) *event.Event {
 
 func (h *host) Emit(e *event.Event) {
 	h.lines = append(h.lines, e.AppendJSON(nil))
-	if e.Has(event.SaksiEveKind) {
-		h.records = append(h.records, e.AppendEVE(nil))
+	if line := e.AppendEVE(nil); e.Has(event.SaksiEveKind) && len(line) > 0 {
+		h.records = append(h.records, line)
 	}
 }
 
