@@ -114,6 +114,7 @@ type ike struct {
 	transforms []string
 	messages   int
 	rules      ikeRules
+	told       ikeTold // for EVE JSON alone
 }
 
 // Data implements Parser.
@@ -126,7 +127,12 @@ func (p *ike) Data(c *Context, dir Dir, b []byte) Result {
 		return 0
 	}
 	p.packets.Add(c.Number)
-	p.rules.message(c, dir, b)
+	var told *ikeEVE
+	if c.Detail {
+		told = p.told.message(dir, b)
+		c.Record("ike", told)
+	}
+	p.rules.message(c, dir, b, told)
 	if p.version == 0 {
 		p.version, p.exchange = b[17]>>4, b[18]
 	}
@@ -253,6 +259,9 @@ func (p *ike) Close(c *Context) {
 	}
 	for _, t := range p.transforms {
 		e.Str(event.SaksiVpnTransform, t)
+	}
+	if c.Detail { // records are made of messages
+		e.NoRecord()
 	}
 	c.Emit(e)
 }

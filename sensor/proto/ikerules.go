@@ -22,12 +22,15 @@ var ikeV1Names = map[uint16]string{
 var ikeV2Names = map[byte]string{1: "alg_enc", 2: "alg_prf", 3: "alg_auth", 4: "alg_dh"}
 
 // message offers one message; b is whole from its header on.
-func (r *ikeRules) message(c *Context, dir Dir, b []byte) {
+func (r *ikeRules) message(c *Context, dir Dir, b []byte, told *ikeEVE) {
 	if !c.Matching() {
 		return
 	}
 	r.id++
 	t := &bufTx{app: suricata.AppIKE, id: r.id, packets: []uint64{c.Number}}
+	if told != nil {
+		t.eve = told
+	}
 	t.add(suricata.BufIKEInitiatorSPI, []byte(hex.EncodeToString(b[:8])))
 	t.add(suricata.BufIKEResponderSPI, []byte(hex.EncodeToString(b[8:16])))
 	t.number(suricata.BufIKEExchange, uint64(b[18]))

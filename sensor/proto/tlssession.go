@@ -192,8 +192,12 @@ func (p *tlsSession) chosen() string {
 		return "SSLv3"
 	case v == 0x0301:
 		return "TLSv1"
-	case v >= 0x0302 && v <= 0x0304:
-		return fmt.Sprintf("TLS 1.%d", v-0x0301)
+	case v == 0x0302:
+		return "TLS 1.1"
+	case v == 0x0303:
+		return "TLS 1.2"
+	case v == 0x0304:
+		return "TLS 1.3"
 	case v>>8 == 0x7f && v&0xff >= 16 && v&0xff <= 28:
 		return fmt.Sprintf("TLS 1.3 draft-%d", v&0xff)
 	default:
