@@ -188,7 +188,9 @@ type httpView struct {
 	dir  Dir
 	c    *Context
 	made [httpSlots][]byte
-	is   [httpSlots]uint8 // 0 not asked yet, 1 absent, 2 there
+	// merged are the fields as rules see them; nil until they are asked for.
+	merged []http.Field
+	is     [httpSlots]uint8 // 0 not asked yet, 1 absent, 2 there
 
 	looked bool // for events
 	events [][]byte
@@ -244,7 +246,7 @@ func (v *httpView) Packets() []uint64 { return v.t.packets.List() }
 // NBuf implements suricata.Tx.
 func (v *httpView) NBuf(b suricata.Buffer) int {
 	if b == suricata.BufHTTPRequestHeader && v.dir == FromClient || b == suricata.BufHTTPResponseHeader && v.dir == FromServer {
-		return len(v.m.head.Fields)
+		return len(v.fields())
 	}
 	if n := v.m.more.NBuf(b); n > 0 {
 		return n
@@ -271,7 +273,7 @@ func (v *httpView) NBuf(b suricata.Buffer) int {
 // BufAt implements suricata.Tx.
 func (v *httpView) BufAt(b suricata.Buffer, i int) []byte {
 	if b == suricata.BufHTTPRequestHeader || b == suricata.BufHTTPResponseHeader {
-		f := &v.m.head.Fields[i]
+		f := &v.fields()[i]
 		return append(append(append([]byte(nil), f.Name...), ": "...), f.Value...)
 	}
 	if v.m.more.NBuf(b) > 0 {
@@ -299,7 +301,7 @@ var headerBuffers = map[suricata.Buffer]string{
 func (v *httpView) build(b suricata.Buffer) ([]byte, bool) {
 	h := &v.m.head
 	if name, ok := headerBuffers[b]; ok {
-		x := h.Get(name)
+		x := v.field(name)
 		return x, x != nil
 	}
 	switch b {
@@ -314,18 +316,18 @@ func (v *httpView) build(b suricata.Buffer) ([]byte, bool) {
 		return h.Raw[h.FieldsAt:], true
 	case suricata.BufHTTPHeaderNames:
 		x := []byte("\r\n")
-		for _, f := range h.Fields {
+		for _, f := range v.fields() {
 			x = append(append(x, f.Name...), "\r\n"...)
 		}
 		return append(x, "\r\n"...), true
 	case suricata.BufHTTPStart:
-		return h.Raw, v.app == suricata.AppHTTP
+		return v.start(), v.app == suricata.AppHTTP
 	case suricata.BufHTTPCookie:
 		name := "cookie"
 		if v.dir == FromServer {
 			name = "set-cookie"
 		}
-		x := h.Get(name)
+		x := v.field(name)
 		return x, x != nil
 	case suricata.BufFileData:
 		return v.m.inspect, len(v.m.inspect) > 0
@@ -369,7 +371,7 @@ func (v *httpView) build(b suricata.Buffer) ([]byte, bool) {
 	case suricata.BufHTTPStatMsg:
 		return h.Reason, true
 	case suricata.BufHTTPResponseLine:
-		return h.Line, true
+		return v.line(), true
 	case suricata.BufHTTPResponseBody:
 		return v.m.inspect, len(v.m.inspect) > 0
 	}
@@ -379,7 +381,7 @@ func (v *httpView) build(b suricata.Buffer) ([]byte, bool) {
 // headers gives the fields as "Name: value" lines without cookies.
 func (v *httpView) headers() []byte {
 	var x []byte
-	for _, f := range v.m.head.Fields {
+	for _, f := range v.fields() {
 		if http.EqualFold(f.Name, "cookie") || http.EqualFold(f.Name, "set-cookie") {
 			continue
 		}
