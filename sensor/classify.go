@@ -99,6 +99,14 @@ var signs = [...]sign{
 	{byALPN, "dot", "dns-over-tls", "dns"},
 	{byALPN, "doq", "dns-over-quic", "dns"},
 	{byTLSPort, "853", "dns-over-tls", "dns"},
+	{byTLSPort, "465", "smtps", "mail"},
+	{byTLSPort, "587", "smtps", "mail"},
+	{byTLSPort, "993", "imaps", "mail"},
+	{byTLSPort, "995", "pop3s", "mail"},
+	{byTLSPort, "990", "ftps", "file-transfer"},
+	{byTLSPort, "636", "ldaps", "identity"},
+	{byTLSPort, "3269", "ldaps", "identity"},
+	{byTLSPort, "8883", "mqtts", "iot"},
 	{byMediaType, "application/dns-message", "dns-over-https", "dns"},
 	{byMediaType, "application/ocsp-request", "ocsp", "certificates"},
 	{byMediaType, "application/ocsp-response", "ocsp", "certificates"},
@@ -121,6 +129,7 @@ var signs = [...]sign{
 	{bySubject, "CN=AnyDesk Client", "anydesk", ""},
 	{bySubject, "CN=AnyNet Relay", "anydesk", ""},
 	{bySubject, "tor", "tor", ""},
+	{byAttribute, "umas", "umas", "industrial"},
 	{byAttribute, "microsoft", "microsoft-teams", ""},
 	{byAttribute, "whatsapp", "whatsapp", ""},
 	{byPath, "/dns-query", "dns-over-https", "dns"},
@@ -224,6 +233,9 @@ func (w *worker) classify(e *event.Event) {
 			vendor, _ := e.GetStr(event.SaksiStunVendor)
 			l = bySign(byAttribute, func(s string) bool { return s == vendor })
 		}
+	case "saksi.modbus":
+		area, _ := e.GetStr(event.SaksiIcsArea)
+		l = bySign(byAttribute, func(s string) bool { return s == area })
 	default:
 		if host, ok := e.GetStr(event.DestinationDomain); ok {
 			l = byName(byHost, host)

@@ -42,6 +42,15 @@ func TestLabels(t *testing.T) {
 			text(event.TLSServerX509AlternativeNames, "www.abcdefgh2345.net"),
 		}},
 		{"port of DNS over TLS", "dns-over-tls", "tls_port 853", tlsLabel, []func(*event.Event){func(e *event.Event) { e.Int(event.DestinationPort, 853) }}},
+		{"port of IMAP in TLS", "imaps", "tls_port 993", tlsLabel, []func(*event.Event){func(e *event.Event) { e.Int(event.DestinationPort, 993) }}},
+		{"name before port", "gmail", "server_name imap.gmail.com", tlsLabel, []func(*event.Event){
+			text(event.TLSClientServerName, "imap.gmail.com"), func(e *event.Event) { e.Int(event.DestinationPort, 993) },
+		}},
+		{"port of the web", "", "", tlsLabel, []func(*event.Event){func(e *event.Event) { e.Int(event.DestinationPort, 443) }}},
+		{"OCSP", "ocsp", "media_type application/ocsp-request", httpLabel, []func(*event.Event){text(event.HTTPRequestMimeType, "application/ocsp-request")}},
+		{"HLS", "hls", "media_type application/vnd.apple.mpegurl", httpLabel, []func(*event.Event){text(event.HTTPResponseMimeType, "application/vnd.apple.mpegurl")}},
+		{"path of a VPN", "softether", "path /vpnsvc/connect.cgi", httpLabel, []func(*event.Event){text(event.URLPath, "/vpnsvc/connect.cgi")}},
+		{"program of a VPN", "cisco-anyconnect", "user_agent AnyConnect ", httpLabel, []func(*event.Event){text(event.UserAgentOriginal, "AnyConnect Windows 4.10.05095")}},
 		{"first label", "dns-over-https", "name_label doh", tlsLabel, []func(*event.Event){text(event.TLSClientServerName, "doh-1.contoh.example")}},
 		{"another first label", "", "", tlsLabel, []func(*event.Event){text(event.TLSClientServerName, "dohlia.contoh.example")}},
 		{"DNS over HTTPS", "dns-over-https", "media_type application/dns-message", httpLabel, []func(*event.Event){
@@ -79,7 +88,7 @@ func TestLabels(t *testing.T) {
 
 // TestExt proves that label and former protocol survive the parser's state.
 func TestExt(t *testing.T) {
-	for _, c := range []conn{{}, {via: 255}, {label: newLabel(numReasons-1, 65535)}, {via: 255, label: newLabel(numReasons-1, 65535)}} {
+	for _, c := range []conn{{}, {via: 255}, {via: 511}, {label: newLabel(numReasons-1, 65535)}, {via: 511, label: newLabel(numReasons-1, 65535)}} {
 		ext := c.ext()
 		l, via := (&worker{}).labelOf(&flow.Record{Ext: ext})
 		if l != c.label || via != c.via || (ext&extLabel != 0) != (l != 0 || via != 0) {

@@ -268,7 +268,9 @@ func TestZeekConnections(t *testing.T) {
 // ndpiNames is what nDPI calls a protocol, lower case.
 var ndpiNames = map[string]string{
 	"snmp": "snmp", "smb": "smbv23", "ipv6-icmp": "icmpv6", "openvpn": "openvpn", "ike": "ipsec", "ipsec-nat-t": "ipsec", "esp": "ipsec", "ah": "ipsec", "dropbox-lansync": "dropbox", "http2": "http",
-	"weave": "nestlogsink", "websocket": "http", "spotify-connect": "spotify",
+	"weave": "nestlogsink", "websocket": "http", "spotify-connect": "spotify", "dcerpc": "dce_rpc", "sunrpc": "rpc", "tds": "mssql-tds", "redis": "resp", "java-rmi": "jrmi", "iax2": "iax",
+	"whois": "whois-das", "netcode": "yojimbo", "ica": "citrix", "mpeg-ts": "mpeg_ts", "delivery-optimization": "ms_do", "photon": "tocaboca",
+	"iperf3": "targusdataspeed", "vmware-heartbeat": "vmware", "vmware-authd": "vmware", "ymsg": "yahoo", "hcl-notes": "lotusnotes", "smart-install": "ciscosmi",
 }
 
 // ndpiApplications is what nDPI calls an application, lower case, where it is
@@ -278,6 +280,9 @@ var ndpiApplications = map[string]string{
 	"google":         "google google-services google-ads google-analytics google-dns firebase chromecast", // its "Google" is the rest of them all
 	"googleservices": "google-services google-play chrome-update firebase", "playstore": "google-play", "datasaver": "google-data-saver", "amazonaws": "aws", "ads_analytic_track": "*advertising *analytics",
 	"adultcontent": "*adult", "vibervoip": "viber", "microsoft365": "microsoft-365 outlook microsoft-entra", "alicloud": "alibaba-cloud", "appleitunes": "app-store apple-music",
+	"imaps": "imaps gmail outlook", "pops": "pop3s", "appleicloud": "icloud", "applestore": "app-store", "amazonalexa": "alexa", "amazonvideo": "prime-video", "ms_onedrive": "onedrive",
+	"sinaweibo": "weibo", "edgecast": "edgio", "goto": "gotomeeting", "appletvplus": "apple-tv", "hbo": "hbo-max", "iheartradio": "iheart", "siriusxmradio": "sirius-xm", "teslaservices": "tesla",
+	"pia": "private-internet-access", "ubiquity": "ubiquiti", "cybersecurity": "*security", "mpegdash": "mpeg-dash", "eth": "ethereum",
 	"avastsecuredns": "avast-secure-dns", "applepush": "apple-push", "applesiri": "apple-siri", "hangoutduo": "google-meet",
 }
 
@@ -389,7 +394,7 @@ const (
 	floorZeek = 97.7
 	// floorService counts connections whose services Zeek's log names alike.
 	floorService = 95.5
-	floorNDPI    = 98.2
+	floorNDPI    = 98.8
 	// floorNDPIApplications counts flows nDPI gives protocol and application.
-	floorNDPIApplications = 93.1
+	floorNDPIApplications = 93.4
 )

@@ -1,6 +1,7 @@
 package sensor
 
 import (
+	"strconv"
 	"strings"
 
 	"saksi/event"
@@ -39,11 +40,22 @@ func tlsLabel(e *event.Event) label {
 	if l := bySign(byFingerprint, func(s string) bool { return s == ja3 }); l != 0 {
 		return l
 	}
-	if port, _ := e.GetInt(event.DestinationPort); port == 853 {
-		return bySign(byTLSPort, func(s string) bool { return s == "853" })
-	}
-	return 0
+	port, _ := e.GetInt(event.DestinationPort)
+	return bySign(byTLSPort, func(s string) bool { return tlsPorts[s] == port })
 }
+
+// tlsPorts are the ports that signs name.
+var tlsPorts = func() map[string]int64 {
+	of := map[string]int64{}
+	for _, i := range signsOf[byTLSPort] {
+		n, err := strconv.ParseUint(signs[i].text, 10, 16)
+		if err != nil { // a defect of the program
+			panic(err)
+		}
+		of[signs[i].text] = int64(n)
+	}
+	return of
+}()
 
 // byFirstLabel takes hosts of TLS that say in their first label what they do:
 // "doh" or "dns", alone or with a number or hyphen behind it.

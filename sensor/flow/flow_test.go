@@ -14,6 +14,8 @@ const (
 	syn = decode.SYN
 	rst = decode.RST
 	ack = decode.ACK
+	// closedWindow marks a step whose sender takes no more.
+	closedWindow = 0x80
 )
 
 func at(s string) [16]byte { return netip.MustParseAddr(s).As16() }
@@ -32,7 +34,10 @@ type step struct {
 func (s step) packet(i int, t int64) *decode.Packet {
 	p := &decode.Packet{
 		Number: uint64(i), Time: t, Proto: decode.ProtoTCP, Src: client, Dst: server, SrcPort: 40000, DstPort: 80,
-		TCPFlags: s.flags, Seq: 0xfffffff0 + s.seq, HdrLen: 20, SegLen: 20 + s.n, IPLen: 40 + s.n,
+		TCPFlags: s.flags &^ closedWindow, Window: 512, Seq: 0xfffffff0 + s.seq, HdrLen: 20, SegLen: 20 + s.n, IPLen: 40 + s.n,
+	}
+	if s.flags&closedWindow != 0 {
+		p.Window = 0
 	}
 	if s.server {
 		p.Src, p.Dst, p.SrcPort, p.DstPort = p.Dst, p.Src, p.DstPort, p.SrcPort
@@ -67,6 +72,12 @@ func TestStates(t *testing.T) {
 		{"middle", []step{{false, ack, 5, 10}, {true, ack, 5, 7}}, "OTH", "Dd", 10, 7},
 		{"answer first", []step{{true, syn | ack, 0, 0}, {false, ack, 1, 0}, {false, ack, 1, 5}}, "S1", "^hAD", 5, 0},
 		{"retransmitted", append(data, step{false, ack, 1, 10}), "S1", "ShADd", 10, 30},
+		{"data with FIN", more(step{false, fin | ack, 1, 10}), "S2", "ShAF", 10, 0},
+		{"data with RST", append(data, step{true, rst | ack, 31, 5}), "RSTR", "ShADdr", 10, 30},
+		{"FIN and RST at once", append(data, step{false, fin | rst, 11, 0}), "RSTO", "ShADdI", 10, 30},
+		{"SYN and FIN at once", []step{{false, syn | fin, 0, 0}}, "SH", "Q", 0, 0},
+		{"window closed", append(data, step{true, ack | closedWindow, 31, 0}, step{true, ack | closedWindow, 31, 0}), "S1", "ShADdaw", 10, 30},
+		{"window closed behind FIN", append(data, step{false, fin | ack, 11, 0}, step{true, ack | closedWindow, 31, 0}), "S2", "ShADdFa", 10, 30},
 		{"wrap of sequence numbers", more(step{false, ack, 1, 100}, step{false, ack, 101, 100}), "S1", "ShAD", 200, 0},
 	} {
 		tab := NewTable(Config{})
@@ -81,6 +92,31 @@ func TestStates(t *testing.T) {
 		a, _ := r.Orig()
 		if got := string(r.AppendHistory(nil)); r.ConnState() != c.state || got != c.history || r.Payload(0) != c.orig || r.Payload(1) != c.resp || a.String() != "192.0.2.1" {
 			t.Errorf("%s: %s %s %d/%d from %v; expected %s %s %d/%d", c.name, r.ConnState(), got, r.Payload(0), r.Payload(1), a, c.state, c.history, c.orig, c.resp)
+		}
+	}
+}
+
+// TestServers proves who is the originator where both ports are a server's.
+func TestServers(t *testing.T) {
+	ports := &Ports{}
+	for _, n := range []uint16{67, 80, 443} {
+		ports.Add(true, n)
+		ports.Add(false, n)
+	}
+	for _, c := range []struct {
+		proto    uint8
+		src, dst uint16
+		to       [16]byte
+		turned   bool
+	}{
+		{decode.ProtoTCP, 80, 443, client, true}, {decode.ProtoTCP, 443, 80, client, false}, {decode.ProtoTCP, 443, 4000, client, true},
+		{decode.ProtoTCP, 4000, 443, client, false}, {decode.ProtoUDP, 80, 443, client, false}, {decode.ProtoUDP, 80, 4000, client, true},
+		{decode.ProtoUDP, 67, 68, at("255.255.255.255"), false},
+	} {
+		tab := NewTable(Config{Servers: ports})
+		_, dir, _ := tab.Update(&decode.Packet{Proto: c.proto, Src: server, Dst: c.to, SrcPort: c.src, DstPort: c.dst, TCPFlags: ack, Window: 9, HdrLen: 20, SegLen: 20, IPLen: 40}, true)
+		if (dir == FromResp) != c.turned {
+			t.Errorf("protocol %d, port %d to %d: turned %t", c.proto, c.src, c.dst, dir == FromResp)
 		}
 	}
 }

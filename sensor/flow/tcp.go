@@ -140,8 +140,17 @@ func (r *Record) backward(p *decode.Packet, server *Ports) bool {
 	default:
 		return false
 	}
-	return server.has(r.Proto, p.SrcPort) && !server.has(r.Proto, p.DstPort)
+	switch {
+	case !server.has(r.Proto, p.SrcPort) || p.Dst == broadcast:
+		return false
+	case !server.has(r.Proto, p.DstPort):
+		return true
+	}
+	return r.Proto == decode.ProtoTCP && p.SrcPort < p.DstPort // both are a server's
 }
+
+// broadcast is 255.255.255.255, to which no client listens.
+var broadcast = [16]byte{10: 0xff, 11: 0xff, 12: 0xff, 13: 0xff, 14: 0xff, 15: 0xff}
 
 // count adds p to the record and returns its direction, which a first
 // packet that a server sent turns round.
@@ -184,15 +193,11 @@ func (r *Record) count(p *decode.Packet, dir int, good bool, server *Ports) int 
 func (r *Record) tcp(p *decode.Packet, dir int, n uint32) {
 	f := p.TCPFlags
 	own, peer := r.endpoint(dir), r.endpoint(1-dir)
-	if f&decode.SYN != 0 {
-		if f&(decode.FIN|decode.RST) != 0 {
-			r.mark('q', dir)
-		}
-		if f&decode.ACK != 0 {
-			r.mark('h', dir)
-		} else {
-			r.mark('s', dir)
-		}
+	if letter := flagLetter(f, n); letter != 0 {
+		r.mark(letter, dir)
+	}
+	if p.Window == 0 && f&decode.RST == 0 && peer != closed && own != reset {
+		r.mark('w', dir)
 	}
 	bit := uint8(flagStart0) << dir
 	seq := p.Seq
@@ -213,18 +218,6 @@ func (r *Record) tcp(p *decode.Packet, dir int, n uint32) {
 		if int32(end-r.next[dir]) > 0 && f&decode.RST == 0 && (own != closed || n > 0) {
 			r.next[dir] = end
 		}
-	}
-	if n > 0 {
-		r.mark('d', dir)
-	}
-	if f&decode.ACK != 0 && f&(decode.SYN|decode.RST) == 0 && n == 0 && f&decode.FIN == 0 {
-		r.mark('a', dir)
-	}
-	if f&decode.FIN != 0 {
-		r.mark('f', dir)
-	}
-	if f&decode.RST != 0 {
-		r.mark('r', dir)
 	}
 	switch {
 	case f&decode.RST != 0:
@@ -265,6 +258,34 @@ func (r *Record) tcp(p *decode.Packet, dir int, n uint32) {
 	if f&decode.FIN != 0 && f&decode.RST == 0 && r.endpoint(dir) != reset {
 		r.setEndpoint(dir, closed)
 	}
+}
+
+// flagLetter is the one letter of a segment with n bytes of data: its flags tell
+// it before its data does (Zeek, src/packet_analysis/protocol/tcp/TCP.cc,
+// update_history); 0 for none.
+func flagLetter(f uint8, n uint32) byte {
+	switch f & (decode.SYN | decode.FIN | decode.RST) {
+	case 0:
+		switch {
+		case n > 0:
+			return 'd'
+		case f&decode.ACK != 0:
+			return 'a'
+		}
+		return 0
+	case decode.SYN:
+		if f&decode.ACK != 0 {
+			return 'h'
+		}
+		return 's'
+	case decode.FIN:
+		return 'f'
+	case decode.RST:
+		return 'r'
+	case decode.FIN | decode.RST:
+		return 'i'
+	}
+	return 'q'
 }
 
 // ConnState summarizes the connection in Zeek's terms (conn.log, conn_state).

@@ -79,7 +79,7 @@ func init() {
 	})
 	register(&Entry{
 		Name: "sap-router", Doc: "SAP network interface: a route through SAProuter", Reference: "https://help.sap.com/docs/SAPROUTER",
-		Transport: TCP, Ports: []uint16{3299}, First: []string{"\x00\x00"},
+		Transport: TCP, Application: "sap", Ports: []uint16{3299}, First: []string{"\x00\x00"},
 		Detect:  func(p *Probe) Verdict { return yes(len(p.Data) >= 13 && string(p.Data[4:13]) == "NI_ROUTE\x00") },
 		Samples: []string{"sap_router.txt"}, Hostile: []string{"short.txt"},
 	})

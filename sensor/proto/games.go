@@ -7,7 +7,7 @@ import "encoding/binary"
 func init() {
 	register(&Entry{
 		Name: "source-engine", Doc: "Queries of game servers of Valve's Source engine", Reference: "https://developer.valvesoftware.com/wiki/Server_queries",
-		Transport: UDP, Ports: []uint16{27015}, First: []string{"\xff\xff\xff\xff"},
+		Transport: UDP, Application: "source-engine", Ports: []uint16{27015}, First: []string{"\xff\xff\xff\xff"},
 		Detect: func(p *Probe) Verdict { // A2S_INFO, A2S_PLAYER, A2S_RULES, their answers and the challenge
 			b := p.Data
 			switch {
@@ -77,7 +77,7 @@ func init() {
 	})
 	register(&Entry{
 		Name: "syncthing-discovery", Doc: "Syncthing: announcements in the local network", Reference: "https://docs.syncthing.net/specs/localdisco-v4.html",
-		Transport: UDP, Ports: []uint16{21027}, First: []string{"\x2e\xa7\xd9\x0b"},
+		Transport: UDP, Application: "syncthing", Ports: []uint16{21027}, First: []string{"\x2e\xa7\xd9\x0b"},
 		Detect:  func(*Probe) Verdict { return Yes },
 		Samples: []string{"syncthing_discovery.txt"}, Hostile: []string{"short.txt"},
 	})

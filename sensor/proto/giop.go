@@ -6,7 +6,7 @@ package proto
 func init() {
 	register(&Entry{
 		Name: "giop", Doc: "General Inter-ORB Protocol of CORBA", Reference: "OMG CORBA 3.3 Part 2, chapter 9",
-		Transport: TCP, Ports: []uint16{683, 2809}, First: []string{"GIOP"},
+		Transport: TCP, Application: "corba", Ports: []uint16{683, 2809}, First: []string{"GIOP"},
 		Detect: func(p *Probe) Verdict {
 			b := p.Data
 			switch {

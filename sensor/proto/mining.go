@@ -40,7 +40,7 @@ func init() {
 	})
 	register(&Entry{
 		Name: "stratum", Doc: "Stratum: work that miners of a currency ask a pool for", Reference: "https://en.bitcoin.it/wiki/Stratum_mining_protocol",
-		Transport: TCP, Ports: []uint16{3333}, First: []string{"{"}, Detect: detectStratum,
+		Transport: TCP, Application: "mining", Ports: []uint16{3333}, First: []string{"{"}, Detect: detectStratum,
 		Samples: []string{"stratum.txt", "stratum_monero.txt"}, Hostile: []string{"short.txt"},
 	})
 }

@@ -14,7 +14,7 @@ import (
 func init() {
 	register(&Entry{
 		Name: "nntp", Doc: "Network News Transfer Protocol", Reference: "RFC 3977, RFC 4643, RFC 4642",
-		Transport: TCP, Ports: []uint16{119},
+		Transport: TCP, Application: "usenet", Ports: []uint16{119},
 		Detect: func(p *Probe) Verdict {
 			line, _, ok := bytes.Cut(p.Data[:min(len(p.Data), 1024)], []byte("\r\n"))
 			if p.Dir == FromServer {

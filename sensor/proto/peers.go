@@ -42,7 +42,7 @@ func init() {
 	})
 	register(&Entry{
 		Name: "skinny", Doc: "Skinny (SCCP), telephones of Cisco with their call manager", Reference: "https://wiki.wireshark.org/SKINNY",
-		Transport: TCP, Ports: []uint16{2000}, Detect: detectSkinny,
+		Transport: TCP, Application: "cisco-skinny", Ports: []uint16{2000}, Detect: detectSkinny,
 		Samples: []string{"skinny.txt"}, Hostile: []string{"short.txt"},
 	})
 	register(&Entry{

@@ -18,7 +18,7 @@ func init() {
 	register(&Entry{
 		Name: "tns", Doc: "Oracle Transparent Network Substrate",
 		Reference: "https://wiki.wireshark.org/Oracle_TNS, Oracle Net Services Reference",
-		Transport: TCP, Ports: []uint16{1521},
+		Transport: TCP, Application: "oracle", Ports: []uint16{1521},
 		Detect:  detectTNS,
 		New:     func(Transport) Parser { return &tns{} },
 		Samples: []string{"tns.txt"}, Hostile: []string{"tns_hostile.txt"},

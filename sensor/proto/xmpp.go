@@ -15,7 +15,7 @@ import (
 func init() {
 	register(&Entry{
 		Name: "xmpp", App: suricata.AppJabber, Doc: "Extensible Messaging and Presence Protocol", Reference: "RFC 6120",
-		Transport: TCP, Ports: []uint16{5222, 5269}, First: []string{"<"},
+		Transport: TCP, Application: "jabber", Ports: []uint16{5222, 5269}, First: []string{"<"},
 		Detect: func(p *Probe) Verdict {
 			b := p.Data[:min(len(p.Data), 1024)]
 			switch {

@@ -13,7 +13,7 @@ import (
 func init() {
 	register(&Entry{
 		Name: "zmtp", Doc: "ZeroMQ message transport", Reference: "https://rfc.zeromq.org/spec/23/",
-		Transport: TCP, First: []string{"\xff\x00\x00\x00\x00\x00\x00\x00"},
+		Transport: TCP, Application: "zeromq", First: []string{"\xff\x00\x00\x00\x00\x00\x00\x00"},
 		Detect: func(p *Probe) Verdict {
 			b := p.Data
 			switch {
