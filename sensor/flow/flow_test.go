@@ -109,8 +109,12 @@ func TestServers(t *testing.T) {
 		to       [16]byte
 		turned   bool
 	}{
-		{decode.ProtoTCP, 80, 443, client, true}, {decode.ProtoTCP, 443, 80, client, false}, {decode.ProtoTCP, 443, 4000, client, true},
-		{decode.ProtoTCP, 4000, 443, client, false}, {decode.ProtoUDP, 80, 443, client, false}, {decode.ProtoUDP, 80, 4000, client, true},
+		{decode.ProtoTCP, 80, 443, client, true},
+		{decode.ProtoTCP, 443, 80, client, false},
+		{decode.ProtoTCP, 443, 4000, client, true},
+		{decode.ProtoTCP, 4000, 443, client, false},
+		{decode.ProtoUDP, 80, 443, client, false},
+		{decode.ProtoUDP, 80, 4000, client, true},
 		{decode.ProtoUDP, 67, 68, at("255.255.255.255"), false},
 	} {
 		tab := NewTable(Config{Servers: ports})
