@@ -1,6 +1,9 @@
 package main
 
 import (
+	"strconv"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"saksi/internal/netplace"
@@ -18,6 +21,7 @@ type suricataFlags struct {
 	reach      string
 	anomalies  bool
 	payload    bool
+	elephant   string
 }
 
 // add adds the flags for what rules are compiled with.
@@ -27,6 +31,7 @@ func (o *suricataFlags) add(c *cobra.Command) {
 	f.StringVar(&o.data, "rules-data", "", "`folder` in which data sets that rules fill (state, save) are kept between runs; without it they last for the run")
 	f.StringVar(&o.categories, "reputation-categories", "", "`file` of categories of addresses, for iprep in rules of Suricata")
 	f.StringArrayVar(&o.reputation, "reputation", nil, "`file` of addresses with their scores by category, for iprep; may be given several times")
+	f.StringVar(&o.elephant, "elephant", "", "`bytes/seconds` that make a flow an elephant, for flow.elephant in rules of Suricata: so many one way within so many seconds, such as 1GiB/10")
 	f.StringVar(&o.countries, "countries", "", "`file` of networks with their countries, for geoip in rules of Suricata: a MaxMind DB (GeoLite2-Country.mmdb), CSV or TSV; none is built in")
 }
 
@@ -37,9 +42,26 @@ func (o *suricataFlags) addReach(c *cobra.Command) {
 	c.Flags().BoolVar(&o.payload, "payload", false, "write into alerts of EVE JSON (-o eve) the bytes they matched in, at most 4 KiB; they may hold secrets")
 }
 
+// flowRate reads --elephant; nil if it is not given.
+func flowRate(s string) (*suricata.FlowRate, error) {
+	if s == "" {
+		return nil, nil
+	}
+	size, seconds, _ := strings.Cut(s, "/")
+	n, err := parseSize(size)
+	k, e := strconv.Atoi(seconds)
+	if err != nil || e != nil || n < 1 || k < 1 || k > suricata.MaxRateSeconds {
+		return nil, usage("--elephant %q: expected BYTES/SECONDS, at most %d seconds, such as 1GiB/10", s, suricata.MaxRateSeconds)
+	}
+	return &suricata.FlowRate{Bytes: uint64(n), Seconds: k}, nil
+}
+
 // config reads the files.
 func (o *suricataFlags) config() (c suricata.Config, err error) {
 	c.DataDir = o.data
+	if c.Elephant, err = flowRate(o.elephant); err != nil {
+		return c, err
+	}
 	for _, p := range o.thresholds {
 		src, err := suricata.ReadFile(p)
 		if err != nil {

@@ -109,6 +109,10 @@ const (
 	BufSNMPCommunity
 	BufSNMPUser
 	BufSNMPPDUType
+	BufNTPMode
+	BufNTPReferenceID
+	BufNTPStratum
+	BufNTPVersion
 	BufSIPMethod
 	BufSIPURI
 	BufSIPRequestLine

@@ -26,6 +26,7 @@ type compiler struct {
 	magic      func() (func([]byte) string, error)
 	magicName  func([]byte) string // that a rule asked for
 	magicErr   error
+	elephant   *FlowRate
 }
 
 // known is a rule by its id, and where it stands.

@@ -58,6 +58,7 @@ const (
 	ckVersion
 	ckIPRep
 	ckFlowPackets
+	ckElephant
 	ckFlowBytes
 	ckFlowAge
 	ckStreamEvent
@@ -113,6 +114,8 @@ func (c *check) eval(p *Packet, st *FlowState) bool {
 		ok = c.reputation(p)
 	case ckFlowPackets, ckFlowBytes, ckFlowAge:
 		ok = c.flow(p)
+	case ckElephant:
+		ok = st.isElephant(c.a)
 	case ckStreamEvent:
 		ok = p.StreamEvents>>c.a&1 != 0
 	case ckFragments:

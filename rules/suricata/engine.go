@@ -112,6 +112,9 @@ func dirIndex(p *Packet) int {
 
 // Packet implements Engine.
 func (m *Matcher) Packet(dst []Hit, st **FlowState, p *Packet) []Hit {
+	if m.set.elephant != nil {
+		m.follow(st, p)
+	}
 	if !m.begin(st, p) {
 		return dst
 	}

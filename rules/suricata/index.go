@@ -20,6 +20,7 @@ type index struct {
 	wanted       [NumBuffers]bool
 	flowBytes    bool
 	magic        func([]byte) string // names files, if a rule asks
+	elephant     *FlowRate           // if a rule asks for it
 	maxItems     int
 }
 
@@ -148,7 +149,7 @@ func xOrder(r *Rule) int {
 
 // build sorts the rules into the order of evaluation (Suricata user guide,
 // "Rule Processing") and makes the index.
-func (s *Set) build() {
+func (s *Set) build(rate *FlowRate) {
 	slices.SortStableFunc(s.rules, func(a, b *Rule) int {
 		return cmp.Or(cmp.Compare(a.Action, b.Action), cmp.Compare(flowOrder(a), flowOrder(b)), cmp.Compare(xOrder(a), xOrder(b)), cmp.Compare(a.Priority, b.Priority))
 	})
@@ -177,7 +178,10 @@ func (s *Set) build() {
 				s.magic = l.transforms[0].magic
 			}
 		}
-		s.flowBytes = s.flowBytes || slices.ContainsFunc(r.checks, func(c check) bool { return c.op == ckFlowBytes })
+		s.flowBytes = s.flowBytes || slices.ContainsFunc(r.checks, func(c check) bool { return c.op == ckFlowBytes || c.op == ckElephant })
+		if slices.ContainsFunc(r.checks, func(c check) bool { return c.op == ckElephant }) {
+			s.elephant = rate
+		}
 		if r.events && r.kind == kindPacket {
 			s.events = append(s.events, r.id)
 			continue

@@ -63,7 +63,7 @@ func init() {
 		"filemd5": {kwFileDigest, 1}, "filesha1": {kwFileDigest, 1}, "filesha256": {kwFileDigest, 1}, "alert": {kwAlert, -1},
 		"flowvar": {kwVariable, 1}, "pktvar": {kwVariable, 1}, "replace": {kwReplace, 1}, "ftpbounce": {kwFTPBounce, -1},
 		"asn1": {kwASN1, 1}, "geoip": {kwGeoIP, 1}, "l3_proto": {kwL3Proto, 1}, "nfq_set_mark": {kwMark, 1},
-		"filemagic": {kwFileMagic, 1}, "file.magic": {kwFileMagicBuffer, -1},
+		"flow.elephant": {kwElephant, 1}, "filemagic": {kwFileMagic, 1}, "file.magic": {kwFileMagicBuffer, -1},
 	}
 	for k := range checksumKeywords {
 		m[k] = keyword{kwChecksum, 1}

@@ -69,6 +69,8 @@ type Config struct {
 	// Country gives the two letters of an address's country, "" if they are not
 	// known, for geoip; nil: nothing does. It is called by several workers.
 	Country func(netip.Addr) string
+	// Elephant is the rate of an elephant, for flow.elephant; nil: there is none.
+	Elephant *FlowRate
 	// Magic gives what names files in libmagic's words by their first bytes, or why
 	// nothing does, for file.magic; nil: nothing does. It is called when the first
 	// rule asks, and what it gives by several workers.
@@ -111,7 +113,7 @@ func Load(srcs []Source, cfg Config) (*Set, []rules.Problem) {
 	c := &compiler{
 		headers: headers{vars: maps.Clone(defaultVars), cache: map[string]*set{}},
 		bits:    names{}, ints: names{}, texts: names{}, sids: map[[2]int64]known{}, older: map[*Rule]*ruleText{}, offered: cfg.Offer,
-		datasets: map[string]*dataset{}, dataDir: cfg.DataDir, reputation: cfg.Reputation, country: cfg.Country, magic: cfg.Magic,
+		datasets: map[string]*dataset{}, dataDir: cfg.DataDir, reputation: cfg.Reputation, country: cfg.Country, magic: cfg.Magic, elephant: cfg.Elephant,
 	}
 	if c.offered == nil {
 		all := &Offer{StreamSize: true}
@@ -170,7 +172,7 @@ func Load(srcs []Source, cfg Config) (*Set, []rules.Problem) {
 		problems = append(problems, c.thresholds(src, s.rules)...)
 	}
 	s.bitNames, s.intNames = s.bits.list(), s.ints.list()
-	s.build()
+	s.build(cfg.Elephant)
 	return s, problems
 }
 

@@ -111,6 +111,11 @@ var numberKeywords = func() map[string]Buffer {
 // which then count from 0.
 const beyond = 1<<64 - 1
 
+// ntpModes are names of modes (RFC 5905 section 7.3).
+var ntpModes = map[string]uint64{
+	"reserved": 0, "symmetric_active": 1, "symmetric_passive": 2, "client": 3, "server": 4, "broadcast": 5, "control": 6, "private": 7,
+}
+
 var yesNo = map[string]uint64{"yes": 1, "true": 1, "no": 0, "false": 0}
 
 // dnsRcodes and dnsRRTypes are names of the IANA registry "Domain Name System

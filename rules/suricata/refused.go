@@ -7,7 +7,7 @@ import "strings"
 var refusedKeywords = func() map[string]bool {
 	m := map[string]bool{}
 	for k := range strings.FieldsSeq(`
-		config detection_offset lua luajit luaxform flow.elephant firewall detect-event
+		config detection_offset lua luajit luaxform firewall detect-event
 		template2 ndpi-protocol ndpi-risk ttl.hop ja4.string ja4s.hash app-layer-state csum decode-type template.buffer
 		imap.request imap.response`) {
 		m[k] = true

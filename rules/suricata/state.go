@@ -23,6 +23,7 @@ type FlowState struct {
 	tx   []txBit
 	now  uint64 // the transaction in work
 	inTx bool
+	rate [2]flowWindow // by who sends, if a rule asks
 }
 
 // txBit is a bit of one transaction.

@@ -250,6 +250,8 @@ func (c *check) seen(p *Packet, st *FlowState) string {
 		return fmt.Sprintf("client %d, server %d", p.ClientPackets, p.ServerPackets)
 	case ckFlowBytes:
 		return fmt.Sprintf("client %d, server %d", p.ClientFrames, p.ServerFrames)
+	case ckElephant:
+		return fmt.Sprintf("client %t, server %t", st.isElephant(sideClient), st.isElephant(sideServer))
 	case ckFlowAge:
 		return time.Duration(p.Age).String()
 	case ckStreamEvent:

@@ -54,13 +54,30 @@ type ntp struct {
 	packets Packets
 	version int
 	asked   bool
+	offered uint64 // messages shown to the rules
+}
+
+// show offers a message to the rules: one of versions 3 and 4 that is whole.
+func (p *ntp) show(c *Context, dir Dir, b []byte) {
+	version := b[0] >> 3 & 7
+	if !c.Matching() || len(b) < 48 || version < 3 || version > 4 {
+		return
+	}
+	p.offered++
+	t := &bufTx{app: suricata.AppNTP, id: p.offered, packets: []uint64{c.Number}}
+	t.number(suricata.BufNTPMode, uint64(b[0]&7))
+	t.number(suricata.BufNTPVersion, uint64(version))
+	t.number(suricata.BufNTPStratum, uint64(b[1]))
+	t.add(suricata.BufNTPReferenceID, b[12:16])
+	c.Offer(t, dir)
 }
 
 // Data implements Parser.
-func (p *ntp) Data(c *Context, _ Dir, b []byte) Result {
+func (p *ntp) Data(c *Context, dir Dir, b []byte) Result {
 	if len(b) < 4 {
 		return Result(len(b))
 	}
+	p.show(c, dir, b)
 	mode := b[0] & 7
 	if mode == 3 && len(b) >= 48 {
 		p.Close(c)

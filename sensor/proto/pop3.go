@@ -79,6 +79,7 @@ func (p *pop3) Data(c *Context, dir Dir, b []byte) Result {
 }
 
 func (p *pop3) request(c *Context, line []byte) {
+	p.odd(c, line)
 	if p.token {
 		p.token = false
 		p.tokens++
@@ -91,7 +92,6 @@ func (p *pop3) request(c *Context, line []byte) {
 		return
 	}
 	v, arg := verb(line)
-	p.odd(c, line, v, arg)
 	said := ""
 	switch v {
 	case "USER":
