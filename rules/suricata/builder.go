@@ -189,8 +189,8 @@ func (c *compiler) compile(t *ruleText, p *parsed) (*Rule, *fault) {
 
 // unknownKeyword tells apart what Suricata knows and Saksi does not honor yet.
 func unknownKeyword(o *option) *fault {
-	if refusedKeywords[o.key.s] || strings.Contains(o.key.s, ".") && isProtocolKeyword(o.key.s) {
-		return refused(o.key.off, "keyword "+o.key.s)
+	if why := refusedKeywords[o.key.s]; why != "" || strings.Contains(o.key.s, ".") && isProtocolKeyword(o.key.s) {
+		return refused(o.key.off, because("keyword "+o.key.s, why))
 	}
 	f := wrong(o.key.off, "unknown keyword", "a keyword of Suricata")
 	return f.detail(fmt.Sprintf("unknown keyword %q", o.key.s)).tip(nearestKeyword(o.key.s))

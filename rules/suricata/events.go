@@ -44,7 +44,7 @@ func (b *builder) event(o *option, op checkOp, known []string, name string) *fau
 	case slices.Contains(b.c.offered.Never, name):
 		b.r.checks = append(b.r.checks, check{op: ckNever})
 	default:
-		return refused(o.val.off, o.key.s+":"+o.val.s)
+		return refused(o.val.off, because(o.key.s+":"+o.val.s, refusedEvents[name]))
 	}
 	return nil
 }
@@ -80,6 +80,9 @@ func kwAppEvent(b *builder, o *option) *fault {
 		return nil
 	}
 	app, ok := appNames[prefix]
+	if why := refusedEvents[name]; why != "" {
+		return refused(o.val.off, because("app-layer-event:"+name, why))
+	}
 	if !ok || !never && b.c.offered.AppEvents != nil && !slices.Contains(b.c.offered.AppEvents, name) {
 		return refused(o.val.off, "app-layer-event:"+name)
 	}

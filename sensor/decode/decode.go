@@ -183,6 +183,7 @@ type Decoder struct {
 type frame struct {
 	srcMAC, dstMAC [6]byte
 	vlan           [3]uint16
+	vntag          bool // the last tag was one
 	vlans          int
 	id             uint32 // of the tunnel
 	depth          uint8

@@ -60,6 +60,7 @@ func (d *Decoder) ether(out []Packet, p *Packet, f *frame, typ uint16, b []byte)
 			if f.vlans < len(f.vlan) {
 				f.vlan[f.vlans] = binary.BigEndian.Uint16(b) & 0xfff
 			}
+			f.vntag = false
 			if f.vlans++; f.vlans > len(f.vlan) {
 				d.raise(p, EvVLANLayers)
 			}
@@ -70,6 +71,7 @@ func (d *Decoder) ether(out []Packet, p *Packet, f *frame, typ uint16, b []byte)
 				return out, ShortLink
 			}
 			d.layer(p, f)
+			f.vntag = true
 			typ, b = binary.BigEndian.Uint16(b[4:]), b[6:]
 		case etherNSH:
 			d.nshOdd(p, b)

@@ -76,6 +76,7 @@ const (
 	EvVLANUnknown
 	EvVLANLayers
 	EvVNTagTooSmall
+	EvVNTagUnknown
 	EvPBBTooSmall
 	EvNSHTooSmall
 	EvNSHVersion
@@ -154,7 +155,7 @@ var EventNames = [numEvents]string{
 	"ipv6.ipv4_in_ipv6_too_small", "ipv6.ipv4_in_ipv6_wrong_version", "icmpv4.unknown_code", "icmpv4.ipv4_trunc_pkt",
 	"icmpv4.ipv4_unknown_ver", "icmpv6.unknown_type", "icmpv6.unknown_code", "icmpv6.ipv6_trunc_pkt", "icmpv6.ipv6_unknown_version",
 	"icmpv6.unassigned_type", "icmpv6.experimentation_type", "icmpv6.mld_message_with_invalid_hl", "ethernet.unknown_ethertype",
-	"vlan.unknown_type", "vlan.too_many_layers", "vntag.header_too_small", "ieee8021ah.header_too_small", "nsh.header_too_small",
+	"vlan.unknown_type", "vlan.too_many_layers", "vntag.header_too_small", "vntag.unknown_type", "ieee8021ah.header_too_small", "nsh.header_too_small",
 	"nsh.unsupported_version", "nsh.bad_header_length", "nsh.reserved_type", "nsh.unsupported_type", "nsh.unknown_payload",
 	"arp.pkt_too_small", "arp.unsupported_hardware", "arp.unsupported_protocol", "arp.invalid_hardware_size",
 	"arp.invalid_protocol_size", "arp.unsupported_opcode", "gre.wrong_version", "gre.version0_recur", "gre.version0_flags",

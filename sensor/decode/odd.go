@@ -131,6 +131,8 @@ func (d *Decoder) etherOdd(p *Packet, f *frame, typ uint16, b []byte) {
 		d.arpOdd(p, b)
 	case typ == etherPPPoED:
 		d.pppoeOdd(p, b)
+	case f.vntag:
+		d.raise(p, EvVNTagUnknown)
 	case f.vlans > 0:
 		d.raise(p, EvVLANUnknown)
 	default:
