@@ -41,6 +41,10 @@ func parts(entry string, buf suricata.Buffer, data ...string) [2][]string {
 // TestFrames proves the frames that parsers cut out of their messages.
 func TestFrames(t *testing.T) {
 	const preface = ">PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+	const nfsCall = ">\x80\x00\x00\x30\x00\x00\x00\x09\x00\x00\x00\x00\x00\x00\x00\x02\x00\x01\x86\xa3\x00\x00\x00\x03\x00\x00\x00\x01" +
+		"\x00\x00\x00\x01\x00\x00\x00\x04abcd\x00\x00\x00\x00\x00\x00\x00\x00"
+	const nfsReply = "<\x80\x00\x00\x1e\x00\x00\x00\x09\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	nfs4Call := strings.NewReplacer("\x80\x00\x00\x30", "\x80\x00\x00\x38", "\x03\x00\x00\x00\x01", "\x04\x00\x00\x00\x01").Replace(nfsCall)
 	quic := ">\xc3\x00\x00\x00\x01\x01\x07\x01\x08\x00\x05abcde"
 	for _, c := range []struct {
 		entry, frame string
@@ -61,11 +65,49 @@ func TestFrames(t *testing.T) {
 		{"quic", "quic.pdu", []string{quic}, [2][]string{{quic[1:]}}},
 		{"quic", "quic.header", []string{quic}, [2][]string{{"\xc3\x00\x00\x00\x01\x01\x07\x01\x08\x00\x05"}}},
 		{"quic", "quic.data", []string{quic}, [2][]string{{"abcde"}}},
+		{"nfs", "nfs.rpc.pdu", []string{nfsCall + "\x00\x00\x00\x03"}, [2][]string{{nfsCall[1:] + "\x00\x00\x00\x03"}}},
+		{"nfs", "nfs.rpc.creds", []string{nfsCall + "\x00\x00\x00\x03"}, [2][]string{{"\x00\x00\x00\x01"}}},
+		{"nfs", "nfs.nfs.pdu", []string{nfsCall + "\x00\x00\x00\x03", nfsReply + "\x00\x00\x00\x02ab"}, [2][]string{{"\x00\x00\x00\x03"}, {"\x00\x00\x00\x02ab"}}},
+		{"nfs", "nfs.nfs.status", []string{nfsCall + "\x00\x00\x00\x03", nfsReply + "\x00\x00\x00\x02ab"}, [2][]string{nil, {"\x00\x00\x00\x02"}}},
+		{"nfs", "nfs.rpc.hdr", []string{nfsCall + "\x00\x00\x00\x03", nfsReply + "\x00\x00\x00\x02ab"}, [2][]string{nil, {nfsReply[1:13]}}},
+		{"nfs", "nfs.rpc.data", []string{nfsCall + "\x00\x00\x00\x03", nfsReply + "\x00\x00\x00\x02ab"}, [2][]string{nil, {nfsReply[13:] + "\x00\x00\x00\x02ab"}}},
+		{"nfs", "nfs.rpc.hdr", []string{nfsReply + "\x00\x00\x00\x02ab"}, [2][]string{}}, // of no call that was seen
+		{"nfs", "nfs.nfs4.hdr", []string{nfs4Call + "\x00\x00\x00\x00\x00\x00\x00\x01ops!"}, [2][]string{{"1"}}}, // eight bytes are shown as a number
+		{"nfs", "nfs.nfs4.ops", []string{nfs4Call + "\x00\x00\x00\x00\x00\x00\x00\x01ops!"}, [2][]string{{"ops!"}}},
+		{"nfs", "nfs.nfs4.pdu", []string{nfs4Call + "\x00\x00\x00\x00\x00\x00\x00\x01ops!"}, [2][]string{{"\x00\x00\x00\x00\x00\x00\x00\x01ops!"}}},
+		{"nfs", "nfs.nfs4.status", []string{nfs4Call + "\x00\x00\x00\x00\x00\x00\x00\x01ops!", nfsReply + "\x00\x00\x00\x00ab"}, [2][]string{nil, {"\x00\x00\x00\x00"}}},
+		{"nfs", "nfs.nfs.pdu", []string{nfs4Call + "\x00\x00\x00\x00\x00\x00\x00\x01ops!"}, [2][]string{}},
+		{"nfs", "nfs.nfs.pdu", []string{strings.Replace(nfsCall, "\x86\xa3", "\x86\xa5", 1) + "\x00\x00\x00\x03"}, [2][]string{}}, // MOUNT
 	} {
 		got := parts(c.entry, suricata.Frame(c.frame), c.data...)
 		for dir := range got {
 			if !slices.Equal(got[dir], c.want[dir]) {
 				t.Errorf("%s: %q from %d, expected %q", c.frame, got[dir], dir, c.want[dir])
+			}
+		}
+	}
+}
+
+// TestNFSFramesHostile proves that messages that are cut or say wrong lengths harm
+// nothing, and that no frame lies outside of its message.
+func TestNFSFramesHostile(t *testing.T) {
+	call := "\x00\x00\x00\x09\x00\x00\x00\x00\x00\x00\x00\x02\x00\x01\x86\xa3\x00\x00\x00\x04\x00\x00\x00\x01" +
+		"\x00\x00\x00\x01\x00\x00\x00\x04abcd\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01ops!"
+	entry := Default().ByName("nfs")
+	for _, buf := range []suricata.Buffer{frameRPCPDU, frameRPCCreds, frameRPCHeader, frameRPCData, frameNFS4PDU, frameNFS4Ops, frameNFS4Status} {
+		for n := range len(call) + 1 {
+			for _, reply := range []bool{false, true} {
+				b := []byte(call[:n])
+				if n > 31 {
+					b[29], b[30], b[31] = 0xff, byte(n), 0xff
+				}
+				r := &recorder{buf: buf, host: host{entry: entry}}
+				(&rpc{}).frames(&Context{Host: r}, FromClient, b, b, nfsProgram, 4, reply)
+				for _, f := range r.seen[FromClient] {
+					if len(f) > max(n, 20) { // eight bytes are shown as a number
+						t.Errorf("%d bytes of %d", len(f), n)
+					}
+				}
 			}
 		}
 	}

@@ -124,7 +124,7 @@ type rpc struct {
 // Data implements Parser.
 func (p *rpc) Data(c *Context, dir Dir, b []byte) Result {
 	if !p.stream {
-		p.message(c, dir, b)
+		p.message(c, dir, b, b)
 		return Result(len(b))
 	}
 	used := 0
@@ -148,16 +148,16 @@ func (p *rpc) Data(c *Context, dir Dir, b []byte) Result {
 		if len(m) < 4+read {
 			break
 		}
-		p.message(c, dir, m[4:4+read])
+		p.message(c, dir, m[:4+read], m[4:4+read])
 		used += 4 + read
 		p.skip[dir] = n - read
 	}
 	return Result(used)
 }
 
-// message reads a call or a reply. A record's later fragments look like
-// neither, but for chance.
-func (p *rpc) message(c *Context, dir Dir, b []byte) {
+// message reads a call or a reply; raw is b with what stood before it in the stream.
+// A record's later fragments look like neither, but for chance.
+func (p *rpc) message(c *Context, dir Dir, raw, b []byte) {
 	w := wire{b: b}
 	xid, kind := w.u32(), w.u32()
 	if w.short {
@@ -169,6 +169,7 @@ func (p *rpc) message(c *Context, dir Dir, b []byte) {
 		k.packets.Add(c.Number)
 		if w.u32() == 2 {
 			k.program, k.version, k.procedure = int(w.u32()), int(w.u32()), int(w.u32())
+			p.frames(c, dir, raw, b, k.program, k.version, false)
 			k.credential(&w)
 			if !w.short {
 				k.arguments(&w)
@@ -186,6 +187,7 @@ func (p *rpc) message(c *Context, dir Dir, b []byte) {
 		for i := range p.open {
 			if k := &p.open[i]; k.xid == xid {
 				k.packets.Add(c.Number)
+				p.frames(c, dir, raw, b, k.program, k.version, true)
 				k.reply(&w)
 				p.files.named(k.given, k.name)
 				p.txs.reply(c, p, dir, k)
