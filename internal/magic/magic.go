@@ -31,6 +31,10 @@ const limit = 5 * time.Second
 // maxKept bounds the names kept of files seen before, with their first bytes.
 const maxKept = 256
 
+// maxFailed is how many files may end the worker before it is asked no more: a
+// capture must not wait for files made to hang it.
+const maxFailed = 8
+
 // Client names files. It is safe for concurrent use.
 type Client struct {
 	db   *os.File
@@ -85,7 +89,8 @@ func (c *Client) ask(ctx context.Context, head []byte) (string, error) {
 }
 
 // Name tells what a file is by its first bytes, of which it looks at MaxHead; of
-// a file that ends the worker, or of an empty one, it tells nothing.
+// a file that ends the worker, or of an empty one, it tells nothing; nor of any once
+// maxFailed of them did.
 func (c *Client) Name(head []byte) string {
 	if len(head) == 0 {
 		return ""
@@ -95,6 +100,10 @@ func (c *Client) Name(head []byte) string {
 	defer c.mu.Unlock()
 	if name, ok := c.kept[string(head)]; ok {
 		return name
+	}
+	if c.failed >= maxFailed {
+		c.failed++
+		return ""
 	}
 	name, err := c.ask(context.Background(), head)
 	if err != nil {
