@@ -71,7 +71,7 @@ func TestFrames(t *testing.T) {
 		{"nfs", "nfs.nfs.status", []string{nfsCall + "\x00\x00\x00\x03", nfsReply + "\x00\x00\x00\x02ab"}, [2][]string{nil, {"\x00\x00\x00\x02"}}},
 		{"nfs", "nfs.rpc.hdr", []string{nfsCall + "\x00\x00\x00\x03", nfsReply + "\x00\x00\x00\x02ab"}, [2][]string{nil, {nfsReply[1:13]}}},
 		{"nfs", "nfs.rpc.data", []string{nfsCall + "\x00\x00\x00\x03", nfsReply + "\x00\x00\x00\x02ab"}, [2][]string{nil, {nfsReply[13:] + "\x00\x00\x00\x02ab"}}},
-		{"nfs", "nfs.rpc.hdr", []string{nfsReply + "\x00\x00\x00\x02ab"}, [2][]string{}}, // of no call that was seen
+		{"nfs", "nfs.rpc.hdr", []string{nfsReply + "\x00\x00\x00\x02ab"}, [2][]string{}},                         // of no call that was seen
 		{"nfs", "nfs.nfs4.hdr", []string{nfs4Call + "\x00\x00\x00\x00\x00\x00\x00\x01ops!"}, [2][]string{{"1"}}}, // eight bytes are shown as a number
 		{"nfs", "nfs.nfs4.ops", []string{nfs4Call + "\x00\x00\x00\x00\x00\x00\x00\x01ops!"}, [2][]string{{"ops!"}}},
 		{"nfs", "nfs.nfs4.pdu", []string{nfs4Call + "\x00\x00\x00\x00\x00\x00\x00\x01ops!"}, [2][]string{{"\x00\x00\x00\x00\x00\x00\x00\x01ops!"}}},
