@@ -407,14 +407,19 @@ type dnsName struct {
 	cut  bool // it was longer
 }
 
-// maxDNSTold is the longest name that is told of whole.
-const maxDNSTold = 1025
+const (
+	// maxDNSTold is the longest name that is told of whole.
+	maxDNSTold = 1025
+	// maxDNSWalk is how far a name is followed to its end: many names may point
+	// into one long one.
+	maxDNSWalk = 4 << 10
+)
 
 // name reads the name at an offset and gives the one behind it.
 func (t *dnsEVE) name(at int) (name dnsName, next int, ok bool) {
 	b := t.msg
 	next = -1
-	for jumps := 0; at < len(b); {
+	for jumps, walked := 0, 0; at < len(b) && walked < maxDNSWalk; walked++ {
 		switch n := int(b[at]); {
 		case n == 0:
 			if next < 0 {
@@ -431,6 +436,7 @@ func (t *dnsEVE) name(at int) (name dnsName, next int, ok bool) {
 				name.text = append(name.text, b[at+1:at+1+n]...)
 			}
 			at += 1 + n
+			walked += n
 		case n >= 0xc0 && at+1 < len(b):
 			if next < 0 {
 				next = at + 2
