@@ -99,7 +99,7 @@ func (o *indexFlags) tail(ctx context.Context, a *app, q string, n *query.Node, 
 // tailLine prints one document at once, as it is or in a line.
 func (a *app) tailLine(e *event.Event, body []byte) error {
 	if a.format != "table" {
-		_, err := fmt.Fprintf(a.stdout, "%s\n", body)
+		_, err := fmt.Fprintf(onTerminal(a.stdout), "%s\n", body)
 		return err
 	}
 	id, _ := e.GetStr(event.EventID)

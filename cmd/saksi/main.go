@@ -182,12 +182,18 @@ func (a *app) printError(code exitCode, err error) {
 
 func main() { os.Exit(int(process())) }
 
+// orderly is how long the end of the work may take before it is said that it does.
+const orderly = 3 * time.Second
+
 // process runs this process's own command line. The first interrupt ends the
 // work in order, the second at once.
 func process() exitCode {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop)
+	context.AfterFunc(ctx, func() {
+		stop()
+		time.AfterFunc(orderly, func() { fmt.Fprintln(os.Stderr, "saksi: the work is being ended; interrupt once more to stop at once") })
+	})
 	os.Stdin = interruptible(ctx, os.Stdin)
 	return run(ctx, &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}, os.Args[1:])
 }

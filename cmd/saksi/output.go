@@ -40,7 +40,7 @@ func (a *app) checkFormat(cmd *cobra.Command) error {
 // which must not exist yet when it could be evidence.
 func (a *app) open() (*bufio.Writer, func() error, error) {
 	if a.to == "" {
-		w := bufio.NewWriterSize(a.stdout, 64<<10)
+		w := bufio.NewWriterSize(onTerminal(a.stdout), 64<<10)
 		return w, w.Flush, nil
 	}
 	f, err := os.OpenFile(a.to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)

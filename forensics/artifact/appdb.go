@@ -81,6 +81,9 @@ func textOrBytes(r *sqlitefile.Row, column string) string {
 	return r.Text(column)
 }
 
+// maxJoined bounds the values of one id that are joined, in bytes: what follows is told as more.
+const maxJoined = 1024
+
 // maxLookUp bounds the texts of one column kept, in bytes.
 const maxLookUp = 32 << 20
 
@@ -113,8 +116,12 @@ func (d *database) lookUp(table, key, column string) map[int64]string {
 			return nil
 		}
 		if old := m[id]; old != "" && key != "" {
-			if len(old) < 1024 {
+			const more = ", and more"
+			switch {
+			case len(old) < maxJoined:
 				m[id] = old + ", " + text
+			case !strings.HasSuffix(old, more):
+				m[id] = old + more
 			}
 			return nil
 		}

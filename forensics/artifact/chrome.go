@@ -73,9 +73,14 @@ func parseChromeHistory(in Input, emit func(*Record) error, problem func(Problem
 	chains := map[int64]string{}
 	if t := d.tables["downloads_url_chains"]; t != nil {
 		err := d.Rows(t, func(r *sqlitefile.Row) error {
-			if urls.bytes += len(r.Text("url")); urls.bytes < maxPages {
-				chains[r.Int("id")] = r.Text("url") // the last one is what was stored
+			if urls.bytes += len(r.Text("url")); urls.bytes >= maxPages {
+				if !urls.full {
+					urls.full = true
+					problem(Problem{r.Offset, fmt.Sprintf("the addresses have more than %d bytes; the other downloads are told without theirs", maxPages)})
+				}
+				return nil
 			}
+			chains[r.Int("id")] = r.Text("url") // the last one is what was stored
 			return nil
 		})
 		if err != nil {

@@ -45,6 +45,7 @@ const (
 	maxWMIProperties = 1 << 10
 	maxWMIKept       = 1 << 20 // properties of all classes
 	maxWMIName       = 256
+	maxWMILayouts    = 256 // that are kept: classes of which instances are told are few
 )
 
 var errWMI = errors.New("it is damaged")

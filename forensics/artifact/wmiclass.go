@@ -2,9 +2,10 @@ package artifact
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -164,8 +165,14 @@ func (w *wmi) layout(c *wmiClass) []wmiProperty {
 	for _, p := range byName {
 		list = append(list, p)
 	}
-	sort.Slice(list, func(i, j int) bool { return list[i].index < list[j].index })
+	// A damaged definition may give several one index: their names then tell the order.
+	slices.SortFunc(list, func(a, b wmiProperty) int {
+		return cmp.Or(cmp.Compare(a.index, b.index), cmp.Compare(a.name, b.name))
+	})
 	list = list[:min(len(list), maxWMIProperties)]
+	if len(w.layouts) >= maxWMILayouts {
+		clear(w.layouts)
+	}
 	w.layouts[of] = list
 	return list
 }

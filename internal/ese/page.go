@@ -195,6 +195,14 @@ func (d *DB) walk(root, owner uint32, f func(p *page, n *node) error) error {
 	return nil
 }
 
+// pageCost is the work of looking through a page, in steps.
+func pageCost(p *page) int64 {
+	if p == nil {
+		return 1
+	}
+	return 1 + int64(p.nodes())/128
+}
+
 // seek gives the nodes of a tree's leaves from a key on, until f says no.
 func (d *DB) seek(root, owner uint32, key []byte, f func(n *node) bool) error {
 	p, err := d.page(root)
@@ -202,7 +210,7 @@ func (d *DB) seek(root, owner uint32, key []byte, f func(n *node) bool) error {
 		if err != nil {
 			return err
 		}
-		if d.steps--; d.steps < 0 {
+		if d.steps -= pageCost(p); d.steps < 0 {
 			return errors.New("long values of the database lead to each other many times over; the others are not read")
 		}
 		if owner != 0 && p.owner != owner {
@@ -241,7 +249,7 @@ func (d *DB) seek(root, owner uint32, key []byte, f func(n *node) bool) error {
 				return nil
 			}
 		}
-		if d.steps--; p.next == 0 || hops > MaxValue/1024 || d.steps < 0 {
+		if d.steps -= pageCost(p); p.next == 0 || hops > MaxValue/1024 || d.steps < 0 {
 			return nil
 		}
 		next, err := d.page(p.next)
