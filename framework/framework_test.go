@@ -342,3 +342,19 @@ func hostileAssessment(t *testing.T) *Assessment {
 	return assess(t, map[string]Fact{"evidence": {N: 1, Problems: []string{hostile}}},
 		alert(event.RuleName, hostile, event.EventSeverity, 4, event.ThreatTechniqueID, "T1190", event.FilePath, strings.Repeat(hostile, 100), event.FileInode, "1", event.SaksiEvidenceKey, "key"))
 }
+
+// TestTitles proves that every control of every catalog has a title of its own in
+// both languages, so that a report in one shows none of the other.
+func TestTitles(t *testing.T) {
+	for _, name := range []string{"rakkssa", "nist-csf-2.0", "nist-800-53r5", "iso-27001-2022"} {
+		c, err := Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range c.Controls {
+			if k.Title.EN == "" || k.Title.MS == "" || k.Title.EN == k.Title.MS {
+				t.Errorf("%s %s: %+v", name, k.ID, k.Title)
+			}
+		}
+	}
+}

@@ -116,7 +116,7 @@ func findingsAccess(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "access",
 		Short: "List who searched, viewed or exported what, and check that log",
-		Long: "The commands of findings that show what an index holds, 'forensics timeline' of an index, 'sensor extract', 'framework assess', 'report', 'drift', 'egress' and 'services', put on record\n" +
+		Long: "The commands of findings that show or send what an index holds, 'forensics timeline' of an index, 'sensor extract', 'framework assess', 'report', 'notice', 'drift', 'egress' and 'services', put on record\n" +
 			"who ran them, when, with which query, how many documents they may give out and in which form, before they show anything, and never what was found. Reports, which\n" +
 			"come from an assessment and no index, and packets of no index stand in the log of the user's index. The log stands beside the spool, or in the user's own folder where that can't be\n" +
 			"written; on Elasticsearch each entry is a document of saksi.access, too, and this lists those. Each line of the file holds the SHA-256 of the\n" +

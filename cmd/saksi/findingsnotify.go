@@ -30,7 +30,8 @@ type notifyOptions struct {
 	every                 time.Duration
 	once, all             bool
 
-	hush suppressFlag
+	hush  suppressFlag
+	asked string // the query
 }
 
 func findingsNotify(a *app) *cobra.Command {
@@ -98,6 +99,13 @@ func (o *notifyOptions) run(ctx context.Context, a *app, args []string) error {
 			if err := spool.Skip(ctx, dir, c.place); err != nil {
 				return err
 			}
+		}
+	}
+	as := *a
+	for _, c := range list { // what is sent leaves the index
+		as.format, as.to = c.place, ""
+		if err := o.look(ctx, &as, nil, "notify", o.asked, -1); err != nil {
+			return err
 		}
 	}
 	fmt.Fprintf(a.stderr, "saksi: telling of findings in %s\n", oneLine(dir))
@@ -168,6 +176,7 @@ func (o *notifyOptions) channels(args []string) ([]channel, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.asked = q
 	if q != "" {
 		node, err := query.Parse(q)
 		if err != nil {

@@ -397,6 +397,11 @@ func frameworkNotice(a *app) *cobra.Command {
 				return err
 			}
 			defer x.Close()
+			as := *a
+			as.format = form
+			if err := ix.look(cmd.Context(), &as, x, "notice", incident, int64(len(list[i].Findings))); err != nil {
+				return err
+			}
 			n, err := framework.DraftNotice(cmd.Context(), x, list[i], j, form, t)
 			if err != nil {
 				return fail(exitFailed, err)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/parquet-go/parquet-go"
+
 	"saksi/evidence"
 	"saksi/framework"
 )
@@ -50,6 +52,25 @@ func (m *mission) assessment(name string) *framework.Assessment {
 		m.t.Fatal(err)
 	}
 	return as
+}
+
+// parquetRows counts the rows of a file.
+func parquetRows(t *testing.T, path string) int64 {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := parquet.OpenFile(f, st.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.NumRows()
 }
 
 // rows reads an output in CSV, by the names of its columns.

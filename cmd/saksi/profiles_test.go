@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 const (
@@ -74,4 +75,51 @@ func diskScore(t *testing.T, dir, profile string) (score, []string) {
 		}
 	}
 	return scored(list, found)
+}
+
+// floodScore finds who floods a form: each client sends some texts within a minute,
+// floods 32 to 60, ordinary use up to ten.
+func floodScore(t *testing.T, dir string) score {
+	t.Helper()
+	r := rand.New(rand.NewPCG(seed, 55))
+	var list []seeded
+	bad := map[string]bool{}
+	for i := range 40 {
+		from, n := fmt.Sprintf("203.0.113.%d", 1+i), 1+r.IntN(10)
+		if bad[from] = i%2 == 0; bad[from] {
+			n = 32 + r.IntN(28)
+		}
+		for range n {
+			list = append(list, seeded{from: from, gap: time.Second / 2, data: post("/maklum-balas", urlencoded, "teks=aduan+"+digits(r, 6)), resp: answer("terima kasih")})
+		}
+	}
+	path := filepath.Join(dir, "flood.pcap")
+	writeCapture(t, path, list)
+	out, _ := saksi(t, "sensor", "read", path, "--rules", "pack:feedback", "-o", "ndjson")
+	found := map[string]bool{}
+	for _, line := range strings.Split(strings.TrimSpace(out), "\n") {
+		var e struct {
+			Event       struct{ Kind string }
+			Source      struct{ IP string }
+			Destination struct{ IP string }
+		}
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
+		if e.Event.Kind == "alert" {
+			found[e.Source.IP], found[e.Destination.IP] = true, true
+		}
+	}
+	var s score
+	for from, flood := range bad {
+		switch {
+		case flood && found[from]:
+			s.truePositive++
+		case flood:
+			s.falseNegative++
+		case found[from]:
+			s.falsePositive++
+		}
+	}
+	return s
 }

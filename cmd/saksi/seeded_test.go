@@ -27,9 +27,10 @@ type seeded struct {
 	bad  bool
 	data []byte // request of a client, or a file
 	resp []byte
-	name string // address of the server; "" is 192.0.2.10
-	from string // address of the client; "" is one of ten
-	port uint16 // of the server; 0 is 80
+	name string        // address of the server; "" is 192.0.2.10
+	from string        // address of the client; "" is one of ten
+	port uint16        // of the server; 0 is 80
+	gap  time.Duration // to the next; 0 is a minute
 }
 
 func pick[T any](r *rand.Rand, list ...T) T { return list[r.IntN(len(list))] }
@@ -186,6 +187,13 @@ func wireCases(profile string, r *rand.Rand) (bad, good func() seeded) {
 					return s(post("/maklum-balas", urlencoded, "teks="+url.QueryEscape(word()+pick(r, "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<svg onload=alert(1)>", "<iframe src=//x.test>"))))
 				},
 				func() seeded { return s(upload(word()+pick(r, ".exe", ".js", ".vbs", ".hta", ".lnk", ".ps1"), "MZ")) },
+				func() seeded { // what others left is shown with their numbers
+					var b strings.Builder
+					for range 5 + r.IntN(20) {
+						fmt.Fprintf(&b, "<tr><td>%s</td><td>%02d%02d%02d-%s-%s</td></tr>\n", word(), r.IntN(100), 1+r.IntN(12), 1+r.IntN(28), digits(r, 2), digits(r, 4))
+					}
+					return seeded{data: get("/maklum-balas/senarai?halaman=" + digits(r, 2)), resp: answer("<table>" + b.String() + "</table>")}
+				},
 				func() seeded {
 					return s(post("/maklum-balas", urlencoded, "teks="+url.QueryEscape(strings.Repeat("lihat https://"+word()+".test/"+digits(r, 4)+" ", 5+r.IntN(4)))))
 				})()
@@ -198,6 +206,9 @@ func wireCases(profile string, r *rand.Rand) (bad, good func() seeded) {
 					return s(post("/maklum-balas", urlencoded, "teks="+url.QueryEscape("Rujuk https://portal.agensi.example/"+word()+" dan https://www."+word()+".gov.my/")))
 				},
 				func() seeded { return s(upload(word()+pick(r, ".pdf", ".png", ".txt"), "bukti")) },
+				func() seeded { // telephone numbers of offices, reference numbers, and one's own number
+					return seeded{data: get("/maklum-balas/" + digits(r, 4)), resp: answer("<p>Rujukan " + digits(r, 6) + "-" + digits(r, 4) + ", " + digits(r, 6) + "-" + digits(r, 4) + "</p><p>No. KP anda 900101-" + digits(r, 2) + "-" + digits(r, 4) + "</p><p>Tel. " + strings.Repeat("03-"+digits(r, 8)+", ", 6) + "</p>")}
+				},
 				func() seeded {
 					return s(post("/maklum-balas", urlencoded, "teks="+url.QueryEscape("Skrip drama untuk "+word())))
 				})()
@@ -339,7 +350,7 @@ func writeCaptureAt(t *testing.T, path string, list []seeded, day int) {
 		}
 		send(true, "S", nil)
 		if list[i].data == nil {
-			at = at.Add(time.Minute)
+			at = at.Add(cmp.Or(list[i].gap, time.Minute))
 			continue
 		}
 		send(false, "SA", nil)
@@ -357,7 +368,7 @@ func writeCaptureAt(t *testing.T, path string, list []seeded, day int) {
 		send(true, "FA", nil)
 		send(false, "FA", nil)
 		send(true, "A", nil)
-		at = at.Add(time.Minute)
+		at = at.Add(cmp.Or(list[i].gap, time.Minute))
 	}
 }
 

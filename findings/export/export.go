@@ -48,6 +48,7 @@ var formats = []Format{
 	{"eve", "EVE JSON, as Suricata 8 writes it", "Suricata user guide, EVE JSON Output", false, newEVE},
 	{"misp", "one event of MISP with an attribute a thing seen", "draft-dulaunoy-misp-core-format-20", true, newMISP},
 	{"navigator", "layer of the ATT&CK Navigator: techniques by number of findings", "ATT&CK Navigator layer format 4.5", true, newNavigator},
+	{"parquet", "Apache Parquet for notebooks: columns, and each document whole", "Apache Parquet format 2.12", false, newParquet},
 	{"prometheus", "counts for Prometheus", "Prometheus text exposition format 0.0.4", false, newMetrics},
 	{"stix", "bundle of STIX 2.1: observed data, indicators, sightings, attack patterns", "OASIS STIX 2.1", true, newSTIX},
 	{"thehive", "alerts of TheHive 5, one a line", "TheHive 5 API, InputAlert", true, newTheHive},
