@@ -33,7 +33,7 @@ func mergeFields(all []http.Field) []http.Field {
 	if len(all) > fewFields {
 		places = map[string]int{}
 	}
-	copied := false
+	copied, joined := false, map[int]bool(nil) // those whose value is ours to add to
 	for i, f := range all {
 		at := -1
 		if places != nil {
@@ -61,13 +61,16 @@ func mergeFields(all []http.Field) []http.Field {
 			continue
 		}
 		if !copied {
-			out, copied = append([]http.Field(nil), all[:i]...), true
+			out, copied, joined = append([]http.Field(nil), all[:i]...), true, map[int]bool{}
 		}
 		if http.EqualFold(f.Name, "content-length") {
 			continue
 		}
 		x := &out[at]
-		x.Value = append(append(append(make([]byte, 0, len(x.Value)+2+len(f.Value)), x.Value...), ", "...), f.Value...)
+		if !joined[at] {
+			joined[at], x.Value = true, bytes.Clone(x.Value)
+		}
+		x.Value = append(append(x.Value, ", "...), f.Value...)
 	}
 	return out
 }
