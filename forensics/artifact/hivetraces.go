@@ -122,6 +122,14 @@ func taskCache(k *regf.Key, at int64, emit func(*Record) error) error {
 			r.Time = registered
 		}
 	}
+	if v := find(k, "Actions"); v != nil && len(v.Data) > 0 {
+		list, context, whole := taskActions(v.Data)
+		r.Fields = append(r.Fields, list...)
+		r.add("context", context)
+		if !whole {
+			r.add("actions", "cut short, or of a form that is not known")
+		}
+	}
 	return emit(r)
 }
 

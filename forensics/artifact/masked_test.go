@@ -73,3 +73,24 @@ func TestTaskFull(t *testing.T) {
 		t.Errorf("%d records, %d problems: %v %v", n, sum.Broken, sum.Problems, err)
 	}
 }
+
+// TestProfileSecrets proves that what networks, sessions and caches keep as a secret is in
+// no record.
+func TestProfileSecrets(t *testing.T) {
+	for _, name := range []string{"sample.nmconnection", "sample.wlan.xml", "sample.sessionstore.jsonlz4", "sample.recently-used.xbel", "sample.cache2"} {
+		n := 0
+		_, err := artifact.Read(context.Background(), filepath.Join(samples, name), options(t), func(r *artifact.Record, e *event.Event) error {
+			n++
+			all := string(e.AppendJSON(nil))
+			for _, secret := range []string{"kata-laluan", "laluan", "rahsia", "geheim"} {
+				if strings.Contains(all, secret) {
+					t.Errorf("%s: %q is in %s", name, secret, all)
+				}
+			}
+			return nil
+		})
+		if err != nil || n == 0 {
+			t.Errorf("%s: %d records, %v", name, n, err)
+		}
+	}
+}
