@@ -87,8 +87,9 @@ func parseMPLog(in Input, emit func(*Record) error, problem func(Problem)) error
 	found, left := false, 0
 	err := eachLine(in, func(off int64, line string) error {
 		m := mpLine.FindStringSubmatch(line)
-		if m == nil {
-			return nil // what belongs to the line before, or to a table
+		if m == nil { // it belongs to the line before, or to a table
+			left++
+			return nil
 		}
 		t, err := time.Parse("2006-01-02T15:04:05.9999999", strings.TrimSuffix(m[1], "Z"))
 		if err != nil {

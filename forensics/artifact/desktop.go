@@ -122,7 +122,7 @@ func parseTrash(in Input, emit func(*Record) error, problem func(Problem)) error
 }
 
 // maxRecentlyUsed bounds a list, in bytes.
-const maxRecentlyUsed = 64 << 20
+const maxRecentlyUsed = 16 << 20
 
 type xbelBookmark struct {
 	Href     string `xml:"href,attr"`

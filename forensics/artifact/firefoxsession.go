@@ -34,7 +34,7 @@ func init() {
 
 const (
 	mozLZ4     = "mozLz40\x00"
-	maxSession = 128 << 20 // bytes of one, unpacked
+	maxSession = 64 << 20 // bytes of one, unpacked
 	maxTabs    = 100_000   // pages that are told of one
 )
 
