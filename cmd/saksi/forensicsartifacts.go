@@ -79,7 +79,7 @@ func (o *artifactsOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags
 	if err := checkKinds(o.kinds...); err != nil {
 		return err
 	}
-	if err := o.resume.open(); err != nil {
+	if err := o.resume.open(a); err != nil {
 		return err
 	}
 	p := &parsing{a: a, year: o.year, offset: o.offset, command: o.command, untimed: true}

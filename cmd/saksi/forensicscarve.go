@@ -87,7 +87,7 @@ func (o *carveOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, ar
 	if o.every < 0 || o.every > 1<<20 {
 		return usage("--every %d: expected 1 to %d", o.every, 1<<20)
 	}
-	if err := o.resume.open(); err != nil {
+	if err := o.resume.open(a); err != nil {
 		return err
 	}
 	ev, err := a.events(carveFields...)

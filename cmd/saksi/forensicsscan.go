@@ -158,7 +158,7 @@ func (o *scanOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags, arg
 	if places != 1<<disk.Content {
 		fields = append(slices.Clone(fields), event.SaksiFilePlace)
 	}
-	if err := o.resume.open(); err != nil {
+	if err := o.resume.open(a); err != nil {
 		return err
 	}
 	ev, err := a.events(fields...)

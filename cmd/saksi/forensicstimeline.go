@@ -196,7 +196,7 @@ func (o *timelineOptions) run(cmd *cobra.Command, a *app, flags *forensicsFlags,
 			return usage("--fat-zone %q: no such zone", o.zone)
 		}
 	}
-	if err := o.resume.open(); err != nil {
+	if err := o.resume.open(a); err != nil {
 		return err
 	}
 	defer func() { err = o.resume.close(cmd.Context(), a, err) }()

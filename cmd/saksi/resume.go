@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -15,16 +17,23 @@ import (
 type resumeFlags struct {
 	path  string
 	parts *journal.Parts
+	to    string // of --to; what is written has another name until all is done
 }
 
 func (o *resumeFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&o.path, "resume", "", "keep what is done in this `file`, encrypted, and take up from it a run that was ended at any moment; it is removed when all is done")
 }
 
-// open opens the journal, if one is asked for.
-func (o *resumeFlags) open() error {
+// open opens the journal, if one is asked for. The output of --to is then written beside
+// its place: a run that was killed leaves part of it, and the next one writes it anew.
+func (o *resumeFlags) open(a *app) error {
 	if o.path == "" {
 		return nil
+	}
+	if a.to != "" {
+		if _, err := os.Lstat(a.to); err == nil {
+			return failHint(exitUsage, fmt.Errorf("opening the output: %s is there", a.to), "--to never overwrites a file; name a new one")
+		}
 	}
 	key, err := stationSecret("journal.key", "the key of journals")
 	if err != nil {
@@ -32,6 +41,47 @@ func (o *resumeFlags) open() error {
 	}
 	if o.parts, err = journal.OpenParts(o.path, key); err != nil {
 		return fail(exitUsage, fmt.Errorf("%w: %w", journal.ErrResume, err))
+	}
+	if a.to == "" {
+		return nil
+	}
+	part, err := filepath.Abs(a.to + ".part")
+	if err != nil {
+		return fail(exitUsage, err)
+	}
+	if o.parts.Has("output " + part) { // that of the run that was ended
+		err = os.Remove(part)
+	} else if _, serr := os.Lstat(part); serr == nil {
+		return failHint(exitUsage, fmt.Errorf("opening the output: %s is there, and no run of this journal wrote it", part), "move it away")
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fail(exitUsage, fmt.Errorf("opening the output: %w", err))
+	}
+	if _, err := o.parts.Part("output "+part, nil, nil); err != nil {
+		return fail(exitUsage, err)
+	}
+	o.to, a.to = a.to, part
+	return nil
+}
+
+// give gives the output its name.
+func (o *resumeFlags) give(a *app) error {
+	part := a.to
+	if o.to == "" {
+		return nil
+	}
+	a.to = o.to
+	err := os.Link(part, o.to) // never over another
+	if err == nil {
+		return os.Remove(part)
+	}
+	if !errors.Is(err, fs.ErrExist) { // the file system knows no second names
+		if _, serr := os.Lstat(o.to); errors.Is(serr, fs.ErrNotExist) {
+			err = os.Rename(part, o.to)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("naming the output, which is in %s: %w", part, err)
 	}
 	return nil
 }
@@ -63,7 +113,13 @@ func (o *resumeFlags) close(ctx context.Context, a *app, err error) error {
 	if !done {
 		fmt.Fprintf(a.stderr, "saksi: what was done is kept in %s; the same command takes it up\n", o.path)
 	}
-	cerr := o.parts.Close(done)
+	var cerr error
+	if done {
+		if cerr = o.give(a); cerr != nil {
+			done = false
+		}
+	}
+	cerr = errors.Join(cerr, o.parts.Close(done))
 	o.parts = nil
 	if err == nil {
 		return cerr

@@ -63,6 +63,16 @@ func OpenParts(path string, key []byte) (*Parts, error) {
 	return p, nil
 }
 
+// Has reports whether a part of that name was begun.
+func (p *Parts) Has(name string) bool {
+	for _, part := range p.parts {
+		if part.name == name {
+			return true
+		}
+	}
+	return false
+}
+
 // Part gives the part of a name, or begins it. work says what is done, by a digest of
 // all it depends on: ErrOther is returned when the part of that name is of another
 // work. For a record that is there f is called as by Open.
