@@ -35,7 +35,7 @@ func init() {
 const (
 	mozLZ4     = "mozLz40\x00"
 	maxSession = 64 << 20 // bytes of one, unpacked
-	maxTabs    = 100_000   // pages that are told of one
+	maxTabs    = 100_000  // pages that are told of one
 )
 
 // unpackMozLZ4 gives the content of a file of Mozilla's form of LZ4: a magic, the size,
