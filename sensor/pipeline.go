@@ -54,6 +54,7 @@ func readSource(ctx context.Context, cfg *Config, in Source, sum *Summary) error
 	var seed [8]byte
 	rand.Read(seed[:])
 	p := &pipeline{cfg: cfg, src: s, sum: sum, seed: binary.LittleEndian.Uint64(seed[:]), rules: &cfg.Rules, gauge: newGauge(cfg.Memory)}
+	defer p.gauge.close()
 	if s.live {
 		stop := context.AfterFunc(ctx, in.Live.Stop)
 		defer stop()

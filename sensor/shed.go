@@ -2,6 +2,7 @@ package sensor
 
 import (
 	"cmp"
+	"runtime/debug"
 	"runtime/metrics"
 	"slices"
 )
@@ -17,24 +18,51 @@ type gauge struct {
 	limit   int64 // 0: none
 	samples [2]metrics.Sample
 	after   uint64 // collections after which the gauge is looked at again
+	percent int    // of what is live, by which garbage may grow
+	before  int    // what it was
+}
+
+// While little is live, garbage may grow to twice of it, which halves what
+// collecting costs; little ends at much bytes, and begins again at half of it.
+const (
+	relaxed = 200
+	strict  = 100
+	much    = 64 << 20
+)
+
+// pace is by how many percent of what is live garbage may grow.
+func pace(now int, live int64) int {
+	switch {
+	case live > much:
+		return strict
+	case live < much/2:
+		return relaxed
+	}
+	return now
 }
 
 func newGauge(limit int64) *gauge {
 	g := &gauge{limit: limit}
 	g.samples[0].Name, g.samples[1].Name = "/gc/heap/live:bytes", "/gc/cycles/total:gc-cycles"
+	g.percent = relaxed
+	g.before = debug.SetGCPercent(relaxed)
 	return g
 }
+
+// close gives the collector of garbage back the pace that it had.
+func (g *gauge) close() { debug.SetGCPercent(g.before) }
 
 // over reports that too much is in use, besides the heap outside bytes. What
 // shards give up shows only after the next collection: until then it does not
 // report it again.
 func (g *gauge) over(outside int) bool {
-	if g.limit == 0 {
-		return false
-	}
 	metrics.Read(g.samples[:])
-	live, cycle := g.samples[0].Value.Uint64(), g.samples[1].Value.Uint64()
-	if cycle < g.after || int64(live)+int64(outside) <= g.limit/2 {
+	live, cycle := int64(g.samples[0].Value.Uint64())+int64(outside), g.samples[1].Value.Uint64()
+	if p := pace(g.percent, live); p != g.percent {
+		g.percent = p
+		debug.SetGCPercent(p)
+	}
+	if g.limit == 0 || cycle < g.after || live <= g.limit/2 {
 		return false
 	}
 	g.after = cycle + 2

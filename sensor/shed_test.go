@@ -20,6 +20,20 @@ func (c *collecting) Emit(e *event.Event) error {
 	return c.lines.Emit(e)
 }
 
+// TestPace proves that garbage is collected as often as before once much is in
+// use, and that the pace does not go back and forth.
+func TestPace(t *testing.T) {
+	now := relaxed
+	for _, c := range []struct {
+		live int64
+		want int
+	}{{1 << 20, relaxed}, {much, relaxed}, {much + 1, strict}, {much - 1, strict}, {much / 2, strict}, {much/2 - 1, relaxed}, {much - 1, relaxed}} {
+		if now = pace(now, c.live); now != c.want {
+			t.Errorf("at %d bytes: %d percent, expected %d", c.live, now, c.want)
+		}
+	}
+}
+
 // TestMemory proves that when more memory is in use than may be, parsers are
 // given up and counted, that what they knew until then is told, and that every
 // flow is told as without a limit.
