@@ -22,21 +22,28 @@ type gauge struct {
 	before  int    // what it was
 }
 
-// While little is live, garbage may grow to twice of it, which halves what
-// collecting costs; little ends at much bytes, and begins again at half of it.
+// While little is in use, garbage may grow to twice of what is live, which halves
+// what collecting costs; little ends at much bytes, and begins again at half of
+// them. When most lies outside the heap, as with very many flows, collecting is
+// cheap and done more often.
 const (
 	relaxed = 200
 	strict  = 100
+	lean    = 50
 	much    = 64 << 20
 )
 
-// pace is by how many percent of what is live garbage may grow.
-func pace(now int, live int64) int {
+// pace is by how many percent of what is live in the heap garbage may grow.
+func pace(now int, live, outside int64) int {
 	switch {
-	case live > much:
-		return strict
-	case live < much/2:
+	case live+outside < much/2:
 		return relaxed
+	case live+outside <= much && now == relaxed:
+		return now
+	case outside > 2*live:
+		return lean
+	case outside < live || now == relaxed:
+		return strict
 	}
 	return now
 }
@@ -57,12 +64,12 @@ func (g *gauge) close() { debug.SetGCPercent(g.before) }
 // report it again.
 func (g *gauge) over(outside int) bool {
 	metrics.Read(g.samples[:])
-	live, cycle := int64(g.samples[0].Value.Uint64())+int64(outside), g.samples[1].Value.Uint64()
-	if p := pace(g.percent, live); p != g.percent {
+	live, cycle := int64(g.samples[0].Value.Uint64()), g.samples[1].Value.Uint64()
+	if p := pace(g.percent, live, int64(outside)); p != g.percent {
 		g.percent = p
 		debug.SetGCPercent(p)
 	}
-	if g.limit == 0 || cycle < g.after || live <= g.limit/2 {
+	if g.limit == 0 || cycle < g.after || live+int64(outside) <= g.limit/2 {
 		return false
 	}
 	g.after = cycle + 2

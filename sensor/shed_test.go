@@ -20,16 +20,31 @@ func (c *collecting) Emit(e *event.Event) error {
 	return c.lines.Emit(e)
 }
 
-// TestPace proves that garbage is collected as often as before once much is in
-// use, and that the pace does not go back and forth.
+// TestPace proves that garbage is collected more often once much is in use, and
+// that the pace does not go back and forth.
 func TestPace(t *testing.T) {
 	now := relaxed
 	for _, c := range []struct {
-		live int64
-		want int
-	}{{1 << 20, relaxed}, {much, relaxed}, {much + 1, strict}, {much - 1, strict}, {much / 2, strict}, {much/2 - 1, relaxed}, {much - 1, relaxed}} {
-		if now = pace(now, c.live); now != c.want {
-			t.Errorf("at %d bytes: %d percent, expected %d", c.live, now, c.want)
+		live, outside int64
+		want          int
+	}{
+		{1 << 20, 0, relaxed},
+		{much, 0, relaxed},
+		{much + 1, 0, strict},
+		{much - 1, 0, strict},
+		{much / 2, 0, strict},
+		{much/2 - 1, 0, relaxed},
+		{much - 1, 0, relaxed},
+		{much / 4, much, lean},
+		{much / 2, much, lean},
+		{much, much - 1, strict},
+		{much, 2 * much, strict},
+		{much, 2*much + 1, lean},
+		{much / 8, much / 8, relaxed},
+		{much / 2, much, strict},
+	} {
+		if now = pace(now, c.live, c.outside); now != c.want {
+			t.Errorf("at %d bytes and %d outside: %d percent, expected %d", c.live, c.outside, now, c.want)
 		}
 	}
 }
