@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -24,16 +25,17 @@ func fact(name, value string) document.Fact { return document.Fact{Name: name, V
 
 func (r *Report) document() *document.Document {
 	t := r.words
+	agency := cmp.Or(plain(r.Agency), t["none"])
 	d := &document.Document{
 		Lang: r.Lang, Title: r.title(r.Title) + ": " + t["title"], Mark: r.Classification, Page: t["page"], Time: r.AsOf.UTC(),
-		Foot: fmt.Sprintf(t["foot"], plain(r.Agency), r.AsOf.UTC().Format("2006-01-02 15:04 UTC"), plain(r.Tool)),
+		Foot: fmt.Sprintf(t["foot"], agency, r.AsOf.UTC().Format("2006-01-02 15:04 UTC"), plain(r.Tool)),
 	}
-	facts := []document.Fact{fact(t["agency"], plain(r.Agency)), fact(t["asof"], r.AsOf.UTC().Format("2006-01-02 15:04:05 UTC"))}
+	facts := []document.Fact{fact(t["agency"], agency), fact(t["asof"], r.AsOf.UTC().Format("2006-01-02 15:04:05 UTC"))}
 	if r.Public {
-		d.Foot = fmt.Sprintf(t["foot_public"], plain(r.Agency), r.AsOf.UTC().Format("2006-01-02 15:04 UTC"))
+		d.Foot = fmt.Sprintf(t["foot_public"], agency, r.AsOf.UTC().Format("2006-01-02 15:04 UTC"))
 		facts = append(facts, fact(t["kind"], t["public"]))
 	} else {
-		facts = append(facts, fact(t["case"], plain(r.Case)), fact(t["assessor"], plain(r.Assessor)))
+		facts = append(facts, fact(t["case"], cmp.Or(plain(r.Case), t["none"])), fact(t["assessor"], plain(r.Assessor)))
 	}
 	facts = append(facts,
 		fact(t["findings"], fmt.Sprintf("%d %s %d %s", r.Findings, t["of"], r.Documents, t["documents"])), fact(t["catalog"], plain(r.Framework)+" "+plain(r.Version)),

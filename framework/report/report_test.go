@@ -66,6 +66,22 @@ func render(t testing.TB, a *framework.Assessment, lang string, public bool, for
 	return b.Bytes()
 }
 
+// TestNoCase proves that a report says so when it is of no case and no agency.
+func TestNoCase(t *testing.T) {
+	in := frameworktest.Inputs()
+	in.Agency, in.Cases = "", nil
+	a, _ := frameworktest.Assess(t, in, frameworktest.Attack()...)
+	page := string(render(t, a, "en", false, "html"))
+	for _, want := range []string{"<dt>Case</dt><dd>none</dd>", "<dt>Agency</dt><dd>none</dd>"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	if title, _, _ := strings.Cut(page, "</title>"); strings.Contains(title, "()") {
+		t.Errorf("the title is %s", title[strings.LastIndexByte(title, '>')+1:])
+	}
+}
+
 // TestReport proves that a report is the same each time, whole in both
 // languages, refers to nothing outside, and that hostile text is inert in it.
 func TestReport(t *testing.T) {
