@@ -1,7 +1,6 @@
 package evidence
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"saksi/internal/infile"
+	"saksi/internal/strictjson"
 )
 
 // The register of keys is keys.json in a trust folder, beside the public keys it
@@ -38,9 +38,7 @@ func readRecords(path string) ([]KeyRecord, error) {
 		return nil, fmt.Errorf("%w: reading the register of keys: %w", ErrTrust, err)
 	}
 	var list []KeyRecord
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&list); err != nil {
+	if err := strictjson.Decode(b, &list); err != nil {
 		return nil, fmt.Errorf("%w: the register of keys %s: %w", ErrTrust, path, err)
 	}
 	seen := map[string]bool{}

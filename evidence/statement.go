@@ -13,6 +13,8 @@ import (
 	common "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
 	dssepb "github.com/sigstore/protobuf-specs/gen/pb-go/dsse"
 	"google.golang.org/protobuf/encoding/protojson"
+
+	"saksi/internal/strictjson"
 )
 
 // Constants of the formats.
@@ -153,10 +155,8 @@ func Open(b []byte, key *Public) (*Statement, error) {
 	if err := validate(env.Payload); err != nil {
 		return nil, fmt.Errorf("%w: the payload is no in-toto statement: %w", ErrSignature, err)
 	}
-	d := json.NewDecoder(bytes.NewReader(env.Payload))
-	d.DisallowUnknownFields()
 	var s Statement
-	if err := d.Decode(&s); err != nil {
+	if err := strictjson.Decode(env.Payload, &s); err != nil {
 		return nil, fmt.Errorf("%w: the payload is no in-toto statement: %w", ErrSignature, err)
 	}
 	return &s, nil

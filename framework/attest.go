@@ -1,9 +1,7 @@
 package framework
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +13,7 @@ import (
 
 	"saksi/casefile"
 	"saksi/evidence"
+	"saksi/internal/strictjson"
 )
 
 // Word is what a person attests or waives: the predicate of a signed statement.
@@ -144,12 +143,6 @@ func signedBy(b []byte, trust *evidence.Trust) (*evidence.Statement, evidence.Ke
 	return st, r, nil
 }
 
-func strict(b []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	return d.Decode(v)
-}
-
 // revokedBefore reports whether a key was revoked before the time it says it
 // signed at.
 func revokedBefore(trust *evidence.Trust, hint, made string) bool {
@@ -168,7 +161,7 @@ func openWord(b []byte, trust *evidence.Trust) (*Word, string, error) {
 		return nil, "", fmt.Errorf("%w: predicate %s; expected an attestation or a waiver", evidence.ErrSignature, st.PredicateType)
 	}
 	var w Word
-	if err := strict(st.Predicate, &w); err != nil {
+	if err := strictjson.Decode(st.Predicate, &w); err != nil {
 		return nil, "", fmt.Errorf("%w: %w", evidence.ErrSignature, err)
 	}
 	if err := w.check(); err != nil {
@@ -271,7 +264,7 @@ func approvalOf(dir, name, sum string, w *Word, trust *evidence.Trust) (evidence
 		return none, fmt.Errorf("its approval: %w", err)
 	}
 	var a Approval
-	if st.PredicateType != evidence.PredicateApproval || strict(st.Predicate, &a) != nil {
+	if st.PredicateType != evidence.PredicateApproval || strictjson.Decode(st.Predicate, &a) != nil {
 		return none, fmt.Errorf("its approval: %w: predicate %s", evidence.ErrSignature, st.PredicateType)
 	}
 	switch {

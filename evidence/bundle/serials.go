@@ -1,7 +1,6 @@
 package bundle
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 	"path/filepath"
 
 	"saksi/internal/infile"
+	"saksi/internal/strictjson"
 )
 
 // serialsName is the file beside the bundles that remembers the newest of each
@@ -44,9 +44,7 @@ func readSerials(dir string) (*serials, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the serials of earlier bundles: %w", err)
 	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(s); err != nil {
+	if err := strictjson.Decode(b, s); err != nil {
 		return nil, fmt.Errorf("reading the serials of earlier bundles: %s: %w; restore it from a backup, or remove it to forget them", name, err)
 	}
 	if s.Format != Format {

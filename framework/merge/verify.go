@@ -1,8 +1,6 @@
 package merge
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +12,7 @@ import (
 	"saksi/evidence"
 	"saksi/framework/oscal"
 	"saksi/framework/verify"
+	"saksi/internal/strictjson"
 )
 
 // Names in the folder of a merge.
@@ -109,9 +108,7 @@ func open(dir string, trust *evidence.Trust) (m *Merged, doc []byte, r *verify.R
 	}
 	r.Signed(File, doc, sig, trust)
 	m = &Merged{}
-	d := json.NewDecoder(bytes.NewReader(doc))
-	d.DisallowUnknownFields()
-	if err := d.Decode(m); err != nil || m.Format != Format {
+	if err := strictjson.Decode(doc, m); err != nil || m.Format != Format {
 		r.Add(File, verify.KindSchema, fmt.Sprintf("a merge of format %d", Format), fmt.Sprint(m.Format, err))
 		return nil, doc, r, nil
 	}

@@ -140,6 +140,7 @@ func signatureOf(t *testing.T, kind string) {
 		"altered":          {altered, string(doc), "a.json", keys, evidence.ErrSignature},
 		"no envelope":      {[]byte("[]"), string(doc), "a.json", keys, ErrForm},
 		"nothing":          {nil, string(doc), "a.json", keys, ErrForm},
+		"something behind": {append(bytes.Clone(sig), 'x'), string(doc), "a.json", keys, ErrForm},
 	} {
 		if _, err := Verify(c.sig, c.name, []byte(c.doc), c.keys); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, expected %v", name, err, c.want)

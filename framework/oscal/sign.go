@@ -1,7 +1,6 @@
 package oscal
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -11,6 +10,7 @@ import (
 	"github.com/gowebpki/jcs"
 
 	"saksi/evidence"
+	"saksi/internal/strictjson"
 )
 
 // SignatureEnd is what a signature's file is called after the name of its
@@ -110,9 +110,7 @@ func Sign(ctx context.Context, s *evidence.Signer, name string, doc []byte) ([]b
 // found.
 func Verify(sig []byte, name string, doc []byte, keys []*evidence.Public) (hint string, err error) {
 	var e envelope
-	d := json.NewDecoder(bytes.NewReader(sig))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&e); err != nil {
+	if err := strictjson.Decode(sig, &e); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrForm, err)
 	}
 	payload, err := base64.StdEncoding.DecodeString(e.Payload)

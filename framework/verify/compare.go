@@ -11,6 +11,7 @@ import (
 
 	"saksi/framework"
 	"saksi/framework/oscal"
+	"saksi/internal/strictjson"
 )
 
 // catalog reads the frozen catalog and holds it to the digest in the assessment.
@@ -19,7 +20,7 @@ func (r *Result) catalog(a *framework.Assessment, b []byte) *framework.FrozenCat
 		return nil
 	}
 	var f framework.FrozenCatalog
-	if err := strict(b, &f); err != nil {
+	if err := strictjson.Decode(b, &f); err != nil {
 		r.add(CatalogFile, KindSchema, "a frozen catalog of format 1", err.Error())
 		return nil
 	}

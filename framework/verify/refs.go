@@ -1,10 +1,8 @@
 package verify
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"regexp"
 	"sort"
 	"strings"
@@ -14,24 +12,12 @@ import (
 
 	"saksi/framework"
 	"saksi/framework/oscal"
+	"saksi/internal/strictjson"
 )
 
 func expired(at string, a *framework.Assessment) bool {
 	t, err := time.Parse(time.RFC3339Nano, at)
 	return err != nil || !t.After(a.AsOf)
-}
-
-// strict decodes one JSON value that has no names but those of v.
-func strict(b []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		return err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return fmt.Errorf("more than one value")
-	}
-	return nil
 }
 
 var uuidForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[45][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
@@ -73,9 +59,9 @@ func (r *Result) references(files map[string][]byte) {
 		}
 		var err error
 		if name == oscal.MappingFile {
-			err = strict(b, &oscal.Collection{})
+			err = strictjson.Decode(b, &oscal.Collection{})
 		} else {
-			err = strict(b, &types.OscalModels{})
+			err = strictjson.Decode(b, &types.OscalModels{})
 		}
 		var tree any
 		if err == nil {

@@ -15,6 +15,7 @@ import (
 	"saksi/evidence"
 	"saksi/framework"
 	"saksi/framework/oscal"
+	"saksi/internal/strictjson"
 )
 
 // Names of our own documents in the folder of an assessment.
@@ -200,7 +201,7 @@ func (r *Result) Files(files map[string][]byte, o Options) *framework.Assessment
 		return nil // what nobody signed is not read further
 	}
 	a := &framework.Assessment{}
-	if err := strict(files[AssessmentFile], a); err != nil {
+	if err := strictjson.Decode(files[AssessmentFile], a); err != nil {
 		r.add(AssessmentFile, KindSchema, fmt.Sprintf("an assessment of format %d", framework.FormatVersion), err.Error())
 		return nil
 	}
