@@ -71,6 +71,22 @@ func (m *Members) Blob(k string, b []byte) {
 	m.Str(k, s.String())
 }
 
+// Blobs adds an array of what Blob adds; none when there is nothing. It ends
+// where the record is full.
+func (m *Members) Blobs(k string, list [][]byte) {
+	if len(list) == 0 {
+		return
+	}
+	m.Array(k)
+	for _, b := range list {
+		if m.Full() {
+			break
+		}
+		m.Blob("", b)
+	}
+	m.End()
+}
+
 // Hex adds bytes as hexadecimal digits.
 func (m *Members) Hex(k string, b []byte) { m.Str(k, hex.EncodeToString(b)) }
 

@@ -71,7 +71,7 @@ func newRoot(a *app) *cobra.Command {
 	p.StringVar(&a.as, "as", "", "signing key `file` of the person who acts in a case, whom this station's register of keys binds to a role (default: the key of the case acts)")
 	p.BoolVarP(&a.quiet, "quiet", "q", false, "no progress on standard error")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return failHint(exitUsage, err, "see '%s --help'", cmd.CommandPath())
+		return failHint(exitUsage, flagError(err), "see '%s --help'", cmd.CommandPath())
 	})
 	root.AddCommand(
 		sensorCommand(a),

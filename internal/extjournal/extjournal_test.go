@@ -6,12 +6,10 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"saksi/forensics/image"
+	"saksi/forensics/image/imagetest"
 )
 
 const folder = "../../testdata/image/"
@@ -19,19 +17,7 @@ const folder = "../../testdata/image/"
 // media unpacks a sample.
 func media(t testing.TB, name string) []byte {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(folder, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	im, err := image.Open([]image.Segment{{Name: name, Size: int64(len(b)), ReaderAt: bytes.NewReader(b)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw := make([]byte, im.Size)
-	if _, err := im.ReadAt(raw, 0); err != nil && err != io.EOF {
-		t.Fatal(err)
-	}
-	return raw
+	return imagetest.Media(t, folder+name)
 }
 
 func nobody(uint64) (string, bool) { return "", false }

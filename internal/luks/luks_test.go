@@ -12,33 +12,20 @@ import (
 	"io"
 	mrand "math/rand/v2"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"golang.org/x/crypto/pbkdf2"
 	"golang.org/x/crypto/xts"
 
-	"saksi/forensics/image"
+	"saksi/forensics/image/imagetest"
 )
 
 const folder = "../../testdata/image/recover/"
 
 func media(t testing.TB, name string) []byte {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(folder, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	im, err := image.Open([]image.Segment{{Name: name, Size: int64(len(b)), ReaderAt: bytes.NewReader(b)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw := make([]byte, im.Size)
-	if _, err := im.ReadAt(raw, 0); err != nil && err != io.EOF {
-		t.Fatal(err)
-	}
-	return raw
+	return imagetest.Media(t, folder+name)
 }
 
 // TestUnlock proves that pass phrase and key file open what cryptsetup made,

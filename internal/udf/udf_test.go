@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"saksi/forensics/image"
+	"saksi/forensics/image/imagetest"
 	"saksi/internal/inode"
 )
 
@@ -23,19 +23,7 @@ const folder = "../../testdata/image/filesystem/"
 
 func media(t testing.TB, name string) []byte {
 	t.Helper()
-	b, err := os.ReadFile(folder + name + ".qcow2")
-	if err != nil {
-		t.Fatal(err)
-	}
-	im, err := image.Open([]image.Segment{{Name: name, Size: int64(len(b)), ReaderAt: bytes.NewReader(b)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw := make([]byte, im.Size)
-	if _, err := im.ReadAt(raw, 0); err != nil && err != io.EOF {
-		t.Fatal(err)
-	}
-	return raw
+	return imagetest.Media(t, folder+name+".qcow2")
 }
 
 var errMost = errors.New("enough")

@@ -102,21 +102,8 @@ func (t *ftpEVE) AppendEVE(m *event.Members) {
 			m.Bool("command_truncated", false)
 		}
 	}
-	list := func(key string, texts [][]byte) {
-		if len(texts) == 0 {
-			return
-		}
-		m.Array(key)
-		for _, s := range texts {
-			if m.Full() {
-				break
-			}
-			m.Blob("", s)
-		}
-		m.End()
-	}
-	list("completion_code", t.codes)
-	list("reply", t.lines)
+	m.Blobs("completion_code", t.codes)
+	m.Blobs("reply", t.lines)
 	if t.port != 0 {
 		m.Int("dynamic_port", int64(t.port))
 	}

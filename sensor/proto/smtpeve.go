@@ -180,19 +180,6 @@ func mailBetween(body, boundary []byte) (parts [][]byte) {
 
 // AppendEVE implements EVE.
 func (x *mailEVE) AppendEVE(m *event.Members) {
-	list := func(key string, texts [][]byte) {
-		if len(texts) == 0 {
-			return
-		}
-		m.Array(key)
-		for _, s := range texts {
-			if m.Full() {
-				break
-			}
-			m.Blob("", s)
-		}
-		m.End()
-	}
 	m.Open("smtp")
 	if x.helo != nil {
 		m.Blob("helo", x.helo)
@@ -200,7 +187,7 @@ func (x *mailEVE) AppendEVE(m *event.Members) {
 	if x.from != nil {
 		m.Blob("mail_from", x.from)
 	}
-	list("rcpt_to", x.to)
+	m.Blobs("rcpt_to", x.to)
 	m.Close()
 	if !x.message {
 		return
@@ -219,23 +206,23 @@ func (x *mailEVE) AppendEVE(m *event.Members) {
 	}
 	for _, name := range [...]string{"to", "cc"} {
 		if v := get(name); v != nil {
-			list(name, bytes.Split(v, []byte(",")))
+			m.Blobs(name, bytes.Split(v, []byte(",")))
 		}
 	}
 	m.Str("status", "PARSE_DONE")
-	list("attachment", x.attachments)
+	m.Blobs("attachment", x.attachments)
 	reversed := make([][]byte, len(x.urls))
 	for i, u := range x.urls {
 		reversed[len(x.urls)-1-i] = u
 	}
-	list("url", reversed)
+	m.Blobs("url", reversed)
 	for _, f := range [...][2]string{{"message_id", "message-id"}, {"subject", "subject"}, {"x_mailer", "x-mailer"}, {"user_agent", "user-agent"}} {
 		if v := get(f[1]); v != nil {
 			m.Blob(f[0], v)
 		}
 	}
 	if v := get("bcc"); v != nil {
-		list("bcc", bytes.Split(v, []byte(",")))
+		m.Blobs("bcc", bytes.Split(v, []byte(",")))
 	}
 	m.Close()
 }

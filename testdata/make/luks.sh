@@ -12,7 +12,7 @@ root=$(dirname "$(dirname "$self")")
 out=$root/image/recover
 
 if [ "${1:-}" != inside ]; then
-	work=$(mktemp -d /tmp/saksi-luks.XXXXXX)
+	work=$(mktemp -d)
 	trap 'rm -rf "$work"' EXIT
 	mkdir -p "$work/modules/lib" "$work/mnt"
 	ln -s /usr/lib/uml/modules "$work/modules/lib/modules"

@@ -24,7 +24,7 @@ tree() {
 }
 
 if [ "${1:-}" != inside ]; then
-	work=$(mktemp -d /tmp/saksi-udf.XXXXXX)
+	work=$(mktemp -d)
 	trap 'rm -rf "$work"' EXIT
 	mkdir -p "$work/modules/lib" "$work/mnt"
 	ln -s /usr/lib/uml/modules "$work/modules/lib/modules"
